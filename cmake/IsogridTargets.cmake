@@ -1,0 +1,27 @@
+# isogrid_library(NAME SOURCES ... HEADERS ... DEPENDS ... PRIVATE_DEPENDS ...)
+# One folder, one library. Headers are included from the layer's root ("study/trial.hpp"), and each must
+# compile alone: the target all_verify_interface_header_sets checks it.
+function(isogrid_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "INCLUDE_ROOT" "SOURCES;HEADERS;DEPENDS;PRIVATE_DEPENDS")
+    if(NOT ARG_INCLUDE_ROOT)
+        set(ARG_INCLUDE_ROOT ${CMAKE_SOURCE_DIR}/src)
+    endif()
+    add_library(isogrid_${name} STATIC ${ARG_SOURCES})
+    add_library(isogrid::${name} ALIAS isogrid_${name})
+    target_sources(isogrid_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${ARG_INCLUDE_ROOT} FILES ${ARG_HEADERS})
+    set_target_properties(isogrid_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(isogrid_${name} PRIVATE -Wall -Wextra -Wpedantic)
+    target_link_libraries(isogrid_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+endfunction()
+
+# isogrid_test(NAME SOURCES ... DEPENDS ... [LABELS ...]): a GoogleTest program, its cases registered with CTest.
+function(isogrid_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;LABELS")
+    add_executable(test_${name} ${ARG_SOURCES})
+    target_compile_options(test_${name} PRIVATE -Wall -Wextra)
+    target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+    target_compile_definitions(test_${name} PRIVATE ISOGRID_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_link_libraries(test_${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
+    gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
+        PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+endfunction()

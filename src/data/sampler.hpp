@@ -1,0 +1,27 @@
+// Which tokens a step trains on: a pure function of (seed, step, row), with no state to save.
+#pragma once
+
+#include <cstdint>
+
+namespace isogrid::data {
+
+/// The training part is cut into whole windows of `context` inputs (and one token more, the last target,
+/// shared with the next window). Each epoch visits every window exactly once, in an order that is a keyed
+/// permutation.
+class Sampler {
+  public:
+    /// `training_tokens` must hold at least one window: context + 1 tokens.
+    Sampler(std::uint64_t seed, std::int64_t training_tokens, std::int64_t context, std::int64_t batch);
+
+    std::int64_t windows() const { return windows_; }  ///< windows an epoch
+
+    /// First token of the window that row `row` (0 .. batch-1) of step `step` (from 0) trains on; the targets
+    /// are the `context` tokens after the first.
+    std::int64_t window_start(std::int64_t step, std::int64_t row) const;
+
+  private:
+    std::uint64_t seed_;
+    std::int64_t windows_, context_, batch_;
+};
+
+}  // namespace isogrid::data

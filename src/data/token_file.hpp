@@ -1,0 +1,45 @@
+// A tokenized corpus on disk, memory-mapped: a header, a training part, a validation part that never overlaps
+// it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "study/fault.hpp"
+
+namespace isogrid::data {
+
+using Token = std::uint16_t;
+
+struct TokenFileHeader {
+    std::string tokenizer;        ///< `bytes`, or `sentencepiece:` and the model's SHA-256
+    std::int64_t vocabulary = 0;  ///< at most 65,536
+    std::int64_t training_tokens = 0;
+    std::int64_t validation_tokens = 0;
+    std::int64_t training_bytes = 0;  ///< of the text behind each part, for bits per byte
+    std::int64_t validation_bytes = 0;
+    std::string digest;  ///< SHA-256 of everything above and all tokens
+};
+
+/// An open token file; copies share one mapping.
+class TokenFile {
+  public:
+    /// Opens and checks form and sizes (not the digest: verify() does).
+    static study::Result<TokenFile> open(const std::filesystem::path& path);
+
+    const TokenFileHeader& header() const;
+    std::span<const Token> training() const;
+    std::span<const Token> validation() const;
+
+    /// Reads everything once and compares the digest.
+    study::Result<void> verify() const;
+
+  private:
+    struct Mapping;
+    std::shared_ptr<const Mapping> mapping_;
+};
+
+}  // namespace isogrid::data

@@ -1,0 +1,72 @@
+// A study as its job file states it (docs/job-file.md), checked; every value in its final unit.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "study/fault.hpp"
+#include "study/trial.hpp"
+
+namespace isogrid::study {
+
+/// [model]: the ladder of shapes that trials choose from.
+struct Ladder {
+    std::vector<std::int64_t> widths;
+    double aspect_ratio = 32;      ///< width / depth; depth = max(1, round(width / aspect_ratio))
+    std::int64_t head_width = 16;  ///< heads = width / head_width
+    double mlp_ratio = 8.0 / 3.0;  ///< mlp_width = mlp_ratio * width rounded up to a multiple of 8
+    std::int64_t context = 128;
+    bool tied_head = false;
+};
+
+/// [recipe]: how each trial is trained; fractions become steps once a trial's length is known.
+struct Recipe {
+    Parametrization parametrization;
+    Optimizer optimizer;
+    ScheduleKind schedule = ScheduleKind::cosine;
+    double warmup_fraction = 0.1;  ///< of the trial's steps
+    double decay_fraction = 0.2;   ///< of the trial's steps; warmup_stable_decay only
+    double final_fraction = 0.1;   ///< last learning rate over the peak
+    Precision precision = Precision::float32;
+    std::int64_t batch = 16;  ///< sequences a step
+    std::int64_t leaves = 4;  ///< power of two dividing batch; the most ranks a trial can use
+};
+
+/// [isoflop]
+struct Isoflop {
+    std::vector<double> budgets;  ///< FLOPs under `convention`
+    FlopConvention convention = FlopConvention::exact;
+    std::int64_t sizes = 7;  ///< shapes a budget, spread evenly in log N inside tokens_per_parameter
+    double tokens_per_parameter_low = 5, tokens_per_parameter_high = 100;  ///< N: all parameters
+};
+
+/// [evaluation]
+struct EvaluationPlan {
+    std::int64_t tokens = 131072;  ///< fixed validation set; cut to whole sequences
+    std::int64_t points = 10;      ///< evaluations a trial, evenly spaced in log tokens, the last at its end
+};
+
+struct Job {
+    std::string name;
+    std::uint64_t seed = 1;
+    std::filesystem::path token_file;  ///< resolved against the job file's folder
+    Ladder ladder;
+    Recipe recipe;
+    Isoflop isoflop;
+    EvaluationPlan evaluation;
+    std::int64_t ranks_per_trial = 0;  ///< [run]; power of two; 0 lets the scheduler choose
+    bool keep_weights = true;          ///< [run]; store final weights in the archive
+
+    std::filesystem::path path;  ///< of the job file
+    std::string text;            ///< the job file as read
+};
+
+/// What `study` must know of a token file, which another layer reads.
+struct CorpusFacts {
+    std::int64_t vocabulary = 0, training_tokens = 0, validation_tokens = 0;
+    std::string digest;
+};
+
+}  // namespace isogrid::study

@@ -1,0 +1,41 @@
+// From a job file to a grid of trials, or every fault at once.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "study/fault.hpp"
+#include "study/job.hpp"
+#include "study/trial.hpp"
+
+namespace isogrid::study {
+
+/// Trials in canonical order: budgets rising, then parameters rising. The archive keeps this order.
+struct Grid {
+    std::vector<PlannedTrial> trials;
+    std::vector<std::string> warnings;  ///< `problem (why) what to do`: the grid runs, but may not answer
+};
+
+struct Study {
+    Job job;
+    CorpusFacts corpus;
+    Grid grid;
+};
+
+/// What a study needs from the layers above: facts of the token file, and the graph's own FLOP count.
+using ReadCorpus = std::function<Result<CorpusFacts>(const std::filesystem::path& token_file)>;
+using ExactFlopsPerToken = std::function<double(const Shape& shape)>;
+
+/// Reads and checks a job file and expands its grid. On failure, one fault a problem, all of them, each with
+/// file, line and key. Writes nothing.
+Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
+                         const ExactFlopsPerToken& exact_flops_per_token);
+
+/// The same from the text of a job file (an archive keeps it); relative paths resolve against `folder`.
+Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
+                          const std::filesystem::path& folder, const ReadCorpus& read_corpus,
+                          const ExactFlopsPerToken& exact_flops_per_token);
+
+}  // namespace isogrid::study

@@ -1,0 +1,103 @@
+// One trial: everything its result depends on, and nothing else. A trial's result is a pure function of this.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "study/flops.hpp"
+#include "study/shape.hpp"
+
+namespace isogrid::study {
+
+/// Raised whenever a change to the code alters the bits of any trial's result. Part of a trial's identity.
+inline constexpr int numerics_version = 1;
+
+enum class ParametrizationKind { standard, mup };
+
+/// How initialization, learning rates and multipliers follow the width (docs/methods.md, "Parametrizations").
+struct Parametrization {
+    ParametrizationKind kind = ParametrizationKind::mup;
+    std::int64_t base_width = 64;       ///< muP: the width at which it equals the standard parametrization
+    double initial_deviation = 0.02;    ///< standard deviation of weights at base_width
+    double embedding_multiplier = 1.0;  ///< scales the embedding's output
+    double output_multiplier = 1.0;     ///< scales the logits, on top of muP's base_width / width
+    bool operator==(const Parametrization&) const = default;
+};
+
+/// AdamW with decoupled decay (Loshchilov and Hutter 2019), none on gains.
+struct Optimizer {
+    double learning_rate = 0;  ///< peak
+    double beta1 = 0.9;
+    double beta2 = 0.95;
+    double epsilon = 1e-8;
+    double weight_decay = 0.1;
+    double gradient_clip = 1.0;  ///< largest global norm; 0 means none
+    bool operator==(const Optimizer&) const = default;
+};
+
+enum class ScheduleKind { constant, cosine, linear, warmup_stable_decay };
+
+struct Schedule {
+    ScheduleKind kind = ScheduleKind::cosine;
+    std::int64_t warmup_steps = 0;
+    std::int64_t decay_steps = 0;  ///< warmup_stable_decay only: length of the final decay
+    double final_fraction = 0.1;   ///< last learning rate over the peak
+    bool operator==(const Schedule&) const = default;
+};
+
+struct Evaluation {
+    std::int64_t tokens = 0;          ///< size of the fixed validation set, a multiple of the context
+    std::vector<std::int64_t> steps;  ///< evaluate after these steps, rising; the last one is the trial's end
+    bool operator==(const Evaluation&) const = default;
+};
+
+enum class Precision { float32 };
+
+struct Trial {
+    Shape shape;
+    Parametrization parametrization;
+    Optimizer optimizer;
+    Schedule schedule;
+    Evaluation evaluation;
+    Precision precision = Precision::float32;
+    std::int64_t batch = 0;   ///< sequences a step
+    std::int64_t leaves = 1;  ///< power of two dividing batch: the canonical reduction tree's width
+    std::int64_t steps = 0;
+    std::uint64_t seed = 0;
+    std::string token_digest;  ///< SHA-256 of the token file's content
+
+    std::int64_t tokens_per_step() const { return batch * shape.context; }
+    std::int64_t tokens() const { return steps * tokens_per_step(); }
+    bool operator==(const Trial&) const = default;
+};
+
+std::string_view name(ParametrizationKind kind);
+std::string_view name(ScheduleKind kind);
+std::string_view name(Precision precision);
+
+/// The canonical specification: JSON, keys sorted, shortest round-trip numbers, numerics version included.
+std::string canonical_text(const Trial& trial);
+
+/// Inverse of canonical_text; throws std::invalid_argument on text of another numerics version or form.
+Trial parse_canonical_text(std::string_view text);
+
+/// SHA-256 of the canonical text: 64 hexadecimal digits.
+std::string identity(const Trial& trial);
+
+/// A trial's place in a study: why it is run and what it costs.
+struct PlannedTrial {
+    std::string name;   ///< unique in the grid, for people: `b3-w64-d4`
+    double budget = 0;  ///< FLOPs of the isoFLOP budget it belongs to, in the job's convention; 0 when none
+    Trial trial;
+    ParameterCounts parameters;
+    FlopsPerToken flops_per_token;
+
+    double flops(FlopConvention convention) const {
+        return flops_per_token.under(convention) * static_cast<double>(trial.tokens());
+    }
+    bool operator==(const PlannedTrial&) const = default;
+};
+
+}  // namespace isogrid::study

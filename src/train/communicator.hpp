@@ -1,0 +1,27 @@
+// The ranks that train one trial together, as the trainer sees them: no MPI here.
+#pragma once
+
+#include <span>
+
+namespace isogrid::train {
+
+class Communicator {
+  public:
+    virtual ~Communicator() = default;
+    virtual int rank() const = 0;
+    virtual int size() const = 0;  ///< a power of two
+    /// Sends `outgoing` to `partner` and receives as many values from it into `incoming`.
+    virtual void exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) = 0;
+    virtual void exchange(int partner, std::span<const double> outgoing, std::span<double> incoming) = 0;
+};
+
+/// A group of one: exchanging is a contract violation.
+class Alone final : public Communicator {
+  public:
+    int rank() const override { return 0; }
+    int size() const override { return 1; }
+    void exchange(int, std::span<const float>, std::span<float>) override;
+    void exchange(int, std::span<const double>, std::span<double>) override;
+};
+
+}  // namespace isogrid::train

@@ -1,0 +1,36 @@
+// One trial from step 0 to its outcome.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "archive/record.hpp"
+#include "data/token_file.hpp"
+#include "kernels/backend.hpp"
+#include "study/trial.hpp"
+#include "train/communicator.hpp"
+
+namespace isogrid::train {
+
+struct Progress {
+    std::int64_t steps_done = 0, steps = 0;
+    double tokens_per_second = 0;
+    double training_loss = 0;
+};
+
+struct TrainOptions {
+    bool keep_weights = true;
+    std::int64_t stop_after_step = -1;  ///< end early after this many steps (export --step); -1: never
+    std::function<bool(const Progress&)> on_progress;  ///< called about every half second; false interrupts
+};
+
+/// Trains `trial` and returns its result, the same on every rank of `group`: bit for bit the same whatever
+/// the group's size. Faults of the trial itself are outcomes of the result, not exceptions.
+archive::TrialResult train(const study::Trial& trial, const data::TokenFile& tokens,
+                           kernels::Backend& backend, Communicator& group, const TrainOptions& options);
+
+/// Bytes that one rank of a group of `ranks` needs to train `trial`: weights, optimizer, gradients, arena.
+std::int64_t planned_bytes(const study::Trial& trial, int ranks);
+
+}  // namespace isogrid::train
