@@ -1,0 +1,42 @@
+// A file that appears under its name only when it is whole and on the disk.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "study/fault.hpp"
+
+namespace isogrid::data {
+
+/// Writes to a temporary name beside `path`; commit() syncs it and renames it into place, replacing what was
+/// there. Without a commit the destructor removes it. A killed process can leave `NAME.PID-N.partial`, never
+/// half a file under its final name. Faults name `path` and say what the system said.
+class NewFile {
+  public:
+    static study::Result<NewFile> create(const std::filesystem::path& path);
+    NewFile(NewFile&& other) noexcept;
+    NewFile& operator=(NewFile&&) = delete;
+    ~NewFile();
+
+    /// Appends.
+    study::Result<void> write(std::span<const std::byte> bytes);
+    /// Overwrites bytes already written, from `offset` on.
+    study::Result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
+    /// Reads back bytes already written; returns how many there were, fewer than asked only at the end.
+    study::Result<std::size_t> read_at(std::int64_t offset, std::span<std::byte> bytes) const;
+    study::Result<void> commit();
+
+    const std::filesystem::path& temporary_path() const { return temporary_; }
+
+  private:
+    NewFile(std::filesystem::path path, std::filesystem::path temporary, int descriptor);
+    tl::unexpected<study::Faults> failure(const std::string& problem) const;
+
+    std::filesystem::path path_, temporary_;
+    int descriptor_ = -1;
+};
+
+}  // namespace isogrid::data

@@ -1,0 +1,54 @@
+// Writes a token file as its tokens come, training and validation mixed, holding none of them in memory.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/new_file.hpp"
+#include "data/token_file.hpp"
+#include "study/digest.hpp"
+#include "study/fault.hpp"
+
+namespace isogrid::data {
+
+enum class Part { training, validation };
+
+/// Nothing stands under the final name before finish() has returned; a writer that ends without it leaves
+/// nothing. Needs room for the file and once more for its validation part.
+class TokenWriter {
+  public:
+    /// Fails where `path` cannot be written.
+    static study::Result<TokenWriter> create(const std::filesystem::path& path);
+
+    /// Adds the tokens of `text_bytes` bytes of text to the end of a part.
+    study::Result<void> append(Part part, std::span<const Token> tokens, std::int64_t text_bytes);
+
+    /// `tokenizer` and `vocabulary` as in TokenFileHeader; the header as written.
+    study::Result<TokenFileHeader> finish(const std::string& tokenizer, std::int64_t vocabulary);
+
+  private:
+    TokenWriter(std::filesystem::path path, NewFile file, NewFile validation_file);
+    study::Result<void> copy_validation();
+
+    struct Piece {
+        std::vector<Token> buffer;
+        std::int64_t tokens = 0, bytes = 0;
+    };
+    study::Result<void> flush(Part part);
+
+    std::filesystem::path path_;
+    NewFile file_, validation_file_;
+    Piece training_, validation_;
+    study::Sha256 hash_;
+};
+
+/// A whole token file from tokens in memory.
+study::Result<TokenFileHeader> write_token_file(const std::filesystem::path& path,
+                                                std::span<const Token> training,
+                                                std::span<const Token> validation,
+                                                const std::string& tokenizer, std::int64_t vocabulary,
+                                                std::int64_t training_bytes, std::int64_t validation_bytes);
+
+}  // namespace isogrid::data
