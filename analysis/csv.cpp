@@ -1,0 +1,78 @@
+#include "analysis/csv.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace isogrid::analysis {
+namespace {
+
+/// Cuts one row off the front of `text`, moving `line` past it. False when its quotation mark never closes.
+bool take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
+    row.line = line;
+    bool quoted = false;
+    std::string cell;
+    std::size_t at = 0;
+    for (; at < text.size(); ++at) {
+        const char letter = text[at];
+        if (letter == '\n') ++line;
+        if (quoted) {
+            if (letter != '"') {
+                cell += letter;
+            } else if (at + 1 < text.size() && text[at + 1] == '"') {
+                cell += text[++at];
+            } else {
+                quoted = false;
+            }
+        } else if (letter == '"') {
+            quoted = true;
+        } else if (letter == ',') {
+            row.cells.push_back(std::exchange(cell, {}));
+        } else if (letter == '\n') {
+            break;
+        } else if (letter != '\r') {
+            cell += letter;
+        }
+    }
+    row.cells.push_back(cell);
+    row.text = text.substr(0, at);
+    if (row.text.ends_with('\r')) row.text.pop_back();
+    text.remove_prefix(std::min(at + 1, text.size()));
+    return !quoted;
+}
+
+}  // namespace
+
+study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    CsvTable table;
+    study::Faults faults;
+    std::size_t line = 1;
+    while (!text.empty()) {
+        CsvRow row;
+        const bool closed = take_row(text, line, row);
+        const std::string where = file + ":" + std::to_string(row.line);
+        if (!closed) {
+            faults.push_back({where, "a quotation mark never closes", "the file ends inside it", "close it"});
+            break;
+        }
+        if (row.text.empty()) continue;
+        if (table.columns.empty()) {
+            table.columns = row.cells;
+            for (auto name = table.columns.begin(); name != table.columns.end(); ++name)
+                if (std::find(table.columns.begin(), name, *name) != name)
+                    faults.push_back({where, "column " + *name + " appears twice",
+                                      "values are looked up by the column's name", "rename one of them"});
+        } else if (row.cells.size() != table.columns.size()) {
+            faults.push_back({where, std::to_string(row.cells.size()) + " cells",
+                              "the header has " + std::to_string(table.columns.size()), "complete the row"});
+        } else {
+            table.rows.push_back(std::move(row));
+        }
+    }
+    if (table.columns.empty())
+        faults.push_back({file, "no header", "the file is empty", "name the columns in its first line"});
+    if (!faults.empty()) return tl::unexpected(faults);
+    return table;
+}
+
+}  // namespace isogrid::analysis

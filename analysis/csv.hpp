@@ -1,0 +1,29 @@
+// Comma-separated text as a table of strings that still knows its line numbers.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "study/fault.hpp"
+
+namespace isogrid::analysis {
+
+struct CsvRow {
+    std::size_t line = 0;            ///< where the row begins; the header is line 1
+    std::string text;                ///< the row as it stands in the file, without its line end
+    std::vector<std::string> cells;  ///< as many as there are columns
+};
+
+struct CsvTable {
+    std::vector<std::string> columns;
+    std::vector<CsvRow> rows;
+};
+
+/// Reads RFC 4180 text whose first row names the columns. Blank lines are passed over, a byte-order mark and
+/// carriage returns too. Faults (`file:line`): no header, a repeated column, a row with too many or too few
+/// cells, a quotation mark that never closes.
+study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
+
+}  // namespace isogrid::analysis

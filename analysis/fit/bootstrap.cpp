@@ -1,0 +1,101 @@
+#include "analysis/fit/bootstrap.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <numbers>
+#include <thread>
+
+namespace isogrid::analysis {
+
+Random::Random(std::uint64_t seed, std::uint64_t stream) {
+    std::seed_seq sequence{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32),
+                           static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};
+    engine_.seed(sequence);
+}
+
+double Random::uniform() {
+    return static_cast<double>(engine_() >> 11) * 0x1p-53;
+}
+
+std::size_t Random::below(std::size_t count) {
+    return std::min(static_cast<std::size_t>(uniform() * static_cast<double>(count)), count - 1);
+}
+
+double Random::normal() {  // Box and Muller 1958
+    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
+    return radius * std::cos(2 * std::numbers::pi * uniform());
+}
+
+std::vector<double> resample(std::size_t count, Random& random) {
+    std::vector<double> times(count, 0.0);
+    for (std::size_t draw = 0; draw < count; ++draw)
+        times[random.below(count)] += 1;
+    return times;
+}
+
+std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed,
+                                           const Replicate& replicate) {
+    std::vector<std::optional<std::vector<double>>> results(count);
+    std::atomic<std::size_t> next{0};
+    std::exception_ptr error;
+    std::mutex error_lock;
+    const auto work = [&] {
+        for (std::size_t k = next++; k < count; k = next++) {
+            try {
+                Random random(seed, k);
+                results[k] = replicate(random);
+            } catch (...) {
+                const std::lock_guard hold(error_lock);
+                error = std::current_exception();
+            }
+        }
+    };
+    {
+        const std::size_t threads =
+            std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), 8);
+        std::vector<std::jthread> pool;
+        for (std::size_t t = 0; t < threads; ++t)
+            pool.emplace_back(work);
+    }
+    if (error) std::rethrow_exception(error);
+    std::vector<std::vector<double>> kept;
+    for (auto& result : results)
+        if (result) kept.push_back(std::move(*result));
+    return kept;
+}
+
+double quantile(std::span<const double> sorted, double fraction) {
+    const double place = fraction * static_cast<double>(sorted.size() - 1);
+    const auto below = static_cast<std::size_t>(place);
+    const std::size_t above = std::min(below + 1, sorted.size() - 1);
+    return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+Estimate summarize(double value, std::vector<double> replicates) {
+    std::erase_if(replicates, [](double v) { return !std::isfinite(v); });
+    Estimate estimate;
+    estimate.value = value;
+    if (replicates.size() < 20) return estimate;
+    std::sort(replicates.begin(), replicates.end());
+    double mean = 0, squares = 0;
+    for (const double v : replicates)
+        mean += v / static_cast<double>(replicates.size());
+    for (const double v : replicates)
+        squares += (v - mean) * (v - mean);
+    estimate.se = std::sqrt(squares / static_cast<double>(replicates.size() - 1));
+    estimate.low = quantile(replicates, 0.025);
+    estimate.high = quantile(replicates, 0.975);
+    return estimate;
+}
+
+Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index) {
+    std::vector<double> column;
+    for (const auto& replicate : replicates)
+        column.push_back(replicate[index]);
+    return summarize(value, std::move(column));
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,55 @@
+// How sure a fit is: the spread of its answers over resampled data (Efron and Tibshirani 1993, chapters 6,
+// 13).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <random>
+#include <span>
+#include <vector>
+
+namespace isogrid::analysis {
+
+/// A value with its standard error and 95% interval; both NaN when no bootstrap was made.
+struct Estimate {
+    double value = std::numeric_limits<double>::quiet_NaN();
+    double se = std::numeric_limits<double>::quiet_NaN();
+    double low = std::numeric_limits<double>::quiet_NaN();
+    double high = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// Random numbers whose values are the same with every standard library.
+class Random {
+  public:
+    Random(std::uint64_t seed, std::uint64_t stream);
+    std::size_t below(std::size_t count);  ///< uniform in 0 .. count - 1
+    double normal();                       ///< mean 0, deviation 1
+
+  private:
+    double uniform();
+    std::mt19937_64 engine_;
+};
+
+/// How often each of `count` observations is drawn in one resample with replacement.
+std::vector<double> resample(std::size_t count, Random& random);
+
+/// One replicate's numbers, or nothing where the fit failed. Must depend on its Random alone: replicates run
+/// on several threads, and replicate k always sees stream k.
+using Replicate = std::function<std::optional<std::vector<double>>(Random&)>;
+
+/// The numbers of `count` replicates in order, failed ones left out.
+std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed, const Replicate& replicate);
+
+/// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles; NaN below 20 replicates.
+Estimate summarize(double value, std::vector<double> replicates);
+
+/// Column `index` of bootstrap's result, summarized about `value`.
+Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index);
+
+/// The `fraction` quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996).
+double quantile(std::span<const double> sorted, double fraction);
+
+}  // namespace isogrid::analysis
