@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# A real Slurm cluster of two nodes on this machine, all of it in one folder and on loopback:
+#   cluster.sh start FOLDER    munged, slurmctld and a slurmd a node; returns when both nodes are idle
+#   cluster.sh env FOLDER      the line to eval before sbatch, squeue, scontrol
+#   cluster.sh stop FOLDER     ends every process it started and removes FOLDER
+#   cluster.sh check           exit 77 and the reason when it could not work here
+# Each node has a host name, a process table and a /dev/shm of its own (namespaces), so that MPI takes it for another
+# machine, and so that ending the node's first process ends everything on it, as a power cut would.
+set -euo pipefail
+
+nodes=(node1 node2)
+cpus=4 # as Slurm is told, whatever the machine has
+
+fail() {
+    echo "cluster.sh: $*" >&2
+    exit 1
+}
+
+check() {
+    local tool
+    ((EUID == 0)) || { echo "skipped: not root (namespaces and munge need it) run as root"; exit 77; }
+    for tool in munged slurmctld slurmd sbatch unshare ss; do
+        [[ -n $(command -v "$tool") ]] || { echo "skipped: no $tool (a package is missing) ./dev test installs it"; exit 77; }
+    done
+    unshare --uts --mount --pid --fork --mount-proc true 2>/dev/null ||
+        { echo "skipped: no namespaces (unshare is not permitted here) run on a machine that permits it"; exit 77; }
+}
+
+# The first of three free ports: controller, node1, node2.
+free_ports() {
+    local base
+    for _ in {1..50}; do
+        base=$((20000 + RANDOM % 1000 * 10))
+        [[ -n $(ss -Hltn "sport >= :$base and sport <= :$((base + ${#nodes[@]}))") ]] || { echo "$base"; return; }
+    done
+    fail "no three free ports in a row"
+}
+
+write_configuration() {
+    local port node
+    port=$(free_ports)
+    { echo "127.0.0.1 localhost $(hostname)"; printf '127.0.0.1 %s\n' "${nodes[@]}"; } >"$folder/hosts"
+    cat >"$folder/slurm.conf" <<END
+ClusterName=isogrid
+SlurmctldHost=$(hostname)(127.0.0.1)
+SlurmctldPort=$port
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthType=auth/munge
+CredType=cred/munge
+# cred_expire is also how long a requeued job waits before it may start again: 120 s by default, at least 5
+AuthInfo=socket=$folder/run/munge.socket,cred_expire=5
+StateSaveLocation=$folder/state
+SlurmdSpoolDir=$folder/spool.%n
+TmpFS=$folder/tmp.%n
+SlurmctldPidFile=$folder/run/slurmctld.pid
+SlurmdPidFile=$folder/run/slurmd.%n.pid
+SlurmctldLogFile=$folder/log/slurmctld.log
+SlurmdLogFile=$folder/log/%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
+ReturnToService=2
+JobRequeue=1
+KillWait=3
+SchedulerParameters=sched_interval=2,sched_min_interval=100000,batch_sched_delay=0
+END
+    for node in "${nodes[@]}"; do
+        port=$((port + 1))
+        echo "NodeName=$node NodeHostname=$node NodeAddr=127.0.0.1 Port=$port CPUs=$cpus RealMemory=2000"
+    done >>"$folder/slurm.conf"
+    echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP" >>"$folder/slurm.conf"
+}
+
+# --kill-child: when unshare dies, the kernel ends the node's first process and with it the whole namespace.
+start_node() {
+    local node=$1
+    mkdir -p "$folder/spool.$node" "$folder/tmp.$node"
+    # shellcheck disable=SC2016  # the inner shell expands these
+    setsid unshare --uts --mount --pid --fork --kill-child --mount-proc --propagation private bash -c '
+        set -e
+        hostname "$2"
+        mount --bind "$1/hosts" /etc/hosts
+        mount -t tmpfs -o size=1g tmpfs /dev/shm
+        exec slurmd -D -N "$2" -f "$1/slurm.conf"' \
+        node "$folder" "$node" </dev/null >>"$folder/log/$node.out" 2>&1 &
+    echo $! >"$folder/run/$node.pid"
+}
+
+start() {
+    check
+    [[ ! -e $folder ]] || fail "$folder exists (a cluster may be running there) cluster.sh stop $folder"
+    mkdir -p "$folder"/{run,log,state}
+    folder=$(cd "$folder" && pwd)
+    trap 'stop' ERR
+    write_configuration
+    (umask 077 && head -c 1024 /dev/urandom >"$folder/munge.key")
+    munged --force --key-file="$folder/munge.key" --socket="$folder/run/munge.socket" \
+        --pid-file="$folder/run/munged.pid" --seed-file="$folder/run/munge.seed" \
+        --log-file="$folder/log/munged.log" 2>"$folder/log/munged.out"
+    slurmctld -f "$folder/slurm.conf" 2>"$folder/log/slurmctld.out"
+    for node in "${nodes[@]}"; do start_node "$node"; done
+    export SLURM_CONF=$folder/slurm.conf
+    for _ in {1..150}; do
+        (($(sinfo -h -N -t idle -o %N 2>/dev/null | wc -l) == ${#nodes[@]})) && return
+        sleep 0.1
+    done
+    tail -n 5 "$folder"/log/* >&2
+    stop
+    fail "the nodes did not come up in 15 s"
+}
+
+# Ends the process in a pid file, if it is still the one we started: its command line names the folder.
+end_process() {
+    local file=$1 signal=$2 process
+    process=$(cat "$file" 2>/dev/null) || return 0
+    grep -qF -- "$folder" "/proc/$process/cmdline" 2>/dev/null || return 0
+    kill "-$signal" "$process" 2>/dev/null || return 0
+    for _ in {1..100}; do
+        kill -0 "$process" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    kill -KILL "$process" 2>/dev/null || true
+}
+
+stop() {
+    [[ -d $folder/run ]] || return 0
+    folder=$(cd "$folder" && pwd)
+    for node in "${nodes[@]}"; do end_process "$folder/run/$node.pid" KILL; done
+    end_process "$folder/run/slurmctld.pid" TERM
+    end_process "$folder/run/munged.pid" TERM
+    rm -rf "$folder"
+}
+
+folder=${2:-}
+case ${1:-},$folder in
+    check,) check ;;
+    start,?*) start ;;
+    env,?*) echo "export SLURM_CONF=$(cd "$folder" && pwd)/slurm.conf" ;;
+    stop,?*) stop ;;
+    *) fail "usage: cluster.sh start|env|stop FOLDER, cluster.sh check" ;;
+esac
