@@ -1,6 +1,7 @@
 // One trial: everything its result depends on, and nothing else. A trial's result is a pure function of this.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct Parametrization {
     std::int64_t base_width = 64;       ///< muP: the width at which it equals the standard parametrization
     double initial_deviation = 0.02;    ///< standard deviation of weights at base_width
     double embedding_multiplier = 1.0;  ///< scales the embedding's output
+    double attention_multiplier = 1.0;  ///< scales q.k, on top of 1 / sqrt(head_width)
     double output_multiplier = 1.0;     ///< scales the logits, on top of muP's base_width / width
     bool operator==(const Parametrization&) const = default;
 };
@@ -73,6 +75,12 @@ struct Trial {
     bool operator==(const Trial&) const = default;
 };
 
+inline constexpr std::array parametrization_kinds = {ParametrizationKind::standard, ParametrizationKind::mup};
+inline constexpr std::array schedule_kinds = {ScheduleKind::constant, ScheduleKind::cosine,
+                                              ScheduleKind::linear, ScheduleKind::warmup_stable_decay};
+inline constexpr std::array precisions = {Precision::float32};
+
+/// The word that job files and canonical texts use for it.
 std::string_view name(ParametrizationKind kind);
 std::string_view name(ScheduleKind kind);
 std::string_view name(Precision precision);

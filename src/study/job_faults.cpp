@@ -1,0 +1,54 @@
+// Faults of a job file, each with its line.
+#include "study/job_faults.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace isogrid::study {
+
+void JobFaults::place(const std::string& key, std::int64_t line) {
+    lines_[key] = line;
+}
+
+std::int64_t JobFaults::line_of(std::string key) const {
+    while (true) {
+        if (const auto found = lines_.find(key); found != lines_.end()) return found->second;
+        if (key.empty()) return 0;
+        const std::size_t cut = key.find_last_of(".[");
+        key.resize(cut == std::string::npos ? 0 : cut);
+    }
+}
+
+void JobFaults::add(const std::string& key, std::string problem, std::string why, std::string action) {
+    const std::int64_t line = line_of(key);
+    std::string where = file_;
+    if (line > 0) where.append(":").append(std::to_string(line));
+    if (!key.empty()) where += ": " + key;
+    found_.push_back({line, {std::move(where), std::move(problem), std::move(why), std::move(action)}});
+    unsound_.insert(key);
+}
+
+bool JobFaults::sound(std::initializer_list<std::string_view> keys) const {
+    const auto inside = [](std::string_view part, std::string_view whole) {
+        if (whole.empty()) return true;  // the file itself
+        if (!part.starts_with(whole)) return false;
+        return part.size() == whole.size() || part[whole.size()] == '.' || part[whole.size()] == '[';
+    };
+    return std::none_of(unsound_.begin(), unsound_.end(), [&](const std::string& unsound) {
+        return std::any_of(keys.begin(), keys.end(), [&](std::string_view key) {
+            return inside(unsound, key) || inside(key, unsound);
+        });
+    });
+}
+
+Faults JobFaults::in_order() const {
+    std::vector<Found> sorted = found_;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Found& one, const Found& other) { return one.line < other.line; });
+    Faults faults;
+    for (Found& found : sorted)
+        faults.push_back(std::move(found.fault));
+    return faults;
+}
+
+}  // namespace isogrid::study

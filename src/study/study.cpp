@@ -1,0 +1,76 @@
+// The way from a job file to a study: read, check, look at the corpus, expand.
+#include "study/study.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "study/grid.hpp"
+#include "study/job_check.hpp"
+#include "study/job_faults.hpp"
+#include "study/job_reader.hpp"
+#include "study/warnings.hpp"
+
+namespace isogrid::study {
+
+namespace {
+
+Result<std::string> read_text(const std::filesystem::path& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error))
+        return fail(path.string(), "cannot be read", "it is a folder", "give a job file");
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    if (!file.is_open() || file.bad())
+        return fail(path.string(), "cannot be read", std::generic_category().message(errno),
+                    "check the path");
+    return text;
+}
+
+void pass_on(const Faults& corpus_faults, JobFaults& faults) {
+    for (const Fault& fault : corpus_faults) {
+        const std::string whose = fault.where.empty() ? "" : fault.where + ": ";
+        faults.add("data.tokens", whose + fault.problem, fault.why, fault.action);
+    }
+}
+
+}  // namespace
+
+Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
+                         const ExactFlopsPerToken& exact_flops_per_token) {
+    Result<std::string> text = read_text(job_file);
+    if (!text) return tl::unexpected(std::move(text.error()));
+    return parse_study(std::move(*text), job_file, job_file.parent_path(), read_corpus,
+                       exact_flops_per_token);
+}
+
+Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
+                          const std::filesystem::path& folder, const ReadCorpus& read_corpus,
+                          const ExactFlopsPerToken& exact_flops_per_token) {
+    Study study;
+    Job& job = study.job;
+    job.path = job_file;
+    job.text = std::move(text);
+
+    JobFaults faults(job_file);
+    read_job(job, folder, faults);
+    check_job(job, faults);
+    if (faults.sound({"data.tokens"})) {
+        if (Result<CorpusFacts> corpus = read_corpus(job.token_file)) {
+            study.corpus = std::move(*corpus);
+            check_corpus(job, study.corpus, faults);
+            study.grid.trials = expand_grid(job, study.corpus, exact_flops_per_token, faults);
+        } else {
+            pass_on(corpus.error(), faults);
+        }
+    }
+    if (!faults.empty()) return tl::unexpected(faults.in_order());
+
+    study.grid.warnings = grid_warnings(study.corpus, study.grid.trials);
+    return study;
+}
+
+}  // namespace isogrid::study

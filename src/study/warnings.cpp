@@ -1,0 +1,125 @@
+// Warnings of a grid, from its budgets down to its trials.
+#include "study/warnings.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+
+#include "study/wording.hpp"
+
+namespace isogrid::study {
+
+namespace {
+
+constexpr std::size_t fewest_budgets = 4;
+constexpr double fewest_decades = 1.5;
+constexpr std::size_t fewest_sizes = 5;
+constexpr double narrowest_range = 4;  // largest over smallest tokens per parameter in a budget
+constexpr double most_epochs = 4;      // Muennighoff et al. 2023: to about 4 epochs, repeated text is as good
+constexpr std::int64_t fewest_warmup_steps = 10;
+
+struct BudgetSummary {
+    std::size_t sizes = 0;
+    double lowest = 0, highest = 0;  // tokens per parameter
+};
+
+double tokens_per_parameter(const PlannedTrial& planned) {
+    return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
+}
+
+std::map<double, BudgetSummary> summarize(const std::vector<PlannedTrial>& trials) {
+    std::map<double, BudgetSummary> budgets;
+    for (const PlannedTrial& planned : trials) {
+        BudgetSummary& budget = budgets[planned.budget];
+        const double ratio = tokens_per_parameter(planned);
+        budget.lowest = budget.sizes == 0 ? ratio : std::min(budget.lowest, ratio);
+        budget.highest = std::max(budget.highest, ratio);
+        ++budget.sizes;
+    }
+    return budgets;
+}
+
+void warn_of_budgets(const std::map<double, BudgetSummary>& budgets, std::vector<std::string>& warnings) {
+    if (budgets.empty()) return;
+    if (budgets.size() < fewest_budgets) {
+        warnings.push_back("only " + std::to_string(budgets.size()) +
+                           " budgets (a power law through fewer than " + std::to_string(fewest_budgets) +
+                           " points cannot be doubted) add budgets");
+    }
+    const double decades = std::log10(budgets.rbegin()->first / budgets.begin()->first);
+    if (decades < fewest_decades) {
+        warnings.push_back("the budgets span " + rounded(decades) + " decades (exponents from less than " +
+                           rounded(fewest_decades) + " are mostly noise) spread the budgets further");
+    }
+}
+
+void warn_of_sizes(const std::map<double, BudgetSummary>& budgets, std::vector<std::string>& warnings) {
+    for (const auto& [flops, budget] : budgets) {
+        const std::string who = "budget " + as_written(flops);
+        if (budget.sizes < fewest_sizes) {
+            warnings.push_back(who + " has only " + std::to_string(budget.sizes) +
+                               " sizes (a parabola needs " + std::to_string(fewest_sizes) +
+                               " to show its own error) raise isoflop.sizes, add widths, or widen "
+                               "isoflop.tokens_per_parameter");
+        }
+        if (budget.highest < narrowest_range * budget.lowest) {
+            warnings.push_back(who + " covers only " + rounded(budget.lowest) + " to " +
+                               rounded(budget.highest) + " tokens per parameter (within a factor of " +
+                               rounded(narrowest_range) +
+                               " the optimum is easily outside or hidden in noise) widen "
+                               "isoflop.tokens_per_parameter or the ladder");
+        }
+    }
+}
+
+void warn_of_epochs(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials,
+                    std::vector<std::string>& warnings) {
+    std::size_t count = 0;
+    const PlannedTrial* longest = nullptr;
+    for (const PlannedTrial& planned : trials) {
+        const double allowed = most_epochs * static_cast<double>(corpus.training_tokens);
+        if (static_cast<double>(planned.trial.tokens()) <= allowed) continue;
+        ++count;
+        if (longest == nullptr || planned.trial.tokens() > longest->trial.tokens()) longest = &planned;
+    }
+    if (longest == nullptr) return;
+    const double epochs =
+        static_cast<double>(longest->trial.tokens()) / static_cast<double>(corpus.training_tokens);
+    warnings.push_back(std::to_string(count) + " trials read the training part more than " +
+                       rounded(most_epochs) + " times (" + longest->name + " " + rounded(epochs) +
+                       " times; repeated text teaches less than new text) tokenize more text, or lower the "
+                       "budgets or isoflop.tokens_per_parameter");
+}
+
+void warn_of_warmup(const std::vector<PlannedTrial>& trials, std::vector<std::string>& warnings) {
+    std::size_t count = 0;
+    const PlannedTrial* shortest = nullptr;
+    for (const PlannedTrial& planned : trials) {
+        const std::int64_t steps = planned.trial.schedule.warmup_steps;
+        if (steps >= fewest_warmup_steps) continue;
+        ++count;
+        if (shortest == nullptr || steps < shortest->trial.schedule.warmup_steps) shortest = &planned;
+    }
+    if (shortest == nullptr) return;
+    warnings.push_back(std::to_string(count) + " trials warm up for fewer than " +
+                       std::to_string(fewest_warmup_steps) + " steps (" + shortest->name + " for " +
+                       std::to_string(shortest->trial.schedule.warmup_steps) + " of " +
+                       std::to_string(shortest->trial.steps) +
+                       "; AdamW's second moments settle first) raise recipe.warmup_fraction or lower "
+                       "recipe.batch");
+}
+
+}  // namespace
+
+std::vector<std::string> grid_warnings(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials) {
+    const std::map<double, BudgetSummary> budgets = summarize(trials);
+    std::vector<std::string> warnings;
+    warn_of_budgets(budgets, warnings);
+    warn_of_sizes(budgets, warnings);
+    warn_of_epochs(corpus, trials, warnings);
+    warn_of_warmup(trials, warnings);
+    return warnings;
+}
+
+}  // namespace isogrid::study

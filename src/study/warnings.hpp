@@ -1,0 +1,14 @@
+// What a grid may be too small to answer, although it runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "study/job.hpp"
+
+namespace isogrid::study {
+
+/// One message a weakness: `problem (why) what to do`. `trials` as expand_grid returns them.
+std::vector<std::string> grid_warnings(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials);
+
+}  // namespace isogrid::study
