@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Every `isogrid` and `isogrid-fit` command that README.md and docs/tutorial.md show exists, with its options, in --help.
+source "$(dirname "$0")/small_study.sh" "$1"
+
+documents=()
+for document in "$repository"/README.md "$repository"/docs/tutorial.md; do
+    [[ ! -e $document ]] || documents+=("$document")
+done
+((${#documents[@]})) || { echo "skipped: no README.md and no docs/tutorial.md (not written yet)"; exit 77; }
+
+# Indented and fenced lines that start one of our programs, continued lines joined, comments cut off.
+sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "${documents[@]}" |
+    grep -oE '^ *(mpirun -n [0-9]+ |srun )?(build/bin/)?isogrid(-fit)? .*' | sed 's/ #.*//' >commands.txt
+[[ -s commands.txt ]] || fail "no commands found in ${documents[*]}"
+while read -r line; do
+    command=$(grep -oE 'isogrid(-fit)?( [a-z]+)?' <<<"$line" | head -n 1)
+    case $command in
+        isogrid-fit*) help=$("$programs/isogrid-fit" --help) ;;
+        *) help=$("$isogrid" "${command#isogrid }" --help) || fail "no such verb: $line" ;;
+    esac
+    for option in $(grep -oE -- ' --[a-z-]+' <<<"$line"); do
+        grep -q -- "$option" <<<"$help" || fail "$command has no $option: $line"
+    done
+done <commands.txt

@@ -1,0 +1,95 @@
+# What the tests of the program share: a scratch folder, a small study, and MPI on one machine. Source it with the
+# folder of the programs as the script's first argument; it changes to the scratch folder, which goes away at the end.
+# shellcheck shell=bash
+set -euo pipefail
+
+programs=$(cd "$1" && pwd)
+isogrid=$programs/isogrid
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+[[ -x $isogrid ]] || { echo "skipped: no $isogrid (not built) ninja isogrid"; exit 77; }
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+cd "$scratch"
+
+# Shared memory and loopback only, more ranks than cores, root where the user is root.
+export OMPI_MCA_pml=ob1 OMPI_MCA_btl=self,vader,tcp OMPI_MCA_btl_tcp_if_include=lo OMPI_MCA_oob_tcp_if_include=lo
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
+if ((EUID == 0)); then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# expect_status STATUS COMMAND...: runs it with its output in out.txt and err.txt.
+expect_status() {
+    local expected=$1 status=0
+    shift
+    timeout 120 "$@" >out.txt 2>err.txt </dev/null || status=$?
+    ((status == expected)) || {
+        cat out.txt err.txt >&2
+        fail "exit status $status instead of $expected: $*"
+    }
+}
+
+# 400 kB of words drawn as in English: a few often, most seldom. The same bytes every time.
+make_text() {
+    perl -e '
+        srand(1);
+        my @words = map { join "", map { chr(97 + int rand 26) } 1 .. 2 + int rand 7 } 1 .. 400;
+        my $length = 0;
+        while ($length < 400_000) {
+            my $line = join(" ", map { $words[int(400 ** rand()) - 1] } 1 .. 12) . ".\n";
+            $length += length $line;
+            print $line;
+        }' >text.txt
+}
+
+# make_job FILE [RANKS_PER_TRIAL] [SCALE]: two budgets of three sizes, well under a second each at scale 1.
+make_job() {
+    cat >"$1" <<END
+[study]
+name = "small"
+seed = 7
+[data]
+tokens = "small.tok"
+[model]
+widths = [16, 24, 32]
+head_width = 8
+context = 32
+[recipe]
+learning_rate = 0.01
+batch = 8
+leaves = 4
+[isoflop]
+budgets = [${3:-1}.5e9, ${3:-1}0e9]
+sizes = 3
+tokens_per_parameter = [0.1, 1000]
+[evaluation]
+tokens = 1024
+points = 3
+[run]
+ranks_per_trial = ${2:-0}
+END
+}
+
+# make_study: small.tok and small.toml.
+make_study() {
+    make_text
+    expect_status 0 "$isogrid" tokenize text.txt --out small.tok --validation 0.05
+    make_job small.toml
+}
+
+# digests ARCHIVE: every digest that `isogrid verify` recomputes, in the archive's order.
+digests() {
+    "$isogrid" verify "$1" --json | grep -oE '"[a-z_]*digest[a-z_]*": *"[0-9a-f]{64}"'
+}
+
+# expect_same_digests ARCHIVE ARCHIVE
+expect_same_digests() {
+    digests "$1" >first.txt
+    digests "$2" >second.txt
+    [[ -s first.txt ]] || fail "isogrid verify --json $1 shows no digest"
+    diff first.txt second.txt >&2 || fail "$1 and $2 hold different results"
+}

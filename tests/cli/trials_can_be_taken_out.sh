@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# A finished trial can be retrained bit for bit, exported as a Llama model, and its batches written as arrays.
+source "$(dirname "$0")/small_study.sh" "$1"
+make_study
+
+expect_status 0 "$isogrid" plan small.toml --json
+trial=$(grep -oE '"b[0-9]+-w[0-9]+[^"]*"' out.txt | head -n 1 | tr -d '"')
+[[ -n $trial ]] || fail "isogrid plan --json names no trial: $(cat out.txt)"
+expect_status 0 "$isogrid" run small.toml --archive out.h5
+expect_status 0 "$isogrid" verify out.h5 --retrain "$trial"
+
+expect_status 0 "$isogrid" export out.h5 --trial "$trial" --to model
+for file in config.json model.safetensors; do
+    [[ -s model/$file ]] || fail "export wrote no $file"
+done
+grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
+
+mkdir batches
+cd batches
+expect_status 0 "$isogrid" batches ../small.toml --trial "$trial" --steps 0:2
+arrays=$(find . -name '*.npy')
+[[ -n $arrays ]] || fail "batches wrote no .npy file"
+for array in $arrays; do
+    [[ $(head -c 6 "$array" | tail -c 5) == NUMPY ]] || fail "$array is not a NumPy array"
+done
