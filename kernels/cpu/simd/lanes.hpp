@@ -1,0 +1,82 @@
+// Sixteen floats at a time, the same source and the same bits under AVX2 and AVX-512.
+//
+// The files of this folder are compiled once for each instruction set, in a namespace of its name
+// (ISOGRID_ISA). They call no inline function of the standard library: the linker keeps one copy of such a
+// function for the whole program, and it might be one that the processor cannot run. Multiplications and
+// additions are fused only where multiply_add says so (-ffp-contract=off).
+#pragma once
+
+#ifdef __AVX512F__
+#include "kernels/cpu/simd/lanes_avx512.hpp"
+#else
+#include "kernels/cpu/simd/lanes_avx2.hpp"
+#endif
+
+namespace isogrid::kernels::cpu::ISOGRID_ISA {
+
+constexpr int64_t lanes = 16;
+
+inline int64_t round_up_to_lanes(int64_t count) {
+    return (count + lanes - 1) / lanes * lanes;
+}
+
+/// Calls work(i, Full) for each whole run of lanes in [0, count) and work(i, Part) for what is left.
+template <class Work>
+inline void for_lanes(int64_t count, Work work) {
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes)
+        work(i, Full{});
+    if (i < count) work(i, Part(count - i));
+}
+
+constexpr float infinity = __builtin_inff();
+
+/// Minus infinity in the lanes that are not loaded: nothing to a maximum, and exp makes it 0.
+inline Lanes load_or_lowest(const float* from, Full full) {
+    return load(from, full);
+}
+inline Lanes load_or_lowest(const float* from, Part part) {
+    return load(from, part, -infinity);
+}
+
+/// Halves are added until one lane is left: the same tree everywhere.
+inline float sum(Lanes values) {
+    const __m256 eight = low_half(values) + high_half(values);
+    const __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+    const __m128 two = four + _mm_movehl_ps(four, four);
+    return two[0] + two[1];
+}
+
+inline double sum(const DoubleLanes& values) {
+    double all[lanes];
+    __builtin_memcpy(all, values.part, sizeof all);
+    for (int64_t half = lanes / 2; half > 0; half /= 2)
+        for (int64_t i = 0; i < half; ++i)
+            all[i] += all[i + half];
+    return all[0];
+}
+
+inline float largest(Lanes values) {
+    const __m256 eight = _mm256_max_ps(low_half(values), high_half(values));
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return two[0] > two[1] ? two[0] : two[1];
+}
+
+/// exp(x) within 2 units in the last place; 0 below -104, infinity above 88.8, not-a-number stays.
+/// x = n ln2 + r with |r| <= ln2 / 2, and exp(r) by the minimax polynomial of Cephes' expf (Moshier 1992).
+inline Lanes exponential(Lanes x) {
+    x = minimum(broadcast(89.0f), maximum(broadcast(-104.5f), x));
+    const Lanes n = round_to_even(x * broadcast(1.44269504088896341f));
+    // ln2 in two parts: n times the first is exact.
+    const Lanes r = multiply_add(n, broadcast(2.12194440e-4f), multiply_add(n, broadcast(-0.693359375f), x));
+    Lanes p = broadcast(1.9875691500e-4f);
+    p = multiply_add(p, r, broadcast(1.3981999507e-3f));
+    p = multiply_add(p, r, broadcast(8.3334519073e-3f));
+    p = multiply_add(p, r, broadcast(4.1665795894e-2f));
+    p = multiply_add(p, r, broadcast(1.6666665459e-1f));
+    p = multiply_add(p, r, broadcast(5.0000001201e-1f));
+    return scale_by_power_of_two(multiply_add(p, r * r, r) + broadcast(1.0f), n);
+}
+
+}  // namespace isogrid::kernels::cpu::ISOGRID_ISA

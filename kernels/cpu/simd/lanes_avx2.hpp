@@ -1,0 +1,119 @@
+// Sixteen floats at a time in two AVX2 registers: the same arithmetic as lanes_avx512.hpp, lane for lane.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace isogrid::kernels::cpu::ISOGRID_ISA {
+
+struct Lanes {
+    __m256 low, high;
+};
+
+/// Rows and panels (of 16 columns) of the product tile whose sums fit the 16 registers.
+constexpr int tile_rows = 4, tile_panels = 1;
+
+inline Lanes operator+(Lanes a, Lanes b) {
+    return {a.low + b.low, a.high + b.high};
+}
+inline Lanes operator-(Lanes a, Lanes b) {
+    return {a.low - b.low, a.high - b.high};
+}
+inline Lanes operator*(Lanes a, Lanes b) {
+    return {a.low * b.low, a.high * b.high};
+}
+inline Lanes operator/(Lanes a, Lanes b) {
+    return {a.low / b.low, a.high / b.high};
+}
+
+/// All sixteen lanes, or only the first `count` of them.
+struct Full {};
+struct Part {
+    __m256i low, high;
+    explicit Part(int64_t count) {
+        const __m256i last = _mm256_set1_epi32(static_cast<int>(count));
+        low = _mm256_cmpgt_epi32(last, _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        high = _mm256_cmpgt_epi32(last, _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15));
+    }
+};
+
+inline Lanes broadcast(float value) {
+    return {_mm256_set1_ps(value), _mm256_set1_ps(value)};
+}
+inline Lanes load(const float* from, Full) {
+    return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+}
+inline Lanes load(const float* from, Part part, float fill = 0) {
+    const __m256 filler = _mm256_set1_ps(fill);
+    return {
+        _mm256_blendv_ps(filler, _mm256_maskload_ps(from, part.low), _mm256_castsi256_ps(part.low)),
+        _mm256_blendv_ps(filler, _mm256_maskload_ps(from + 8, part.high), _mm256_castsi256_ps(part.high))};
+}
+inline void store(float* to, Lanes value, Full) {
+    _mm256_storeu_ps(to, value.low);
+    _mm256_storeu_ps(to + 8, value.high);
+}
+inline void store(float* to, Lanes value, Part part) {
+    _mm256_maskstore_ps(to, part.low, value.low);
+    _mm256_maskstore_ps(to + 8, part.high, value.high);
+}
+
+/// a * b + c, rounded once.
+inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
+    return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+/// The larger, the smaller; b where either is not a number.
+inline Lanes maximum(Lanes a, Lanes b) {
+    return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+inline Lanes minimum(Lanes a, Lanes b) {
+    return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+inline Lanes square_root(Lanes a) {
+    return {_mm256_sqrt_ps(a.low), _mm256_sqrt_ps(a.high)};
+}
+inline Lanes round_to_even(Lanes a) {
+    constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+    return {_mm256_round_ps(a.low, nearest), _mm256_round_ps(a.high, nearest)};
+}
+
+/// a * 2^n for whole n in [-252, 254], in two factors so that each is a normal number and only the last
+/// product rounds.
+inline __m256 scale_by_power_of_two(__m256 a, __m256 n) {
+    const __m256i exponent = _mm256_cvtps_epi32(n);
+    const __m256i first = _mm256_srai_epi32(exponent, 1);
+    const __m256i second = _mm256_sub_epi32(exponent, first);
+    const __m256i bias = _mm256_set1_epi32(127);
+    const __m256 one = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(first, bias), 23));
+    const __m256 two = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(second, bias), 23));
+    return a * one * two;
+}
+inline Lanes scale_by_power_of_two(Lanes a, Lanes n) {
+    return {scale_by_power_of_two(a.low, n.low), scale_by_power_of_two(a.high, n.high)};
+}
+
+inline __m256 low_half(Lanes a) {
+    return a.low;
+}
+inline __m256 high_half(Lanes a) {
+    return a.high;
+}
+
+/// Sixteen doubles, lane for lane with Lanes.
+struct DoubleLanes {
+    __m256d part[4];
+};
+
+inline DoubleLanes widen(Lanes a) {
+    return {{_mm256_cvtps_pd(_mm256_castps256_ps128(a.low)), _mm256_cvtps_pd(_mm256_extractf128_ps(a.low, 1)),
+             _mm256_cvtps_pd(_mm256_castps256_ps128(a.high)),
+             _mm256_cvtps_pd(_mm256_extractf128_ps(a.high, 1))}};
+}
+inline DoubleLanes operator+(const DoubleLanes& a, const DoubleLanes& b) {
+    return {{a.part[0] + b.part[0], a.part[1] + b.part[1], a.part[2] + b.part[2], a.part[3] + b.part[3]}};
+}
+inline DoubleLanes operator*(const DoubleLanes& a, const DoubleLanes& b) {
+    return {{a.part[0] * b.part[0], a.part[1] * b.part[1], a.part[2] * b.part[2], a.part[3] * b.part[3]}};
+}
+
+}  // namespace isogrid::kernels::cpu::ISOGRID_ISA

@@ -1,0 +1,67 @@
+// What the kernel tests share: memory of a backend, random inputs, and the fixture that runs one op on a fast
+// backend and on the reference.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/backend.hpp"
+
+namespace isogrid::kernels::test {
+
+using Values = std::vector<float>;
+
+constexpr double epsilon = 1.1920929e-7;  ///< distance from 1 to the next float: twice the rounding error
+
+/// `count` numbers even in [-1, 1), the same for the same seed.
+Values random_values(std::int64_t count, std::uint32_t seed);
+std::vector<TokenId> random_ids(std::int64_t count, TokenId vocabulary, std::uint32_t seed);
+Values absolute(Values values);
+
+/// A backend and arrays in its memory, which live as long as the Device.
+class Device {
+  public:
+    /// Arrays begin `offset` x 64 bytes into their allocations, to show that addresses do not matter.
+    explicit Device(Backend& backend, std::size_t offset = 0) : backend(backend), offset_(offset) {}
+
+    float* hold(const Values& values);
+    std::span<const TokenId> hold(const std::vector<TokenId>& ids);
+    float* poisoned(std::int64_t count);  ///< full of not-a-number
+    /// Where an op writes: poisoned to be replaced, or random numbers to be added to.
+    float* output(Write mode, std::int64_t count);
+    Values read(const float* from, std::int64_t count);
+
+    Backend& backend;
+
+  private:
+    void* place(const void* source, std::size_t bytes);
+
+    std::size_t offset_;
+    std::vector<Storage> storage_;
+};
+
+using Outputs = std::vector<Values>;
+using Op = std::function<Outputs(Device&)>;
+
+/// A fast backend by name: "avx2" or "avx512".
+class KernelTest : public testing::TestWithParam<std::string> {
+  protected:
+    void SetUp() override;
+    /// Runs `op` on the reference and twice on the fast backend, at other addresses and after other work:
+    /// the two agree bit for bit, and with the reference within `tolerances`, one an output.
+    void expect_agreement(const Op& op, const std::vector<double>& tolerances);
+    /// As above, with a tolerance of its own for each number.
+    void expect_agreement(const Op& op, const std::vector<std::vector<double>>& tolerances);
+
+    std::unique_ptr<Backend> fast, reference = make_reference_backend();
+};
+
+std::unique_ptr<Backend> make_fast_backend(const std::string& name);
+bool runs_here(const std::string& name);
+
+}  // namespace isogrid::kernels::test
