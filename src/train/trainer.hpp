@@ -30,7 +30,12 @@ struct TrainOptions {
 archive::TrialResult train(const study::Trial& trial, const data::TokenFile& tokens,
                            kernels::Backend& backend, Communicator& group, const TrainOptions& options);
 
-/// Bytes that one rank of a group of `ranks` needs to train `trial`: weights, optimizer, gradients, arena.
-std::int64_t planned_bytes(const study::Trial& trial, int ranks);
+/// Bytes that one rank of a group of `ranks` allocates to train `trial`: weights, optimizer, gradients,
+/// arenas.
+std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::Backend& backend);
+
+/// Seconds one step takes on one rank of this machine now, measured on a few leaves of made-up tokens (about
+/// 0.1 s).
+double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend);
 
 }  // namespace isogrid::train

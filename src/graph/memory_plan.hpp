@@ -1,0 +1,35 @@
+// Where every tensor lives: parameters in one flat buffer, activations in one arena, before anything runs.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "graph/graph.hpp"
+
+namespace isogrid::graph {
+
+/// Offsets are in floats and multiples of 16, so that every tensor begins on a 64-byte boundary.
+inline constexpr std::int64_t alignment_floats = 16;
+constexpr std::int64_t aligned(std::int64_t floats) {
+    return (floats + alignment_floats - 1) / alignment_floats * alignment_floats;
+}
+
+/// The flat buffer of weights; gradients and optimizer moments have the same layout. The gaps between tensors
+/// stay zero.
+struct ParameterLayout {
+    std::vector<std::int64_t> offsets;  ///< in order of Graph::parameters()
+    std::vector<std::int64_t> sizes;
+    std::int64_t floats = 0;
+};
+ParameterLayout lay_out_parameters(const Graph& graph);
+
+struct MemoryPlan {
+    std::vector<std::int64_t> offsets;  ///< by tensor index; -1 for tensors that are not activations
+    std::int64_t arena_floats = 0;
+};
+
+/// Gives activations offsets in an arena, sharing memory between tensors that never hold a value at the same
+/// time: largest first, each at the lowest place that is free during its life. The losses live to the end.
+MemoryPlan plan_memory(const Graph& graph);
+
+}  // namespace isogrid::graph

@@ -1,0 +1,48 @@
+// A graph made ready to run on a backend: memory planned and allocated once, every op bound to its addresses.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "graph/graph.hpp"
+#include "graph/memory_plan.hpp"
+#include "kernels/backend.hpp"
+
+namespace isogrid::graph {
+
+class Program {
+  public:
+    /// Allocates the arena. `backend` must outlive the program.
+    Program(Graph graph, kernels::Backend& backend);
+
+    /// Runs every op once. inputs and targets hold graph.rows() tokens; weights and gradients have the
+    /// parameters' layout (gradients may be empty for a graph without backward ops). Allocates nothing.
+    void run(std::span<const kernels::TokenId> inputs, std::span<const kernels::TokenId> targets,
+             std::span<float> weights, std::span<float> gradients);
+
+    /// Nats, one a row, of the last run; in the backend's memory.
+    std::span<const float> losses() const;
+
+    const Graph& graph() const { return graph_; }
+    const ParameterLayout& parameters() const { return layout_; }
+    std::int64_t arena_floats() const { return arena_floats_; }
+
+    /// Address of an activation after a run, for tests: valid only while nothing has taken its memory over.
+    const float* activation(TensorId id) const {
+        return reinterpret_cast<const float*>(arena_.get()) + offsets_[id.index];
+    }
+
+  private:
+    Graph graph_;
+    kernels::Backend* backend_;
+    ParameterLayout layout_;
+    std::int64_t arena_floats_;
+    kernels::Storage arena_, constants_, workspace_;
+    std::vector<std::int64_t> offsets_;  ///< by tensor index, in floats, inside the tensor's space
+};
+
+/// Floats that Program allocates for a graph, before it does: arena, constants and workspace.
+std::int64_t program_floats(const Graph& graph, const kernels::Backend& backend);
+
+}  // namespace isogrid::graph

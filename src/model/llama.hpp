@@ -1,0 +1,45 @@
+// A decoder of the Llama kind, written once as a graph: RMSNorm before each block, rotary positions, causal
+// attention, SwiGLU, no biases (Touvron et al. 2023). Parameter names are those of Hugging Face's
+// LlamaForCausalLM.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "graph/graph.hpp"
+#include "graph/memory_plan.hpp"
+#include "model/parametrization.hpp"
+#include "study/trial.hpp"
+
+namespace isogrid::model {
+
+inline constexpr float rms_norm_epsilon = 1e-5f;
+inline constexpr double rotary_theta = 10000.0;
+
+struct Llama {
+    graph::Graph graph;
+    std::vector<Role> roles;  ///< of graph.parameters(), in the same order
+};
+
+/// The forward pass over `batch` sequences, ending in the losses.
+Llama build_forward(const study::Shape& shape, const study::Parametrization& parametrization,
+                    std::int64_t batch);
+
+/// Forward and backward: gradients of loss_scale times the sum of the losses.
+Llama build_training(const study::Shape& shape, const study::Parametrization& parametrization,
+                     std::int64_t batch, float loss_scale);
+
+/// Weights at step 0 in the layout's order: a pure function of the seed, whatever the batch.
+std::vector<float> initial_weights(const Llama& model, const graph::ParameterLayout& layout,
+                                   const study::Shape& shape, const study::Parametrization& parametrization,
+                                   std::uint64_t seed);
+
+/// The weights one tensor after the other, without the layout's gaps: the form that archives keep.
+std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const float> weights);
+
+/// Forward and backward FLOPs for a token: the sum over the graph's ops. Independent of parametrization and
+/// batch.
+double exact_flops_per_token(const study::Shape& shape);
+
+}  // namespace isogrid::model

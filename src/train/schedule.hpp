@@ -1,0 +1,19 @@
+// The learning rate of every step: warm-up, then one of four shapes.
+#pragma once
+
+#include <cstdint>
+
+#include "study/trial.hpp"
+
+namespace isogrid::train {
+
+/// Fraction of the peak learning rate at `step` (from 1 to `steps`). Warm-up is linear and reaches 1 at its
+/// last step; after it
+///   constant             1
+///   cosine               final + (1 - final) (1 + cos(pi p)) / 2   (Loshchilov and Hutter 2017, SGDR, eq. 5)
+///   linear               1 - (1 - final) p
+///   warmup_stable_decay  1, then linear to `final` over the last decay_steps (Hu et al. 2024, MiniCPM)
+/// where p goes from 0 at the end of the warm-up to 1 at the last step, and final is final_fraction.
+double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, std::int64_t step);
+
+}  // namespace isogrid::train

@@ -1,0 +1,242 @@
+#include "train/trainer.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "data/sampler.hpp"
+#include "graph/program.hpp"
+#include "model/llama.hpp"
+#include "study/digest.hpp"
+#include "train/evaluation.hpp"
+#include "train/reduction_tree.hpp"
+#include "train/schedule.hpp"
+#include "train/windows.hpp"
+
+namespace isogrid::train {
+namespace {
+
+using archive::CurvePoint;
+using archive::Outcome;
+using archive::TrialResult;
+
+/// Rows of a curve besides those of evaluations: enough to draw it, few enough to keep 10,000 of them.
+constexpr std::int64_t curve_rows = 200;
+constexpr std::chrono::milliseconds progress_interval{500};
+
+std::int64_t leaf_batch(const study::Trial& trial) {
+    return trial.batch / trial.leaves;
+}
+
+/// The sum over leaves of loss_scale * summed losses is the mean loss over the batch.
+float loss_scale(const study::Trial& trial) {
+    return 1.0f / static_cast<float>(trial.tokens_per_step());
+}
+
+class Trainer {
+  public:
+    Trainer(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
+            Communicator& group, const TrainOptions& options)
+        : trial_(trial),
+          tokens_(tokens),
+          backend_(backend),
+          group_(group),
+          options_(options),
+          sampler_(trial.seed, static_cast<std::int64_t>(tokens.training().size()), trial.shape.context,
+                   trial.batch),
+          model_(model::build_training(trial.shape, trial.parametrization, leaf_batch(trial),
+                                       loss_scale(trial))),
+          exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
+          program_(model_.graph, backend),
+          evaluation_(trial, tokens, backend, group),
+          tree_(trial.leaves, program_.parameters().floats, backend, group),
+          inputs_(static_cast<std::size_t>(model_.graph.rows())),
+          targets_(inputs_.size()) {
+        const std::vector<float> initial = model::initial_weights(model_, program_.parameters(), trial.shape,
+                                                                  trial.parametrization, trial.seed);
+        const std::size_t bytes = initial.size() * sizeof(float);
+        state_ = backend.allocate(3 * bytes);
+        backend.fill_zero(state_.get(), 3 * bytes);
+        backend.copy_in(weights().data(), initial.data(), bytes);
+    }
+
+    TrialResult run() {
+        evaluate_into(new_row(0));
+        const double initial_loss = result_.curve.back().validation_loss;
+        auto next_evaluation = trial_.evaluation.steps.begin();
+        const std::int64_t row_every = std::max<std::int64_t>(1, trial_.steps / curve_rows);
+        const std::int64_t last_step =
+            options_.stop_after_step < 0 ? trial_.steps : std::min(trial_.steps, options_.stop_after_step);
+
+        for (std::int64_t step = 1; step <= last_step; ++step) {
+            const bool go_on = take_step(step);
+            if (!go_on)
+                return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
+            if (!std::isfinite(step_loss_) || !std::isfinite(gradient_norm_))
+                return ended(Outcome::diverged, "the loss or its gradient is not a number at step " +
+                                                    std::to_string(step) + " (lower recipe.learning_rate)");
+            const bool evaluates =
+                next_evaluation != trial_.evaluation.steps.end() && *next_evaluation == step;
+            if (!evaluates && step % row_every != 0 && step != last_step) continue;
+
+            CurvePoint& row = new_row(step);
+            if (evaluates) {
+                evaluate_into(row);
+                ++next_evaluation;
+            }
+            if (step > trial_.schedule.warmup_steps && !(row.training_loss <= initial_loss))
+                return ended(Outcome::diverged, "the training loss at step " + std::to_string(step) +
+                                                    " is above the loss it started from");
+        }
+        finish(last_step);
+        return std::move(result_);
+    }
+
+  private:
+    std::span<float> state(std::int64_t index) {
+        const std::int64_t floats = program_.parameters().floats;
+        return {reinterpret_cast<float*>(state_.get()) + index * floats, static_cast<std::size_t>(floats)};
+    }
+    std::span<float> weights() { return state(0); }
+    std::span<float> first_moment() { return state(1); }
+    std::span<float> second_moment() { return state(2); }
+
+    /// Trains on one batch. False when a rank was asked to stop.
+    bool take_step(std::int64_t step) {
+        const bool stop = report_progress();
+        const LeafSums sums = tree_.reduce([&](std::int64_t leaf, std::span<float> gradient) {
+            load_leaf(step, leaf);
+            program_.run(inputs_, targets_, weights(), gradient);
+            return LeafSums{backend_.sum(program_.losses()), stop ? 1.0 : 0.0};
+        });
+        step_loss_ = sums.loss / static_cast<double>(trial_.tokens_per_step());
+        gradient_norm_ = std::sqrt(backend_.sum_of_squares(tree_.gradient()));
+        learning_rate_ =
+            trial_.optimizer.learning_rate * schedule_fraction(trial_.schedule, trial_.steps, step);
+        loss_since_row_ += step_loss_;
+        result_.steps_done = step;
+        if (std::isfinite(gradient_norm_)) update_weights(step);
+        return sums.stop == 0;
+    }
+
+    void load_leaf(std::int64_t step, std::int64_t leaf) {
+        for (std::int64_t row = 0; row < leaf_batch(trial_); ++row) {
+            const std::int64_t start = sampler_.window_start(step - 1, leaf * leaf_batch(trial_) + row);
+            copy_window(tokens_.training(), start, trial_.shape.context, row, inputs_, targets_);
+        }
+    }
+
+    // Decay takes learning_rate * weight_decay of a weight whatever the tensor's own learning rate, so that
+    // muP's smaller rates do not also weaken the decay (Wang and Aitchison 2024).
+    void update_weights(std::int64_t step) {
+        const study::Optimizer& optimizer = trial_.optimizer;
+        const bool clips = optimizer.gradient_clip > 0 && gradient_norm_ > optimizer.gradient_clip;
+        const graph::ParameterLayout& layout = program_.parameters();
+        for (std::size_t i = 0; i < model_.roles.size(); ++i) {
+            const model::TensorRule rule = tensor_rule(model_.roles[i], trial_.shape, trial_.parametrization);
+            const auto slice = [&](std::span<float> flat) {
+                return flat.subspan(static_cast<std::size_t>(layout.offsets[i]),
+                                    static_cast<std::size_t>(layout.sizes[i]));
+            };
+            backend_.adamw(
+                {.step = step,
+                 .learning_rate = static_cast<float>(learning_rate_ * rule.learning_rate_multiplier),
+                 .beta1 = static_cast<float>(optimizer.beta1),
+                 .beta2 = static_cast<float>(optimizer.beta2),
+                 .epsilon = static_cast<float>(optimizer.epsilon),
+                 .decay = static_cast<float>(rule.decays ? learning_rate_ * optimizer.weight_decay : 0),
+                 .gradient_scale =
+                     clips ? static_cast<float>(optimizer.gradient_clip / gradient_norm_) : 1.0f},
+                slice(tree_.gradient()), slice(weights()), slice(first_moment()), slice(second_moment()));
+        }
+    }
+
+    CurvePoint& new_row(std::int64_t step) {
+        CurvePoint row;
+        row.step = step;
+        row.tokens = step * trial_.tokens_per_step();
+        row.flops = exact_flops_per_token_ * static_cast<double>(row.tokens);
+        const std::int64_t before = result_.curve.empty() ? 0 : result_.curve.back().step;
+        row.training_loss = loss_since_row_ / static_cast<double>(step - before);  // not a number at step 0
+        row.learning_rate = learning_rate_;
+        row.gradient_norm = gradient_norm_;
+        loss_since_row_ = 0;
+        result_.curve.push_back(row);
+        return result_.curve.back();
+    }
+
+    void evaluate_into(CurvePoint& row) { row.validation_loss = evaluation_.loss(weights()); }
+
+    TrialResult ended(Outcome outcome, std::string cause) {
+        result_.outcome = outcome;
+        result_.cause = std::move(cause);
+        return std::move(result_);
+    }
+
+    void finish(std::int64_t last_step) {
+        result_.outcome = Outcome::completed;
+        result_.steps_done = last_step;
+        result_.training_loss = result_.curve.back().training_loss;
+        if (std::isnan(result_.curve.back().validation_loss)) evaluate_into(result_.curve.back());
+        result_.validation_loss = result_.curve.back().validation_loss;
+        const data::TokenFileHeader& corpus = tokens_.header();
+        result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 *
+                                static_cast<double>(corpus.validation_tokens) /
+                                static_cast<double>(corpus.validation_bytes);
+        std::vector<float> host(weights().size());
+        backend_.copy_out(host.data(), weights().data(), host.size() * sizeof(float));
+        std::vector<float> packed = model::pack(program_.parameters(), host);
+        result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
+        if (options_.keep_weights) result_.weights = std::move(packed);
+    }
+
+    /// Tells whoever listens, now and then; true when they ask to stop.
+    bool report_progress() {
+        using Clock = std::chrono::steady_clock;
+        const auto now = Clock::now();
+        if (!options_.on_progress || now - reported_ < progress_interval) return false;
+        const double seconds = std::chrono::duration<double>(now - reported_).count();
+        const auto tokens =
+            static_cast<double>((result_.steps_done - reported_steps_) * trial_.tokens_per_step());
+        const double speed = reported_.time_since_epoch().count() == 0 ? 0 : tokens / seconds;
+        reported_ = now;
+        reported_steps_ = result_.steps_done;
+        return !options_.on_progress({result_.steps_done, trial_.steps, speed, step_loss_});
+    }
+
+    const study::Trial& trial_;
+    const data::TokenFile& tokens_;
+    kernels::Backend& backend_;
+    Communicator& group_;
+    const TrainOptions& options_;
+
+    data::Sampler sampler_;
+    model::Llama model_;
+    double exact_flops_per_token_;
+    graph::Program program_;
+    Evaluation evaluation_;
+    ReductionTree tree_;
+    kernels::Storage state_;  ///< weights, first moment, second moment
+    std::vector<kernels::TokenId> inputs_, targets_;
+
+    double step_loss_ = 0, loss_since_row_ = 0, gradient_norm_ = 0, learning_rate_ = 0;
+    std::chrono::steady_clock::time_point reported_{};
+    std::int64_t reported_steps_ = 0;
+    TrialResult result_;
+};
+
+}  // namespace
+
+TrialResult train(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
+                  Communicator& group, const TrainOptions& options) {
+    assert(trial.leaves % group.size() == 0);
+    return Trainer(trial, tokens, backend, group, options).run();
+}
+
+}  // namespace isogrid::train
