@@ -42,8 +42,9 @@ inline graph::Graph tangled_graph() {
     const auto x = graph.embedding(table, 1.0f);
     const auto a = graph.linear(x, first);
     const auto b = graph.linear(x, second);
-    const auto sum = graph.add(a, b);                  // the gradients of a, b and sum share memory
-    const auto late = graph.rms_norm(b, gain, 1e-5f);  // adds to b's gradient before a's producer is reached
+    const auto late = graph.rms_norm(b, gain, 1e-5f);
+    const auto sum =
+        graph.add(a, b);  // a's and b's gradients share memory when late's adds to b's, before a's is used
     const auto product = graph.swiglu(sum, late);
     const auto twice = graph.add(graph.add(product, a), sum);
     graph.cross_entropy(graph.linear(twice, table));
