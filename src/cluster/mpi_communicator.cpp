@@ -1,0 +1,133 @@
+#include "cluster/mpi_communicator.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <mpi.h>
+#include <type_traits>
+
+#include "cluster/mpi_session.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+constexpr int values_tag = 1, farewell_tag = 2;
+constexpr std::size_t segment = std::size_t{1} << 24;  // values a message: counts of MPI 3 are 32-bit
+constexpr std::size_t longest_cause = 1000;  // bytes: a farewell is sent before anybody waits for it
+
+/// A farewell on the wire: outcome, followed, then the cause.
+std::vector<std::byte> to_bytes(const Verdict& verdict) {
+    const std::string cause = verdict.cause.substr(0, longest_cause);
+    std::vector<std::byte> bytes(2 + cause.size());
+    bytes[0] = static_cast<std::byte>(verdict.outcome);
+    bytes[1] = static_cast<std::byte>(verdict.followed);
+    std::memcpy(bytes.data() + 2, cause.data(), cause.size());
+    return bytes;
+}
+
+Verdict to_verdict(std::span<const std::byte> bytes) {
+    assert(bytes.size() >= 2);
+    return {.outcome = static_cast<archive::Outcome>(bytes[0]),
+            .cause = std::string(reinterpret_cast<const char*>(bytes.data()) + 2, bytes.size() - 2),
+            .followed = bytes[1] != std::byte{0}};
+}
+
+struct MpiGroup {
+    MPI_Group value = MPI_GROUP_NULL;
+    ~MpiGroup() {
+        if (value != MPI_GROUP_NULL) MPI_Group_free(&value);
+    }
+};
+
+}  // namespace
+
+struct MpiCommunicator::Handle {
+    MPI_Comm value = MPI_COMM_NULL;
+    ~Handle() {
+        if (value != MPI_COMM_NULL) MPI_Comm_free(&value);
+    }
+};
+
+MpiCommunicator::MpiCommunicator(std::span<const int> ranks, int tag) : handle_(std::make_unique<Handle>()) {
+    MpiGroup world, members;
+    check_mpi(MPI_Comm_group(MPI_COMM_WORLD, &world.value), "listing the ranks");
+    check_mpi(MPI_Group_incl(world.value, static_cast<int>(ranks.size()), ranks.data(), &members.value),
+              "choosing a group's ranks");
+    check_mpi(MPI_Comm_create_group(MPI_COMM_WORLD, members.value, tag, &handle_->value), "making a group");
+    check_mpi(MPI_Comm_set_errhandler(handle_->value, MPI_ERRORS_RETURN), "choosing how errors are told");
+    check_mpi(MPI_Comm_rank(handle_->value, &rank_), "asking for the rank in a group");
+    check_mpi(MPI_Comm_size(handle_->value, &size_), "asking for a group's size");
+    farewells_.resize(static_cast<std::size_t>(size_));
+}
+
+MpiCommunicator::~MpiCommunicator() = default;
+
+void MpiCommunicator::exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) {
+    exchange_values(partner, outgoing, incoming);
+}
+
+void MpiCommunicator::exchange(int partner, std::span<const double> outgoing, std::span<double> incoming) {
+    exchange_values(partner, outgoing, incoming);
+}
+
+template <class T>
+void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, std::span<T> incoming) {
+    assert(outgoing.size() == incoming.size());
+    const MPI_Datatype type = std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
+    for (std::size_t first = 0; first < outgoing.size(); first += segment) {
+        const int count = static_cast<int>(std::min(segment, outgoing.size() - first));
+        MPI_Request sending = MPI_REQUEST_NULL;
+        check_mpi(
+            MPI_Isend(outgoing.data() + first, count, type, partner, values_tag, handle_->value, &sending),
+            "sending to a member of the group");
+        // The next message is the partner's values or its farewell; which, only its tag tells.
+        MPI_Status status;
+        check_mpi(MPI_Probe(partner, MPI_ANY_TAG, handle_->value, &status),
+                  "waiting for a member of the group");
+        const bool ended = status.MPI_TAG == farewell_tag;
+        if (!ended)
+            check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
+                               MPI_STATUS_IGNORE),
+                      "receiving from a member of the group");
+        check_mpi(MPI_Wait(&sending, MPI_STATUS_IGNORE), "sending to a member of the group");
+        if (ended) throw MemberEnded();  // agree() receives the farewell
+    }
+}
+
+/// Takes the next message of any member: a farewell is kept, values that nobody waits for any more are not.
+void MpiCommunicator::receive_next() {
+    std::vector<std::byte> bytes;
+    MPI_Status status;
+    int count = 0;
+    check_mpi(MPI_Probe(MPI_ANY_SOURCE, MPI_ANY_TAG, handle_->value, &status), "waiting for a farewell");
+    check_mpi(MPI_Get_count(&status, MPI_BYTE, &count), "measuring a message");
+    bytes.resize(static_cast<std::size_t>(count));
+    check_mpi(MPI_Recv(bytes.data(), count, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, handle_->value,
+                       MPI_STATUS_IGNORE),
+              "receiving a farewell");
+    if (status.MPI_TAG == farewell_tag)
+        farewells_[static_cast<std::size_t>(status.MPI_SOURCE)] = to_verdict(bytes);
+}
+
+Verdict MpiCommunicator::agree(const Verdict& mine) {
+    const auto bytes = to_bytes(mine);
+    std::vector<MPI_Request> sending(static_cast<std::size_t>(size_), MPI_REQUEST_NULL);
+    for (int member = 0; member < size_; ++member)
+        if (member != rank_)
+            check_mpi(MPI_Isend(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, member, farewell_tag,
+                                handle_->value, &sending[static_cast<std::size_t>(member)]),
+                      "saying farewell");
+    farewells_[static_cast<std::size_t>(rank_)] = mine;
+    // From all members at once: one may be unable to end an exchange before its values are taken here.
+    while (
+        !std::all_of(farewells_.begin(), farewells_.end(), [](const auto& said) { return said.has_value(); }))
+        receive_next();
+    check_mpi(MPI_Waitall(size_, sending.data(), MPI_STATUSES_IGNORE), "saying farewell");
+    std::vector<Verdict> verdicts;
+    for (const auto& farewell : farewells_)
+        verdicts.push_back(*farewell);
+    return agreed(verdicts);
+}
+
+}  // namespace isogrid::cluster

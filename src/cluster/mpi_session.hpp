@@ -1,0 +1,40 @@
+// MPI from start to end, for a program that may also have been started without it.
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace isogrid::cluster {
+
+/// A failed MPI call: what was being done, and MPI's own words.
+class MpiError : public std::runtime_error {
+  public:
+    MpiError(std::string_view doing, int code);
+};
+
+/// Throws MpiError unless `code` is MPI_SUCCESS.
+void check_mpi(int code, std::string_view doing);
+
+/// Starts MPI where mpirun or srun started this program, and ends it when it goes out of scope. Started by
+/// hand, MPI is left alone: the world has one rank, and nothing depends on a working MPI installation.
+class MpiSession {
+  public:
+    MpiSession();
+    ~MpiSession();
+    MpiSession(const MpiSession&) = delete;
+    MpiSession& operator=(const MpiSession&) = delete;
+
+    int rank() const { return rank_; }  ///< 0 without MPI
+    int size() const { return size_; }  ///< 1 without MPI
+
+    /// Ends the whole job at once, other ranks included; for an exception that no rank can go on after.
+    [[noreturn]] void abort(int exit_code) const;
+
+  private:
+    bool started_ = false;
+    int rank_ = 0, size_ = 1;
+};
+
+}  // namespace isogrid::cluster

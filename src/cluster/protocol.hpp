@@ -1,0 +1,64 @@
+// The notes that coordinator and workers exchange, and their form on the wire.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "archive/record.hpp"
+
+namespace isogrid::cluster {
+
+/// Worker to coordinator: give me work.
+struct Ready {
+    bool operator==(const Ready&) const = default;
+};
+
+/// Coordinator to every member of a group: train this trial together.
+struct Assign {
+    int trial = 0;           ///< index into the grid
+    std::vector<int> ranks;  ///< members, rising; the first writes the trial file and reports
+    std::string lease;       ///< of the run's lock; checked again before the trial file gets its name
+    bool operator==(const Assign&) const = default;
+};
+
+/// Worker to coordinator, about twice a second from a group's first rank.
+struct TrialProgress {
+    int trial = 0;
+    std::int64_t steps_done = 0, steps = 0;
+    double tokens_per_second = 0;
+    bool operator==(const TrialProgress&) const = default;
+};
+
+/// Worker to coordinator, from a group's first rank: the trial ended.
+struct Finished {
+    int trial = 0;
+    archive::Outcome outcome = archive::Outcome::failed;
+    std::string cause = {};        ///< empty when completed
+    bool stored = false;           ///< its trial file is on disk
+    std::string store_fault = {};  ///< why it is not, when it should be
+    std::int64_t steps_done = 0, steps = 0;
+    double seconds = 0;        ///< of training
+    double training_loss = 0;  ///< final, nats a token
+    double validation_loss = 0;
+    bool operator==(const Finished&) const = default;
+};
+
+/// Coordinator to worker: end at the next step boundary and leave.
+struct Stop {
+    bool operator==(const Stop&) const = default;
+};
+
+using Message = std::variant<Ready, Assign, TrialProgress, Finished, Stop>;
+
+/// The wire form: one byte of kind, then the fields in order; numbers in the machine's own byte order (every
+/// rank of an MPI job has the same), texts and lists after their length.
+std::vector<std::byte> encode(const Message& message);
+
+/// Inverse of encode; throws std::runtime_error on bytes that encode did not make.
+Message decode(std::span<const std::byte> bytes);
+
+}  // namespace isogrid::cluster

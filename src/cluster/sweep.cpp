@@ -1,0 +1,94 @@
+#include "cluster/sweep.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isogrid::cluster {
+
+namespace {
+
+std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do) {
+    std::vector<Task> tasks;
+    for (const int trial : to_do) {
+        const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
+        tasks.push_back({.trial = trial,
+                         .flops = planned.flops(study::FlopConvention::exact),
+                         .most_ranks = static_cast<int>(planned.trial.leaves)});
+    }
+    return tasks;
+}
+
+std::optional<double> known(double value) {
+    return std::isfinite(value) ? std::optional(value) : std::nullopt;
+}
+
+double fraction(std::int64_t steps_done, std::int64_t steps) {
+    return steps > 0 ? std::clamp(static_cast<double>(steps_done) / static_cast<double>(steps), 0.0, 1.0) : 0;
+}
+
+}  // namespace
+
+Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers)
+    : study_(study), scheduler_(tasks_of(study, to_do), static_cast<int>(study.job.ranks_per_trial)) {
+    totals_.study = study.job.name;
+    totals_.trials = static_cast<int>(study.grid.trials.size());
+    totals_.done = done_before;
+    totals_.workers = workers;
+}
+
+const study::PlannedTrial& Sweep::planned(int trial) const {
+    return study_.grid.trials.at(static_cast<std::size_t>(trial));
+}
+
+std::vector<Assignment> Sweep::assign(double now) {
+    std::vector<Assignment> assignments = scheduler_.assign(now);
+    for (const auto& [trial, ranks] : assignments)
+        running_[trial] = {.name = planned(trial).name,
+                           .ranks = static_cast<int>(ranks.size()),
+                           .steps = planned(trial).trial.steps};
+    return assignments;
+}
+
+void Sweep::progressed(const TrialProgress& progress, double now) {
+    const auto found = running_.find(progress.trial);
+    if (found == running_.end()) return;
+    found->second.steps_done = progress.steps_done;
+    found->second.tokens_per_second = progress.tokens_per_second;
+    scheduler_.progressed(progress.trial, fraction(progress.steps_done, progress.steps), now);
+}
+
+void Sweep::finished(const Finished& finished, double now) {
+    scheduler_.finished(finished.trial, fraction(finished.steps_done, finished.steps), now);
+    running_.erase(finished.trial);
+    const std::string& name = planned(finished.trial).name;
+    if (finished.outcome == archive::Outcome::interrupted) {
+        stop();
+        return;
+    }
+    if (!finished.stored) {
+        store_faults_.push_back(name + ": " + finished.store_fault);
+        return;
+    }
+    ++totals_.done;
+    if (finished.outcome == archive::Outcome::diverged) ++totals_.diverged;
+    if (finished.outcome == archive::Outcome::failed || finished.outcome == archive::Outcome::out_of_memory)
+        totals_.failed.push_back({name, std::string(archive::name(finished.outcome)), finished.cause});
+}
+
+void Sweep::stop() {
+    stopped_ = true;
+    scheduler_.forget_waiting();
+}
+
+SweepState Sweep::state(double now) const {
+    SweepState state = totals_;
+    for (const auto& [trial, running] : running_) {
+        state.running.push_back(running);
+        state.tokens_per_second += running.tokens_per_second;
+    }
+    state.remaining_rank_seconds = known(scheduler_.remaining_rank_seconds());
+    state.remaining_seconds = known(scheduler_.remaining_seconds(now, totals_.workers));
+    return state;
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,75 @@
+// Where a sweep stands: what is done, what runs, what failed, and what is left. Fed by the coordinator, or by
+// the loop of a program that runs alone; read by the progress line and `isogrid status`.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/protocol.hpp"
+#include "cluster/scheduler.hpp"
+#include "study/study.hpp"
+
+namespace isogrid::cluster {
+
+struct RunningTrial {
+    std::string name;
+    int ranks = 1;
+    std::int64_t steps_done = 0, steps = 0;
+    double tokens_per_second = 0;
+    bool operator==(const RunningTrial&) const = default;
+};
+
+struct FailedTrial {
+    std::string name;
+    std::string outcome;  ///< out_of_memory or failed
+    std::string cause;
+    bool operator==(const FailedTrial&) const = default;
+};
+
+/// Numbers a person asks for. What cannot be known yet is empty.
+struct SweepState {
+    std::string study;
+    int trials = 0;    ///< of the whole grid
+    int done = 0;      ///< with a trial file, from earlier runs too
+    int diverged = 0;  ///< of those done in this run
+    int workers = 1;
+    std::vector<RunningTrial> running;  ///< in grid order
+    std::vector<FailedTrial> failed;    ///< in the order of their ends
+    double tokens_per_second = 0;       ///< of all running trials together
+    std::optional<double> remaining_rank_seconds;
+    std::optional<double> remaining_seconds;
+    bool operator==(const SweepState&) const = default;
+};
+
+class Sweep {
+  public:
+    /// `to_do`: indices into the study's grid, which must outlive this; `done_before`: trials already on
+    /// disk.
+    Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers);
+
+    void worker_idle(int rank) { scheduler_.worker_idle(rank); }
+    std::vector<Assignment> assign(double now);
+    void progressed(const TrialProgress& progress, double now);
+    void finished(const Finished& finished, double now);
+
+    /// Nothing new starts from here on; what runs may still end.
+    void stop();
+    bool stopped() const { return stopped_; }
+
+    bool over() const { return scheduler_.over(); }
+    const std::vector<std::string>& store_faults() const { return store_faults_; }
+    SweepState state(double now) const;
+    const study::PlannedTrial& planned(int trial) const;
+
+  private:
+    const study::Study& study_;
+    Scheduler scheduler_;
+    SweepState totals_;
+    std::map<int, RunningTrial> running_;
+    std::vector<std::string> store_faults_;  ///< trials that ended but could not be written, and why
+    bool stopped_ = false;
+};
+
+}  // namespace isogrid::cluster

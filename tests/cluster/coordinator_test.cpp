@@ -1,0 +1,131 @@
+#include "cluster/coordinator.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/makespan.hpp"
+#include "simulated_transport.hpp"
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using test::SimulatedTransport;
+
+namespace {
+
+const CoordinatorHooks go_on = {.keep_going = [](const Sweep&) { return true; },
+                                .on_finished = [](const Sweep&, const Finished&) {}};
+
+/// An isoFLOP grid: `sizes` trials of the same FLOPs in each of `budgets` budgets, 3.16 apart.
+study::Study isoflop_study(int budgets, int sizes, std::int64_t leaves) {
+    std::vector<double> flops;
+    for (int budget = 0; budget < budgets; ++budget)
+        for (int size = 0; size < sizes; ++size)
+            flops.push_back(1e9 * std::pow(3.16, budget) * (1 + 1e-3 * size));
+    return test::study_of(flops, leaves);
+}
+
+}  // namespace
+
+TEST(Coordinator, runsEveryTrialOnceOverAThousandRanks) {
+    const study::Study study = isoflop_study(6, 1000, 1);
+    const int workers = 999;
+    SimulatedTransport transport(study, workers, 1e9);
+    Sweep sweep(study, test::all_of(study), 0, workers);
+    coordinate(transport, sweep, "lease", go_on);
+
+    std::multiset<int> started;
+    std::vector<double> seconds;
+    for (const auto& start : transport.starts)
+        started.insert(start.trial);
+    for (const auto& planned : study.grid.trials)
+        seconds.push_back(planned.flops(study::FlopConvention::exact) / 1e9);
+    EXPECT_EQ(started.size(), study.grid.trials.size());
+    EXPECT_EQ(std::set<int>(started.begin(), started.end()).size(), study.grid.trials.size());
+    EXPECT_EQ(sweep.state(transport.now()).done, 6000);
+    // The workers do what list scheduling longest first does on paper. Both add the same numbers along each
+    // rank, at most 6000 of them, in the same order.
+    EXPECT_DOUBLE_EQ(transport.now(), longest_first_makespan(seconds, workers));
+}
+
+TEST(Coordinator, leavesNoRankIdleWhileATrialWaits) {
+    const study::Study study = isoflop_study(4, 7, 1);
+    const int workers = 5;
+    SimulatedTransport transport(study, workers, 1e9);
+    Sweep sweep(study, test::all_of(study), 0, workers);
+    coordinate(transport, sweep, "lease", go_on);
+    ASSERT_EQ(transport.starts.size(), 28u);
+
+    // At the moment the last trial starts every other worker is still busy, or starts something then too.
+    const double last_start = transport.starts.back().time;
+    int busy = 0;
+    for (const auto& [time, trial, ranks] : transport.starts) {
+        const double seconds =
+            study.grid.trials[static_cast<std::size_t>(trial)].flops(study::FlopConvention::exact) / 1e9;
+        if (time <= last_start && time + seconds > last_start) busy += static_cast<int>(ranks.size());
+    }
+    EXPECT_EQ(busy, workers);
+}
+
+TEST(Coordinator, spreadsAFewTrialsOverAllRanks) {
+    const study::Study study = test::study_of({8e9, 4e9, 4e9}, 8);
+    SimulatedTransport transport(study, 8, 1e9);
+    Sweep sweep(study, test::all_of(study), 0, 8);
+    coordinate(transport, sweep, "lease", go_on);
+    // 4 + 2 + 2 ranks: all end after 2 s. One rank a trial would take 8.
+    EXPECT_DOUBLE_EQ(transport.now(), 2);
+}
+
+TEST(Coordinator, doesTheSameThingEveryTime) {
+    const study::Study study = isoflop_study(5, 9, 4);
+    std::vector<std::vector<std::pair<int, std::vector<int>>>> runs(2);
+    for (auto& run : runs) {
+        SimulatedTransport transport(study, 13, 1e9);
+        Sweep sweep(study, test::all_of(study), 0, 13);
+        coordinate(transport, sweep, "lease", go_on);
+        for (const auto& start : transport.starts)
+            run.emplace_back(start.trial, start.ranks);
+    }
+    EXPECT_EQ(runs[0], runs[1]);
+}
+
+TEST(Coordinator, countsAFailedTrialAndGoesOn) {
+    const study::Study study = test::study_of({3e9, 2e9, 1e9});
+    SimulatedTransport transport(study, 1, 1e9);
+    transport.outcomes = {{0, archive::Outcome::failed}, {1, archive::Outcome::diverged}};
+    Sweep sweep(study, test::all_of(study), 0, 1);
+    coordinate(transport, sweep, "lease", go_on);
+    const SweepState state = sweep.state(transport.now());
+    EXPECT_EQ(state.done, 3);
+    EXPECT_EQ(state.diverged, 1);
+    EXPECT_EQ(state.failed, (std::vector<FailedTrial>{{"t0", "failed", "injected"}}));
+}
+
+TEST(Coordinator, stopsStartingTrialsWhenAskedToAndWaitsForThoseThatRun) {
+    const study::Study study = test::study_of({4e9, 3e9, 2e9, 1e9});
+    SimulatedTransport transport(study, 2, 1e9);
+    Sweep sweep(study, test::all_of(study), 0, 2);
+    int ended = 0;
+    coordinate(transport, sweep, "lease",
+               {.keep_going = [&](const Sweep&) { return ended == 0; },
+                .on_finished = [&](const Sweep&, const Finished&) { ++ended; }});
+    EXPECT_EQ(transport.starts.size(), 2u);
+    EXPECT_EQ(ended, 2);
+    EXPECT_TRUE(sweep.stopped());
+    EXPECT_THAT(transport.stopped, testing::ElementsAre(1, 2)) << "each worker is told once";
+}
+
+TEST(Coordinator, takesAnInterruptedTrialForTheEndOfTheSweep) {
+    // A worker got the signal before the coordinator did.
+    const study::Study study = test::study_of({4e9, 3e9, 2e9});
+    SimulatedTransport transport(study, 1, 1e9);
+    transport.outcomes = {{0, archive::Outcome::interrupted}};
+    Sweep sweep(study, test::all_of(study), 0, 1);
+    coordinate(transport, sweep, "lease", go_on);
+    EXPECT_EQ(transport.starts.size(), 1u);
+    EXPECT_TRUE(sweep.stopped());
+    EXPECT_EQ(sweep.state(transport.now()).done, 0);
+}

@@ -1,0 +1,49 @@
+#include "cluster/protocol.hpp"
+
+#include <stdexcept>
+
+#include <gtest/gtest.h>
+
+using namespace isogrid::cluster;
+
+namespace {
+
+std::vector<Message> one_of_each() {
+    return {
+        Ready{}, Assign{.trial = 7, .ranks = {1, 2, 5, 9}, .lease = "node1-42"},
+        TrialProgress{.trial = 3, .steps_done = 10, .steps = 1'000'000'000'000, .tokens_per_second = 1.5e6},
+        Finished{.trial = 3,
+                 .outcome = isogrid::archive::Outcome::out_of_memory,
+                 .cause = "no memory for w64",
+                 .stored = true,
+                 .store_fault = "",
+                 .steps_done = 5,
+                 .steps = 9,
+                 .seconds = 0.25,
+                 .training_loss = 3.5,
+                 .validation_loss = 3.75},
+        Stop{}};
+}
+
+}  // namespace
+
+TEST(Protocol, bringsEveryMessageBackAsItWas) {
+    for (const Message& message : one_of_each())
+        EXPECT_EQ(decode(encode(message)), message) << "kind " << message.index();
+}
+
+TEST(Protocol, rejectsWhatWasCutOff) {
+    for (const Message& message : one_of_each()) {
+        const auto bytes = encode(message);
+        for (std::size_t length = 0; length < bytes.size(); ++length)
+            EXPECT_THROW(decode(std::span(bytes).first(length)), std::runtime_error)
+                << "kind " << message.index() << ", " << length << " bytes";
+    }
+}
+
+TEST(Protocol, rejectsWhatIsTooLongOrUnknown) {
+    auto bytes = encode(Stop{});
+    bytes.push_back(std::byte{0});
+    EXPECT_THROW(decode(bytes), std::runtime_error);
+    EXPECT_THROW(decode(std::vector{std::byte{200}}), std::runtime_error);
+}

@@ -1,0 +1,120 @@
+#include "cluster/scheduler.hpp"
+
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "cluster/makespan.hpp"
+
+using namespace isogrid::cluster;
+using Ranks = std::vector<int>;
+
+namespace {
+
+Scheduler with_workers(std::vector<Task> tasks, int ranks_per_trial, int workers) {
+    Scheduler scheduler(std::move(tasks), ranks_per_trial);
+    for (int rank = 1; rank <= workers; ++rank)
+        scheduler.worker_idle(rank);
+    return scheduler;
+}
+
+}  // namespace
+
+TEST(Scheduler, startsTheLongestFirstAndTiesByIndex) {
+    Scheduler scheduler = with_workers({{0, 1e9, 1}, {1, 5e9, 1}, {2, 5e9, 1}, {3, 7e9, 1}}, 0, 1);
+    std::vector<int> order;
+    for (int i = 0; i < 4; ++i) {
+        const auto assignments = scheduler.assign(i);
+        ASSERT_EQ(assignments.size(), 1u);
+        order.push_back(assignments[0].trial);
+        EXPECT_TRUE(scheduler.assign(i).empty()) << "the only worker is busy";
+        scheduler.finished(assignments[0].trial, 1, i + 1);
+        scheduler.worker_idle(1);
+    }
+    EXPECT_EQ(order, (std::vector<int>{3, 1, 2, 0}));
+    EXPECT_TRUE(scheduler.over());
+}
+
+TEST(Scheduler, givesOneRankATrialWhileTrialsArePlenty) {
+    Scheduler scheduler = with_workers({{0, 3, 8}, {1, 2, 8}, {2, 1, 8}}, 0, 2);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {1, Ranks{2}}}));
+}
+
+TEST(Scheduler, sharesIdleRanksAmongTheLastTrialsTheSlowestFirst) {
+    // 8 ranks, 3 trials of 8, 3 and 2: alone they end after 8; 4, 2 and 2 ranks end after 2.
+    Scheduler scheduler = with_workers({{0, 8, 8}, {1, 3, 8}, {2, 2, 8}}, 0, 8);
+    EXPECT_EQ(scheduler.assign(0),
+              (std::vector<Assignment>{{0, Ranks{1, 2, 3, 4}}, {1, Ranks{5, 6}}, {2, Ranks{7, 8}}}));
+}
+
+TEST(Scheduler, neverUsesMoreRanksThanATrialHasLeaves) {
+    Scheduler scheduler = with_workers({{0, 8, 2}}, 0, 8);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
+}
+
+TEST(Scheduler, waitsForWholeGroupsOfTheSizeTheJobAsksFor) {
+    Scheduler scheduler = with_workers({{0, 8, 4}, {1, 4, 4}}, 4, 5);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2, 3, 4}}}));
+    EXPECT_TRUE(scheduler.assign(0).empty());
+    scheduler.finished(0, 1, 1);
+    for (const int rank : {1, 2, 3})
+        scheduler.worker_idle(rank);
+    EXPECT_EQ(scheduler.assign(1), (std::vector<Assignment>{{1, Ranks{1, 2, 3, 5}}}));
+}
+
+TEST(Scheduler, predictsFromTheThroughputMeasuredSoFar) {
+    Scheduler scheduler = with_workers({{0, 40, 1}, {1, 20, 1}, {2, 20, 1}}, 0, 2);
+    EXPECT_TRUE(std::isnan(scheduler.remaining_seconds(0, 2))) << "nothing is measured yet";
+    scheduler.assign(0);
+    // After 5 s both ranks did 10 FLOPs, 2 FLOP/s each: trial 0 needs 15 s more, trial 1 5 s, then trial 2 10
+    // s.
+    scheduler.progressed(0, 0.25, 5);
+    scheduler.progressed(1, 0.5, 5);
+    EXPECT_DOUBLE_EQ(scheduler.flops_per_rank_second(), 2);
+    EXPECT_DOUBLE_EQ(scheduler.remaining_rank_seconds(), (30 + 10 + 20) / 2.0);
+    EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(5, 2), 15);
+    EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(7, 2), 13) << "time passes between reports";
+}
+
+TEST(Scheduler, startsNothingMoreOnceToldToForgetTheRest) {
+    Scheduler scheduler = with_workers({{0, 2, 1}, {1, 1, 1}}, 0, 1);
+    scheduler.assign(0);
+    scheduler.forget_waiting();
+    EXPECT_FALSE(scheduler.over());
+    scheduler.finished(0, 0.5, 1);
+    EXPECT_TRUE(scheduler.over());
+}
+
+TEST(Makespan, isTheSumOnOneRankAndTheLongestOnMany) {
+    const std::vector<double> seconds = {3, 1, 2};
+    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 1), 6);
+    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 3), 3);
+    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 100), 3);
+    EXPECT_DOUBLE_EQ(longest_first_makespan({}, 4), 0);
+}
+
+TEST(Makespan, reachesGrahamsWorstCase) {
+    // Graham 1969: 2m+1 trials of 2m-1, 2m-1, ..., m+1, m+1, m, m, m end at 4m-1, the optimum is 3m.
+    const std::vector<double> seconds = {5, 5, 4, 4, 3, 3, 3};
+    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 3), 11);
+    EXPECT_DOUBLE_EQ(makespan_lower_bound(seconds, 3), 9);
+}
+
+TEST(Makespan, liesBetweenItsBounds) {
+    // Trials of 1, 1/2, 1/3 ...: as uneven as an isoFLOP grid. Any list schedule ends before sum/m + longest.
+    std::vector<double> seconds;
+    for (int i = 1; i <= 200; ++i)
+        seconds.push_back(1.0 / i);
+    for (const int ranks : {1, 2, 3, 7, 64, 200}) {
+        const double makespan = longest_first_makespan(seconds, ranks);
+        const double bound = makespan_lower_bound(seconds, ranks);
+        // Sums of 200 numbers below 1, rounded in different orders: 200 x epsilon x 6.
+        EXPECT_GE(makespan, bound - 2.7e-13) << ranks;
+        EXPECT_LE(makespan, bound + 1) << ranks;
+    }
+}
+
+TEST(Makespan, waitsForRanksThatAreStillBusy) {
+    EXPECT_DOUBLE_EQ(list_schedule_makespan(std::vector<double>{2, 2}, {0, 3}), 4);
+    EXPECT_DOUBLE_EQ(list_schedule_makespan({}, {0, 3}), 3);
+}
