@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,12 @@ namespace isogrid::archive {
 /// How a trial ended. All of them are data; only the first two are results.
 enum class Outcome : std::int32_t { completed, diverged, out_of_memory, failed, interrupted };
 std::string_view name(Outcome outcome);
+
+/// The inverse of name(); nothing for a text that names no outcome.
+std::optional<Outcome> parse_outcome(std::string_view text);
+
+/// True for completed and diverged: such a trial is never run again.
+bool is_finished(Outcome outcome);
 
 /// One row of a trial's curve. validation_loss is NaN where no evaluation was made.
 struct CurvePoint {
@@ -42,21 +49,33 @@ struct TrialResult {
 /// What varies from run to run and is left out of every digest.
 struct TrialProvenance {
     std::string host;
+    std::string processor;
     std::string instruction_set;
+    std::string code_revision;        ///< git revision of the program that trained it
+    std::string slurm_job;            ///< empty outside Slurm
+    std::int64_t slurm_restarts = 0;  ///< how often Slurm had requeued the job
     std::int64_t ranks = 1;
-    double started_unix = 0;
-    double seconds = 0;
+    double started_unix = 0;  ///< seconds since 1970
+    double seconds = 0;       ///< from the first step to the last
     double tokens_per_second = 0;
+    bool operator==(const TrialProvenance&) const = default;
 };
 
 struct TrialRecord {
     study::PlannedTrial planned;
     TrialResult result;
     TrialProvenance provenance;
+    std::int64_t index = 0;           ///< place in the study's grid, from 0
+    std::int64_t stored_weights = 0;  ///< set by readers: how many weights the file keeps of this trial
 };
 
-/// SHA-256 over specification, outcome, curve, losses and weights_digest: 64 hexadecimal digits. Not
-/// provenance, and not `weights` itself, so that an archive kept without weights has the same digest.
+/// SHA-256 of the record's canonical bytes: 64 hexadecimal digits. Everything counts (place in the study,
+/// specification, counts, outcome, curve, losses, weights_digest) but provenance and `weights` itself, so an
+/// archive kept without weights has the same digest.
+///
+/// The canonical bytes: each field in the order of docs/archive.md, "Digests"; texts as their length and
+/// their bytes, integers as 8 bytes, numbers as the 8 bytes of their IEEE 754 binary64, all little-endian;
+/// every NaN is the one 0x7ff8000000000000.
 std::string digest(const TrialRecord& record);
 
 }  // namespace isogrid::archive

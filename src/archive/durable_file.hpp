@@ -1,0 +1,25 @@
+// A file under its final name is complete and on disk, or it is not there.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+
+namespace isogrid::archive {
+
+/// Who writes. Two incarnations of one job can run at once (a lost link), so temporary names carry the tag
+/// and whoever lost the lease to the other must not put files in place any more.
+struct Writer {
+    std::string tag;                     ///< host, process, job and restart: writer_tag()
+    std::function<bool()> still_holder;  ///< asked right before a rename; empty means always
+};
+
+/// Writes `bytes` to `path` + `.tmp-` + tag, fsyncs, asks still_holder, renames to `path` and fsyncs the
+/// folder. False when the writer no longer holds the lease; nothing is then left behind. Throws
+/// std::runtime_error `path: problem (system's reason) what to do` when the disk refuses, with nothing under
+/// the final name touched.
+bool write_durably(const std::filesystem::path& path, std::span<const std::byte> bytes, const Writer& writer);
+
+}  // namespace isogrid::archive

@@ -1,0 +1,99 @@
+#include "archive/provenance.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <hdf5.h>
+#include <string_view>
+#include <unistd.h>
+
+#include <sys/utsname.h>
+
+#include "archive/build_facts.hpp"
+
+namespace isogrid::archive {
+
+namespace {
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value ? value : "";
+}
+
+std::int64_t number_or_zero(std::string_view text) {
+    std::int64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
+utsname system_name() {
+    utsname system{};
+    ::uname(&system);
+    return system;
+}
+
+/// The text after the colon of /proc/cpuinfo's first `model name`.
+std::string processor_model() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        const std::size_t value = line.find(": ");
+        if (line.starts_with("model name") && value != std::string::npos) return line.substr(value + 2);
+    }
+    return "unknown";
+}
+
+std::string hdf5_version() {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(release);
+}
+
+}  // namespace
+
+std::string code_revision() {
+    return build_revision;
+}
+
+Facts build_facts() {
+    return {{"revision", code_revision()},
+            {"compiler", build_compiler},
+            {"flags", build_flags},
+            {"build type", build_type},
+            {"HDF5", hdf5_version()}};
+}
+
+Facts host_facts() {
+    const utsname system = system_name();
+    return {{"host", system.nodename},
+            {"processor", processor_model()},
+            {"kernel", std::string(system.sysname) + " " + system.release}};
+}
+
+Facts slurm_facts() {
+    constexpr std::array names = {"SLURM_CLUSTER_NAME",  "SLURM_JOB_ID",       "SLURM_JOB_NAME",
+                                  "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_JOB_NUM_NODES",
+                                  "SLURM_NTASKS",        "SLURM_RESTART_COUNT"};
+    Facts facts;
+    for (const char* name : names)
+        if (const std::string value = environment(name); !value.empty()) facts.push_back({name, value});
+    return facts;
+}
+
+TrialProvenance provenance_here() {
+    return {.host = system_name().nodename,
+            .processor = processor_model(),
+            .instruction_set = {},
+            .code_revision = code_revision(),
+            .slurm_job = environment("SLURM_JOB_ID"),
+            .slurm_restarts = number_or_zero(environment("SLURM_RESTART_COUNT"))};
+}
+
+std::string writer_tag() {
+    const std::string job = environment("SLURM_JOB_ID");
+    return std::string(system_name().nodename) + "-" + std::to_string(::getpid()) + "-" +
+           (job.empty() ? "0" : job) + "-" +
+           std::to_string(number_or_zero(environment("SLURM_RESTART_COUNT")));
+}
+
+}  // namespace isogrid::archive

@@ -1,0 +1,40 @@
+// Where results come from: the program, the machine and the Slurm job, as facts with names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "archive/record.hpp"
+
+namespace isogrid::archive {
+
+/// One fact, for people: stored, printed and never digested.
+struct Fact {
+    std::string name, value;
+    bool operator==(const Fact&) const = default;
+};
+using Facts = std::vector<Fact>;
+
+/// The git revision this program was built from, `-dirty` behind it when files differed from it; `unknown`
+/// outside a git checkout.
+std::string code_revision();
+
+/// Revision, compiler, flags, build type and the version of HDF5; callers add the libraries they know, such
+/// as MPI and oneDNN.
+Facts build_facts();
+
+/// Host name, processor model, kernel.
+Facts host_facts();
+
+/// What Slurm says of the job: every one of SLURM_CLUSTER_NAME, SLURM_JOB_ID, SLURM_JOB_NAME,
+/// SLURM_JOB_PARTITION, SLURM_JOB_NODELIST, SLURM_JOB_NUM_NODES, SLURM_NTASKS and SLURM_RESTART_COUNT that is
+/// set. Empty outside Slurm.
+Facts slurm_facts();
+
+/// Host, processor, revision and Slurm job of this process; the caller adds instruction set, ranks and times.
+TrialProvenance provenance_here();
+
+/// `HOST-PROCESS-JOB-RESTARTS`, for temporary names; job and restarts are 0 outside Slurm.
+std::string writer_tag();
+
+}  // namespace isogrid::archive

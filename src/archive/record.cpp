@@ -1,0 +1,102 @@
+#include "archive/record.hpp"
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <utility>
+
+#include "study/digest.hpp"
+
+namespace isogrid::archive {
+
+namespace {
+
+constexpr std::array<std::pair<Outcome, std::string_view>, 5> outcome_names = {{
+    {Outcome::completed, "completed"},
+    {Outcome::diverged, "diverged"},
+    {Outcome::out_of_memory, "out_of_memory"},
+    {Outcome::failed, "failed"},
+    {Outcome::interrupted, "interrupted"},
+}};
+
+/// Values as bytes that are the same on every machine.
+class CanonicalBytes {
+  public:
+    void add(std::uint64_t value) {
+        for (int shift = 0; shift < 64; shift += 8)
+            bytes_ += static_cast<char>((value >> shift) & 0xff);
+    }
+    void add(std::int64_t value) { add(static_cast<std::uint64_t>(value)); }
+    void add(double value) {
+        constexpr std::uint64_t the_nan = 0x7ff8000000000000;
+        add(std::isnan(value) ? the_nan : std::bit_cast<std::uint64_t>(value));
+    }
+    void add(std::string_view text) {
+        add(static_cast<std::uint64_t>(text.size()));
+        bytes_ += text;
+    }
+
+    const std::string& bytes() const { return bytes_; }
+
+  private:
+    std::string bytes_;
+};
+
+void add(CanonicalBytes& bytes, std::int64_t index, const study::PlannedTrial& planned) {
+    bytes.add(index);
+    bytes.add(planned.name);
+    bytes.add(planned.budget);
+    bytes.add(study::canonical_text(planned.trial));
+    for (const std::int64_t count :
+         {planned.parameters.embedding, planned.parameters.head, planned.parameters.attention,
+          planned.parameters.mlp, planned.parameters.norm})
+        bytes.add(count);
+    for (const study::FlopConvention convention : study::flop_conventions)
+        bytes.add(planned.flops_per_token.under(convention));
+}
+
+void add(CanonicalBytes& bytes, const TrialResult& result) {
+    bytes.add(name(result.outcome));
+    bytes.add(result.cause);
+    bytes.add(result.steps_done);
+    bytes.add(result.training_loss);
+    bytes.add(result.validation_loss);
+    bytes.add(result.bits_per_byte);
+    bytes.add(result.weights_digest);
+    bytes.add(static_cast<std::uint64_t>(result.curve.size()));
+    for (const CurvePoint& point : result.curve) {
+        bytes.add(point.step);
+        bytes.add(point.tokens);
+        for (const double value : {point.flops, point.training_loss, point.validation_loss,
+                                   point.learning_rate, point.gradient_norm})
+            bytes.add(value);
+    }
+}
+
+}  // namespace
+
+std::string_view name(Outcome outcome) {
+    for (const auto& [known, text] : outcome_names)
+        if (known == outcome) return text;
+    return "unknown";
+}
+
+std::optional<Outcome> parse_outcome(std::string_view text) {
+    for (const auto& [known, its_name] : outcome_names)
+        if (its_name == text) return known;
+    return std::nullopt;
+}
+
+bool is_finished(Outcome outcome) {
+    return outcome == Outcome::completed || outcome == Outcome::diverged;
+}
+
+std::string digest(const TrialRecord& record) {
+    CanonicalBytes bytes;
+    bytes.add(std::string_view("isogrid-record/1"));
+    add(bytes, record.index, record.planned);
+    add(bytes, record.result);
+    return study::sha256(bytes.bytes());
+}
+
+}  // namespace isogrid::archive

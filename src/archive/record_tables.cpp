@@ -1,0 +1,342 @@
+#include "archive/record_tables.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include "archive/table.hpp"
+#include "study/digest.hpp"
+
+namespace isogrid::archive {
+
+namespace {
+
+/// A run of rows in /curves or of numbers in /weights that belongs to one trial.
+struct Part {
+    std::int64_t offset = 0, length = 0;
+};
+
+/// One row of /trials. Most of it follows from the specification and stands there for readers without our
+/// code.
+struct TrialRow {
+    std::int64_t index = 0;
+    study::PlannedTrial planned;  ///< of its trial: shape, batch, leaves, steps and learning rate only
+    std::int64_t tied_head = 0, tokens = 0;
+    std::string outcome;
+    TrialResult result;  ///< without curve and weights
+    Part curve, weights;
+    std::string id, digest;
+};
+
+Row columns_of(TrialRow& row) {
+    study::Trial& trial = row.planned.trial;
+    study::ParameterCounts& parameters = row.planned.parameters;
+    study::FlopsPerToken& flops = row.planned.flops_per_token;
+    return {{"index", &row.index},
+            {"name", &row.planned.name},
+            {"id", &row.id},
+            {"budget", &row.planned.budget},
+            {"width", &trial.shape.width},
+            {"depth", &trial.shape.depth},
+            {"heads", &trial.shape.heads},
+            {"mlp_width", &trial.shape.mlp_width},
+            {"vocabulary", &trial.shape.vocabulary},
+            {"context", &trial.shape.context},
+            {"tied_head", &row.tied_head},
+            {"parameters_embedding", &parameters.embedding},
+            {"parameters_head", &parameters.head},
+            {"parameters_attention", &parameters.attention},
+            {"parameters_mlp", &parameters.mlp},
+            {"parameters_norm", &parameters.norm},
+            {"flops_per_token_six_n", &flops.six_n},
+            {"flops_per_token_matmul", &flops.matmul},
+            {"flops_per_token_attention", &flops.attention},
+            {"flops_per_token_exact", &flops.exact},
+            {"learning_rate", &trial.optimizer.learning_rate},
+            {"batch", &trial.batch},
+            {"leaves", &trial.leaves},
+            {"steps", &trial.steps},
+            {"tokens", &row.tokens},
+            {"outcome", &row.outcome},
+            {"cause", &row.result.cause},
+            {"steps_done", &row.result.steps_done},
+            {"training_loss", &row.result.training_loss},
+            {"validation_loss", &row.result.validation_loss},
+            {"bits_per_byte", &row.result.bits_per_byte},
+            {"curve_offset", &row.curve.offset},
+            {"curve_length", &row.curve.length},
+            {"weights_offset", &row.weights.offset},
+            {"weights_length", &row.weights.length},
+            {"weights_digest", &row.result.weights_digest},
+            {"digest", &row.digest}};
+}
+
+Row columns_of(CurvePoint& point) {
+    return {{"step", &point.step},
+            {"tokens", &point.tokens},
+            {"flops", &point.flops},
+            {"training_loss", &point.training_loss},
+            {"validation_loss", &point.validation_loss},
+            {"learning_rate", &point.learning_rate},
+            {"gradient_norm", &point.gradient_norm}};
+}
+
+Row columns_of(TrialProvenance& provenance) {
+    return {{"host", &provenance.host},
+            {"processor", &provenance.processor},
+            {"instruction_set", &provenance.instruction_set},
+            {"code_revision", &provenance.code_revision},
+            {"slurm_job", &provenance.slurm_job},
+            {"slurm_restarts", &provenance.slurm_restarts},
+            {"ranks", &provenance.ranks},
+            {"started_unix", &provenance.started_unix},
+            {"seconds", &provenance.seconds},
+            {"tokens_per_second", &provenance.tokens_per_second}};
+}
+
+/// The row that belongs to a record; its parts are the caller's to set.
+TrialRow row_of(const TrialRecord& record) {
+    const study::Trial& trial = record.planned.trial;
+    const TrialResult& result = record.result;
+    return {.index = record.index,
+            .planned = record.planned,
+            .tied_head = trial.shape.tied_head ? 1 : 0,
+            .tokens = trial.tokens(),
+            .outcome = std::string(name(result.outcome)),
+            .result = {.outcome = result.outcome,
+                       .cause = result.cause,
+                       .steps_done = result.steps_done,
+                       .curve = {},
+                       .training_loss = result.training_loss,
+                       .validation_loss = result.validation_loss,
+                       .bits_per_byte = result.bits_per_byte,
+                       .weights_digest = result.weights_digest,
+                       .weights = {}},
+            .curve = {},
+            .weights = {},
+            .id = study::identity(trial),
+            .digest = digest(record)};
+}
+
+std::int64_t weights_of(const TrialRecord& record) {
+    return record.result.weights.empty() ? record.stored_weights
+                                         : static_cast<std::int64_t>(record.result.weights.size());
+}
+
+std::string weights_digest(const std::vector<float>& weights) {
+    return study::sha256(std::as_bytes(std::span(weights)));
+}
+
+/// Selects one part of a dataset of numbers.
+Handle select(const Handle& dataset, Part part) {
+    Handle space(H5Dget_space(dataset), &H5Sclose, "read the extent of weights");
+    const auto start = static_cast<hsize_t>(part.offset), count = static_cast<hsize_t>(part.length);
+    ensure(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), "select weights");
+    return space;
+}
+
+void write_weights(const Handle& dataset, const TrialRecord& record, Part part,
+                   const ReadWeights& read_weights) {
+    if (part.length == 0) return;
+    const std::vector<float> fetched =
+        record.result.weights.empty() ? read_weights(record) : std::vector<float>{};
+    const std::vector<float>& weights = record.result.weights.empty() ? fetched : record.result.weights;
+    if (std::ssize(weights) != part.length || weights_digest(weights) != record.result.weights_digest)
+        throw std::invalid_argument("trial " + record.planned.name +
+                                    ": its weights are not those of its weights_digest");
+    ensure(H5Dwrite(dataset, H5T_NATIVE_FLOAT, make_space(weights.size()), select(dataset, part), H5P_DEFAULT,
+                    weights.data()),
+           "write weights");
+}
+
+std::vector<float> read_part(const Handle& dataset, Part part) {
+    std::vector<float> weights(static_cast<std::size_t>(part.length));
+    if (!weights.empty())
+        ensure(H5Dread(dataset, H5T_NATIVE_FLOAT, make_space(weights.size()), select(dataset, part),
+                       H5P_DEFAULT, weights.data()),
+               "read weights");
+    return weights;
+}
+
+/// The next part of `length`, right behind the one before.
+Part next_part(std::int64_t& end, std::int64_t length) {
+    return {std::exchange(end, end + length), length};
+}
+
+/// True when `part` starts where the one before ended and lies inside the dataset; moves the end on.
+bool follows(Part part, std::int64_t& end, std::size_t extent) {
+    const auto limit = static_cast<std::int64_t>(extent);
+    if (part.length < 0 || part.length > limit) return false;
+    const std::int64_t expected = std::exchange(end, end + part.length);
+    return part.offset == expected && part.length <= limit - expected;
+}
+
+class RecordReader {
+  public:
+    RecordReader(hid_t file, std::string where)
+        : where_(std::move(where)),
+          trials_(file, "trials", columns_of(row_)),
+          specifications_(file, "specifications", {{"specification", &specification_}}),
+          curves_(file, "curves", columns_of(point_)),
+          provenances_(file, "provenance/trials", columns_of(provenance_)),
+          weights_(open_dataset(file, "weights")),
+          weights_extent_(extent_of(weights_)) {
+        if (specifications_.rows() != trials_.rows() || provenances_.rows() != trials_.rows())
+            throw Hdf5Error("cannot use the tables (they have different numbers of trials)");
+    }
+
+    std::size_t trials() const { return trials_.rows(); }
+
+    CheckedRecord read(std::size_t trial, WeightsUse weights) {
+        trials_.load(trial);
+        specifications_.load(trial);
+        provenances_.load(trial);
+
+        CheckedRecord checked;
+        TrialRecord& record = checked.record;
+        checked.id = row_.id;
+        checked.digest = row_.digest;
+        record.index = row_.index;
+        record.planned = row_.planned;
+        record.provenance = provenance_;
+        record.result = row_.result;
+        const std::string trial_name = "trial " + std::to_string(row_.index) + " (" + row_.planned.name + ")";
+        const auto blame = [&](std::string problem, std::string why) {
+            checked.faults.push_back({where_, trial_name + " " + std::move(problem), std::move(why),
+                                      "do not use it; run it again"});
+        };
+
+        if (const auto outcome = parse_outcome(row_.outcome))
+            record.result.outcome = *outcome;
+        else
+            blame("has no known outcome", row_.outcome);
+        if (follows(row_.curve, curves_end_, curves_.rows()))
+            record.result.curve = read_curve(row_.curve);
+        else
+            blame("has no curve of its own", "its part of /curves does not follow the part before");
+        if (follows(row_.weights, weights_end_, weights_extent_))
+            read_weights(record, weights, blame);
+        else
+            blame("has no weights of its own", "its part of /weights does not follow the part before");
+        try {
+            record.planned.trial = study::parse_canonical_text(specification_);
+            compare(record, blame);
+        } catch (const std::invalid_argument& error) {
+            blame("has a specification that this program cannot use", error.what());
+        }
+        return checked;
+    }
+
+    /// A fault when something stands in the datasets that belongs to no trial.
+    study::Faults leftovers() const {
+        if (curves_end_ == static_cast<std::int64_t>(curves_.rows()) &&
+            weights_end_ == static_cast<std::int64_t>(weights_extent_))
+            return {};
+        return {{where_, "holds more or less than its trials",
+                 "the parts of /curves or /weights do not add up", "do not use it; bring back a good copy"}};
+    }
+
+  private:
+    std::vector<CurvePoint> read_curve(Part part) {
+        std::vector<CurvePoint> curve;
+        for (std::int64_t i = 0; i < part.length; ++i) {
+            curves_.load(static_cast<std::size_t>(part.offset + i));
+            curve.push_back(point_);
+        }
+        return curve;
+    }
+
+    template <class Blame>
+    void read_weights(TrialRecord& record, WeightsUse use, const Blame& blame) {
+        record.stored_weights = row_.weights.length;
+        if (use == WeightsUse::skip || row_.weights.length == 0) return;
+        std::vector<float> weights = read_part(weights_, row_.weights);
+        if (weights_digest(weights) != record.result.weights_digest)
+            blame("has wrong weights", "their digest is another than weights_digest says");
+        if (use == WeightsUse::keep) record.result.weights = std::move(weights);
+    }
+
+    /// Every column must be what the record, made from specification and result, would write again.
+    template <class Blame>
+    void compare(const TrialRecord& record, const Blame& blame) {
+        TrialRow again = row_of(record);
+        again.curve = row_.curve;
+        again.weights = row_.weights;
+        const Row found = columns_of(row_), expected = columns_of(again);
+        for (std::size_t i = 0; i < found.size(); ++i)
+            if (!same_value(found[i], expected[i]))
+                blame(
+                    "has a wrong " + std::string(found[i].name),
+                    text_of(found[i]) + " is stored, " + text_of(expected[i]) + " follows from its contents");
+    }
+
+    std::string where_;
+    TrialRow row_;
+    std::string specification_;
+    CurvePoint point_;
+    TrialProvenance provenance_;
+    StoredTable trials_, specifications_, curves_, provenances_;
+    Handle weights_;
+    std::size_t weights_extent_;
+    std::int64_t curves_end_ = 0, weights_end_ = 0;
+};
+
+}  // namespace
+
+void write_records(hid_t file, std::span<const TrialRecord* const> records, const ReadWeights& read_weights) {
+    std::vector<TrialRow> rows;
+    std::int64_t curves_end = 0, weights_end = 0;
+    for (const TrialRecord* record : records) {
+        TrialRow& row = rows.emplace_back(row_of(*record));
+        row.curve = next_part(curves_end, std::ssize(record->result.curve));
+        row.weights = next_part(weights_end, weights_of(*record));
+    }
+
+    TrialRow row;
+    write_table(file, "trials", columns_of(row), rows.size(), /*sealed=*/false,
+                [&](std::size_t trial) { row = rows[trial]; });
+
+    std::string specification;
+    write_table(file, "specifications", {{"specification", &specification}}, rows.size(),
+                /*sealed=*/false, [&](std::size_t trial) {
+                    specification = study::canonical_text(records[trial]->planned.trial);
+                });
+
+    std::vector<const CurvePoint*> points;
+    for (const TrialRecord* record : records)
+        for (const CurvePoint& on_curve : record->result.curve)
+            points.push_back(&on_curve);
+    CurvePoint point;
+    write_table(file, "curves", columns_of(point), points.size(), /*sealed=*/false,
+                [&](std::size_t at) { point = *points[at]; });
+
+    const auto weights_extent = static_cast<std::size_t>(weights_end);
+    const Handle weights(H5Dcreate2(file, "weights", H5T_IEEE_F32LE, make_space(weights_extent), H5P_DEFAULT,
+                                    dataset_properties(), H5P_DEFAULT),
+                         &H5Dclose, "create /weights");
+    for (std::size_t trial = 0; trial < rows.size(); ++trial)
+        write_weights(weights, *records[trial], rows[trial].weights, read_weights);
+
+    // No trial's digest covers the provenance: it carries its own.
+    TrialProvenance provenance;
+    const Handle group = create_group(file, "provenance");
+    write_table(group, "trials", columns_of(provenance), rows.size(), /*sealed=*/true,
+                [&](std::size_t trial) { provenance = records[trial]->provenance; });
+}
+
+CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights) {
+    RecordReader reader(file, where);
+    CheckedRecords checked;
+    for (std::size_t trial = 0; trial < reader.trials(); ++trial)
+        checked.records.push_back(reader.read(trial, weights));
+    checked.faults = reader.leftovers();
+    return checked;
+}
+
+study::Faults all_faults(const CheckedRecords& checked) {
+    study::Faults faults = checked.faults;
+    for (const CheckedRecord& record : checked.records)
+        faults.insert(faults.end(), record.faults.begin(), record.faults.end());
+    return faults;
+}
+
+}  // namespace isogrid::archive

@@ -1,0 +1,75 @@
+#include "archive/schema.hpp"
+
+#include <cstdlib>
+#include <fstream>
+
+#include "archive/texts.hpp"
+
+namespace isogrid::archive {
+
+namespace {
+
+constexpr const char* keep_it = "it is left as it is; give another path, or bring back a good copy";
+
+/// `isogrid-archive/1` -> `isogrid-archive`, 1; version 0 where there is none.
+struct Stamp {
+    std::string kind;
+    int version = 0;
+};
+
+Stamp parse_stamp(const std::string& schema) {
+    const std::size_t slash = schema.rfind('/');
+    if (slash == std::string::npos) return {schema, 0};
+    return {schema.substr(0, slash), std::atoi(schema.c_str() + slash + 1)};
+}
+
+bool starts_as_hdf5(const std::filesystem::path& path) {
+    constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+    std::string start(signature.size(), '\0');
+    std::ifstream(path, std::ios::binary).read(start.data(), static_cast<std::streamsize>(start.size()));
+    return start == signature;
+}
+
+study::Result<void> check_stamp(const std::string& where, const std::string& found,
+                                const std::string& expected) {
+    if (found == expected) return {};
+    const Stamp theirs = parse_stamp(found), ours = parse_stamp(expected);
+    if (theirs.kind != ours.kind)
+        return study::fail(where, "is not the kind of file expected here",
+                           "its schema is " + found + ", not " + expected, keep_it);
+    if (theirs.version > ours.version)
+        return study::fail(where, "has a newer schema than this program reads",
+                           found + ", newer than " + expected, "use the isogrid that wrote it");
+    return study::fail(where, "has a schema that this program does not know", found, keep_it);
+}
+
+}  // namespace
+
+study::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema) {
+    const std::string where = path.string();
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error))
+        return study::fail(where, "cannot be read", error ? error.message() : "it is no regular file",
+                           "check the path");
+    if (!starts_as_hdf5(path))
+        return study::fail(where, "is not an HDF5 file", "its first bytes are not HDF5's signature", keep_it);
+    try {
+        Handle file = open_file(path);
+        if (H5Aexists(file, "schema") <= 0)
+            return study::fail(where, "is an HDF5 file, but not of isogrid",
+                               "it has no attribute named schema", keep_it);
+        if (const auto checked = check_stamp(where, read_attribute(file, "schema"), schema); !checked)
+            return tl::unexpected(checked.error());
+        return file;
+    } catch (const Hdf5Error& hdf5_error) {
+        return damaged(path, hdf5_error);
+    }
+}
+
+tl::unexpected<study::Faults> damaged(const std::filesystem::path& path, const Hdf5Error& error) {
+    const std::string reason = error.what();
+    const bool cut_short = reason.find("truncated file") != std::string::npos;
+    return study::fail(path.string(), cut_short ? "is truncated" : "is damaged", reason, keep_it);
+}
+
+}  // namespace isogrid::archive

@@ -1,0 +1,54 @@
+// Compound tables. A table passes through one row in memory: a list of named places, the same for writing and
+// reading.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "archive/hdf5_handles.hpp"
+
+namespace isogrid::archive {
+
+/// One column's name, and where its value stands in memory.
+struct Field {
+    std::string_view name;
+    std::variant<std::int64_t*, double*, std::string*> value;
+};
+using Row = std::vector<Field>;
+
+/// Equal values; NaN equals NaN.
+bool same_value(const Field& left, const Field& right);
+
+/// The value as a person would write it.
+std::string text_of(const Field& field);
+
+/// Writes the dataset `name` under `parent`: before each row, `load(row)` puts its values where `columns`
+/// point (called twice a row, as texts get the width of the longest). Integers are stored as little-endian
+/// int64, numbers as little-endian binary64 with one NaN, texts as zero-padded UTF-8. A sealed table carries
+/// its own digest (write_seal), which reading checks.
+void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows, bool sealed,
+                 const std::function<void(std::size_t row)>& load);
+
+/// A table read whole. Its constructor throws Hdf5Error when it is absent, damaged or lacks a column.
+class StoredTable {
+  public:
+    StoredTable(hid_t parent, const std::string& name, Row columns);
+
+    std::size_t rows() const { return rows_; }
+
+    /// Copies row `row` to where the columns point.
+    void load(std::size_t row) const;
+
+  private:
+    Row columns_;
+    std::vector<std::size_t> sizes_;  ///< bytes of each column
+    std::vector<std::byte> bytes_;    ///< rows_ rows, their columns one behind the other
+    std::size_t rows_ = 0, row_size_ = 0;
+};
+
+}  // namespace isogrid::archive

@@ -1,0 +1,47 @@
+#include "archive/trial_file.hpp"
+
+#include <array>
+
+#include "archive/record_tables.hpp"
+#include "archive/schema.hpp"
+#include "archive/texts.hpp"
+
+namespace isogrid::archive {
+
+std::string trial_file_name(const TrialRecord& record) {
+    constexpr std::size_t identity_digits = 12;
+    std::string file_name = record.planned.name;
+    for (char& letter : file_name)
+        if (letter == '/' || letter == '\0') letter = '_';
+    file_name.append("-").append(study::identity(record.planned.trial), 0, identity_digits);
+    if (!is_finished(record.result.outcome)) file_name.append(".").append(name(record.result.outcome));
+    return file_name + ".h5";
+}
+
+std::optional<std::filesystem::path> write_trial_file(const std::filesystem::path& folder,
+                                                      const TrialRecord& record, const Writer& writer) {
+    const Handle file = create_image();
+    write_attribute(file, "schema", trial_schema);
+    const std::array<const TrialRecord*, 1> records = {&record};
+    write_records(file, records, {});
+    const std::filesystem::path path = folder / trial_file_name(record);
+    if (!write_durably(path, image_bytes(file), writer)) return std::nullopt;
+    return path;
+}
+
+study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, bool keep_weights) {
+    const auto file = open_checked(path, trial_schema);
+    if (!file) return tl::unexpected(file.error());
+    try {
+        CheckedRecords checked =
+            read_records(*file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::check);
+        if (study::Faults faults = all_faults(checked); !faults.empty())
+            return tl::unexpected(std::move(faults));
+        if (checked.records.size() != 1) throw Hdf5Error("cannot use the tables (one trial expected)");
+        return std::move(checked.records[0].record);
+    } catch (const Hdf5Error& error) {
+        return damaged(path, error);
+    }
+}
+
+}  // namespace isogrid::archive

@@ -1,0 +1,28 @@
+// One file a trial, put in place when the trial ends: whatever happens to the job, its finished trials stay.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "archive/durable_file.hpp"
+#include "archive/record.hpp"
+#include "study/fault.hpp"
+
+namespace isogrid::archive {
+
+/// `b3-w64-d4-0123456789ab.h5`: name and the beginning of the trial's identity. What is not finished goes
+/// under a name of its own, `b3-w64-d4-0123456789ab.failed.h5`, and so never replaces a result.
+std::string trial_file_name(const TrialRecord& record);
+
+/// Writes one record into `folder`, which exists (write_durably says how, and what it throws). The path, or
+/// nothing when the writer no longer holds the lease. Writing an equal record again changes nothing but the
+/// provenance.
+std::optional<std::filesystem::path> write_trial_file(const std::filesystem::path& folder,
+                                                      const TrialRecord& record, const Writer& writer);
+
+/// Reads a trial file and checks all of it, weights included, before anything is handed out. The fault names
+/// what is wrong: missing, not HDF5, truncated, damaged, not of isogrid, of a newer schema, a wrong digest.
+/// With `keep_weights` false the weights are checked and let go.
+study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, bool keep_weights);
+
+}  // namespace isogrid::archive
