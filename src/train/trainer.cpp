@@ -28,6 +28,7 @@ using archive::TrialResult;
 
 /// Rows of a curve besides those of evaluations: enough to draw it, few enough to keep 10,000 of them.
 constexpr std::int64_t curve_rows = 200;
+constexpr double batch_noise_margin = 1.1;
 constexpr std::chrono::milliseconds progress_interval{500};
 
 std::int64_t leaf_batch(const study::Trial& trial) {
@@ -90,8 +91,8 @@ class Trainer {
                 evaluate_into(row);
                 ++next_evaluation;
             }
-            if (step > trial_.schedule.warmup_steps && !(row.training_loss <= initial_loss))
-                return ended(Outcome::diverged, "the training loss at step " + std::to_string(step) +
+            if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
+                return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
                                                     " is above the loss it started from");
         }
         finish(last_step);
@@ -106,6 +107,11 @@ class Trainer {
     std::span<float> weights() { return state(0); }
     std::span<float> first_moment() { return state(1); }
     std::span<float> second_moment() { return state(2); }
+
+    /// The validation loss is always of the same text; a training loss is of one batch, and has its noise.
+    static bool above_start(const CurvePoint& row, double initial_loss) {
+        return row.validation_loss > initial_loss || row.training_loss > batch_noise_margin * initial_loss;
+    }
 
     /// Trains on one batch. False when a rank was asked to stop.
     bool take_step(std::int64_t step) {

@@ -1,0 +1,91 @@
+// The tree's sum has the same bits on any number of ranks, and is a tree's.
+#include "train/reduction_tree.hpp"
+
+#include <gtest/gtest.h>
+
+#include "data/random.hpp"
+#include "train/thread_group.hpp"
+
+namespace isogrid::tests {
+namespace {
+
+constexpr std::int64_t leaves = 8, floats = 1000;
+
+std::vector<float> leaf_values(std::int64_t leaf) {
+    std::vector<float> values(floats);
+    data::fill_normal(values, 99, static_cast<std::uint32_t>(leaf), 1.0);
+    return values;
+}
+
+train::LeafSums compute_leaf(std::int64_t leaf, std::span<float> gradient) {
+    const std::vector<float> values = leaf_values(leaf);
+    std::copy(values.begin(), values.end(), gradient.begin());
+    return {0.1 * static_cast<double>(leaf + 1), 0};
+}
+
+struct Sum {
+    std::vector<float> gradient;
+    double loss = 0;
+};
+
+Sum reduce_on(train::Communicator& group) {
+    const auto backend = kernels::make_reference_backend();
+    train::ReductionTree tree(leaves, floats, *backend, group);
+    const train::LeafSums sums = tree.reduce(compute_leaf);
+    return {{tree.gradient().begin(), tree.gradient().end()}, sums.loss};
+}
+
+TEST(ReductionTree, isTheBinaryTreeOverLeaves) {
+    std::vector<std::vector<float>> level;
+    for (std::int64_t leaf = 0; leaf < leaves; ++leaf)
+        level.push_back(leaf_values(leaf));
+    while (level.size() > 1) {
+        std::vector<std::vector<float>> above;
+        for (std::size_t pair = 0; pair < level.size(); pair += 2) {
+            above.push_back(level[pair]);
+            for (std::size_t i = 0; i < above.back().size(); ++i)
+                above.back()[i] += level[pair + 1][i];
+        }
+        level = above;
+    }
+    train::Alone alone;
+    EXPECT_EQ(reduce_on(alone).gradient, level.front());
+}
+
+TEST(ReductionTree, givesTheSameBitsOnAnyNumberOfRanks) {
+    train::Alone alone;
+    const Sum expected = reduce_on(alone);
+    for (const int ranks : {2, 4, 8}) {
+        for (const Sum& sum : on_ranks<Sum>(ranks, reduce_on)) {
+            EXPECT_EQ(sum.gradient, expected.gradient) << ranks << " ranks";
+            EXPECT_EQ(sum.loss, expected.loss) << ranks << " ranks";
+        }
+    }
+}
+
+TEST(ReductionTree, aPlainSumInOrderWouldHaveOtherBits) {
+    // Guards the two tests above: if order did not matter for these values, they could not fail.
+    std::vector<float> plain(floats, 0.0f);
+    for (std::int64_t leaf = 0; leaf < leaves; ++leaf)
+        for (std::size_t i = 0; i < plain.size(); ++i)
+            plain[i] += leaf_values(leaf)[i];
+    train::Alone alone;
+    EXPECT_NE(reduce_on(alone).gradient, plain);
+}
+
+TEST(ReductionTree, tellsEveryRankThatOneWasAskedToStop) {
+    const auto stops = on_ranks<double>(4, [](train::Communicator& group) {
+        const auto backend = kernels::make_reference_backend();
+        train::ReductionTree tree(leaves, floats, *backend, group);
+        return tree
+            .reduce([&](std::int64_t, std::span<float>) {
+                return train::LeafSums{0, group.rank() == 2 ? 1.0 : 0.0};
+            })
+            .stop;
+    });
+    for (const double stop : stops)
+        EXPECT_GT(stop, 0);
+}
+
+}  // namespace
+}  // namespace isogrid::tests

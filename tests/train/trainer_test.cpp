@@ -1,0 +1,181 @@
+// A trial's result is a pure function of its specification, and training teaches.
+#include "train/trainer.hpp"
+
+#include <cmath>
+#include <filesystem>
+#include <numbers>
+
+#include <gtest/gtest.h>
+
+#include "data/token_writer.hpp"
+#include "study/flops.hpp"
+#include "train/thread_group.hpp"
+
+namespace isogrid::tests {
+namespace {
+
+using archive::Outcome;
+using archive::TrialResult;
+
+constexpr std::int64_t vocabulary = 12;
+
+/// A corpus that counts in steps of 5 (mod 12), with one token in eight replaced: learnable, and not trivial.
+data::TokenFile corpus() {
+    std::vector<data::Token> tokens;
+    for (std::uint32_t i = 0; i < 6000; ++i)
+        tokens.push_back(static_cast<data::Token>((i % 8 == 3 ? i * i / 7 : i * 5) % vocabulary));
+    const auto path = std::filesystem::path(testing::TempDir()) / "trainer_test.tok";
+    const auto training = std::span(tokens).first(5000), validation = std::span(tokens).subspan(5000);
+    const auto written = data::write_token_file(path, training, validation, "bytes", vocabulary, 5000, 1000);
+    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
+    return data::TokenFile::open(path).value();
+}
+
+study::Trial small_trial() {
+    study::Trial trial;
+    trial.shape = {
+        .width = 16, .depth = 1, .heads = 2, .mlp_width = 24, .vocabulary = vocabulary, .context = 16};
+    trial.parametrization.base_width = 16;
+    trial.parametrization.initial_deviation = 0.2;
+    trial.optimizer.learning_rate = 0.02;
+    trial.schedule.warmup_steps = 5;
+    trial.batch = 8;
+    trial.leaves = 4;
+    trial.steps = 40;
+    trial.seed = 3;
+    trial.evaluation = {.tokens = 10 * 16,
+                        .steps = {10, 20, 40}};  // ten sequences: the last chunk is not full
+    return trial;
+}
+
+TrialResult train_alone(const study::Trial& trial, const train::TrainOptions& options = {}) {
+    const data::TokenFile tokens = corpus();
+    const auto backend = kernels::make_cpu_backend();
+    train::Alone alone;
+    return train::train(trial, tokens, *backend, alone, options);
+}
+
+TEST(Trainer, learnsMoreThanTheUnigramKnows) {
+    const TrialResult result = train_alone(small_trial());
+    EXPECT_EQ(result.outcome, Outcome::completed);
+    EXPECT_NEAR(result.curve.front().validation_loss, std::log(vocabulary), 0.7);
+    EXPECT_LT(result.validation_loss, 0.8 * std::log(vocabulary));
+    EXPECT_DOUBLE_EQ(result.bits_per_byte, result.validation_loss / std::numbers::ln2);  // one byte a token
+}
+
+TEST(Trainer, givesTheSameBitsOnAnyNumberOfRanks) {
+    const TrialResult expected = train_alone(small_trial());
+    for (const int ranks : {2, 4}) {
+        const data::TokenFile tokens = corpus();
+        const auto results = on_ranks<TrialResult>(ranks, [&](train::Communicator& group) {
+            const auto backend = kernels::make_cpu_backend();
+            return train::train(small_trial(), tokens, *backend, group, {});
+        });
+        for (const TrialResult& result : results) {
+            EXPECT_EQ(result.weights_digest, expected.weights_digest) << ranks << " ranks";
+            EXPECT_EQ(result.validation_loss, expected.validation_loss) << ranks << " ranks";
+            ASSERT_EQ(result.curve.size(), expected.curve.size());
+            for (std::size_t i = 1; i < result.curve.size(); ++i) {
+                EXPECT_EQ(result.curve[i].training_loss, expected.curve[i].training_loss);
+                EXPECT_EQ(result.curve[i].gradient_norm, expected.curve[i].gradient_norm);
+            }
+        }
+    }
+}
+
+TEST(Trainer, dependsOnTheSeedAndOnNothingElse) {
+    study::Trial other_seed = small_trial();
+    other_seed.seed = 4;
+    EXPECT_EQ(train_alone(small_trial()).weights_digest, train_alone(small_trial()).weights_digest);
+    EXPECT_NE(train_alone(small_trial()).weights_digest, train_alone(other_seed).weights_digest);
+}
+
+TEST(Trainer, theFastBackendFollowsTheReference) {
+    // 40 steps of float32 against float64 accumulation: differences of 1e-7 a step grow, but far less than a
+    // seed's.
+    const data::TokenFile tokens = corpus();
+    const auto reference = kernels::make_reference_backend();
+    train::Alone alone;
+    const TrialResult slow = train::train(small_trial(), tokens, *reference, alone, {});
+    EXPECT_NEAR(train_alone(small_trial()).validation_loss, slow.validation_loss, 1e-3);
+}
+
+TEST(Trainer, evaluatesAtItsStepsAndCountsTokensAndFlops) {
+    const study::Trial trial = small_trial();
+    const TrialResult result = train_alone(trial);
+    std::vector<std::int64_t> evaluated;
+    for (const archive::CurvePoint& row : result.curve) {
+        if (!std::isnan(row.validation_loss)) evaluated.push_back(row.step);
+        EXPECT_EQ(row.tokens, row.step * 8 * 16);
+    }
+    EXPECT_EQ(evaluated, (std::vector<std::int64_t>{0, 10, 20, 40}));
+    const double six_n =
+        6.0 * static_cast<double>(study::count_parameters(trial.shape).total() * 40 * 8 * 16);
+    EXPECT_GT(result.curve.back().flops, 0.8 * six_n);
+    EXPECT_LT(result.curve.back().flops,
+              2.5 * six_n);  // tiny widths: norms and attention weigh as much as products
+}
+
+TEST(Trainer, aLearningRateThatIsTooLargeIsAnOutcome) {
+    study::Trial wild = small_trial();
+    wild.optimizer.learning_rate = 50;
+    wild.optimizer.gradient_clip = 0;
+    const TrialResult result = train_alone(wild);
+    EXPECT_EQ(result.outcome, Outcome::diverged);
+    EXPECT_FALSE(result.cause.empty());
+    EXPECT_TRUE(result.weights_digest.empty());
+    EXPECT_LT(result.steps_done, wild.steps);
+}
+
+TEST(Trainer, stopsWhereItIsAskedTo) {
+    train::TrainOptions options;
+    options.stop_after_step = 0;
+    const TrialResult start = train_alone(small_trial(), options);
+    EXPECT_EQ(start.outcome, Outcome::completed);
+    EXPECT_EQ(start.validation_loss, start.curve.front().validation_loss);
+    EXPECT_EQ(static_cast<std::int64_t>(start.weights.size()),
+              study::count_parameters(small_trial().shape).total());
+
+    options.stop_after_step = 10;
+    EXPECT_EQ(train_alone(small_trial(), options).validation_loss,
+              train_alone(small_trial()).curve[10].validation_loss);
+}
+
+TEST(Trainer, anInterruptionIsNoResult) {
+    train::TrainOptions options;
+    options.on_progress = [](const train::Progress&) { return false; };
+    const TrialResult result = train_alone(small_trial(), options);
+    EXPECT_EQ(result.outcome, Outcome::interrupted);
+    EXPECT_TRUE(std::isnan(result.validation_loss));
+}
+
+TEST(Trainer, decayTakesItsShareAndLeavesGainsAlone) {
+    // Without gradients (clipped to nothing) a step multiplies every weight but the gains by 1 - rate *
+    // decay.
+    study::Trial still = small_trial();
+    still.steps = 1;
+    still.evaluation.steps = {1};
+    still.schedule = {.kind = study::ScheduleKind::constant};
+    still.optimizer = {.learning_rate = 0.25, .epsilon = 1e30, .weight_decay = 0.5};
+    train::TrainOptions start_only;
+    start_only.stop_after_step = 0;
+    const std::vector<float> before = train_alone(still, start_only).weights;
+    const std::vector<float> after = train_alone(still).weights;
+    ASSERT_EQ(before.size(), after.size());
+    const std::int64_t table = vocabulary * still.shape.width;
+    for (std::int64_t i = 0; i < table; ++i)
+        EXPECT_FLOAT_EQ(after[i], before[i] * 0.875f);
+    for (std::int64_t i = table; i < table + still.shape.width; ++i)
+        EXPECT_EQ(after[i], 1.0f);  // the first norm's gain
+}
+
+TEST(PlannedBytes, fallWithRanksOnlyByTheGradientsOfTheirLeaves) {
+    const auto backend = kernels::make_reference_backend();
+    const std::int64_t alone = train::planned_bytes(small_trial(), 1, *backend);
+    const std::int64_t shared = train::planned_bytes(small_trial(), 4, *backend);
+    EXPECT_LT(shared, alone);
+    EXPECT_GT(shared, 4 * 4 * study::count_parameters(small_trial().shape).total());
+}
+
+}  // namespace
+}  // namespace isogrid::tests
