@@ -8,9 +8,9 @@ for document in "$repository"/README.md "$repository"/docs/tutorial.md; do
 done
 ((${#documents[@]})) || { echo "skipped: no README.md and no docs/tutorial.md (not written yet)"; exit 77; }
 
-# Indented and fenced lines that start one of our programs, continued lines joined, comments cut off.
-sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "${documents[@]}" |
-    grep -oE '^ *(mpirun -n [0-9]+ |srun )?(build/bin/)?isogrid(-fit)? .*' | sed 's/ #.*//' >commands.txt
+# The lines of code blocks that start one of our programs, comments cut off.
+awk '/^```/ { code = !code; next } code' "${documents[@]}" |
+    grep -E '^(mpirun -n [0-9]+ )?(build/bin/)?isogrid(-fit)? ' | sed 's/ #.*//' >commands.txt
 [[ -s commands.txt ]] || fail "no commands found in ${documents[*]}"
 while read -r line; do
     command=$(grep -oE 'isogrid(-fit)?( [a-z]+)?' <<<"$line" | head -n 1)
