@@ -34,45 +34,34 @@ std::string action_for(int error) {
 
 /// A rename is on the disk only when its folder is. File systems that cannot sync a folder say EINVAL.
 bool sync_folder(const std::filesystem::path& folder) {
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return false;
-    const bool synced = ::fsync(descriptor) == 0 || errno == EINVAL;
-    ::close(descriptor);
-    return synced;
+    const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return opened && (::fsync(opened.get()) == 0 || errno == EINVAL);
 }
 
 }  // namespace
 
 study::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
     std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored))
-        return study::fail(path.string(), "cannot be written", "it is a folder", "name a file");
+    const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+        return study::fail(path.string(), "cannot be written", "it is a folder or a device", "name a file");
+    const bool link = std::filesystem::is_symlink(path, ignored);
+    const std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
     for (int attempt = 0;; ++attempt) {
-        std::filesystem::path temporary = path;
-        temporary += std::string(".")
-                         .append(std::to_string(::getpid()))
-                         .append("-")
-                         .append(std::to_string(attempt))
-                         .append(".partial");
-        const int descriptor = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor >= 0) return NewFile(path, std::move(temporary), descriptor);
+        const std::string temporary =
+            target.string() + '.' + std::to_string(::getpid()) + '-' + std::to_string(attempt) + ".partial";
+        Descriptor descriptor(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (descriptor) return NewFile(target, temporary, std::move(descriptor));
         if (errno != EEXIST)
             return study::fail(path.string(), "cannot be written", std::strerror(errno), action_for(errno));
     }
 }
 
-NewFile::NewFile(std::filesystem::path path, std::filesystem::path temporary, int descriptor)
-    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
-
-NewFile::NewFile(NewFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::move(other.temporary_)),
-      descriptor_(std::exchange(other.descriptor_, -1)) {}
+NewFile::NewFile(std::filesystem::path path, std::filesystem::path temporary, Descriptor descriptor)
+    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(std::move(descriptor)) {}
 
 NewFile::~NewFile() {
-    if (descriptor_ < 0) return;
-    ::close(descriptor_);
-    ::unlink(temporary_.c_str());
+    if (descriptor_) ::unlink(temporary_.c_str());
 }
 
 tl::unexpected<study::Faults> NewFile::failure(const std::string& problem) const {
@@ -82,7 +71,7 @@ tl::unexpected<study::Faults> NewFile::failure(const std::string& problem) const
 
 study::Result<void> NewFile::write(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+        const ssize_t written = ::write(descriptor_.get(), bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) return failure("cannot be written to its end");
         bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -92,7 +81,7 @@ study::Result<void> NewFile::write(std::span<const std::byte> bytes) {
 
 study::Result<void> NewFile::write_at(std::int64_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), offset);
+        const ssize_t written = ::pwrite(descriptor_.get(), bytes.data(), bytes.size(), offset);
         if (written < 0 && errno == EINTR) continue;
         if (written < 0) return failure("cannot be written");
         bytes = bytes.subspan(static_cast<std::size_t>(written));
@@ -104,7 +93,7 @@ study::Result<void> NewFile::write_at(std::int64_t offset, std::span<const std::
 study::Result<std::size_t> NewFile::read_at(std::int64_t offset, std::span<std::byte> bytes) const {
     std::size_t total = 0;
     while (total < bytes.size()) {
-        const ssize_t got = ::pread(descriptor_, bytes.data() + total, bytes.size() - total,
+        const ssize_t got = ::pread(descriptor_.get(), bytes.data() + total, bytes.size() - total,
                                     offset + static_cast<std::int64_t>(total));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return failure("cannot be read back");
@@ -115,9 +104,9 @@ study::Result<std::size_t> NewFile::read_at(std::int64_t offset, std::span<std::
 }
 
 study::Result<void> NewFile::commit() {
-    if (::fsync(descriptor_) != 0) return failure("cannot be brought to the disk");
+    if (::fsync(descriptor_.get()) != 0) return failure("cannot be brought to the disk");
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) return failure("cannot be put in its place");
-    ::close(std::exchange(descriptor_, -1));
+    descriptor_ = Descriptor();
     if (!sync_folder(folder_of(path_))) return failure("may be lost in a power cut");
     return {};
 }

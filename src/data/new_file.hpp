@@ -6,23 +6,27 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
+#include "data/descriptor.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::data {
 
 /// Writes to a temporary name beside `path`; commit() syncs it and renames it into place, replacing what was
 /// there. Without a commit the destructor removes it. A killed process can leave `NAME.PID-N.partial`, never
-/// half a file under its final name. Faults name `path` and say what the system said.
+/// half a file under its final name. Writes through a link; refuses devices and pipes. Faults name `path` and
+/// say what the system said.
 class NewFile {
   public:
     static study::Result<NewFile> create(const std::filesystem::path& path);
-    NewFile(NewFile&& other) noexcept;
+    NewFile(NewFile&& other) noexcept = default;
     NewFile& operator=(NewFile&&) = delete;
     ~NewFile();
 
     /// Appends.
     study::Result<void> write(std::span<const std::byte> bytes);
+    study::Result<void> write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
     /// Overwrites bytes already written, from `offset` on.
     study::Result<void> write_at(std::int64_t offset, std::span<const std::byte> bytes);
     /// Reads back bytes already written; returns how many there were, fewer than asked only at the end.
@@ -32,11 +36,11 @@ class NewFile {
     const std::filesystem::path& temporary_path() const { return temporary_; }
 
   private:
-    NewFile(std::filesystem::path path, std::filesystem::path temporary, int descriptor);
+    NewFile(std::filesystem::path path, std::filesystem::path temporary, Descriptor descriptor);
     tl::unexpected<study::Faults> failure(const std::string& problem) const;
 
     std::filesystem::path path_, temporary_;
-    int descriptor_ = -1;
+    Descriptor descriptor_;
 };
 
 }  // namespace isogrid::data

@@ -5,12 +5,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "data/descriptor.hpp"
 #include "data/token_format.hpp"
 
 namespace isogrid::data {
@@ -21,20 +21,6 @@ using study::fail;
 using study::Result;
 
 constexpr std::string_view make_again = "make it again with isogrid tokenize";
-
-class Descriptor {
-  public:
-    explicit Descriptor(int value) : value_(value) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    int get() const { return value_; }
-
-  private:
-    int value_;
-};
 
 template <std::size_t size>
 std::string text_of(const std::array<char, size>& field) {
@@ -118,7 +104,7 @@ Result<TokenFile> TokenFile::open(const std::filesystem::path& path) {
 
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat facts {};
-    if (file.get() < 0 || ::fstat(file.get(), &facts) != 0)
+    if (!file || ::fstat(file.get(), &facts) != 0)
         return fail(where, "cannot be read", std::strerror(errno), "check its permissions");
     if (facts.st_size == 0) return fail(where, "is empty", "0 bytes", std::string(make_again));
     if (facts.st_size < static_cast<off_t>(sizeof(RawHeader)))

@@ -1,0 +1,267 @@
+// From texts to a token file: nothing lost, nothing in both parts, and every bad request refused in words.
+#include "data/tokenize.hpp"
+
+#include <cmath>
+#include <fcntl.h>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "data/descriptor.hpp"
+#include "data/sample_text.hpp"
+#include "data/scratch_folder.hpp"
+#include "data/tokenizer.hpp"
+
+namespace isogrid::data {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+template <class T>
+std::string message(const study::Result<T>& result) {
+    return result ? "no fault" : study::to_string(result.error());
+}
+
+/// The text behind a part of a token file of bytes.
+std::string text_of(std::span<const Token> tokens) {
+    return make_byte_tokenizer()->decode(tokens);
+}
+
+std::multiset<std::string> lines_of(const std::string& text) {
+    std::istringstream stream(text);
+    std::multiset<std::string> lines;
+    for (std::string line; std::getline(stream, line);)
+        if (!line.empty()) lines.insert(line);
+    return lines;
+}
+
+class Tokenize : public testing::Test {
+  protected:
+    TokenizeRequest request(const std::string& text, double validation = 0.1) {
+        write_all(folder / "text", text);
+        return {{(folder / "text").string()}, folder / "out.tok", "bytes", validation};
+    }
+
+    ScratchFolder folder;
+};
+
+/// Standard input is something else for as long as this lives.
+class StandardInput {
+  public:
+    explicit StandardInput(Descriptor replacement) : before_(::dup(STDIN_FILENO)) {
+        ::dup2(replacement.get(), STDIN_FILENO);
+    }
+    StandardInput(const StandardInput&) = delete;
+    StandardInput& operator=(const StandardInput&) = delete;
+    ~StandardInput() { ::dup2(before_.get(), STDIN_FILENO); }
+
+  private:
+    Descriptor before_;
+};
+
+/// Standard input is a pipe through which `text` comes.
+class PipedInput {
+  public:
+    explicit PipedInput(const std::string& text) {
+        int ends[2];
+        if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+        input_.emplace(Descriptor(ends[0]));
+        writer_ = std::thread([text, end = Descriptor(ends[1])] {
+            for (std::size_t done = 0; done < text.size();)
+                done += static_cast<std::size_t>(
+                    std::max<ssize_t>(0, ::write(end.get(), text.data() + done, text.size() - done)));
+        });
+    }
+    PipedInput(const PipedInput&) = delete;
+    PipedInput& operator=(const PipedInput&) = delete;
+    ~PipedInput() { writer_.join(); }
+
+  private:
+    std::optional<StandardInput> input_;
+    std::thread writer_;
+};
+
+TEST_F(Tokenize, loosesNothingAndHoldsNothingTwice) {
+    const std::string text = sample_text(3000);
+    const auto header = tokenize(request(text));
+    ASSERT_TRUE(header) << message(header);
+    const TokenFile file = TokenFile::open(folder / "out.tok").value();
+    EXPECT_TRUE(file.verify());
+
+    const auto training = lines_of(text_of(file.training())),
+               validation = lines_of(text_of(file.validation()));
+    for (const std::string& paragraph : validation)  // every paragraph is unlike all others
+        EXPECT_EQ(training.count(paragraph), 0u);
+    auto together = training;
+    together.insert(validation.begin(), validation.end());
+    EXPECT_EQ(together, lines_of(text));
+    EXPECT_EQ(header->training_bytes + header->validation_bytes, static_cast<std::int64_t>(text.size()));
+    EXPECT_EQ(header->training_tokens, header->training_bytes);
+    EXPECT_EQ(folder.entries(), 2);  // the text and its tokens
+}
+
+// 3,000 paragraphs of about 220 bytes are about 150 blocks; the part held out is binomial, with a deviation
+// of sqrt(0.2 * 0.8 / 150) = 0.033. Both halves of the text give some of it.
+TEST_F(Tokenize, holdsOutAboutThePartAskedForSpreadOverTheText) {
+    const std::string text = sample_text(3000);
+    const auto header = tokenize(request(text, 0.2));
+    ASSERT_TRUE(header);
+    const double held_out = static_cast<double>(header->validation_bytes) / static_cast<double>(text.size());
+    EXPECT_NEAR(held_out, 0.2, 4 * 0.033);
+    const auto validation = lines_of(text_of(TokenFile::open(folder / "out.tok")->validation()));
+    EXPECT_LT(validation.begin()->compare("Paragraph 15"), 0);
+    EXPECT_GT(validation.rbegin()->compare("Paragraph 15"), 0);
+}
+
+TEST_F(Tokenize, givesTheSameFileEveryTime) {
+    const auto first = tokenize(request(sample_text(500))), second = tokenize(request(sample_text(500)));
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->digest, second->digest);
+}
+
+TEST_F(Tokenize, readsStandardInputLikeAFile) {
+    const std::string text = sample_text(2000);  // more than a pipe holds
+    const std::string digest = tokenize(request(text)).value().digest;
+    const PipedInput input(text);
+    const auto header = tokenize({{"-"}, folder / "piped.tok", "bytes", 0.1});
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->digest, digest);
+}
+
+TEST_F(Tokenize, takesSeveralTextsInTheirOrder) {
+    write_all(folder / "first", sample_text(100));
+    write_all(folder / "second", "Last.\n");
+    const auto header = tokenize({{folder / "first", folder / "second"}, folder / "out.tok", "bytes", 0.3});
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->training_bytes + header->validation_bytes,
+              static_cast<std::int64_t>(sample_text(100).size() + 6));
+    const TokenFile file = TokenFile::open(folder / "out.tok").value();
+    EXPECT_TRUE(text_of(file.training()).ends_with("Last.\n") ||
+                text_of(file.validation()).ends_with("Last.\n"));
+}
+
+TEST_F(Tokenize, keepsBytesThatAreNoText) {
+    std::string text;
+    for (int i = 0; i < 100'000; ++i)
+        text += static_cast<char>(i * 7);
+    const auto header = tokenize(request(text, 0.4));
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->training_bytes + header->validation_bytes, 100'000);
+}
+
+TEST_F(Tokenize, trainsAVocabularyAndKeepsItsModel) {
+    TokenizeRequest wanted = request(sample_text(500));
+    wanted.tokenizer = "sentencepiece:400";
+    const auto header = tokenize(wanted);
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->vocabulary, 400);
+    EXPECT_LT(2 * header->training_tokens, header->training_bytes);
+
+    const auto tokenizer = load_sentencepiece_tokenizer(folder / "out.model");
+    ASSERT_TRUE(tokenizer) << message(tokenizer);
+    EXPECT_EQ(header->tokenizer, (*tokenizer)->name());
+    const TokenFile file = TokenFile::open(folder / "out.tok").value();
+    EXPECT_TRUE(file.verify());
+    auto lines = lines_of((*tokenizer)->decode(file.training()));
+    lines.merge(lines_of((*tokenizer)->decode(file.validation())));
+    EXPECT_EQ(lines, lines_of(sample_text(500)));
+
+    // The same model, loaded: the same tokens.
+    wanted.tokenizer = folder / "out.model";
+    wanted.out = folder / "again.tok";
+    EXPECT_EQ(tokenize(wanted).value().digest, header->digest);
+}
+
+TEST_F(Tokenize, trainsAVocabularyOnStandardInputToo) {
+    TokenizeRequest wanted = request(sample_text(500));
+    wanted.tokenizer = "sentencepiece:400";
+    const std::string digest = tokenize(wanted).value().digest;
+    const PipedInput input(sample_text(500));
+    const auto header = tokenize({{"-"}, folder / "piped.tok", "sentencepiece:400", 0.1});
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->digest, digest);
+    EXPECT_EQ(folder.entries(), 5);  // text, two files of tokens, two models; no copy of the input is left
+}
+
+TEST_F(Tokenize, refusesAnImpossibleRequestWithEveryFaultAtOnce) {
+    const auto refused = tokenize({{"-", "-"}, "", "words", 0.6});
+    EXPECT_THAT(
+        message(refused),
+        AllOf(HasSubstr("-: is given twice"), HasSubstr("--out: no file given"),
+              HasSubstr("--validation: 0.6 cannot be used (it is the part held out: above 0, at most 0.5)"),
+              HasSubstr("--tokenizer: there is no tokenizer 'words'")));
+    for (const double validation : {0.0, -0.1, 0.51, std::nan("")})
+        EXPECT_THAT(message(tokenize(request("text", validation))), HasSubstr("--validation: "));
+    EXPECT_THAT(message(tokenize({{}, folder / "out.tok"})), HasSubstr("no text given"));
+}
+
+TEST_F(Tokenize, refusesVocabulariesThatATokenCannotName) {
+    TokenizeRequest wanted = request("text");
+    for (const auto& tokenizer :
+         {"sentencepiece:65537", "sentencepiece:10", "sentencepiece:", "sentencepiece:4k", "sentencepiece:-5",
+          "sentencepiece:99999999999999999999"}) {
+        wanted.tokenizer = tokenizer;
+        EXPECT_THAT(message(tokenize(wanted)),
+                    HasSubstr("cannot be used (a vocabulary has 320 to 65536 pieces)"));
+    }
+}
+
+TEST_F(Tokenize, namesEveryTextThatItCannotRead) {
+    const auto refused = tokenize({{folder / "none", folder.path(), folder / "nothing"}, folder / "out.tok"});
+    EXPECT_THAT(message(refused), AllOf(HasSubstr("none: cannot be read (No such file or directory)"),
+                                        HasSubstr("it is a folder"), HasSubstr("nothing: cannot be read")));
+    EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST_F(Tokenize, saysWhenATextMayNotBeRead) {
+    if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+    const auto wanted = request("text");
+    ::chmod((folder / "text").c_str(), 0);
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("Permission denied) check its permissions"));
+}
+
+TEST_F(Tokenize, refusesTextsThatAreEmptyOrTooShortToSplit) {
+    EXPECT_THAT(message(tokenize(request(""))), HasSubstr("text: holds no text"));
+    EXPECT_THAT(
+        message(tokenize(request("a single line\n"))),
+        HasSubstr(
+            "is too short to hold a part of it out (0 of its 1 blocks of about 4 KB fell to validation)"));
+    EXPECT_EQ(folder.entries(), 1);  // the text
+}
+
+TEST_F(Tokenize, refusesToOverwriteItsOwnText) {
+    TokenizeRequest wanted = request(sample_text(100));
+    wanted.out = folder / "text";
+    EXPECT_THAT(message(tokenize(wanted)),
+                HasSubstr("would be overwritten (it is a text and the output at once)"));
+    EXPECT_EQ(read_all(folder / "text"), sample_text(100));
+}
+
+TEST_F(Tokenize, refusesAPlaceItCannotWriteTo) {
+    TokenizeRequest wanted = request(sample_text(100));
+    wanted.out = "/dev/full";
+    EXPECT_THAT(message(tokenize(wanted)),
+                HasSubstr("/dev/full: cannot be written (it is a folder or a device)"));
+    wanted.out = folder / "none/out.tok";
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("make its folder first"));
+}
+
+TEST_F(Tokenize, leavesAnOlderFileWhenItFails) {
+    const std::string digest = tokenize(request(sample_text(500))).value().digest;
+    TokenizeRequest wanted = request("too little text\n", 0.5);
+    wanted.tokenizer = "sentencepiece:4096";
+    EXPECT_FALSE(tokenize(wanted));
+    EXPECT_EQ(TokenFile::open(folder / "out.tok")->header().digest, digest);
+    EXPECT_EQ(folder.entries(), 2);
+}
+
+}  // namespace
+}  // namespace isogrid::data
