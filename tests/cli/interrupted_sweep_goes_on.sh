@@ -13,10 +13,7 @@ interrupt() {
     "$@" >out.txt 2>err.txt </dev/null &
     process=$!
     set +m
-    for _ in {1..600}; do
-        [[ -z $(find "$archive.d" -name '*.h5' 2>/dev/null) ]] || break
-        sleep 0.05
-    done
+    wait_for_trial "$archive"
     kill -INT "$process"
     wait "$process" || status=$?
     ((status == 75)) || { cat out.txt err.txt >&2; fail "exit status $status instead of 75 after SIGINT"; }

@@ -93,3 +93,12 @@ expect_same_digests() {
     [[ -s first.txt ]] || fail "isogrid verify --json $1 shows no digest"
     diff first.txt second.txt >&2 || fail "$1 and $2 hold different results"
 }
+
+# wait_for_trial ARCHIVE: until a running sweep has finished its first trial.
+wait_for_trial() {
+    for _ in {1..600}; do
+        [[ -z $(find "$1.d" -name '*.h5' 2>/dev/null) ]] || return 0
+        sleep 0.05
+    done
+    fail "no trial of $1 ended in 30 s"
+}

@@ -16,7 +16,7 @@ done
 grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
 
 mkdir batches
-cd batches
+cd batches || exit
 expect_status 0 "$isogrid" batches ../small.toml --trial "$trial" --steps 0:2
 arrays=$(find . -name '*.npy')
 [[ -n $arrays ]] || fail "batches wrote no .npy file"

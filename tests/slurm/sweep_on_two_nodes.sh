@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `sbatch slurm/sweep.sbatch` over two nodes gives the results of `isogrid run` alone.
+# `sbatch slurm/sweep.sbatch` over two nodes gives the results of `isogrid run` alone, also when interrupted and requeued.
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../cli/small_study.sh" "$1"
 "$here/cluster.sh" check
@@ -10,18 +10,20 @@ trap '"$here/cluster.sh" stop "$cluster"; rm -rf "$scratch"' EXIT
 eval "$("$here/cluster.sh" env "$cluster")"
 
 make_study
-expect_status 0 "$isogrid" run small.toml --archive alone.h5
 
 # The batch script looks for build/bin/isogrid; the programs under test may lie elsewhere.
 mkdir -p root/build
 ln -s "$programs" root/build/bin
 export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fails now and then under load
 
-# submit ARGUMENT...: the batch script as a job over both nodes; returns when it has ended, with its log in sweep.log.
+# submit ARGUMENT...: the batch script as a job over both nodes; its log is sweep.log.
 submit() {
-    local job
+    rm -f sweep.log
     job=$(sbatch --parsable --nodes 2 --ntasks-per-node 2 --time 2 --output sweep.log \
         "$repository/slurm/sweep.sbatch" "$@")
+}
+
+wait_for_job() {
     for _ in {1..500}; do
         [[ -n $(squeue -h -j "$job") ]] || return 0
         sleep 0.2
@@ -32,11 +34,26 @@ submit() {
 
 expect_in_log() { grep -q -- "$1" sweep.log || fail "not in the log: $1; it says: $(cat sweep.log)"; }
 
+expect_status 0 "$isogrid" run small.toml --archive alone.h5
 submit small.toml slurm.h5
+wait_for_job
 expect_in_log '4 ranks on node\[1-2\], mpirun'
 expect_in_log '^sweep.sbatch: done'
 expect_same_digests alone.h5 slurm.h5
 
+# Signalled as Slurm does before the time limit, the job stops and requeues itself; its second start does the rest.
+make_job long.toml 0 8
+expect_status 0 "$isogrid" run long.toml --archive alone-long.h5
+submit long.toml slurm-long.h5
+wait_for_trial slurm-long.h5
+scancel --batch --signal=USR1 "$job"
+wait_for_job
+expect_in_log '^sweep.sbatch: work is left; requeued'
+expect_in_log '^sweep.sbatch: .* start 2:'
+expect_in_log '^sweep.sbatch: done'
+expect_same_digests alone-long.h5 slurm-long.h5
+
 # Without its arguments the batch script says what it needs.
 submit small.toml
+wait_for_job
 expect_in_log 'JOB.toml and OUT.h5 are missing'
