@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prepares the English text of the quickstart from two Debian packages, which are downloaded but not installed:
+# Prepares the English text of the quickstart from two Debian packages, downloaded but not installed:
 #   OUT_DIR/gcide.txt      The Collaborative International Dictionary of English, entries shuffled
 #   OUT_DIR/anarchism.txt  An Anarchist FAQ: essays in running prose
 #   OUT_DIR/gcide.tok      gcide.txt as a token file of bytes, where the isogrid program is given
@@ -24,7 +24,8 @@ fetch() {
     mkdir "$work/$1"
     for package in "$out/$1"_*.deb; do
         if [ -e "$package" ]; then
-            dpkg-deb -x "$package" "$work/$1" || fail "$package: cannot be unpacked (see above) remove it"
+            dpkg-deb -x "$package" "$work/$1" ||
+                fail "$package: cannot be unpacked (see above) remove it"
             return
         fi
     done
@@ -32,7 +33,8 @@ fetch() {
         fail "cannot download $1 (this system has no apt-get) put Debian's $1_*.deb into $out"
     download "$1" || { [ "$(id -u)" -eq 0 ] && apt-get -qq update >&2 && download "$1"; } || {
         cat "$work/apt.log" >&2
-        fail "cannot download $1 (apt-get says why above) run 'apt-get update' as root and check the network, or put Debian's $1_*.deb into $out"
+        fail "cannot download $1 (apt-get says why above) run 'apt-get update' as root and check the network, \
+or put Debian's $1_*.deb into $out"
     }
     dpkg-deb -x "$work/$1"_*.deb "$work/$1"
 }
@@ -41,10 +43,11 @@ download() {
     (cd "$work" && apt-get -o APT::Sandbox::User=root -qq download "$1") >"$work/apt.log" 2>&1
 }
 
-# dictd format: an entry begins with its headword in the first column after a blank line, and its paragraphs are
-# indented. Leaves out the dictionary's own preamble and the name of the source behind every paragraph; puts
-# each paragraph on one line and a blank line behind each entry; shuffles the entries by the "minimal standard"
-# random numbers of Park and Miller 1988, which any awk computes exactly. Three bytes of CP1252 become ASCII.
+# dictd format: an entry begins with its headword in the first column after a blank line, and its paragraphs
+# are indented. Leaves out the dictionary's own preamble and the name of the source behind every paragraph;
+# puts each paragraph on one line and a blank line behind each entry; shuffles the entries by the "minimal
+# standard" random numbers of Park and Miller 1988, which any awk computes exactly. Three bytes of CP1252
+# become ASCII.
 prepare_gcide() {
     gzip -dc "$work/dict-gcide/usr/share/dictd/gcide.dict.dz" | tr '\222\347\271' "'c'" | awk '
         function end_entry() {
@@ -107,10 +110,12 @@ prepare_anarchism() {
 # Puts what function $1 prints into OUT_DIR/$2, whole or not at all, and compares its digest with $3.
 make_text() {
     "$1" >"$work/$2"
-    [ "$(wc -c <"$work/$2")" -gt 1000000 ] || fail "$2 came out too short (the package is not as expected) see jobs/corpus.sh"
+    [ "$(wc -c <"$work/$2")" -gt 1000000 ] ||
+        fail "$2 came out too short (the package is not as expected) look at $1 in jobs/corpus.sh"
     [ "$(sha256sum <"$work/$2" | cut -d' ' -f1)" = "$3" ] ||
-        echo "corpus.sh: $out/$2 differs from Debian 12's (another package version): losses will differ a little" >&2
+        echo "corpus.sh: $2 differs from Debian 12's (another package version) losses may differ a little" >&2
     mv "$work/$2" "$out/$2"
+    echo "$out/$2: $(wc -c <"$out/$2") bytes"
 }
 
 if [ $# -lt 1 ] || [ $# -gt 2 ]; then
@@ -119,6 +124,8 @@ fi
 mkdir -p "$1" && [ -w "$1" ] || fail "$1: cannot be written to (no such right) name another folder" 2
 out=$(cd "$1" && pwd)
 isogrid=${2:-}
+[ -z "$isogrid" ] || command -v "$isogrid" >/dev/null ||
+    fail "$isogrid: is not a program (the second argument is the path of isogrid) build it with ./dev build" 2
 
 texts_stand() {
     (cd "$out" && sha256sum --check --status corpus.sha256) 2>/dev/null
