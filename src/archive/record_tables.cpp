@@ -3,119 +3,13 @@
 #include <stdexcept>
 #include <utility>
 
+#include "archive/record_rows.hpp"
 #include "archive/table.hpp"
 #include "study/digest.hpp"
 
 namespace isogrid::archive {
 
 namespace {
-
-/// A run of rows in /curves or of numbers in /weights that belongs to one trial.
-struct Part {
-    std::int64_t offset = 0, length = 0;
-};
-
-/// One row of /trials. Most of it follows from the specification and stands there for readers without our
-/// code.
-struct TrialRow {
-    std::int64_t index = 0;
-    study::PlannedTrial planned;  ///< of its trial: shape, batch, leaves, steps and learning rate only
-    std::int64_t tied_head = 0, tokens = 0;
-    std::string outcome;
-    TrialResult result;  ///< without curve and weights
-    Part curve, weights;
-    std::string id, digest;
-};
-
-Row columns_of(TrialRow& row) {
-    study::Trial& trial = row.planned.trial;
-    study::ParameterCounts& parameters = row.planned.parameters;
-    study::FlopsPerToken& flops = row.planned.flops_per_token;
-    return {{"index", &row.index},
-            {"name", &row.planned.name},
-            {"id", &row.id},
-            {"budget", &row.planned.budget},
-            {"width", &trial.shape.width},
-            {"depth", &trial.shape.depth},
-            {"heads", &trial.shape.heads},
-            {"mlp_width", &trial.shape.mlp_width},
-            {"vocabulary", &trial.shape.vocabulary},
-            {"context", &trial.shape.context},
-            {"tied_head", &row.tied_head},
-            {"parameters_embedding", &parameters.embedding},
-            {"parameters_head", &parameters.head},
-            {"parameters_attention", &parameters.attention},
-            {"parameters_mlp", &parameters.mlp},
-            {"parameters_norm", &parameters.norm},
-            {"flops_per_token_six_n", &flops.six_n},
-            {"flops_per_token_matmul", &flops.matmul},
-            {"flops_per_token_attention", &flops.attention},
-            {"flops_per_token_exact", &flops.exact},
-            {"learning_rate", &trial.optimizer.learning_rate},
-            {"batch", &trial.batch},
-            {"leaves", &trial.leaves},
-            {"steps", &trial.steps},
-            {"tokens", &row.tokens},
-            {"outcome", &row.outcome},
-            {"cause", &row.result.cause},
-            {"steps_done", &row.result.steps_done},
-            {"training_loss", &row.result.training_loss},
-            {"validation_loss", &row.result.validation_loss},
-            {"bits_per_byte", &row.result.bits_per_byte},
-            {"curve_offset", &row.curve.offset},
-            {"curve_length", &row.curve.length},
-            {"weights_offset", &row.weights.offset},
-            {"weights_length", &row.weights.length},
-            {"weights_digest", &row.result.weights_digest},
-            {"digest", &row.digest}};
-}
-
-Row columns_of(CurvePoint& point) {
-    return {{"step", &point.step},
-            {"tokens", &point.tokens},
-            {"flops", &point.flops},
-            {"training_loss", &point.training_loss},
-            {"validation_loss", &point.validation_loss},
-            {"learning_rate", &point.learning_rate},
-            {"gradient_norm", &point.gradient_norm}};
-}
-
-Row columns_of(TrialProvenance& provenance) {
-    return {{"host", &provenance.host},
-            {"processor", &provenance.processor},
-            {"instruction_set", &provenance.instruction_set},
-            {"code_revision", &provenance.code_revision},
-            {"slurm_job", &provenance.slurm_job},
-            {"slurm_restarts", &provenance.slurm_restarts},
-            {"ranks", &provenance.ranks},
-            {"started_unix", &provenance.started_unix},
-            {"seconds", &provenance.seconds},
-            {"tokens_per_second", &provenance.tokens_per_second}};
-}
-
-/// The row that belongs to a record; its parts are the caller's to set.
-TrialRow row_of(const TrialRecord& record) {
-    const study::Trial& trial = record.planned.trial;
-    const TrialResult& result = record.result;
-    return {.index = record.index,
-            .planned = record.planned,
-            .tied_head = trial.shape.tied_head ? 1 : 0,
-            .tokens = trial.tokens(),
-            .outcome = std::string(name(result.outcome)),
-            .result = {.outcome = result.outcome,
-                       .cause = result.cause,
-                       .steps_done = result.steps_done,
-                       .curve = {},
-                       .training_loss = result.training_loss,
-                       .validation_loss = result.validation_loss,
-                       .bits_per_byte = result.bits_per_byte,
-                       .weights_digest = result.weights_digest,
-                       .weights = {}},
-            .curve = {},
-            .weights = {},
-            .id = study::identity(trial),
-            .digest = digest(record)};
-}
 
 std::int64_t weights_of(const TrialRecord& record) {
     return record.result.weights.empty() ? record.stored_weights
@@ -162,12 +56,16 @@ Part next_part(std::int64_t& end, std::int64_t length) {
     return {std::exchange(end, end + length), length};
 }
 
+bool inside(Part part, std::size_t extent) {
+    const auto limit = static_cast<std::int64_t>(extent);
+    return part.offset >= 0 && part.length >= 0 && part.length <= limit && part.offset <= limit - part.length;
+}
+
 /// True when `part` starts where the one before ended and lies inside the dataset; moves the end on.
 bool follows(Part part, std::int64_t& end, std::size_t extent) {
-    const auto limit = static_cast<std::int64_t>(extent);
-    if (part.length < 0 || part.length > limit) return false;
-    const std::int64_t expected = std::exchange(end, end + part.length);
-    return part.offset == expected && part.length <= limit - expected;
+    const bool plausible = inside({0, part.length}, extent);
+    const std::int64_t expected = std::exchange(end, plausible ? end + part.length : end);
+    return part.offset == expected && inside(part, extent);
 }
 
 class RecordReader {
@@ -221,6 +119,7 @@ class RecordReader {
             record.planned.trial = study::parse_canonical_text(specification_);
             compare(record, blame);
         } catch (const std::invalid_argument& error) {
+            record.planned.trial = {};
             blame("has a specification that this program cannot use", error.what());
         }
         return checked;
@@ -330,6 +229,30 @@ CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse wei
         checked.records.push_back(reader.read(trial, weights));
     checked.faults = reader.leftovers();
     return checked;
+}
+
+study::Result<std::vector<float>> read_weights(hid_t file, const std::string& where, std::string_view id) {
+    TrialRow row;
+    const StoredTable trials(file, "trials", columns_of(row));
+    const Handle dataset = open_dataset(file, "weights");
+    std::size_t trial = 0;
+    for (; trial < trials.rows(); ++trial) {
+        trials.load(trial);
+        if (row.id == id) break;
+    }
+    if (trial == trials.rows())
+        return study::fail(where, "has no trial " + std::string(id), "no row of /trials has this identity",
+                           "isogrid verify lists them");
+    if (row.weights.length == 0)
+        return study::fail(where, "trial " + row.planned.name + " has no weights",
+                           "it is " + row.outcome + ", or its study did not keep weights",
+                           "run it with run.keep_weights = true into another archive");
+    if (!inside(row.weights, extent_of(dataset)))
+        throw Hdf5Error("cannot use /trials (the weights of " + row.planned.name + " lie outside /weights)");
+    std::vector<float> weights = read_part(dataset, row.weights);
+    if (weights_digest(weights) != row.result.weights_digest)
+        throw Hdf5Error("cannot use /weights (those of " + row.planned.name + " have another digest)");
+    return weights;
 }
 
 study::Faults all_faults(const CheckedRecords& checked) {

@@ -2,19 +2,17 @@
 // schema).
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "archive/archive.hpp"
 #include "archive/hdf5_handles.hpp"
 #include "archive/record.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::archive {
-
-/// Gives the weights of a record that was read without them.
-using ReadWeights = std::function<std::vector<float>(const TrialRecord& record)>;
 
 /// What a reader does with weights: nothing; read them and compare their digest; hand them out as well.
 enum class WeightsUse { skip, check, keep };
@@ -40,6 +38,9 @@ struct CheckedRecords {
 /// the specification, and that the parts of curves and weights follow one another without gaps. `where`
 /// begins each fault. Throws Hdf5Error when a table cannot be read at all.
 CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights);
+
+/// The weights of the trial with this identity alone, checked.
+study::Result<std::vector<float>> read_weights(hid_t file, const std::string& where, std::string_view id);
 
 /// Those of the file and of every record.
 study::Faults all_faults(const CheckedRecords& checked);

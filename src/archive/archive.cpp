@@ -1,0 +1,177 @@
+#include "archive/archive.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <stdexcept>
+#include <tuple>
+
+#include "archive/record_tables.hpp"
+#include "archive/schema.hpp"
+#include "archive/table.hpp"
+#include "archive/texts.hpp"
+#include "study/digest.hpp"
+
+namespace isogrid::archive {
+
+namespace {
+
+/// The one row of /job/study.
+struct StudyRow {
+    std::string name, budget_convention;
+    study::CorpusFacts corpus;
+};
+
+Row columns_of(StudyRow& row) {
+    return {{"name", &row.name},
+            {"budget_convention", &row.budget_convention},
+            {"vocabulary", &row.corpus.vocabulary},
+            {"training_tokens", &row.corpus.training_tokens},
+            {"validation_tokens", &row.corpus.validation_tokens},
+            {"token_digest", &row.corpus.digest}};
+}
+
+Row columns_of(Fact& fact) {
+    return {{"name", &fact.name}, {"value", &fact.value}};
+}
+
+/// Trials in the archive's order, which depends on the records alone.
+std::vector<const TrialRecord*> in_order(const std::vector<TrialRecord>& trials) {
+    using Place = std::tuple<std::int64_t, double, std::int64_t, std::string>;
+    std::vector<std::pair<Place, const TrialRecord*>> placed;
+    std::vector<std::string> identities;
+    for (const TrialRecord& record : trials) {
+        const std::string id = study::identity(record.planned.trial);
+        identities.push_back(id);
+        placed.push_back(
+            {{record.index, record.planned.budget, record.planned.parameters.total(), id}, &record});
+    }
+    std::sort(identities.begin(), identities.end());
+    if (std::adjacent_find(identities.begin(), identities.end()) != identities.end())
+        throw std::invalid_argument("an archive holds each trial once (one is there twice)");
+    std::sort(placed.begin(), placed.end());
+    std::vector<const TrialRecord*> ordered;
+    for (const auto& [place, record] : placed)
+        ordered.push_back(record);
+    return ordered;
+}
+
+std::string digest_of_digests(const std::vector<const TrialRecord*>& ordered) {
+    study::Sha256 hash;
+    for (const TrialRecord* record : ordered)
+        hash.update(digest(*record));
+    return hash.finish();
+}
+
+void write_job(hid_t file, const Archive& archive) {
+    const Handle job = create_group(file, "job");
+    write_text(job, "text", archive.job_text);
+    StudyRow row;
+    write_table(job, "study", columns_of(row), 1, /*sealed=*/true, [&](std::size_t) {
+        row = {archive.study_name, std::string(study::name(archive.budget_convention)), archive.corpus};
+    });
+}
+
+void write_build(hid_t file, const Facts& build) {
+    Fact fact;
+    write_table(file, "provenance/build", columns_of(fact), build.size(), /*sealed=*/true,
+                [&](std::size_t i) { fact = build[i]; });
+}
+
+study::FlopConvention convention_named(const std::string& text) {
+    for (const study::FlopConvention convention : study::flop_conventions)
+        if (study::name(convention) == text) return convention;
+    throw Hdf5Error("cannot use /job/study (no FLOP convention is named " + text + ")");
+}
+
+/// Everything but the trials.
+Archive read_around(hid_t file) {
+    Archive archive;
+    archive.job_text = read_text(file, "job/text");
+    StudyRow row;
+    const StoredTable study(file, "job/study", columns_of(row));
+    if (study.rows() != 1) throw Hdf5Error("cannot use /job/study (one row expected)");
+    study.load(0);
+    archive.study_name = row.name;
+    archive.budget_convention = convention_named(row.budget_convention);
+    archive.corpus = row.corpus;
+
+    Fact fact;
+    const StoredTable build(file, "provenance/build", columns_of(fact));
+    for (std::size_t i = 0; i < build.rows(); ++i) {
+        build.load(i);
+        archive.build.push_back(fact);
+    }
+    return archive;
+}
+
+}  // namespace
+
+std::string archive_digest(const std::vector<TrialRecord>& trials) {
+    return digest_of_digests(in_order(trials));
+}
+
+bool write_archive(const std::filesystem::path& path, const Archive& archive, const Writer& writer,
+                   const ReadWeights& read_weights) {
+    const std::vector<const TrialRecord*> ordered = in_order(archive.trials);
+    const Handle file = create_image();
+    write_attribute(file, "schema", archive_schema);
+    write_attribute(file, "digest", digest_of_digests(ordered));
+    write_job(file, archive);
+    write_records(file, ordered, read_weights);
+    write_build(file, archive.build);
+    return write_durably(path, image_bytes(file), writer);
+}
+
+study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
+    const auto file = open_checked(path, archive_schema);
+    if (!file) return tl::unexpected(file.error());
+    try {
+        Archive archive = read_around(*file);
+        CheckedRecords checked =
+            read_records(*file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::skip);
+        if (study::Faults faults = all_faults(checked); !faults.empty())
+            return tl::unexpected(std::move(faults));
+        for (CheckedRecord& record : checked.records)
+            archive.trials.push_back(std::move(record.record));
+        if (archive_digest(archive.trials) != read_attribute(*file, "digest"))
+            throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
+        return archive;
+    } catch (const Hdf5Error& error) {
+        return damaged(path, error);
+    }
+}
+
+study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, std::string_view which) {
+    constexpr std::size_t least_digits = 4;
+    std::int64_t index = -1;
+    const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), index);
+    const bool is_index = error == std::errc{} && end == which.data() + which.size();
+    std::vector<std::size_t> by_index, by_name, by_identity;
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+        if (is_index && trials[i].index == index) by_index.push_back(i);
+        if (trials[i].planned.name == which) by_name.push_back(i);
+        if (which.size() >= least_digits && study::identity(trials[i].planned.trial).starts_with(which))
+            by_identity.push_back(i);
+    }
+    for (const auto* found : {&by_index, &by_name, &by_identity}) {
+        if (found->size() == 1) return found->front();
+        if (found->size() > 1)
+            return study::fail("", "trial " + std::string(which) + " is not one trial",
+                               std::to_string(found->size()) + " answer to it", "give the whole identity");
+    }
+    return study::fail("", "there is no trial " + std::string(which),
+                       "none of " + std::to_string(trials.size()) + " has this index, name or identity",
+                       "isogrid verify lists them");
+}
+
+study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id) {
+    const auto file = open_checked(path, archive_schema);
+    if (!file) return tl::unexpected(file.error());
+    try {
+        return read_weights(*file, path.string(), id);
+    } catch (const Hdf5Error& error) {
+        return damaged(path, error);
+    }
+}
+
+}  // namespace isogrid::archive

@@ -1,0 +1,53 @@
+// One study's results in one HDF5 file (docs/archive.md has the schema): a pure function of its records.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "archive/durable_file.hpp"
+#include "archive/provenance.hpp"
+#include "archive/record.hpp"
+#include "study/fault.hpp"
+#include "study/job.hpp"
+
+namespace isogrid::archive {
+
+struct Archive {
+    std::string study_name;
+    std::string job_text;                                                    ///< the job file as read
+    study::CorpusFacts corpus;                                               ///< what the trials trained on
+    study::FlopConvention budget_convention = study::FlopConvention::exact;  ///< in which budgets are counted
+    std::vector<TrialRecord> trials;                                         ///< by index, rising
+    Facts build;  ///< of the program that wrote the file: build_facts()
+};
+
+/// SHA-256 over the trials' digests, one after the other as 64 hexadecimal digits, in the archive's order.
+std::string archive_digest(const std::vector<TrialRecord>& trials);
+
+/// Gives the weights of a record that was read without them; asked once for each record whose stored_weights
+/// is not 0 and whose weights are empty.
+using ReadWeights = std::function<std::vector<float>(const TrialRecord& record)>;
+
+/// Writes the archive durably (write_durably says how, and what it throws), its trials sorted by index,
+/// budget, parameters, identity: the same records in any order give the same bytes, /provenance apart. False
+/// when the writer no longer holds the lease. Builds the file in memory first. Throws std::invalid_argument
+/// when a trial is there twice or weights do not belong to their digest.
+bool write_archive(const std::filesystem::path& path, const Archive& archive, const Writer& writer,
+                   const ReadWeights& read_weights = {});
+
+/// Reads and checks everything: schema, every digest, every column against its specification. The faults name
+/// what is wrong; nothing damaged is handed out. With `keep_weights` false the weights stay unread, unchecked
+/// (verify_archive checks them).
+study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights);
+
+/// The place in `trials` of the one that `which` means: its index, its name, or at least 4 digits of its
+/// identity.
+study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, std::string_view which);
+
+/// The weights of the trial with this identity, checked against their digest. A fault when there are none.
+study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id);
+
+}  // namespace isogrid::archive

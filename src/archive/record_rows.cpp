@@ -1,0 +1,94 @@
+#include "archive/record_rows.hpp"
+
+namespace isogrid::archive {
+
+Row columns_of(TrialRow& row) {
+    study::Trial& trial = row.planned.trial;
+    study::ParameterCounts& parameters = row.planned.parameters;
+    study::FlopsPerToken& flops = row.planned.flops_per_token;
+    return {{"index", &row.index},
+            {"name", &row.planned.name},
+            {"id", &row.id},
+            {"budget", &row.planned.budget},
+            {"width", &trial.shape.width},
+            {"depth", &trial.shape.depth},
+            {"heads", &trial.shape.heads},
+            {"mlp_width", &trial.shape.mlp_width},
+            {"vocabulary", &trial.shape.vocabulary},
+            {"context", &trial.shape.context},
+            {"tied_head", &row.tied_head},
+            {"parameters_embedding", &parameters.embedding},
+            {"parameters_head", &parameters.head},
+            {"parameters_attention", &parameters.attention},
+            {"parameters_mlp", &parameters.mlp},
+            {"parameters_norm", &parameters.norm},
+            {"flops_per_token_six_n", &flops.six_n},
+            {"flops_per_token_matmul", &flops.matmul},
+            {"flops_per_token_attention", &flops.attention},
+            {"flops_per_token_exact", &flops.exact},
+            {"learning_rate", &trial.optimizer.learning_rate},
+            {"batch", &trial.batch},
+            {"leaves", &trial.leaves},
+            {"steps", &trial.steps},
+            {"tokens", &row.tokens},
+            {"outcome", &row.outcome},
+            {"cause", &row.result.cause},
+            {"steps_done", &row.result.steps_done},
+            {"training_loss", &row.result.training_loss},
+            {"validation_loss", &row.result.validation_loss},
+            {"bits_per_byte", &row.result.bits_per_byte},
+            {"curve_offset", &row.curve.offset},
+            {"curve_length", &row.curve.length},
+            {"weights_offset", &row.weights.offset},
+            {"weights_length", &row.weights.length},
+            {"weights_digest", &row.result.weights_digest},
+            {"digest", &row.digest}};
+}
+
+Row columns_of(CurvePoint& point) {
+    return {{"step", &point.step},
+            {"tokens", &point.tokens},
+            {"flops", &point.flops},
+            {"training_loss", &point.training_loss},
+            {"validation_loss", &point.validation_loss},
+            {"learning_rate", &point.learning_rate},
+            {"gradient_norm", &point.gradient_norm}};
+}
+
+Row columns_of(TrialProvenance& provenance) {
+    return {{"host", &provenance.host},
+            {"processor", &provenance.processor},
+            {"instruction_set", &provenance.instruction_set},
+            {"code_revision", &provenance.code_revision},
+            {"slurm_job", &provenance.slurm_job},
+            {"slurm_restarts", &provenance.slurm_restarts},
+            {"ranks", &provenance.ranks},
+            {"started_unix", &provenance.started_unix},
+            {"seconds", &provenance.seconds},
+            {"tokens_per_second", &provenance.tokens_per_second}};
+}
+
+TrialRow row_of(const TrialRecord& record) {
+    const study::Trial& trial = record.planned.trial;
+    const TrialResult& result = record.result;
+    return {.index = record.index,
+            .planned = record.planned,
+            .tied_head = trial.shape.tied_head ? 1 : 0,
+            .tokens = trial.tokens(),
+            .outcome = std::string(name(result.outcome)),
+            .result = {.outcome = result.outcome,
+                       .cause = result.cause,
+                       .steps_done = result.steps_done,
+                       .curve = {},
+                       .training_loss = result.training_loss,
+                       .validation_loss = result.validation_loss,
+                       .bits_per_byte = result.bits_per_byte,
+                       .weights_digest = result.weights_digest,
+                       .weights = {}},
+            .curve = {},
+            .weights = {},
+            .id = study::identity(trial),
+            .digest = digest(record)};
+}
+
+}  // namespace isogrid::archive

@@ -1,0 +1,56 @@
+// What is there already: the trial files beside an archive, what is left to run, and the merge of the two.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "archive/archive.hpp"
+#include "study/fault.hpp"
+#include "study/study.hpp"
+
+namespace isogrid::archive {
+
+/// `OUT.h5` -> `OUT.h5.d`: trial files, checkpoints, progress and lock.
+std::filesystem::path run_folder(const std::filesystem::path& archive);
+
+/// `OUT.h5` -> `OUT.h5.d/trials`.
+std::filesystem::path trials_folder(const std::filesystem::path& archive);
+
+/// A record of a trial of the grid, without its weights, and the file that has them.
+struct FoundRecord {
+    TrialRecord record;  ///< its index, name, budget and counts are the grid's
+    std::filesystem::path file;
+};
+
+/// What the archive and its trial files hold of a grid.
+struct Found {
+    std::vector<std::optional<FoundRecord>> trials;  ///< one place a trial of the grid, in its order
+    study::Faults rejected;  ///< files not used, and why; they are left where they are
+};
+
+/// Looks for each trial of the grid, by identity, in the archive (if there is one) and among its trial files,
+/// and checks all it finds, weights in trial files included. A finished record beats one that is not; among
+/// equals the archive's, then the last started. Files that are damaged or of other trials are rejected; two
+/// results of one trial that differ are reported. Temporary files are passed over. A fault when the archive
+/// itself cannot be trusted or holds trials outside the grid: nothing may then be written over it.
+study::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid);
+
+/// Places in the grid of the trials without a finished record, rising. Those that failed, ran out of memory
+/// or were interrupted are among them: their records are kept as data and tried again.
+std::vector<std::size_t> remaining(const Found& found);
+
+struct Merged {
+    std::string digest;  ///< of the archive
+    bool written = false;
+    study::Faults rejected;
+};
+
+/// Merges all that find_trials finds into the archive, in the grid's order. Writes nothing when the archive
+/// says the same already, or when the writer no longer holds the lease. Trial files stay. `libraries` are
+/// facts that the caller adds to build_facts(). Throws what write_archive throws.
+study::Result<Merged> merge(const std::filesystem::path& archive, const study::Study& study,
+                            const Writer& writer, const Facts& libraries = {});
+
+}  // namespace isogrid::archive

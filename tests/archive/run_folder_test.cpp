@@ -1,0 +1,194 @@
+// Starting again runs what is left and nothing else, whatever lies in the run folder.
+#include "archive/run_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/sample_records.hpp"
+#include "archive/trial_file.hpp"
+
+namespace isogrid::archive {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class RunFolder : public testing::Test {
+  protected:
+    void SetUp() override {
+        study_.job.name = "study";
+        study_.job.text = "a job file";
+        for (std::int64_t index = 0; index < 4; ++index)
+            study_.grid.trials.push_back(sample::record(index).planned);
+        std::filesystem::create_directories(trials_folder(path_));
+    }
+
+    std::filesystem::path put(const TrialRecord& record) {
+        return *write_trial_file(trials_folder(path_), record, writer_);
+    }
+
+    Found find() {
+        auto found = find_trials(path_, study_.grid);
+        if (!found) throw std::runtime_error(study::to_string(found.error()));
+        return std::move(*found);
+    }
+
+    Merged merge_now() {
+        auto merged = merge(path_, study_, writer_);
+        if (!merged) throw std::runtime_error(study::to_string(merged.error()));
+        return std::move(*merged);
+    }
+
+    const Writer writer_{"host-1-0-0", {}};
+    sample::Folder folder_;
+    std::filesystem::path path_ = folder_.path() / "out.h5";
+    study::Study study_;
+};
+
+TEST_F(RunFolder, liesBesideTheArchive) {
+    EXPECT_EQ(run_folder("results/out.h5"), "results/out.h5.d");
+    EXPECT_EQ(trials_folder("results/out.h5"), "results/out.h5.d/trials");
+}
+
+TEST_F(RunFolder, leavesEverythingToRunAtFirst) {
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
+    std::filesystem::remove_all(run_folder(path_));
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(RunFolder, doesNotRunAgainWhatCompletedOrDiverged) {
+    put(sample::record(1));
+    put(sample::ended(sample::record(2), Outcome::diverged, "loss"));
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 3));
+}
+
+TEST_F(RunFolder, runsAgainWhatFailedAndKeepsItAsData) {
+    put(sample::ended(sample::record(1), Outcome::failed, "the node is gone"));
+    put(sample::ended(sample::record(2), Outcome::interrupted, "the allocation ended"));
+    put(sample::ended(sample::record(3), Outcome::out_of_memory, "too large"));
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
+    merge_now();
+    const auto archive = read_archive(path_, true);
+    ASSERT_EQ(archive->trials.size(), 3U);
+    EXPECT_EQ(archive->trials[0].result.cause, "the node is gone");
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(RunFolder, prefersAResultToAFailureWhicheverCameFirst) {
+    put(sample::record(1));
+    TrialRecord late = sample::ended(sample::record(1), Outcome::failed, "a late failure");
+    late.provenance.started_unix += 100;
+    put(late);
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 2, 3));
+    EXPECT_EQ(find().trials[1]->record.result.outcome, Outcome::completed);
+}
+
+TEST_F(RunFolder, countsWhatTheArchiveHoldsWithoutTrialFiles) {
+    put(sample::record(1));
+    merge_now();
+    std::filesystem::remove_all(run_folder(path_));
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 2, 3));
+}
+
+TEST_F(RunFolder, mergesWhatIsNewWithWhatWasMergedBefore) {
+    put(sample::record(3));
+    merge_now();
+    std::filesystem::remove_all(trials_folder(path_));
+    std::filesystem::create_directories(trials_folder(path_));
+    put(sample::record(0));
+    EXPECT_TRUE(merge_now().written);
+    const auto archive = read_archive(path_, true);
+    ASSERT_TRUE(archive);
+    ASSERT_EQ(archive->trials.size(), 2U);
+    sample::expect_equal(archive->trials[0], sample::record(0));
+    sample::expect_equal(archive->trials[1], sample::record(3));
+    EXPECT_EQ(archive->job_text, "a job file");
+}
+
+TEST_F(RunFolder, givesTheSameBytesHoweverTheMergeWasDone) {
+    for (std::int64_t index = 0; index < 4; ++index) {
+        put(sample::record(index));
+        merge_now();
+    }
+    const std::string in_steps = sample::bytes_of(path_);
+    std::filesystem::remove(path_);
+    merge_now();
+    EXPECT_EQ(sample::bytes_of(path_), in_steps);
+}
+
+TEST_F(RunFolder, doesNothingWhenTheArchiveIsFinished) {
+    for (std::int64_t index = 0; index < 4; ++index)
+        put(sample::record(index));
+    const Merged first = merge_now();
+    EXPECT_TRUE(first.written);
+    const auto written_at = std::filesystem::last_write_time(path_);
+    const Merged second = merge_now();
+    EXPECT_FALSE(second.written);
+    EXPECT_EQ(second.digest, first.digest);
+    EXPECT_EQ(std::filesystem::last_write_time(path_), written_at);
+    EXPECT_THAT(remaining(find()), IsEmpty());
+}
+
+TEST_F(RunFolder, passesOverALeftoverTemporaryFile) {
+    const auto file = put(sample::record(1));
+    std::filesystem::rename(file, file.string() + ".tmp-host-7-0-0");
+    const Found found = find();
+    EXPECT_THAT(found.rejected, IsEmpty());
+    EXPECT_THAT(remaining(found), ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(RunFolder, reportsDamagedAndForeignFilesUsesNoneAndDeletesNone) {
+    const auto damaged = put(sample::record(1));
+    const std::string good = sample::bytes_of(damaged);
+    sample::put_bytes(damaged, good.substr(0, good.size() - 100));
+    put(sample::record(9));
+    const Found found = find();
+    EXPECT_THAT(remaining(found), ElementsAre(0, 1, 2, 3));
+    ASSERT_EQ(found.rejected.size(), 2U);
+    const std::string faults = study::to_string(found.rejected);
+    EXPECT_THAT(faults, HasSubstr("is truncated"));
+    EXPECT_THAT(faults, HasSubstr("is of a trial that is not in this study"));
+    EXPECT_EQ(sample::names_in(trials_folder(path_)).size(), 2U);
+}
+
+TEST_F(RunFolder, knowsATrialByIdentityWhenTheGridNamesItAnew) {
+    put(sample::record(1));
+    study_.grid.trials.insert(study_.grid.trials.begin(), sample::record(8).planned);
+    study_.grid.trials[2].name = "another-name";
+    const Found found = find();
+    EXPECT_THAT(remaining(found), ElementsAre(0, 1, 3, 4));
+    EXPECT_EQ(found.trials[2]->record.planned.name, "another-name");
+    EXPECT_EQ(found.trials[2]->record.index, 2);
+}
+
+TEST_F(RunFolder, reportsTwoResultsOfOneTrialThatDiffer) {
+    put(sample::record(1));
+    merge_now();
+    TrialRecord other = sample::record(1);
+    other.result.validation_loss += 0.25;
+    put(other);
+    const Found found = find();
+    EXPECT_THAT(study::to_string(found.rejected), HasSubstr("differs from another result of the same trial"));
+    EXPECT_EQ(found.trials[1]->record.result.validation_loss, 3.75);
+}
+
+TEST_F(RunFolder, neverWritesOverAnArchiveItCannotTrust) {
+    put(sample::record(1));
+    sample::put_bytes(path_, "somebody's thesis");
+    EXPECT_THAT(study::to_string(merge(path_, study_, writer_).error()), HasSubstr("is not an HDF5 file"));
+    EXPECT_EQ(sample::bytes_of(path_), "somebody's thesis");
+}
+
+TEST_F(RunFolder, neverWritesOverAnArchiveOfAnotherStudy) {
+    put(sample::record(3));
+    merge_now();
+    const std::string before = sample::bytes_of(path_);
+    study_.grid.trials.pop_back();
+    EXPECT_THAT(study::to_string(merge(path_, study_, writer_).error()),
+                HasSubstr("holds trials that are not in this study"));
+    EXPECT_EQ(sample::bytes_of(path_), before);
+}
+
+}  // namespace
+}  // namespace isogrid::archive
