@@ -89,13 +89,22 @@ Faults check(const TokenizeRequest& request) {
                           "known are bytes, sentencepiece:VOCABULARY and the path of a .model file",
                           "name one of them"});
     }
-    for (const std::string& text : request.texts) {
-        std::error_code ignored;
-        for (const auto& output : {request.out, model_path(request)})
-            if (std::filesystem::equivalent(text, output, ignored))
-                faults.push_back({text, "would be overwritten", "it is a text and the output at once",
-                                  "give the output another name"});
+    std::vector<std::string> inputs = request.texts;
+    if (request.tokenizer.ends_with(".model")) inputs.push_back(request.tokenizer);
+    std::vector<std::filesystem::path> outputs = {request.out};
+    if (trains_vocabulary(request)) {
+        outputs.push_back(model_path(request));
+        if (outputs[0] == outputs[1])
+            faults.push_back({"--out", request.out.string() + " cannot be used",
+                              "the vocabulary's model has this name", "name it FILE.tok"});
     }
+    for (const std::string& input : inputs)
+        for (const std::filesystem::path& output : outputs) {
+            std::error_code ignored;
+            if (std::filesystem::equivalent(input, output, ignored))
+                faults.push_back({input, "would be overwritten", "it is read and written at once",
+                                  "give the output another name"});
+        }
     return faults;
 }
 

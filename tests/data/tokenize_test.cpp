@@ -89,7 +89,7 @@ class PipedInput {
     std::thread writer_;
 };
 
-TEST_F(Tokenize, loosesNothingAndHoldsNothingTwice) {
+TEST_F(Tokenize, losesNothingAndHoldsNothingTwice) {
     const std::string text = sample_text(3000);
     const auto header = tokenize(request(text));
     ASSERT_TRUE(header) << message(header);
@@ -237,12 +237,19 @@ TEST_F(Tokenize, refusesTextsThatAreEmptyOrTooShortToSplit) {
     EXPECT_EQ(folder.entries(), 1);  // the text
 }
 
-TEST_F(Tokenize, refusesToOverwriteItsOwnText) {
+TEST_F(Tokenize, refusesToOverwriteWhatItReads) {
     TokenizeRequest wanted = request(sample_text(100));
     wanted.out = folder / "text";
     EXPECT_THAT(message(tokenize(wanted)),
-                HasSubstr("would be overwritten (it is a text and the output at once)"));
+                HasSubstr("would be overwritten (it is read and written at once)"));
     EXPECT_EQ(read_all(folder / "text"), sample_text(100));
+
+    write_all(folder / "a.model", "a model");
+    wanted.tokenizer = wanted.out = folder / "a.model";
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("a.model: would be overwritten"));
+    wanted.tokenizer = "sentencepiece:400";
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("the vocabulary's model has this name"));
+    EXPECT_EQ(read_all(folder / "a.model"), "a model");
 }
 
 TEST_F(Tokenize, refusesAPlaceItCannotWriteTo) {
