@@ -39,7 +39,7 @@ struct Isoflop {
     std::vector<double> budgets;  ///< FLOPs under `convention`
     FlopConvention convention = FlopConvention::exact;
     std::int64_t sizes = 7;  ///< shapes a budget, spread evenly in log N inside tokens_per_parameter
-    double tokens_per_parameter_low = 5, tokens_per_parameter_high = 100;  ///< N: all parameters
+    double tokens_per_parameter_low = 1, tokens_per_parameter_high = 400;  ///< N: all parameters
 };
 
 /// [evaluation]

@@ -88,7 +88,7 @@ void check_budgets(const Isoflop& isoflop, JobFaults& faults) {
 void check_evaluation(const Job& job, JobFaults& faults) {
     if (faults.sound({"evaluation.tokens", "model.context"}) && job.evaluation.tokens < job.ladder.context) {
         faults.add("evaluation.tokens", std::to_string(job.evaluation.tokens) + " is less than one sequence",
-                   "model.context is " + std::to_string(job.ladder.context), "raise it to that at least");
+                   "model.context is " + std::to_string(job.ladder.context), "raise it");
     }
 }
 

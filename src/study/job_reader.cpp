@@ -7,13 +7,11 @@ namespace isogrid::study {
 
 namespace {
 
-constexpr double largest_seed = 9223372036854775807.0;  // TOML's whole numbers are signed
-
 void read_study_table(JobDocument& document, Job& job) {
     document.require("study.name", "the name tells archives and reports apart", "name = \"my-study\"");
     document.read("study.name", job.name);
     auto seed = static_cast<std::int64_t>(job.seed);
-    document.read("study.seed", seed, {0, largest_seed});
+    document.read("study.seed", seed, {0, 1e18});
     job.seed = static_cast<std::uint64_t>(seed);
 }
 
@@ -46,6 +44,7 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
     document.read("recipe.base_width", parametrization.base_width, {1, 65536});
     document.read("recipe.initial_deviation", parametrization.initial_deviation, {1e-6, 10});
     document.read("recipe.embedding_multiplier", parametrization.embedding_multiplier, {1e-6, 1e6});
+    document.read("recipe.attention_multiplier", parametrization.attention_multiplier, {1e-6, 1e6});
     document.read("recipe.output_multiplier", parametrization.output_multiplier, {1e-6, 1e6});
 
     Optimizer& optimizer = recipe.optimizer;
@@ -67,7 +66,7 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
 }
 
 void read_isoflop_table(JobDocument& document, Isoflop& isoflop, JobFaults& faults) {
-    document.require("isoflop.budgets", "the study is about them", "budgets = [1e11, 3e11, 1e12, 3e12]");
+    document.require("isoflop.budgets", "a study is about them", "budgets = [1e11, 3e11, 1e12, 3e12]");
     document.read("isoflop.budgets", isoflop.budgets, {1, 1e26});
     document.read_choice("isoflop.flops", isoflop.convention, flop_conventions);
     document.read("isoflop.sizes", isoflop.sizes, {1, 1000});

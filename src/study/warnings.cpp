@@ -40,11 +40,15 @@ std::map<double, BudgetSummary> summarize(const std::vector<PlannedTrial>& trial
     return budgets;
 }
 
+std::string share(std::size_t count, const std::vector<PlannedTrial>& trials) {
+    return std::to_string(count) + " of " + std::to_string(trials.size()) + " trials";
+}
+
 void warn_of_budgets(const std::map<double, BudgetSummary>& budgets, std::vector<std::string>& warnings) {
     if (budgets.empty()) return;
     if (budgets.size() < fewest_budgets) {
-        warnings.push_back("only " + std::to_string(budgets.size()) +
-                           " budgets (a power law through fewer than " + std::to_string(fewest_budgets) +
+        warnings.push_back("too few budgets: " + std::to_string(budgets.size()) +
+                           " (a power law through fewer than " + std::to_string(fewest_budgets) +
                            " points cannot be doubted) add budgets");
     }
     const double decades = std::log10(budgets.rbegin()->first / budgets.begin()->first);
@@ -58,17 +62,16 @@ void warn_of_sizes(const std::map<double, BudgetSummary>& budgets, std::vector<s
     for (const auto& [flops, budget] : budgets) {
         const std::string who = "budget " + as_written(flops);
         if (budget.sizes < fewest_sizes) {
-            warnings.push_back(who + " has only " + std::to_string(budget.sizes) +
-                               " sizes (a parabola needs " + std::to_string(fewest_sizes) +
+            warnings.push_back(who + " has too few sizes: " + std::to_string(budget.sizes) +
+                               " (a parabola needs " + std::to_string(fewest_sizes) +
                                " to show its own error) raise isoflop.sizes, add widths, or widen "
                                "isoflop.tokens_per_parameter");
         }
         if (budget.highest < narrowest_range * budget.lowest) {
             warnings.push_back(who + " covers only " + rounded(budget.lowest) + " to " +
-                               rounded(budget.highest) + " tokens per parameter (within a factor of " +
+                               rounded(budget.highest) + " tokens per parameter (less than a factor of " +
                                rounded(narrowest_range) +
-                               " the optimum is easily outside or hidden in noise) widen "
-                               "isoflop.tokens_per_parameter or the ladder");
+                               " may not hold the optimum) widen isoflop.tokens_per_parameter or the ladder");
         }
     }
 }
@@ -86,8 +89,8 @@ void warn_of_epochs(const CorpusFacts& corpus, const std::vector<PlannedTrial>& 
     if (longest == nullptr) return;
     const double epochs =
         static_cast<double>(longest->trial.tokens()) / static_cast<double>(corpus.training_tokens);
-    warnings.push_back(std::to_string(count) + " trials read the training part more than " +
-                       rounded(most_epochs) + " times (" + longest->name + " " + rounded(epochs) +
+    warnings.push_back("the training part is read more than " + rounded(most_epochs) + " times in " +
+                       share(count, trials) + " (" + longest->name + ": " + rounded(epochs) +
                        " times; repeated text teaches less than new text) tokenize more text, or lower the "
                        "budgets or isoflop.tokens_per_parameter");
 }
@@ -102,11 +105,11 @@ void warn_of_warmup(const std::vector<PlannedTrial>& trials, std::vector<std::st
         if (shortest == nullptr || steps < shortest->trial.schedule.warmup_steps) shortest = &planned;
     }
     if (shortest == nullptr) return;
-    warnings.push_back(std::to_string(count) + " trials warm up for fewer than " +
-                       std::to_string(fewest_warmup_steps) + " steps (" + shortest->name + " for " +
+    warnings.push_back("the warm-up is shorter than " + std::to_string(fewest_warmup_steps) + " steps in " +
+                       share(count, trials) + " (" + shortest->name + ": " +
                        std::to_string(shortest->trial.schedule.warmup_steps) + " of " +
                        std::to_string(shortest->trial.steps) +
-                       "; AdamW's second moments settle first) raise recipe.warmup_fraction or lower "
+                       "; AdamW's averages have no time to settle) raise recipe.warmup_fraction or lower "
                        "recipe.batch");
 }
 

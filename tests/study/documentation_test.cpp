@@ -1,0 +1,192 @@
+// docs/job-file.md is true: its examples parse, its defaults and ranges hold, its faults come as it says.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "study/job_text.hpp"
+
+namespace isogrid::study {
+namespace {
+
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+
+/// A fenced block: its language line and its content.
+struct Block {
+    std::string kind, text;
+};
+
+/// A row of a table of keys: | `key` | type | default | range | meaning |
+struct KeyRow {
+    std::string table, key, standard, range;
+};
+
+struct Page {
+    std::vector<Block> blocks;
+    std::vector<KeyRow> keys;
+};
+
+std::vector<std::string> cells_of(const std::string& row) {
+    std::vector<std::string> cells;
+    std::istringstream stream(row.substr(1));
+    for (std::string cell; std::getline(stream, cell, '|');)
+        cells.push_back(std::regex_replace(cell, std::regex("^[ `]+|[ `]+$"), ""));
+    return cells;
+}
+
+Page read_page() {
+    std::ifstream file(ISOGRID_SOURCE_DIR "/docs/job-file.md");
+    Page page;
+    std::string table;
+    bool inside = false;
+    for (std::string line; std::getline(file, line);) {
+        if (line.starts_with("```")) {
+            inside = !inside;
+            if (inside) page.blocks.push_back({line.substr(3), ""});
+        } else if (inside) {
+            page.blocks.back().text += line + "\n";
+        } else if (line.starts_with("### [")) {
+            table = line.substr(5, line.find(']') - 5);
+        } else if (line.starts_with("| `")) {
+            const std::vector<std::string> cells = cells_of(line);
+            page.keys.push_back({table, cells.at(0), cells.at(2), cells.at(3)});
+        }
+    }
+    return page;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);)
+        lines.push_back(line);
+    return lines;
+}
+
+/// A block of changes to the smallest job, and the block of messages that follows it.
+struct Example {
+    std::string job;
+    std::vector<std::string> messages;
+};
+
+std::vector<Example> examples_of(const Page& page, const std::string& kind) {
+    std::vector<Example> examples;
+    for (std::size_t i = 0; i + 1 < page.blocks.size(); ++i) {
+        if (page.blocks[i].kind != kind) continue;
+        EXPECT_EQ(page.blocks[i + 1].kind, "text") << "no messages after\n" << page.blocks[i].text;
+        examples.push_back({testing::edited(testing::smallest_job(), page.blocks[i].text),
+                            lines_of(page.blocks[i + 1].text)});
+    }
+    return examples;
+}
+
+std::string all_faults(const std::string& text) {
+    std::string all;
+    for (const std::string& fault : testing::faults_of(text))
+        all += fault + "\n";
+    return all;
+}
+
+std::string changed(const KeyRow& row, const std::string& value) {
+    return testing::edited(testing::smallest_job(), "[" + row.table + "]\n" + row.key + " = " + value + "\n");
+}
+
+TEST(Documentation, opensWithTheSmallestJob) {
+    const Page page = read_page();
+    ASSERT_FALSE(page.blocks.empty());
+    EXPECT_EQ(page.blocks.front().text, testing::smallest_job());
+    EXPECT_EQ(all_faults(page.blocks.front().text), "");
+}
+
+TEST(Documentation, hasOnlyExamplesThatParse) {
+    for (const Block& block : read_page().blocks) {
+        if (block.kind != "toml") continue;
+        EXPECT_EQ(all_faults(block.text), "") << block.text;
+    }
+}
+
+TEST(Documentation, statesEveryFaultAsItComes) {
+    const std::vector<Example> examples = examples_of(read_page(), "toml fault");
+    EXPECT_GT(examples.size(), 20);
+    for (const Example& example : examples)
+        EXPECT_THAT(testing::faults_of(example.job), ElementsAreArray(example.messages)) << example.job;
+}
+
+TEST(Documentation, statesEveryWarningAsItComes) {
+    const std::vector<Example> examples = examples_of(read_page(), "toml warning");
+    EXPECT_GE(examples.size(), 5);
+    for (const Example& example : examples) {
+        const Result<Study> study = testing::parsed(example.job);
+        ASSERT_TRUE(study) << to_string(study.error());
+        EXPECT_THAT(study->grid.warnings, ElementsAreArray(example.messages)) << example.job;
+    }
+}
+
+TEST(Documentation, statesTheDefaults) {
+    const Study standard = testing::parsed(testing::smallest_job()).value();
+    for (const KeyRow& row : read_page().keys) {
+        if (row.standard == "required") {
+            const std::string without = testing::edited(
+                testing::smallest_job(), "[" + row.table + "]\n# " + row.key + " = out of use\n");
+            EXPECT_THAT(all_faults(without), HasSubstr(row.table + "." + row.key + ": is missing"));
+            continue;
+        }
+        const Result<Study> study = testing::parsed(changed(row, row.standard));
+        ASSERT_TRUE(study) << row.key << "\n" << to_string(study.error());
+        EXPECT_EQ(study->job.seed, standard.job.seed) << row.key;
+        EXPECT_EQ(study->job.ranks_per_trial, standard.job.ranks_per_trial) << row.key;
+        EXPECT_EQ(study->job.keep_weights, standard.job.keep_weights) << row.key;
+        // 2.6667 stands for 8/3, which makes the same shapes; everything else shows in the trials.
+        EXPECT_EQ(study->grid.trials, standard.grid.trials) << row.key << " = " << row.standard;
+    }
+}
+
+TEST(Documentation, statesTheRanges) {
+    std::size_t ranges = 0;
+    for (const KeyRow& row : read_page().keys) {
+        if (row.range.find(" to ") == std::string::npos) continue;
+        const bool list = row.key == "widths" || row.key == "budgets" || row.key == "tokens_per_parameter";
+        EXPECT_THAT(all_faults(changed(row, list ? "[-1000000, 2]" : "-1000000")),
+                    HasSubstr("the range is " + row.range + ")"))
+            << row.key;
+        ++ranges;
+    }
+    EXPECT_GT(ranges, 20);
+}
+
+TEST(Documentation, listsEveryTableAndKey) {
+    std::map<std::string, std::vector<std::string>> documented;
+    for (const KeyRow& row : read_page().keys)
+        documented[row.table].push_back(row.key);
+
+    const std::string unlike_any_table = testing::edited(testing::smallest_job(), "[qqqqqqqqqqqqqqqq]\n");
+    const std::string tables = all_faults(unlike_any_table);
+    for (const auto& [table, keys] : documented) {
+        EXPECT_THAT(tables, HasSubstr(table));
+        std::string listed;
+        for (const std::string& key : keys)
+            listed += (listed.empty() ? "" : ", ") + key;
+        const std::string unlike_any_key =
+            testing::edited(testing::smallest_job(), "[" + table + "]\nqqqqqqqqqqqqqqqq = 1\n");
+        EXPECT_THAT(all_faults(unlike_any_key), HasSubstr("(known here: " + listed + ")")) << table;
+    }
+    EXPECT_EQ(std::count(tables.begin(), tables.end(), ','), static_cast<long>(documented.size()) - 1);
+}
+
+TEST(Quickstart, setsEveryDocumentedKey) {
+    std::ifstream file(ISOGRID_SOURCE_DIR "/jobs/quickstart.toml");
+    const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    for (const KeyRow& row : read_page().keys)
+        EXPECT_THAT(text, HasSubstr("\n" + row.key + " = ")) << row.table;
+}
+
+}  // namespace
+}  // namespace isogrid::study

@@ -1,0 +1,178 @@
+// Grids: which shapes a budget trains, for how long, and when they are evaluated.
+#include "study/grid.hpp"
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "study/job_text.hpp"
+
+namespace isogrid::study {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Gt;
+using ::testing::Le;
+using ::testing::SizeIs;
+
+std::vector<PlannedTrial> trials_with(const std::string& changes) {
+    const Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), changes));
+    EXPECT_TRUE(study) << to_string(study.error());
+    return study ? study->grid.trials : std::vector<PlannedTrial>{};
+}
+
+TEST(SpreadEvenly, takesBothEndsAndTheNearestBetween) {
+    EXPECT_THAT(spread_evenly(std::vector<double>{0, 1, 2, 3, 4, 5, 6, 7, 8}, 5), ElementsAre(0, 2, 4, 6, 8));
+    EXPECT_THAT(spread_evenly(std::vector<double>{0, 1, 4.9, 5.2, 9, 10}, 3), ElementsAre(0, 2, 5));
+}
+
+TEST(SpreadEvenly, takesEachOnceEvenWhereTheyCrowd) {
+    EXPECT_THAT(spread_evenly(std::vector<double>{0, 9.7, 9.8, 9.9, 10}, 4), ElementsAre(0, 1, 2, 4));
+    EXPECT_THAT(spread_evenly(std::vector<double>{0, 0.1, 0.2, 0.3, 10}, 4), ElementsAre(0, 2, 3, 4));
+}
+
+TEST(SpreadEvenly, takesAllWhenThereAreNoMore) {
+    EXPECT_THAT(spread_evenly(std::vector<double>{1, 2, 3}, 7), ElementsAre(0, 1, 2));
+    EXPECT_THAT(spread_evenly(std::vector<double>{}, 7), ElementsAre());
+}
+
+TEST(SpreadEvenly, takesTheMiddleWhenItTakesOne) {
+    EXPECT_THAT(spread_evenly(std::vector<double>{0, 1, 4, 10}, 1), ElementsAre(2));
+}
+
+// 2% of 1000 steps is 20; five points are apart by factors of 50^(1/4) = 2.659.
+TEST(EvaluationSteps, areEvenInLogTokens) {
+    EXPECT_THAT(evaluation_steps(1000, 5), ElementsAre(20, 53, 141, 376, 1000));
+}
+
+TEST(EvaluationSteps, areDistinctAndEndWithTheTrial) {
+    EXPECT_THAT(evaluation_steps(50, 5), ElementsAre(1, 3, 7, 19, 50));
+    EXPECT_THAT(evaluation_steps(4, 10), ElementsAre(1, 2, 3, 4));
+    EXPECT_THAT(evaluation_steps(1, 10), ElementsAre(1));
+    EXPECT_THAT(evaluation_steps(1000, 1), ElementsAre(1000));
+}
+
+TEST(Grid, meetsEveryBudgetWithinOnePercentUnderEveryConvention) {
+    for (const FlopConvention convention : flop_conventions) {
+        const std::vector<PlannedTrial> trials =
+            trials_with("[isoflop]\nflops = \"" + std::string(name(convention)) + "\"\n");
+        EXPECT_THAT(trials, SizeIs(Gt(15)));
+        for (const PlannedTrial& planned : trials)
+            EXPECT_THAT(std::abs(planned.flops(convention) / planned.budget - 1), Le(0.01)) << planned.name;
+    }
+}
+
+// At 50 steps, the fewest allowed, rounding costs at most half a step: exactly the 1% that is promised.
+TEST(Grid, meetsBudgetsOfTheFewestSteps) {
+    const std::string ladder = "[model]\nwidths = [32]\n[isoflop]\nflops = \"six_n\"\nsizes = 1\n";
+    const double step = 6.0 * 29024 * 2048;  // width 32: 29,024 parameters; 16 sequences of 128
+    for (const double steps : {49.51, 50.0, 50.49, 51.5}) {
+        const std::string budgets = "budgets = [" + std::to_string(steps * step) + "]\n";
+        const std::vector<PlannedTrial> trials = trials_with(ladder + budgets);
+        ASSERT_THAT(trials, SizeIs(1));
+        EXPECT_EQ(trials[0].trial.steps, std::llround(steps));
+        EXPECT_LE(std::abs(trials[0].flops(FlopConvention::six_n) / (steps * step) - 1), 0.01);
+    }
+}
+
+TEST(Grid, keepsTokensPerParameterInRange) {
+    for (const PlannedTrial& planned : trials_with("[isoflop]\ntokens_per_parameter = [3, 90]\n")) {
+        const double ratio =
+            static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
+        EXPECT_GE(ratio, 3) << planned.name;
+        EXPECT_LE(ratio, 90) << planned.name;
+    }
+}
+
+TEST(Grid, takesAsManySizesAsAsked) {
+    std::map<double, int> sizes;
+    for (const PlannedTrial& planned : trials_with("[isoflop]\nsizes = 3\n"))
+        ++sizes[planned.budget];
+    EXPECT_THAT(sizes,
+                ElementsAre(std::pair(1e12, 3), std::pair(3e12, 3), std::pair(1e13, 3), std::pair(4e13, 3)));
+}
+
+TEST(Grid, comesInCanonicalOrderWhateverTheOrderOfWidths) {
+    const std::vector<PlannedTrial> trials = trials_with("");
+    for (std::size_t i = 1; i < trials.size(); ++i) {
+        const PlannedTrial &before = trials[i - 1], &after = trials[i];
+        EXPECT_TRUE(before.budget < after.budget ||
+                    (before.budget == after.budget && before.parameters.total() < after.parameters.total()))
+            << before.name << " stands before " << after.name;
+    }
+    EXPECT_EQ(trials,
+              trials_with("[model]\nwidths = [256, 32, 224, 48, 192, 64, 160, 80, 144, 96, 128, 112]\n"));
+}
+
+TEST(Grid, namesTrialsByBudgetWidthAndDepth) {
+    const std::vector<PlannedTrial> trials = trials_with("");
+    EXPECT_EQ(trials.front().name, "b1-w32-d1");
+    EXPECT_EQ(trials.back().name, "b4-w160-d5");
+    std::set<std::string> names, identities;
+    for (const PlannedTrial& planned : trials) {
+        names.insert(planned.name);
+        identities.insert(identity(planned.trial));
+    }
+    EXPECT_EQ(names.size(), trials.size());
+    EXPECT_EQ(identities.size(), trials.size());
+}
+
+TEST(Grid, passesTheRecipeOn) {
+    const PlannedTrial planned = trials_with(
+        "[study]\nseed = 7\n[recipe]\nparametrization = \"standard\"\nlearning_rate = 0.003\nbatch = 8\n"
+        "leaves = 2\nschedule = \"linear\"\nwarmup_fraction = 0.25\nfinal_fraction = 0\n"
+        "[evaluation]\ntokens = 1000\npoints = 3\n")[0];
+    const Trial& trial = planned.trial;
+    EXPECT_EQ(trial.seed, 7);
+    EXPECT_EQ(trial.parametrization.kind, ParametrizationKind::standard);
+    EXPECT_EQ(trial.optimizer.learning_rate, 0.003);
+    EXPECT_EQ(trial.batch, 8);
+    EXPECT_EQ(trial.leaves, 2);
+    EXPECT_EQ(trial.schedule.kind, ScheduleKind::linear);
+    EXPECT_EQ(trial.schedule.warmup_steps, std::llround(0.25 * static_cast<double>(trial.steps)));
+    EXPECT_EQ(trial.schedule.decay_steps, 0);
+    EXPECT_EQ(trial.schedule.final_fraction, 0);
+    EXPECT_EQ(trial.evaluation.tokens, 7 * 128);  // whole sequences of 1,000 tokens
+    EXPECT_EQ(trial.evaluation.steps, evaluation_steps(trial.steps, 3));
+    EXPECT_EQ(trial.token_digest, std::string(64, 'a'));
+    EXPECT_EQ(planned.parameters, count_parameters(trial.shape));
+    EXPECT_EQ(planned.flops_per_token, count_flops(trial.shape, testing::closed_form_flops(trial.shape)));
+}
+
+TEST(Grid, turnsFractionsIntoStepsOneAtLeast) {
+    for (const PlannedTrial& planned : trials_with("[recipe]\nschedule = \"warmup_stable_decay\"\n"
+                                                   "warmup_fraction = 1e-6\ndecay_fraction = 1e-6\n")) {
+        EXPECT_EQ(planned.trial.schedule.warmup_steps, 1) << planned.name;
+        EXPECT_EQ(planned.trial.schedule.decay_steps, 1) << planned.name;
+    }
+    for (const PlannedTrial& planned : trials_with("[recipe]\nschedule = \"warmup_stable_decay\"\n"
+                                                   "warmup_fraction = 0\ndecay_fraction = 0\n")) {
+        EXPECT_EQ(planned.trial.schedule.warmup_steps, 0) << planned.name;
+        EXPECT_EQ(planned.trial.schedule.decay_steps, 0) << planned.name;
+    }
+    for (const PlannedTrial& planned : trials_with("[recipe]\nschedule = \"warmup_stable_decay\"\n"
+                                                   "warmup_fraction = 0.5\ndecay_fraction = 0.5\n")) {
+        const Schedule& schedule = planned.trial.schedule;
+        EXPECT_EQ(schedule.warmup_steps + schedule.decay_steps, planned.trial.steps) << planned.name;
+    }
+}
+
+TEST(Quickstart, expandsToAGridThatCanAnswer) {
+    const auto read_gcide = [](const std::filesystem::path& path) -> Result<CorpusFacts> {
+        EXPECT_EQ(path.lexically_relative(ISOGRID_SOURCE_DIR), "data/gcide.tok");
+        return testing::read_tokens("jobs/english.tok");  // about as long
+    };
+    const Result<Study> study =
+        read_study(ISOGRID_SOURCE_DIR "/jobs/quickstart.toml", read_gcide, testing::closed_form_flops);
+    ASSERT_TRUE(study) << to_string(study.error());
+    EXPECT_THAT(study->grid.warnings, ElementsAre());
+    EXPECT_THAT(study->job.isoflop.budgets, SizeIs(::testing::Ge(4)));
+}
+
+}  // namespace
+}  // namespace isogrid::study
