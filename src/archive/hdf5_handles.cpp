@@ -109,8 +109,8 @@ std::size_t extent_of(const Handle& dataset) {
 
 Handle make_text_type(std::size_t size) {
     Handle type(H5Tcopy(H5T_C_S1), &H5Tclose, "describe a text");
-    ensure(H5Tset_size(type, size > 0 ? size : 1), "size a text");
-    ensure(H5Tset_strpad(type, H5T_STR_NULLPAD), "pad a text");
+    ensure(H5Tset_size(type, size), "size a text");
+    ensure(H5Tset_strpad(type, H5T_STR_NULLTERM), "end a text");
     ensure(H5Tset_cset(type, H5T_CSET_UTF8), "name a text's encoding");
     return type;
 }

@@ -57,7 +57,7 @@ Handle open_dataset(hid_t parent, const std::string& name);
 Handle make_space(std::size_t extent);
 std::size_t extent_of(const Handle& dataset);
 
-/// A text of exactly `size` bytes at most, padded with zeros, UTF-8.
+/// A UTF-8 text in `size` bytes, at least one of them a zero at its end.
 Handle make_text_type(std::size_t size);
 
 /// Creation properties of every dataset: contiguous, and no times, so that the same data give the same bytes.

@@ -25,9 +25,9 @@ bool is_number(const Field& field) {
     return std::holds_alternative<double*>(field.value);
 }
 
-/// Bytes that this value needs in a row; HDF5 has no text of size 0.
+/// Bytes that this value needs in a row; a text ends with a zero.
 std::size_t size_of(const Field& field) {
-    return is_text(field) ? std::max<std::size_t>(1, std::get<std::string*>(field.value)->size()) : 8;
+    return is_text(field) ? std::get<std::string*>(field.value)->size() + 1 : 8;
 }
 
 /// The type of one column, in the file or in this machine's memory.

@@ -29,8 +29,8 @@ std::string text_of(const Field& field);
 
 /// Writes the dataset `name` under `parent`: before each row, `load(row)` puts its values where `columns`
 /// point (called twice a row, as texts get the width of the longest). Integers are stored as little-endian
-/// int64, numbers as little-endian binary64 with one NaN, texts as zero-padded UTF-8. A sealed table carries
-/// its own digest (write_seal), which reading checks.
+/// int64, numbers as little-endian binary64 with one NaN, texts as UTF-8 with zeros behind. A sealed table
+/// carries its own digest (write_seal), which reading checks.
 void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows, bool sealed,
                  const std::function<void(std::size_t row)>& load);
 

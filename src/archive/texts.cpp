@@ -1,5 +1,7 @@
 #include "archive/texts.hpp"
 
+#include <algorithm>
+
 #include "study/digest.hpp"
 
 namespace isogrid::archive {
@@ -13,18 +15,18 @@ std::string read_fixed_text(const Handle& type, const std::string& name, const R
         throw Hdf5Error("cannot use " + name + " (it should be a text of fixed width)");
     std::string text(H5Tget_size(type), '\0');
     ensure(read(make_text_type(text.size()), text.data()), "read " + name);
-    text.resize(text.find_last_not_of('\0') + 1);
+    text.resize(std::min(text.find('\0'), text.size()));
     return text;
 }
 
 }  // namespace
 
 void write_attribute(hid_t object, const std::string& name, const std::string& text) {
-    const Handle type = make_text_type(text.size());
+    const Handle type = make_text_type(text.size() + 1);
     const Handle scalar(H5Screate(H5S_SCALAR), &H5Sclose, "describe an attribute");
     const Handle attribute(H5Acreate2(object, name.c_str(), type, scalar, H5P_DEFAULT, H5P_DEFAULT),
                            &H5Aclose, "create the attribute " + name);
-    ensure(H5Awrite(attribute, type, text.empty() ? "" : text.data()), "write the attribute " + name);
+    ensure(H5Awrite(attribute, type, text.c_str()), "write the attribute " + name);
 }
 
 std::string read_attribute(hid_t object, const std::string& name) {
@@ -45,7 +47,7 @@ void check_seal(const Handle& dataset, const std::string& name, const std::strin
 }
 
 void write_text(hid_t parent, const std::string& name, const std::string& text) {
-    const Handle type = make_text_type(text.size());
+    const Handle type = make_text_type(text.size() + 1);
     const Handle dataset(
         H5Dcreate2(parent, name.c_str(), type, make_space(1), H5P_DEFAULT, dataset_properties(), H5P_DEFAULT),
         &H5Dclose, "create the text " + name);
