@@ -45,6 +45,7 @@ class Arrays {
 /// Runs `op` for as long as the benchmark asks and reports `work` (operations or numbers) a second.
 template <class Op>
 void measure(benchmark::State& state, double work, Op op) {
+    op();  // the first call compiles and allocates
     for (auto _ : state) {
         op();
         benchmark::ClobberMemory();

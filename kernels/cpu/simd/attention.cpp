@@ -35,7 +35,7 @@ struct Pieces {
 
 int64_t workspace_floats(const AttentionShape& shape) {
     const HeadSize size(shape);
-    return 8 * size.size() + 2 * block * size.padded_context + block * size.padded_width + block;
+    return 7 * size.size() + 2 * block * size.padded_context + block * size.padded_width + block;
 }
 
 /// factor * a head, (context, width) strided, to (padded_context, padded_width) contiguous.
@@ -51,11 +51,20 @@ void pack(const HeadSize& size, const float* head, float factor, float* packed) 
         store(packed + i, broadcast(0.0f), Full{});
 }
 
-/// (padded_context, padded_width) to (padded_width, padded_context).
-void transpose(const HeadSize& size, const float* packed, float* transposed) {
-    for (int64_t token = 0; token < size.padded_context; ++token)
-        for (int64_t i = 0; i < size.padded_width; ++i)
-            transposed[i * size.padded_context + token] = packed[token * size.padded_width + i];
+/// A head, (context, width) strided, to (padded_width, padded_context) contiguous.
+void pack_transposed(const HeadSize& size, const float* head, float* packed) {
+    for (int64_t first = 0; first < size.context; first += lanes)
+        for_lanes(size.width, [&](int64_t i, auto part) {
+            Lanes square[lanes];
+            for (int64_t row = 0; row < lanes; ++row) {
+                const int64_t token = first + row;
+                square[row] =
+                    token < size.context ? load(head + token * size.stride + i, part) : broadcast(0.0f);
+            }
+            transpose(square);
+            for (int64_t column = 0; column < lanes; ++column)
+                store(packed + (i + column) * size.padded_context + first, square[column], Full{});
+        });
 }
 
 /// factor * rows of `packed` to `count` tokens of a head.
@@ -89,29 +98,29 @@ void attend(const HeadSize& size, float scale, const float* q, const float* k, c
             float* log_sum, float* workspace) {
     Pieces pieces{workspace};
     float* queries = pieces.take(size.size());
-    float* keys = pieces.take(size.size());
     float* transposed_keys = pieces.take(size.size());
     float* values = pieces.take(size.size());
     float* scores = pieces.take(block * size.padded_context);
     float* mixed = pieces.take(block * size.padded_width);
     pack(size, q, scale, queries);
-    pack(size, k, 1.0f, keys);
+    pack_transposed(size, k, transposed_keys);
     pack(size, v, 1.0f, values);
-    transpose(size, keys, transposed_keys);
 
     for (int64_t first = 0; first < size.context; first += block) {
         const int64_t seen = first + block;  // keys that the block's last query sees
         product(block, seen, size.width, {queries + first * size.padded_width, size.padded_width, 1},
                 transposed_keys, size.padded_context, scores, size.padded_context, Write::replace);
-        float totals[block];
+        float shifts[block], totals[block];
         for (int64_t row = 0; row < block; ++row) {
             float* row_scores = scores + row * size.padded_context;
             const int64_t visible = first + row + 1;
-            const float shift = largest_of(row_scores, visible);
-            totals[row] = exponentials(row_scores, visible, shift);
-            if (first + row < size.context)
-                log_sum[first + row] = float(double(shift) + __builtin_log(double(totals[row])));
+            shifts[row] = largest_of(row_scores, visible);
+            totals[row] = exponentials(row_scores, visible, shifts[row]);
         }
+        const int64_t count = block < size.context - first ? block : size.context - first;
+        for_lanes(count, [&](int64_t, auto part) {
+            store(log_sum + first, load(shifts, Full{}) + logarithm(load(totals, Full{})), part);
+        });
         product(block, size.padded_width, seen, {scores, size.padded_context, 1}, values, size.padded_width,
                 mixed, size.padded_width, Write::replace);
         for (int64_t row = 0; row < block && first + row < size.context; ++row)
@@ -147,11 +156,10 @@ void attend_backward(const HeadSize& size, float scale, const HeadGradients& hea
     float* weights = pieces.take(block * context);
     float* score_gradients = pieces.take(block * context);
     float* query_gradients = pieces.take(block * width);
-    pack(size, head.v, 1.0f, keys);
-    transpose(size, keys, transposed_values);
-    pack(size, head.k, 1.0f, keys);
-    transpose(size, keys, transposed_keys);
     pack(size, head.q, scale, queries);
+    pack(size, head.k, 1.0f, keys);
+    pack_transposed(size, head.k, transposed_keys);
+    pack_transposed(size, head.v, transposed_values);
     pack(size, head.out_gradient, 1.0f, out_gradients);
     for (int64_t i = 0; i < size.size(); i += lanes) {
         store(key_gradients + i, broadcast(0.0f), Full{});

@@ -63,6 +63,23 @@ inline float largest(Lanes values) {
     return two[0] > two[1] ? two[0] : two[1];
 }
 
+/// Transposes sixteen rows of sixteen. Interleaving the first half of the rows with the second half moves the
+/// highest bit of the row number below the bits of the column number; four times moves them all.
+inline void transpose(Lanes (&rows)[lanes]) {
+#pragma GCC unroll 4
+    for (int bit = 0; bit < 4; ++bit) {
+        Lanes next[lanes];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; ++i) {
+            next[2 * i] = interleave_low(rows[i], rows[i + 8]);
+            next[2 * i + 1] = interleave_high(rows[i], rows[i + 8]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; ++i)
+            rows[i] = next[i];
+    }
+}
+
 /// exp(x) within 2 units in the last place; 0 below -104, infinity above 88.8, not-a-number stays.
 /// x = n ln2 + r with |r| <= ln2 / 2, and exp(r) by the minimax polynomial of Cephes' expf (Moshier 1992).
 inline Lanes exponential(Lanes x) {
@@ -77,6 +94,27 @@ inline Lanes exponential(Lanes x) {
     p = multiply_add(p, r, broadcast(1.6666665459e-1f));
     p = multiply_add(p, r, broadcast(5.0000001201e-1f));
     return scale_by_power_of_two(multiply_add(p, r * r, r) + broadcast(1.0f), n);
+}
+
+/// The natural logarithm of positive normal numbers, within 2 units in the last place; not-a-number stays,
+/// and infinity becomes it. x = 2^n m with m in [sqrt(1/2), sqrt(2)), and log(m) by the polynomial of Cephes'
+/// logf (Moshier 1992).
+inline Lanes logarithm(Lanes x) {
+    Lanes n, m;
+    split_by_power_of_two(x, n, m);
+    const Lanes r = m - broadcast(1.0f), square = r * r;
+    Lanes p = multiply_add(x, broadcast(0.0f), broadcast(7.0376836292e-2f));
+    p = multiply_add(p, r, broadcast(-1.1514610310e-1f));
+    p = multiply_add(p, r, broadcast(1.1676998740e-1f));
+    p = multiply_add(p, r, broadcast(-1.2420140846e-1f));
+    p = multiply_add(p, r, broadcast(1.4249322787e-1f));
+    p = multiply_add(p, r, broadcast(-1.6668057665e-1f));
+    p = multiply_add(p, r, broadcast(2.0000714765e-1f));
+    p = multiply_add(p, r, broadcast(-2.4999993993e-1f));
+    p = multiply_add(p, r, broadcast(3.3333331174e-1f));
+    const Lanes curved = multiply_add(n, broadcast(-2.12194440e-4f), p * square * r);
+    const Lanes bent = multiply_add(square, broadcast(-0.5f), curved);
+    return multiply_add(n, broadcast(0.693359375f), r + bent);
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA

@@ -12,6 +12,8 @@ struct Lanes {
 
 /// Rows and panels (of 16 columns) of the product tile whose sums fit the 16 registers.
 constexpr int tile_rows = 4, tile_panels = 1;
+/// The same for a tile of one panel.
+constexpr int narrow_tile_rows = 4;
 
 inline Lanes operator+(Lanes a, Lanes b) {
     return {a.low + b.low, a.high + b.high};
@@ -90,6 +92,31 @@ inline __m256 scale_by_power_of_two(__m256 a, __m256 n) {
 }
 inline Lanes scale_by_power_of_two(Lanes a, Lanes n) {
     return {scale_by_power_of_two(a.low, n.low), scale_by_power_of_two(a.high, n.high)};
+}
+
+/// x = 2^n m with n whole and m in [sqrt(1/2), sqrt(2)), for positive normal x.
+inline void split_by_power_of_two(__m256 x, __m256& n, __m256& m) {
+    // Subtracting sqrt(1/2) from the bits makes the exponent field count from there.
+    const __m256i root_half = _mm256_set1_epi32(0x3f3504f3);
+    const __m256i exponent = _mm256_srai_epi32(_mm256_sub_epi32(_mm256_castps_si256(x), root_half), 23);
+    n = _mm256_cvtepi32_ps(exponent);
+    m = _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(exponent, 23)));
+}
+inline void split_by_power_of_two(Lanes x, Lanes& n, Lanes& m) {
+    split_by_power_of_two(x.low, n.low, m.low);
+    split_by_power_of_two(x.high, n.high, m.high);
+}
+
+/// a0 b0 a1 b1 ... of the first eight lanes, and of the last eight.
+inline Lanes interleave(__m256 a, __m256 b) {
+    const __m256 even = _mm256_unpacklo_ps(a, b), odd = _mm256_unpackhi_ps(a, b);
+    return {_mm256_permute2f128_ps(even, odd, 0x20), _mm256_permute2f128_ps(even, odd, 0x31)};
+}
+inline Lanes interleave_low(Lanes a, Lanes b) {
+    return interleave(a.low, b.low);
+}
+inline Lanes interleave_high(Lanes a, Lanes b) {
+    return interleave(a.high, b.high);
 }
 
 inline __m256 low_half(Lanes a) {

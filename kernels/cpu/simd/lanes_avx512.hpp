@@ -10,6 +10,8 @@ using Lanes = __m512;  // has + - * / by GCC's vector extension
 
 /// Rows and panels (of 16 columns) of the product tile whose sums fit the 32 registers.
 constexpr int tile_rows = 8, tile_panels = 2;
+/// The same for a tile of one panel.
+constexpr int narrow_tile_rows = 16;
 
 /// All sixteen lanes, or only the first `count` of them.
 struct Full {};
@@ -54,6 +56,25 @@ inline Lanes round_to_even(Lanes a) {
 /// a * 2^n for whole n.
 inline Lanes scale_by_power_of_two(Lanes a, Lanes n) {
     return _mm512_scalef_ps(a, n);
+}
+
+/// x = 2^n m with n whole and m in [sqrt(1/2), sqrt(2)), for positive normal x.
+inline void split_by_power_of_two(Lanes x, Lanes& n, Lanes& m) {
+    // Subtracting sqrt(1/2) from the bits makes the exponent field count from there.
+    const __m512i root_half = _mm512_set1_epi32(0x3f3504f3);
+    const __m512i exponent = _mm512_srai_epi32(_mm512_sub_epi32(_mm512_castps_si512(x), root_half), 23);
+    n = _mm512_cvtepi32_ps(exponent);
+    m = _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_castps_si512(x), _mm512_slli_epi32(exponent, 23)));
+}
+
+/// a0 b0 a1 b1 ... of the first eight lanes, and of the last eight.
+inline Lanes interleave_low(Lanes a, Lanes b) {
+    return _mm512_permutex2var_ps(
+        a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b);
+}
+inline Lanes interleave_high(Lanes a, Lanes b) {
+    return _mm512_permutex2var_ps(
+        a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
 }
 
 inline __m256 low_half(Lanes a) {

@@ -11,34 +11,36 @@ namespace isogrid::kernels::cpu::ISOGRID_ISA {
 struct Scalars {
     const float* data;
     int64_t row_stride, step_stride;
+    Scalars from_row(int64_t row) const { return {data + row * row_stride, row_stride, step_stride}; }
 };
 
 template <int rows, int panels>
 inline void tile_product(int64_t depth, Scalars a, const float* b, int64_t b_stride, float* c,
                          int64_t c_stride, Write mode) {
     Lanes sums[rows][panels];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int row = 0; row < rows; ++row)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int panel = 0; panel < panels; ++panel)
             sums[row][panel] =
                 mode == Write::add ? load(c + row * c_stride + panel * lanes, Full{}) : broadcast(0.0f);
     for (int64_t step = 0; step < depth; ++step) {
         Lanes right[panels];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int panel = 0; panel < panels; ++panel)
             right[panel] = load(b + step * b_stride + panel * lanes, Full{});
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int row = 0; row < rows; ++row) {
-            const Lanes left = broadcast(a.data[row * a.row_stride + step * a.step_stride]);
-#pragma GCC unroll 8
+            const float* group = row < 8 ? a.data : a.data + 8 * a.row_stride;
+            const Lanes left = broadcast(group[row % 8 * a.row_stride + step * a.step_stride]);
+#pragma GCC unroll 16
             for (int panel = 0; panel < panels; ++panel)
                 sums[row][panel] = multiply_add(left, right[panel], sums[row][panel]);
         }
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int row = 0; row < rows; ++row)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int panel = 0; panel < panels; ++panel)
             store(c + row * c_stride + panel * lanes, sums[row][panel], Full{});
 }
@@ -46,16 +48,15 @@ inline void tile_product(int64_t depth, Scalars a, const float* b, int64_t b_str
 /// c (rows, columns) = or += a (rows, depth) b (depth, columns); rows and columns are multiples of `lanes`.
 inline void product(int64_t rows, int64_t columns, int64_t depth, Scalars a, const float* b, int64_t b_stride,
                     float* c, int64_t c_stride, Write mode) {
-    for (int64_t row = 0; row < rows; row += tile_rows) {
-        const Scalars a_rows = {a.data + row * a.row_stride, a.row_stride, a.step_stride};
-        float* c_rows = c + row * c_stride;
-        int64_t column = 0;
-        for (; column + tile_panels * lanes <= columns; column += tile_panels * lanes)
-            tile_product<tile_rows, tile_panels>(depth, a_rows, b + column, b_stride, c_rows + column,
-                                                 c_stride, mode);
-        for (; column < columns; column += lanes)
-            tile_product<tile_rows, 1>(depth, a_rows, b + column, b_stride, c_rows + column, c_stride, mode);
-    }
+    int64_t column = 0;
+    for (; column + tile_panels * lanes <= columns; column += tile_panels * lanes)
+        for (int64_t row = 0; row < rows; row += tile_rows)
+            tile_product<tile_rows, tile_panels>(depth, a.from_row(row), b + column, b_stride,
+                                                 c + row * c_stride + column, c_stride, mode);
+    for (; column < columns; column += lanes)
+        for (int64_t row = 0; row < rows; row += narrow_tile_rows)
+            tile_product<narrow_tile_rows, 1>(depth, a.from_row(row), b + column, b_stride,
+                                              c + row * c_stride + column, c_stride, mode);
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA
