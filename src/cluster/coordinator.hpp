@@ -18,8 +18,8 @@ struct CoordinatorHooks {
 
 /// Runs `sweep` over the workers (ranks 1 and up) until every trial ended, or, once stopped, until the
 /// running ones did. Nothing starts before every worker has reported: otherwise the first to come would take
-/// alone what a group should share. Returns with all workers idle and waiting; `lease` travels with every
-/// assignment.
+/// alone what a group should share. Returns when nothing runs any more: the
+/// workers wait for notes, or, once stopped, have been sent home. `lease` travels with every assignment.
 void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks);
 
 /// Sends every worker home.

@@ -46,6 +46,14 @@ MpiSession::~MpiSession() {
     if (started_) MPI_Finalize();
 }
 
+int MpiSession::first_without(bool good) const {
+    int first = good ? size_ : rank_;
+    if (started_)
+        check_mpi(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD),
+                  "comparing notes");
+    return first == size_ ? -1 : first;
+}
+
 void MpiSession::abort(int exit_code) const {
     if (started_) MPI_Abort(MPI_COMM_WORLD, exit_code);
     std::exit(exit_code);

@@ -29,6 +29,10 @@ class MpiSession {
     int rank() const { return rank_; }  ///< 0 without MPI
     int size() const { return size_; }  ///< 1 without MPI
 
+    /// The lowest rank that says false, or -1 when every rank says true; all ranks must ask. So that a fault
+    /// of one rank's input ends them all, and is told once.
+    int first_without(bool good) const;
+
     /// Ends the whole job at once, other ranks included; for an exception that no rank can go on after.
     [[noreturn]] void abort(int exit_code) const;
 

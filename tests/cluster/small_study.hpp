@@ -26,7 +26,8 @@ inline study::Study study_of(const std::vector<double>& flops, std::int64_t leav
         trial.seed = i;  // tells the trials apart
         trial.evaluation = {.tokens = 8, .steps = {10}};
         planned.parameters = study::count_parameters(trial.shape);
-        planned.flops_per_token.exact = flops[i] / static_cast<double>(trial.tokens());
+        planned.flops_per_token =
+            study::count_flops(trial.shape, flops[i] / static_cast<double>(trial.tokens()));
         study.grid.trials.push_back(planned);
     }
     return study;

@@ -1,0 +1,102 @@
+#include "cluster/execute.hpp"
+
+#include <chrono>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "archive/provenance.hpp"
+#include "archive/trial_file.hpp"
+#include "cluster/mpi_session.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using archive::Outcome;
+
+double unix_time() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Trains, and says how this member's part ended.
+std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace, const study::Trial& trial,
+                                                    Group& group, const train::TrainOptions& options) {
+    const auto ended = [](Outcome outcome, std::string cause, bool followed = false) {
+        archive::TrialResult result;
+        result.outcome = outcome;
+        result.cause = cause;
+        return std::pair(std::move(result), Verdict{outcome, std::move(cause), followed});
+    };
+    try {
+        archive::TrialResult result = workplace.train(trial, workplace.tokens, group, options);
+        Verdict verdict{result.outcome, result.cause};
+        return {std::move(result), std::move(verdict)};
+    } catch (const MpiError&) {
+        throw;  // not the trial's fault, and the group cannot agree on anything any more
+    } catch (const MemberEnded& error) {
+        return ended(Outcome::failed, error.what(), true);
+    } catch (const std::bad_alloc&) {
+        return ended(Outcome::out_of_memory, "the rank's memory was not enough (an allocation failed)");
+    } catch (const std::exception& error) {
+        return ended(Outcome::failed, error.what());
+    }
+}
+
+/// Writes the trial file; what went wrong with it goes into `finished`.
+void store(const Workplace& workplace, const archive::TrialRecord& record, const archive::Writer& writer,
+           Finished& finished) {
+    try {
+        finished.stored = archive::write_trial_file(workplace.trials_folder, record, writer).has_value();
+        if (!finished.stored) finished.store_fault = "not written (another run has taken over the archive)";
+    } catch (const std::exception& error) {
+        finished.store_fault = error.what();
+    }
+}
+
+}  // namespace
+
+Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
+                       std::function<bool(const train::Progress&)> on_progress) {
+    archive::TrialRecord record;
+    record.planned = workplace.study.grid.trials.at(static_cast<std::size_t>(trial));
+    record.index = trial;
+    record.provenance = archive::provenance_here();
+    record.provenance.instruction_set = workplace.instruction_set;
+    record.provenance.ranks = group.size();
+    record.provenance.started_unix = unix_time();
+
+    const auto start = std::chrono::steady_clock::now();
+    auto [result, mine] =
+        train_part(workplace, record.planned.trial, group,
+                   {.keep_weights = workplace.study.job.keep_weights, .on_progress = std::move(on_progress)});
+    const Verdict verdict = group.agree(mine);
+    if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
+        const std::int64_t steps_done = result.steps_done;
+        result = {};
+        result.steps_done = steps_done;
+        result.outcome = verdict.outcome;
+        result.cause = verdict.cause;
+    }
+    record.result = std::move(result);
+    record.provenance.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (record.provenance.seconds > 0)
+        record.provenance.tokens_per_second =
+            static_cast<double>(record.result.steps_done * record.planned.trial.tokens_per_step()) /
+            record.provenance.seconds;
+
+    Finished finished{.trial = trial,
+                      .outcome = verdict.outcome,
+                      .cause = verdict.cause,
+                      .steps_done = record.result.steps_done,
+                      .steps = record.planned.trial.steps,
+                      .seconds = record.provenance.seconds,
+                      .training_loss = record.result.training_loss,
+                      .validation_loss = record.result.validation_loss};
+    if (group.rank() == 0 && verdict.outcome != Outcome::interrupted)
+        store(workplace, record, writer, finished);
+    return finished;
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,38 @@
+// One trial on one group of ranks, from its specification to its trial file. Alone or under MPI: the same.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "archive/durable_file.hpp"
+#include "archive/record.hpp"
+#include "cluster/group.hpp"
+#include "cluster/protocol.hpp"
+#include "data/token_file.hpp"
+#include "study/study.hpp"
+#include "train/trainer.hpp"
+
+namespace isogrid::cluster {
+
+/// train::train with its backend bound; a test puts something quicker here.
+using TrainTrial = std::function<archive::TrialResult(const study::Trial&, const data::TokenFile&,
+                                                      train::Communicator&, const train::TrainOptions&)>;
+
+/// What a rank needs to run trials of a study.
+struct Workplace {
+    const study::Study& study;
+    const data::TokenFile& tokens;
+    std::filesystem::path trials_folder;  ///< where trial files go
+    TrainTrial train;
+    std::string instruction_set;  ///< of the backend, for the provenance
+};
+
+/// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,
+/// and, on the group's first rank, writes its trial file. No exception of a trial gets out: std::bad_alloc is
+/// the outcome out_of_memory, any other is `failed` with its text as the cause, on every member. An
+/// interrupted trial leaves no file. `on_progress` as in train::TrainOptions.
+Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
+                       std::function<bool(const train::Progress&)> on_progress);
+
+}  // namespace isogrid::cluster

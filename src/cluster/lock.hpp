@@ -1,0 +1,66 @@
+// One sweep an archive: a lock file that says who runs it and whether the holder is still alive.
+//
+// The file is made whole under a name of its own and put in place by link(), which fails where a lock stands;
+// unlike flock this also holds between the nodes of a shared file system. Its modification time is the
+// holder's heartbeat: the file server's clock stamps it, so that nodes whose clocks differ still agree.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "study/fault.hpp"
+
+namespace isogrid::cluster {
+
+inline constexpr double heartbeat_seconds = 10;  ///< between two heartbeats
+inline constexpr double stale_seconds = 60;      ///< without one before a holder counts as gone
+
+/// Whom a lock file names.
+struct Holder {
+    std::string host = "unknown";
+    long process = 0;
+    std::string job = {};       ///< Slurm's job id; empty outside Slurm
+    std::string restarts = {};  ///< how often Slurm restarted that job; empty outside Slurm
+    std::string lease = {};     ///< unlike any other holder's
+    double heartbeat = 0;       ///< seconds since 1970, by the file server's clock
+};
+
+/// `host node1, process 42, Slurm job 17`.
+std::string describe(const Holder& holder);
+
+/// Whom the lock file names; nothing when there is no lock. Changes nothing.
+std::optional<Holder> read_lock(const std::filesystem::path& file);
+
+/// No heartbeat for stale_seconds before `now`, or a process of this host that no longer exists.
+bool is_stale(const Holder& holder, double now);
+
+/// Whether the lock still names this lease: asked right before a file is put in place.
+bool holds_lease(const std::filesystem::path& file, const std::string& lease);
+
+/// A lock held, its heartbeat kept up by a thread until it goes out of scope; then the file is removed,
+/// unless another run has taken the lock over.
+class Lock {
+  public:
+    /// Takes the lock, from a stale holder too. Fails with the name of the holder where there is a live one.
+    /// Throws std::runtime_error when the folder cannot be written.
+    static study::Result<Lock> take(const std::filesystem::path& file);
+
+    Lock(Lock&&) noexcept;
+    Lock& operator=(Lock&&) = delete;
+    ~Lock();
+
+    const std::string& lease() const;
+    /// The stale holder whose lock this was before, if any.
+    const std::optional<Holder>& predecessor() const;
+    /// False once another run has taken over.
+    bool held() const;
+
+  private:
+    struct State;
+    explicit Lock(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace isogrid::cluster

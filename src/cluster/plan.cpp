@@ -1,0 +1,121 @@
+#include "cluster/plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <tuple>
+
+#include <nlohmann/json.hpp>
+
+#include "cluster/makespan.hpp"
+#include "cluster/quantities.hpp"
+#include "cluster/table.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+double tokens_per_parameter(const study::PlannedTrial& planned) {
+    return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
+}
+
+double steps_worth(const study::Trial& trial) {
+    const double evaluated = static_cast<double>(trial.evaluation.tokens) *
+                             static_cast<double>(trial.evaluation.steps.size() + 1);  // and before step 1
+    return static_cast<double>(trial.steps) + evaluated / static_cast<double>(trial.tokens_per_step()) / 3;
+}
+
+std::string formatted(const char* pattern, double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, pattern, value);
+    return text;
+}
+
+}  // namespace
+
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
+    Plan plan;
+    plan.ranks = ranks;
+    std::map<std::string, std::pair<double, std::int64_t>>
+        known;  // by the shape's label: in one study unique
+    std::vector<double> seconds;
+    for (const study::PlannedTrial& planned : study.grid.trials) {
+        const auto [entry, is_new] = known.try_emplace(study::label(planned.trial.shape));
+        if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
+        const auto [seconds_per_step, bytes] = entry->second;
+        plan.trials.push_back({&planned, seconds_per_step * steps_worth(planned.trial), bytes});
+        plan.flops += planned.flops(study::FlopConvention::exact);
+        plan.rank_seconds += plan.trials.back().seconds;
+        seconds.push_back(plan.trials.back().seconds);
+    }
+    plan.makespan = longest_first_makespan(seconds, ranks);
+    plan.lower_bound = makespan_lower_bound(seconds, ranks);
+    return plan;
+}
+
+std::string plan_text(const study::Study& study, const Plan& plan, int columns) {
+    // The order in which columns go when the terminal is narrow: the highest rank first.
+    Table table({{"trial", Table::Align::left, 0},
+                 {"parameters", Table::Align::right, 1},
+                 {"tokens", Table::Align::right, 2},
+                 {"tokens/par.", Table::Align::right, 5},
+                 {"steps", Table::Align::right, 6},
+                 {"FLOPs", Table::Align::right, 3},
+                 {"memory", Table::Align::right, 7},
+                 {"time", Table::Align::right, 4}});
+    for (const auto& [planned, seconds, memory] : plan.trials)
+        table.add({planned->name, std::to_string(planned->parameters.total()),
+                   std::to_string(planned->trial.tokens()), formatted("%.1f", tokens_per_parameter(*planned)),
+                   std::to_string(planned->trial.steps),
+                   formatted("%.3e", planned->flops(study::FlopConvention::exact)),
+                   bytes(static_cast<double>(memory)), duration(seconds)});
+    std::string text = table.text(columns);
+
+    const std::string on = plan.ranks == 1 ? "one rank" : std::to_string(plan.ranks) + " ranks";
+    text += "\n" + std::to_string(plan.trials.size()) + " trials, " + formatted("%.3e", plan.flops) +
+            " FLOPs, " + duration(plan.rank_seconds) + " of one rank.\n";
+    text += "On " + on + ": " + duration(plan.makespan) + ", longest first";
+    if (plan.ranks > 1)
+        text += " (no schedule with a rank a trial beats " + duration(plan.lower_bound) +
+                "); start 1 more to coordinate";
+    text += ".\n";
+    for (const std::string& warning : study.grid.warnings)
+        text += "warning: " + warning + "\n";
+    return text;
+}
+
+std::string plan_json(const study::Study& study, const Plan& plan) {
+    using Json = nlohmann::ordered_json;
+    Json trials = Json::array();
+    for (const auto& [planned, seconds, memory] : plan.trials) {
+        Json flops;
+        for (const study::FlopConvention convention : study::flop_conventions)
+            flops[std::string(study::name(convention))] = planned->flops(convention);
+        trials.push_back({{"name", planned->name},
+                          {"shape", study::label(planned->trial.shape)},
+                          {"budget", planned->budget},
+                          {"parameters", planned->parameters.total()},
+                          {"non_embedding_parameters", planned->parameters.non_embedding()},
+                          {"tokens", planned->trial.tokens()},
+                          {"tokens_per_parameter", tokens_per_parameter(*planned)},
+                          {"steps", planned->trial.steps},
+                          {"flops", flops},
+                          {"memory_bytes", memory},
+                          {"predicted_seconds", seconds}});
+    }
+    const Json json = {{"schema", "isogrid-plan/1"},
+                       {"study", study.job.name},
+                       {"trials", trials},
+                       {"totals",
+                        {{"trials", plan.trials.size()},
+                         {"flops", plan.flops},
+                         {"predicted_rank_seconds", plan.rank_seconds},
+                         {"ranks", plan.ranks},
+                         {"predicted_makespan_seconds", plan.makespan},
+                         {"makespan_lower_bound_seconds", plan.lower_bound}}},
+                       {"warnings", study.grid.warnings}};
+    return json.dump(4) + "\n";
+}
+
+}  // namespace isogrid::cluster

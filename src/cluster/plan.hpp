@@ -1,0 +1,46 @@
+// What a study will cost, before anything is trained.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "study/study.hpp"
+
+namespace isogrid::cluster {
+
+/// What `plan` must be told about the machine: seconds of one step on one rank, and bytes one rank needs.
+struct Costs {
+    std::function<double(const study::Trial&)> seconds_per_step;
+    std::function<std::int64_t(const study::Trial&)> bytes;
+};
+
+struct PlannedCost {
+    const study::PlannedTrial* trial = nullptr;
+    double seconds = 0;      ///< on one rank, evaluations included
+    std::int64_t bytes = 0;  ///< on one rank
+};
+
+struct Plan {
+    std::vector<PlannedCost> trials;  ///< in grid order
+    double flops = 0;                 ///< exact, all trials
+    double rank_seconds = 0;
+    int ranks = 1;           ///< that train; a coordinator comes on top when there is more than one
+    double makespan = 0;     ///< seconds, longest first, a rank a trial
+    double lower_bound = 0;  ///< seconds: no such schedule is shorter
+};
+
+/// Asks `costs` once for each shape (batch and leaves are the same all over a study). `ranks` at least 1.
+/// `study` must outlive the result. An evaluation counts as a third of a training step a token: the forward
+/// of the three equal passes, one forward and two backward (Kaplan et al. 2020, section 2.1).
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks);
+
+/// The table of trials, totals and warnings. Columns that do not fit into `columns` are left out, the least
+/// important first; all of them take less than 100.
+std::string plan_text(const study::Study& study, const Plan& plan, int columns);
+
+/// {"schema":"isogrid-plan/1", "study", "trials":[...], "totals":{...}, "warnings":[...]}.
+std::string plan_json(const study::Study& study, const Plan& plan);
+
+}  // namespace isogrid::cluster

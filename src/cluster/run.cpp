@@ -1,0 +1,367 @@
+#include "cluster/run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <set>
+#include <utility>
+
+#include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
+#include "archive/trial_file.hpp"
+#include "archive/verify.hpp"
+#include "cluster/console.hpp"
+#include "cluster/coordinator.hpp"
+#include "cluster/lock.hpp"
+#include "cluster/mpi_communicator.hpp"
+#include "cluster/mpi_transport.hpp"
+#include "cluster/progress.hpp"
+#include "cluster/run_folder.hpp"
+#include "cluster/stop_signals.hpp"
+#include "cluster/worker.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+double steady_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int environment_number(const char* name, int otherwise) {
+    const char* value = std::getenv(name);
+    return value != nullptr ? std::atoi(value) : otherwise;
+}
+
+std::string plural(std::size_t number, const std::string& thing) {
+    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
+}
+
+/// Groups that the job asks for must fit the workers and the trials.
+study::Faults group_faults(const study::Study& study, int workers) {
+    const std::int64_t ranks = study.job.ranks_per_trial;
+    const std::string where = study.job.path.string() + ": run.ranks_per_trial";
+    study::Faults faults;
+    if (ranks > workers)
+        faults.push_back({where, std::to_string(ranks) + " ranks cannot train together",
+                          "there is " + plural(static_cast<std::size_t>(workers), "worker") +
+                              "; rank 0 only coordinates where there are more ranks than one",
+                          "start " + std::to_string(ranks + (ranks > 1 ? 1 : 0)) + " ranks or lower it"});
+    for (const study::PlannedTrial& planned : study.grid.trials)
+        if (ranks > planned.trial.leaves) {
+            faults.push_back({where, std::to_string(ranks) + " ranks cannot share trial " + planned.name,
+                              "its batch is cut into " + std::to_string(planned.trial.leaves) + " leaves",
+                              "raise recipe.leaves or lower it"});
+            break;
+        }
+    return faults;
+}
+
+int refuse(const study::Faults& faults) {
+    std::cerr << study::to_string(faults) << std::flush;
+    return exit_bad_input;
+}
+
+/// Trial files that can be read but belong to no trial of the grid: the run folder is another study's.
+study::Faults foreign_trials(const archive::Found& found, const study::Grid& grid) {
+    std::set<std::string> identities;
+    for (const study::PlannedTrial& planned : grid.trials)
+        identities.insert(study::identity(planned.trial));
+    study::Faults faults;
+    for (const study::Fault& rejected : found.rejected) {
+        const auto record = archive::read_trial_file(rejected.where, /*keep_weights=*/false);
+        if (record && !identities.contains(study::identity(record->planned.trial)))
+            faults.push_back({rejected.where, rejected.problem, rejected.why,
+                              "choose another --archive, or go back to the job file of this run folder"});
+    }
+    return faults;
+}
+
+/// The workers' leave, given however rank 0's part ends.
+class WorkersLeave {
+  public:
+    explicit WorkersLeave(MpiTransport& transport) : transport_(transport) {}
+    ~WorkersLeave() {
+        if (given_) return;
+        try {
+            dismiss_workers(transport_);
+        } catch (const MpiError&) {
+            // They cannot be reached: MPI's end, next, will say so.
+        }
+    }
+    WorkersLeave(const WorkersLeave&) = delete;
+    WorkersLeave& operator=(const WorkersLeave&) = delete;
+    void already_given() { given_ = true; }
+
+  private:
+    MpiTransport& transport_;
+    bool given_ = false;
+};
+
+/// Rank 0's part of a sweep, from the lock to the archive.
+class Run {
+  public:
+    Run(const RunRequest& request, const MpiSession& session, const StopSignals& signals)
+        : request_(request),
+          study_(request.study),
+          session_(session),
+          signals_(signals),
+          folder_(run_folder_of(request.archive)),
+          console_(Console::standard()) {}
+
+    int run() {
+        if (const study::Faults faults = group_faults(study_, workers()); !faults.empty())
+            return refuse(faults);
+        // A look before the lock is taken: where all would be wrong, or nothing is to do, nothing is touched.
+        auto found = look();
+        if (!found) return refuse(found.error());
+        if (archive::remaining(*found).empty() && !std::filesystem::exists(folder_.root))
+            return say_finished(*found);
+        const auto tokens = data::TokenFile::open(study_.job.token_file);
+        if (!tokens) return refuse(tokens.error());
+
+        const int code = run_locked(*tokens);
+        std::error_code not_empty;
+        if (code == exit_done) std::filesystem::remove(folder_.root, not_empty);  // the lock has just left it
+        return code;
+    }
+
+  private:
+    int workers() const { return std::max(1, session_.size() - 1); }
+    std::size_t trials() const { return study_.grid.trials.size(); }
+
+    /// What there is already; a fault where going on would mix two studies.
+    study::Result<archive::Found> look() const {
+        auto found = archive::find_trials(request_.archive, study_.grid);
+        if (!found) return found;
+        if (study::Faults faults = foreign_trials(*found, study_.grid); !faults.empty())
+            return tl::unexpected(std::move(faults));
+        return found;
+    }
+
+    int run_locked(const data::TokenFile& tokens) {
+        std::filesystem::create_directories(folder_.trials);
+        auto lock = Lock::take(folder_.lock);
+        if (!lock) return refuse(lock.error());
+        if (lock->predecessor())
+            console_.line("taking over from a run that is gone: " + describe(*lock->predecessor()));
+        const archive::Writer writer{.tag = archive::writer_tag(),
+                                     .still_holder = [&] { return lock->held(); }};
+
+        auto found = look();  // again, now that nobody else can change it
+        if (!found) return refuse(found.error());
+        for (const study::Fault& fault : found->rejected)
+            console_.line("not used: " + study::to_string(fault));
+
+        std::vector<int> to_do;
+        for (const std::size_t place : archive::remaining(*found))
+            to_do.push_back(static_cast<int>(place));
+        Sweep sweep(study_, to_do, static_cast<int>(trials() - to_do.size()), workers());
+        if (!to_do.empty()) {
+            announce(to_do.size());
+            train(sweep, tokens, *lock, writer);
+        }
+        if (!lock->held()) return say_taken_over();
+        if (!sweep.store_faults().empty()) return say_not_stored(sweep);
+        if (sweep.state(steady_seconds()).done < static_cast<int>(trials())) return say_interrupted(sweep);
+        return merge(sweep, writer);
+    }
+
+    int merge(const Sweep& sweep, const archive::Writer& writer) {
+        const auto merged = archive::merge(request_.archive, study_, writer, request_.libraries);
+        if (!merged) return refuse(merged.error());
+        if (!writer.still_holder()) return say_taken_over();
+        const archive::VerifyReport report = archive::verify_archive(request_.archive);
+        if (!report.good()) {
+            std::cerr << study::to_string(report.faults) << request_.archive.string()
+                      << ": does not hold what was written (see above) its trials are still in "
+                      << folder_.trials.string() << ": move it away and run the same command again\n";
+            return exit_other;
+        }
+        tidy_up(merged->rejected);
+        return say_done(sweep, report.digest);
+    }
+
+    /// Everything in the run folder is in the archive now, but for what could not be used.
+    void tidy_up(const study::Faults& rejected) const {
+        std::vector<std::filesystem::path> merged;
+        for (const auto& entry : std::filesystem::directory_iterator(folder_.trials))
+            if (std::none_of(rejected.begin(), rejected.end(),
+                             [&](const study::Fault& fault) { return fault.where == entry.path().string(); }))
+                merged.push_back(entry.path());
+        for (const auto& file : merged)
+            std::filesystem::remove(file);
+        std::error_code not_empty;
+        std::filesystem::remove(folder_.trials, not_empty);
+        std::filesystem::remove(folder_.progress);
+    }
+
+    void announce(std::size_t to_do) {
+        for (const std::string& warning : study_.grid.warnings)
+            console_.line("warning: " + warning);
+        const std::size_t done = trials() - to_do;
+        console_.line(study_.job.name + ": " + plural(to_do, "trial") + " to train" +
+                      (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) + ", " +
+                      (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
+                                           : std::string("alone")));
+    }
+
+    /// Trains what the sweep holds, until all of it ended or a signal came.
+    void train(Sweep& sweep, const data::TokenFile& tokens, const Lock& lock, const archive::Writer& writer) {
+        Progress progress(console_, folder_.progress);
+        double lease_due = 0;
+        const CoordinatorHooks hooks{.keep_going =
+                                         [&](const Sweep& now) {
+                                             const double time = steady_seconds();
+                                             progress.update(now, time);
+                                             if (signals_.received()) return false;
+                                             if (time < lease_due) return true;
+                                             lease_due = time + 1;
+                                             return lock.held();
+                                         },
+                                     .on_finished =
+                                         [&](const Sweep& now, const Finished& finished) {
+                                             progress.trial_finished(now, finished, steady_seconds());
+                                         }};
+        if (session_.size() > 1) {
+            MpiTransport transport(session_);
+            coordinate(transport, sweep, lock.lease(), hooks);
+        } else {
+            train_alone(sweep, {study_, tokens, folder_.trials, request_.train, request_.instruction_set},
+                        writer, hooks);
+        }
+        progress.end(sweep, steady_seconds());
+        stopped_ = sweep.stopped();
+    }
+
+    /// The coordinator's loop without its messages: one trial after the other, in this process.
+    static void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer& writer,
+                            const CoordinatorHooks& hooks) {
+        while (!sweep.over() && hooks.keep_going(sweep)) {
+            sweep.worker_idle(0);
+            const Assignment assignment = sweep.assign(steady_seconds()).front();
+            GroupOfOne group;
+            const auto on_progress = [&](const train::Progress& progress) {
+                sweep.progressed({.trial = assignment.trial,
+                                  .steps_done = progress.steps_done,
+                                  .steps = progress.steps,
+                                  .tokens_per_second = progress.tokens_per_second},
+                                 steady_seconds());
+                return hooks.keep_going(sweep);
+            };
+            const Finished finished = execute_trial(workplace, assignment.trial, group, writer, on_progress);
+            sweep.finished(finished, steady_seconds());
+            hooks.on_finished(sweep, finished);
+        }
+        if (!sweep.over()) sweep.stop();
+    }
+
+    int say_finished(const archive::Found& found) {
+        std::vector<archive::TrialRecord> records;
+        for (const auto& trial : found.trials)
+            records.push_back(trial->record);
+        console_.line(request_.archive.string() + " is finished: " + plural(records.size(), "trial") +
+                      ", digest " + archive::archive_digest(records) + "; nothing to do");
+        return exit_done;
+    }
+
+    int say_taken_over() {
+        const auto holder = read_lock(folder_.lock);
+        std::cerr << request_.archive.string() << ": given up (another run has taken over"
+                  << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
+        return exit_other;
+    }
+
+    static int say_not_stored(const Sweep& sweep) {
+        for (const std::string& fault : sweep.store_faults())
+            std::cerr << "trial " << fault << "\n";
+        std::cerr << plural(sweep.store_faults().size(), "trial")
+                  << " could not be stored (see above) make room, then run the same command again\n";
+        return exit_other;
+    }
+
+    int say_interrupted(const Sweep& sweep) {
+        const SweepState state = sweep.state(steady_seconds());
+        console_.line("interrupted: " + std::to_string(state.done) + " of " + plural(trials(), "trial") +
+                      " done and kept in " + folder_.root.string() + "; run the same command again to go on");
+        return exit_interrupted;
+    }
+
+    int say_done(const Sweep& sweep, const std::string& digest) {
+        const SweepState state = sweep.state(steady_seconds());
+        std::string line = "wrote " + request_.archive.string() + ": " + plural(trials(), "trial");
+        if (state.diverged > 0) line += ", " + std::to_string(state.diverged) + " diverged";
+        console_.line(line + ", digest " + digest);
+        if (!state.failed.empty())
+            console_.line("warning: " + plural(state.failed.size(), "trial") +
+                          " failed (isogrid status says why) run the same command again to retry");
+        return exit_done;
+    }
+
+  public:
+    bool stopped() const { return stopped_; }  ///< the workers have been told already
+
+  private:
+    const RunRequest& request_;
+    const study::Study& study_;
+    const MpiSession& session_;
+    const StopSignals& signals_;
+    RunFolder folder_;
+    Console console_;
+    bool stopped_ = false;
+};
+
+int run_worker(const RunRequest& request, const MpiSession& session, const StopSignals& signals) {
+    const auto tokens = data::TokenFile::open(request.study.job.token_file);
+    if (!tokens) {
+        std::cerr << "rank " << session.rank() << ": " << study::to_string(tokens.error()) << std::flush;
+        session.abort(exit_bad_input);
+    }
+    const RunFolder folder = run_folder_of(request.archive);
+    const Workplace workplace{request.study, *tokens, folder.trials, request.train, request.instruction_set};
+    MpiTransport transport(session);
+    constexpr int tags = 32768;  // the least that MPI promises
+    const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {
+        if (ranks.size() == 1) return std::make_unique<GroupOfOne>();
+        return std::make_unique<MpiCommunicator>(ranks, trial % tags);
+    };
+    work(transport, workplace, folder.lock, make_group, [&] { return signals.received(); });
+    return exit_done;
+}
+
+}  // namespace
+
+std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone) {
+    const int tasks = environment_number("SLURM_NTASKS", 1);
+    if (alone || session.size() > 1 || tasks <= 1) return std::nullopt;
+    return study::Fault{
+        "", "this is one of " + std::to_string(tasks) + " Slurm tasks, but MPI knows of no others",
+        "each would run the whole sweep by itself",
+        "start with srun --mpi=pmix or mpirun; to run alone on purpose add --alone"};
+}
+
+int run_sweep(const RunRequest& request, const MpiSession& session) {
+    if (const auto fault = singleton_fault(session, request.alone)) {
+        if (environment_number("SLURM_PROCID", 0) == 0) std::cerr << study::to_string(*fault) << std::endl;
+        return exit_bad_input;
+    }
+    const StopSignals signals;
+    if (session.rank() != 0) {
+        try {
+            return run_worker(request, session, signals);
+        } catch (const std::exception& error) {
+            std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;
+            session.abort(exit_other);
+        }
+    }
+    Run run(request, session, signals);
+    if (session.size() == 1) return run.run();
+    MpiTransport transport(session);
+    WorkersLeave leave(transport);
+    const int code = run.run();
+    if (run.stopped()) leave.already_given();
+    return code;
+}
+
+}  // namespace isogrid::cluster

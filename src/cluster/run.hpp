@@ -1,0 +1,39 @@
+// `isogrid run`: a study from its trials to its archive, alone or on all ranks of an MPI job.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "archive/provenance.hpp"
+#include "cluster/execute.hpp"
+#include "cluster/mpi_session.hpp"
+#include "study/study.hpp"
+
+namespace isogrid::cluster {
+
+inline constexpr int exit_done = 0;
+inline constexpr int exit_other = 1;  ///< anything not said below
+inline constexpr int exit_bad_input = 2;
+inline constexpr int exit_interrupted = 75;  ///< work is left: start the same command again
+
+struct RunRequest {
+    const study::Study& study;
+    std::filesystem::path archive;
+    TrainTrial train;
+    std::string instruction_set;    ///< of the backend that `train` uses
+    archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
+    bool alone = false;             ///< run by oneself although Slurm gave the job several tasks
+};
+
+/// Why this process must not start: Slurm gave it several tasks but the world has one rank, so that each task
+/// would run the whole sweep alone. Nothing when all is well. Only the first of the tasks should print it.
+std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone);
+
+/// Runs what is left of the study and merges it into the archive; every rank of `session` calls it. Rank 0
+/// coordinates (or, in a world of one, trains) and speaks; it returns one of the exit codes above, workers 0.
+/// Faults of the input go to standard error. What is finished stays in OUT.h5.d/ until the archive is
+/// verified, however this ends.
+int run_sweep(const RunRequest& request, const MpiSession& session);
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,19 @@
+// Where a sweep keeps what it has until the archive is merged: OUT.h5.d/ beside OUT.h5.
+#pragma once
+
+#include <filesystem>
+
+#include "archive/run_folder.hpp"
+
+namespace isogrid::cluster {
+
+struct RunFolder {
+    std::filesystem::path root, trials, progress, lock;
+};
+
+inline RunFolder run_folder_of(const std::filesystem::path& archive) {
+    const std::filesystem::path root = archive::run_folder(archive);
+    return {root, archive::trials_folder(archive), root / "progress.json", root / "lock"};
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,102 @@
+#include "cluster/lock.hpp"
+
+#include <chrono>
+#include <fstream>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "scratch_folder.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using testing::HasSubstr;
+
+namespace {
+
+/// A lock that a process of another node has left, its last heartbeat `age` ago.
+void leave_lock(const std::filesystem::path& file, std::chrono::seconds age) {
+    std::ofstream(file)
+        << R"({"host": "node7", "process": 42, "job": "17", "restarts": "1", "lease": "theirs"})";
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type::clock::now() - age);
+}
+
+}  // namespace
+
+TEST(Lock, refusesASecondRunAndNamesTheHolder) {
+    const test::ScratchFolder folder;
+    const auto first = Lock::take(folder / "lock");
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(first->predecessor());
+    const auto second = Lock::take(folder / "lock");
+    ASSERT_FALSE(second);
+    EXPECT_THAT(study::to_string(second.error()), HasSubstr("process " + std::to_string(getpid())));
+    EXPECT_TRUE(first->held());
+}
+
+TEST(Lock, leavesNothingBehind) {
+    const test::ScratchFolder folder;
+    { const auto lock = Lock::take(folder / "lock"); }
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+    EXPECT_TRUE(Lock::take(folder / "lock"));
+}
+
+TEST(Lock, isNotTakenFromAHolderThatStillBeats) {
+    const test::ScratchFolder folder;
+    leave_lock(folder / "lock", std::chrono::seconds(30));
+    const auto lock = Lock::take(folder / "lock");
+    ASSERT_FALSE(lock);
+    EXPECT_THAT(study::to_string(lock.error()), HasSubstr("host node7, process 42, Slurm job 17"));
+    EXPECT_TRUE(holds_lease(folder / "lock", "theirs"));
+}
+
+TEST(Lock, isTakenOverWithoutAHeartbeatForAMinute) {
+    const test::ScratchFolder folder;
+    leave_lock(folder / "lock", std::chrono::seconds(61));
+    const auto lock = Lock::take(folder / "lock");
+    ASSERT_TRUE(lock);
+    ASSERT_TRUE(lock->predecessor());
+    EXPECT_EQ(lock->predecessor()->host, "node7");
+    EXPECT_FALSE(holds_lease(folder / "lock", "theirs"));
+}
+
+TEST(Lock, isTakenOverAtOnceFromAProcessOfThisHostThatIsGone) {
+    const test::ScratchFolder folder;
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        // Killed without a word: no destructor runs.
+        const auto lock = Lock::take(folder / "lock");
+        _exit(lock ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+    ASSERT_TRUE(read_lock(folder / "lock"));
+    const auto lock = Lock::take(folder / "lock");
+    ASSERT_TRUE(lock);
+    EXPECT_EQ(lock->predecessor()->process, child);
+}
+
+TEST(Lock, isTakenFromAHolderNobodyCanReadOnceItIsOld) {
+    const test::ScratchFolder folder;
+    std::ofstream(folder / "lock") << "torn";
+    EXPECT_FALSE(Lock::take(folder / "lock")) << "it may be a newer version's";
+    std::filesystem::last_write_time(folder / "lock",
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::minutes(2));
+    EXPECT_TRUE(Lock::take(folder / "lock"));
+}
+
+TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {
+    const test::ScratchFolder folder;
+    {
+        const auto lock = Lock::take(folder / "lock");
+        ASSERT_TRUE(lock->held());
+        leave_lock(folder / "lock", std::chrono::seconds(0));
+        EXPECT_FALSE(lock->held());
+        EXPECT_FALSE(holds_lease(folder / "lock", lock->lease()));
+    }
+    EXPECT_TRUE(holds_lease(folder / "lock", "theirs"));
+}

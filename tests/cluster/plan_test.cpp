@@ -1,0 +1,90 @@
+#include "cluster/plan.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using testing::HasSubstr;
+using testing::Not;
+
+namespace {
+
+/// Three trials of 10 steps of 4 tokens; an evaluation of 8 tokens is worth 2/3 of a step, and there are two.
+study::Study three_trials() {
+    study::Study study = test::study_of({3e9, 2e9, 1e9});
+    study.grid.trials[0].trial.steps = 30;
+    study.grid.trials[1].trial.steps = 20;
+    study.grid.warnings = {"one budget (a law needs several) add budgets"};
+    return study;
+}
+
+const Costs costs = {.seconds_per_step = [](const study::Trial&) { return 6.0; },
+                     .bytes = [](const study::Trial&) { return std::int64_t{3} << 20; }};
+
+std::size_t widest_line(const std::string& text) {
+    std::istringstream lines(text);
+    std::size_t widest = 0;
+    for (std::string line; std::getline(lines, line) && !line.empty();)
+        widest = std::max(widest, line.size());
+    return widest;
+}
+
+}  // namespace
+
+TEST(Plan, predictsSecondsFromStepsAndEvaluations) {
+    const study::Study study = three_trials();
+    const Plan plan = make_plan(study, costs, 2);
+    // (steps + 2 x 2/3) x 6 s
+    EXPECT_DOUBLE_EQ(plan.trials[0].seconds, 188);
+    EXPECT_DOUBLE_EQ(plan.trials[1].seconds, 128);
+    EXPECT_DOUBLE_EQ(plan.trials[2].seconds, 68);
+    EXPECT_DOUBLE_EQ(plan.rank_seconds, 384);
+    EXPECT_DOUBLE_EQ(plan.makespan, 196) << "188 on one rank, 128 + 68 on the other";
+    EXPECT_DOUBLE_EQ(plan.lower_bound, 192);
+}
+
+TEST(Plan, measuresEachShapeOnce) {
+    study::Study study = three_trials();
+    study.grid.trials[2].trial.shape.width = 16;
+    int measured = 0;
+    make_plan(study,
+              {.seconds_per_step = [&](const study::Trial&) { return ++measured; }, .bytes = costs.bytes}, 1);
+    EXPECT_EQ(measured, 2);
+}
+
+TEST(Plan, isATableThatFitsTheTerminal) {
+    const study::Study study = three_trials();
+    const Plan plan = make_plan(study, costs, 2);
+    const std::string text = plan_text(study, plan, 100);
+    EXPECT_THAT(text,
+                HasSubstr("trial  parameters  tokens  tokens/par.  steps      FLOPs   memory        time\n"));
+    EXPECT_THAT(text, HasSubstr("120          0.0     30  9.000e+09  3.0 MiB  3 min 08 s\n"));
+    EXPECT_THAT(text, HasSubstr("3 trials, 1.400e+10 FLOPs, 6 min 24 s of one rank.\n"));
+    EXPECT_THAT(text, HasSubstr("On 2 ranks: 3 min 16 s"));
+    EXPECT_THAT(text, HasSubstr("warning: one budget (a law needs several) add budgets\n"));
+    for (int columns = 30; columns <= 110; ++columns)
+        EXPECT_LE(widest_line(plan_text(study, plan, columns)), static_cast<std::size_t>(columns));
+    EXPECT_THAT(plan_text(study, plan, 40), Not(HasSubstr("memory"))) << "the least important goes first";
+    EXPECT_THAT(plan_text(study, plan, 1), HasSubstr("t0")) << "the name never goes";
+}
+
+TEST(Plan, saysTheSameInJson) {
+    const study::Study study = three_trials();
+    const auto json = nlohmann::json::parse(plan_json(study, make_plan(study, costs, 2)));
+    EXPECT_EQ(json["schema"], "isogrid-plan/1");
+    ASSERT_EQ(json["trials"].size(), 3u);
+    EXPECT_EQ(json["trials"][0]["name"], "t0");
+    EXPECT_EQ(json["trials"][0]["parameters"], study.grid.trials[0].parameters.total());
+    EXPECT_EQ(json["trials"][0]["tokens"], 120);
+    EXPECT_DOUBLE_EQ(json["trials"][0]["flops"]["exact"], 9e9);
+    EXPECT_EQ(json["trials"][0]["memory_bytes"], 3 << 20);
+    EXPECT_DOUBLE_EQ(json["totals"]["predicted_makespan_seconds"], 196);
+    EXPECT_EQ(json["warnings"].size(), 1u);
+}
