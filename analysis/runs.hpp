@@ -51,7 +51,7 @@ struct Conventions {
 
 struct Runs {
     std::string source;  ///< file the runs were read from
-    std::string digest;  ///< SHA-256 of that file's bytes
+    std::string digest;  ///< SHA-256 of a CSV's bytes; of an archive, over its trials' digests
     Conventions conventions;
     std::vector<Run> used;
     std::vector<RejectedRun> rejected;
@@ -82,7 +82,7 @@ enum class ParameterConvention { total, non_embedding };
 struct ArchiveRequest {
     std::filesystem::path file;
     ParameterConvention parameters = ParameterConvention::total;
-    std::optional<study::FlopConvention> flops;  ///< absent: the one in which the runs meet their budgets
+    std::optional<study::FlopConvention> flops;  ///< absent: the one its budgets are set in
     std::size_t drop_highest_loss = 0;
 };
 

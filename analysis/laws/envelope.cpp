@@ -1,9 +1,178 @@
+// Approach 1 of Hoffmann et al. 2022: the lowest loss that any training curve reaches at each compute.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "analysis/laws/frontier.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/report/numbers.hpp"
+
 namespace isogrid::analysis {
-LawFit fit_envelope(const Runs&, const FitOptions&) {
-    LawFit f;
-    f.name = "envelope";
-    f.refused = Reason{Refusal::no_curves, "not fitted yet"};
-    return f;
+namespace {
+
+constexpr std::size_t grid_points = 400, fewest_sizes = 3;
+
+/// Loss and tokens of a curve at a compute it passes through, linear in log compute; NaN elsewhere.
+struct Reading {
+    double loss = std::numeric_limits<double>::quiet_NaN(), tokens = loss;
+};
+Reading read_curve(const std::vector<CurveSample>& curve, double flops) {
+    for (std::size_t i = 1; i < curve.size(); ++i) {
+        const CurveSample &left = curve[i - 1], &right = curve[i];
+        if (!(left.flops > 0) || flops < left.flops || flops > right.flops * (1 + 1e-12)) continue;
+        const double share = std::log(flops / left.flops) / std::log(right.flops / left.flops);
+        return {left.loss + share * (right.loss - left.loss),
+                left.tokens * std::pow(right.tokens / left.tokens, share)};
+    }
+    return {};
 }
+
+/// Every curve read at the same compute values.
+struct Curves {
+    std::vector<double> flops;                   ///< even in logarithms
+    std::vector<double> parameters;              ///< of each run
+    std::vector<std::vector<Reading>> readings;  ///< (run, compute)
+    double smallest = 0, largest = 0;            ///< sizes
+};
+
+/// Compute runs from the end of the shortest run to the end of the longest: below, no learning rate has come
+/// down, and every loss is higher than a run made for that compute would reach.
+Curves read_all(const Runs& runs) {
+    Curves curves;
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Run& run : runs.used)
+        if (run.curve.size() >= 2)
+            low = std::min(low, run.curve.back().flops), high = std::max(high, run.curve.back().flops);
+    if (!(high > low)) return curves;
+    for (std::size_t k = 0; k < grid_points; ++k)
+        curves.flops.push_back(low * std::pow(high / low, static_cast<double>(k) / (grid_points - 1)));
+    for (const Run& run : runs.used) {
+        if (run.curve.size() < 2) continue;
+        curves.parameters.push_back(run.parameters);
+        auto& row = curves.readings.emplace_back();
+        for (const double flops : curves.flops)
+            row.push_back(read_curve(run.curve, flops));
+    }
+    const auto [least, most] = std::minmax_element(curves.parameters.begin(), curves.parameters.end());
+    curves.smallest = *least, curves.largest = *most;
+    return curves;
+}
+
+struct Envelope {
+    std::vector<Optimum>
+        optima;            ///< where the lowest loss belongs to a size with both smaller and larger beside it
+    std::size_t edge = 0;  ///< points left out because the smallest or the largest size was best
+    std::size_t sizes = 0;  ///< different sizes among the optima
+};
+
+/// The points at which some curve goes below everything reached with less compute. `drawn` says which runs
+/// take part (how often does not matter to a minimum).
+Envelope lower_envelope(const Curves& curves, std::span<const double> drawn) {
+    Envelope envelope;
+    std::set<double> sizes;
+    double lowest = std::numeric_limits<double>::infinity();
+    for (std::size_t k = 0; k < curves.flops.size(); ++k) {
+        std::size_t best = curves.readings.size();
+        for (std::size_t r = 0; r < curves.readings.size(); ++r)
+            if ((drawn.empty() || drawn[r] > 0) && curves.readings[r][k].loss < lowest) {
+                lowest = curves.readings[r][k].loss;
+                best = r;
+            }
+        if (best == curves.readings.size()) continue;
+        const double size = curves.parameters[best];
+        if (size == curves.smallest || size == curves.largest) {
+            ++envelope.edge;
+            continue;
+        }
+        sizes.insert(size);
+        envelope.optima.push_back({curves.flops[k], size, curves.readings[best][k].tokens, lowest});
+    }
+    envelope.sizes = sizes.size();
+    return envelope;
+}
+
+Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
+    Figure figure{"training-curves",
+                  "Training curves and the lower envelope they leave",
+                  "Loss of every run while it trains, one colour a budget. The dark points are the envelope: "
+                  "losses that no run reaches with less compute.",
+                  {"training compute C (FLOPs)", Quantity::flops, true},
+                  {"validation loss (nats a token)", Quantity::loss, false},
+                  {}};
+    std::set<double> budgets;
+    for (const Run& run : runs.used)
+        budgets.insert(run.budget);
+    std::set<double> named;
+    for (const Run& run : runs.used) {
+        Series line{"", Mark::line, 0.5, 0, {}, {}, {}};
+        const auto rank = std::distance(budgets.begin(), budgets.find(run.budget));
+        if (budgets.size() > 1)
+            line.shade = static_cast<double>(rank) / static_cast<double>(budgets.size() - 1);
+        if (run.budget > 0 && budgets.size() <= 10 && named.insert(run.budget).second)
+            line.label = format_quantity(run.budget, Quantity::flops) + " FLOPs";
+        for (const CurveSample& sample : run.curve)
+            if (sample.flops > 0) line.x.push_back(sample.flops), line.y.push_back(sample.loss);
+        if (line.x.size() > 1) figure.series.push_back(std::move(line));
+    }
+    Series envelope{"lower envelope", Mark::points, std::nullopt, 0, {}, {}, {}};
+    for (const Optimum& optimum : optima)
+        envelope.x.push_back(optimum.flops), envelope.y.push_back(optimum.loss);
+    if (!optima.empty()) figure.series.push_back(std::move(envelope));
+    return figure;
+}
+
+std::optional<Reason> unusable(const Curves& curves, const Envelope& envelope) {
+    const std::string needed = std::to_string(fewest_sizes);
+    if (curves.flops.empty())
+        return Reason{Refusal::no_curves,
+                      "the runs carry no training curves (only their ends are known) fit an "
+                      "archive, or name the column that tells runs apart: --columns run=COL"};
+    if (envelope.sizes >= fewest_sizes) return std::nullopt;
+    if (envelope.edge > envelope.optima.size())
+        return Reason{Refusal::edge_minimum,
+                      "the envelope belongs to the smallest or largest size at " +
+                          std::to_string(envelope.edge) + " of " +
+                          std::to_string(envelope.edge + envelope.optima.size()) +
+                          " points (better sizes may lie outside the grid) widen the ladder"};
+    return Reason{Refusal::too_few_runs, std::to_string(envelope.sizes) + " sizes on the envelope (" +
+                                             needed + " are needed) run more sizes and budgets"};
+}
+
+}  // namespace
+
+LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    fit.name = "envelope";
+    const Curves curves = read_all(runs);
+    const Envelope envelope = lower_envelope(curves, {});
+    if (!curves.flops.empty()) fit.figures.push_back(curves_figure(runs, envelope.optima));
+    if ((fit.refused = unusable(curves, envelope))) return fit;
+
+    const auto replicates = bootstrap(options.bootstrap, options.seed, [&](Random& random) {
+        const Envelope again = lower_envelope(curves, resample(curves.readings.size(), random));
+        std::optional<std::vector<double>> row;
+        if (again.sizes < fewest_sizes) return row;
+        const Frontier f = fit_frontier(again.optima);
+        row = {f.parameters.log_coefficient, f.parameters.exponent,
+               f.tokens.log_coefficient,     f.tokens.exponent,
+               f.loss.log_coefficient,       f.loss.exponent};
+        return row;
+    });
+    std::vector<Frontier> frontiers;
+    for (const auto& r : replicates)
+        frontiers.push_back({{r[0], r[1], 0}, {r[2], r[3], 0}, {r[4], r[5], 0}});
+    fit.optima = envelope.optima;
+    answer_with(fit_frontier(envelope.optima), frontiers, fit);
+    fit.notes.push_back("the envelope has " + std::to_string(envelope.optima.size()) + " points on " +
+                        std::to_string(envelope.sizes) +
+                        " sizes; points of one run are not independent, and "
+                        "losses before a run's end carry an undecayed learning rate");
+    if (envelope.edge > envelope.optima.size())
+        fit.warnings.push_back(
+            {Refusal::edge_minimum,
+             "most of the envelope belongs to the smallest or largest size (better ones may "
+             "lie outside the grid) widen the ladder"});
+    return fit;
+}
+
 }  // namespace isogrid::analysis

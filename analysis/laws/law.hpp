@@ -51,6 +51,11 @@ struct Prediction {
     Estimate parameters, tokens, loss;
 };
 
+/// A point on the frontier: the best size and data seen or interpolated at some compute.
+struct Optimum {
+    double flops = 0, parameters = 0, tokens = 0, loss = 0;
+};
+
 struct FitOptions {
     Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs
     std::size_t bootstrap = 1000;  ///< replicates; 0 for none
@@ -68,6 +73,7 @@ struct LawFit {
     std::vector<Table> tables;
     std::vector<Figure> figures;
     std::vector<std::string> notes;  ///< how to read it
+    std::vector<Optimum> optima;     ///< the points its power laws run through, where it has such
     /// The optimum at a budget of so many FLOPs; empty when refused.
     std::function<Prediction(double flops)> predict;
 };

@@ -1,0 +1,249 @@
+// The isogrid-fit program: options in, laws out.
+#include <cmath>
+#include <fstream>
+#include <iostream>
+
+#include <boost/program_options.hpp>
+#include <nlohmann/json.hpp>
+
+#include "analysis/report/answer.hpp"
+#include "analysis/report/frontier_figures.hpp"
+#include "analysis/report/gnuplot.hpp"
+
+namespace {
+
+using namespace isogrid;
+using namespace isogrid::analysis;
+namespace po = boost::program_options;
+
+constexpr int done = 0, bad_input = 2;
+
+constexpr const char* usage =
+    "usage: isogrid-fit ARCHIVE.h5 [options]\n"
+    "       isogrid-fit --csv FILE --columns parameters=COL,tokens=COL,loss=COL[,flops=COL] [options]\n\n"
+    "Fits scaling laws to the runs of an archive or of a CSV file, and recommends a model\n"
+    "size and an amount of data for a budget.\n";
+
+po::options_description options() {
+    po::options_description all("options");
+    const auto text = [] { return po::value<std::string>(); };
+    const auto texts = [] { return po::value<std::vector<std::string>>(); };
+    all.add_options()("help,h", "this text");
+    all.add_options()("csv", text()->value_name("FILE"), "runs as comma-separated values, one a row");
+    all.add_options()("columns", text()->value_name("ROLE=COL,.."),
+                      "which column is what: parameters, tokens, loss, flops, batch, name, run "
+                      "(rows of one run make its curve)");
+    all.add_options()("where", texts()->value_name("COL=VALUE"), "keep only such rows; may be repeated");
+    all.add_options()("drop-highest-loss", po::value<std::size_t>()->default_value(0)->value_name("K"),
+                      "reject the K runs of highest loss");
+    all.add_options()("parameters-convention", text()->value_name("NAME"),
+                      "of an archive: total (default) or non_embedding");
+    all.add_options()("flops-convention", text()->value_name("NAME"),
+                      "of an archive: six_n, matmul, attention or exact (default: that of its budgets)");
+    all.add_options()("law", texts()->value_name("NAME"),
+                      "fit only this law; may be repeated (default: all)");
+    all.add_options()("objective", text()->default_value("huber:1e-3")->value_name("NAME"),
+                      "of log losses: huber:DELTA, l1 or l2");
+    all.add_options()("bootstrap", po::value<std::size_t>()->default_value(1000)->value_name("K"),
+                      "replicates for errors and intervals; 0 for none");
+    all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
+                      "of the bootstrap");
+    all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
+                      "recommend for this budget; may be repeated (default: 100 times the largest)");
+    all.add_options()("reference", texts()->value_name("NAME=BITS"),
+                      "bits per byte to compare with, as \"xz -9=2.13\"; may be repeated");
+    all.add_options()("json", text()->value_name("FILE"), "write the answer as JSON");
+    all.add_options()("report", text()->value_name("DIR"),
+                      "write DIR/report.html (and DIR/fit.json unless --json is given)");
+    return all;
+}
+
+/// Splits NAME=VALUE at the last `=` (names may hold one), or reports a fault.
+std::optional<std::pair<std::string, std::string>> split(const std::string& text) {
+    const std::size_t equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0) return std::nullopt;
+    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+/// What was asked for on the command line, checked.
+struct Request {
+    std::optional<CsvRequest> csv;
+    ArchiveRequest archive;
+    std::vector<std::string> laws;
+    FitOptions fit;
+    std::vector<double> targets;
+    std::vector<Reference> references;
+    std::string json, report;
+};
+
+template <class T>
+std::vector<T> all_of(const po::variables_map& given, const char* option) {
+    return given.count(option) ? given[option].as<std::vector<T>>() : std::vector<T>{};
+}
+
+std::string text_of(const po::variables_map& given, const char* option) {
+    return given.count(option) ? given[option].as<std::string>() : std::string{};
+}
+
+void check_input(const po::variables_map& given, Request& request, study::Faults& faults) {
+    const bool archive = given.count("archive") > 0, csv = given.count("csv") > 0;
+    if (archive == csv)
+        faults.push_back({"", archive ? "an archive and --csv together" : "no runs to fit",
+                          "one input is needed", "name an archive, or --csv FILE with --columns"});
+    for (const char* option : {"columns", "where"})
+        if (archive && given.count(option))
+            faults.push_back({std::string("--") + option, "says nothing about an archive",
+                              "it reads CSV columns", "drop it"});
+    for (const char* option : {"parameters-convention", "flops-convention"})
+        if (csv && given.count(option))
+            faults.push_back({std::string("--") + option, "says nothing about a CSV",
+                              "it counts as its author did", "drop it"});
+    if (csv) {
+        request.csv.emplace();
+        request.csv->file = text_of(given, "csv");
+        request.csv->drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
+        if (auto columns = parse_columns(text_of(given, "columns")))
+            request.csv->columns = std::move(*columns);
+        else
+            faults.insert(faults.end(), columns.error().begin(), columns.error().end());
+        for (const std::string& condition : all_of<std::string>(given, "where")) {
+            if (auto pair = split(condition))
+                request.csv->where.push_back(std::move(*pair));
+            else
+                faults.push_back(
+                    {"--where", "\"" + condition + "\"", "a condition is COL=VALUE", "correct it"});
+        }
+    }
+    request.archive.file = text_of(given, "archive");
+    request.archive.drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
+    if (const std::string name = text_of(given, "parameters-convention"); name == "non_embedding")
+        request.archive.parameters = ParameterConvention::non_embedding;
+    else if (!name.empty() && name != "total")
+        faults.push_back({"--parameters-convention", "unknown convention " + name,
+                          "there are total and non_embedding", "use one of them"});
+    if (const std::string name = text_of(given, "flops-convention"); !name.empty()) {
+        for (const study::FlopConvention convention : study::flop_conventions)
+            if (study::name(convention) == name) request.archive.flops = convention;
+        if (!request.archive.flops)
+            faults.push_back({"--flops-convention", "unknown convention " + name,
+                              "there are six_n, matmul, attention and exact", "use one of them"});
+    }
+}
+
+void check_fit(const po::variables_map& given, Request& request, study::Faults& faults) {
+    std::string known;
+    for (const Law& law : laws())
+        known += (known.empty() ? "" : ", ") + std::string(law.name);
+    for (const std::string& wanted : all_of<std::string>(given, "law")) {
+        if (wanted == "all") continue;
+        if (std::none_of(laws().begin(), laws().end(), [&](const Law& law) { return law.name == wanted; }))
+            faults.push_back(
+                {"--law", "unknown law " + wanted, "there are " + known, "use one of them, or all"});
+        request.laws.push_back(wanted);
+    }
+    if (const auto objective = parse_objective(text_of(given, "objective")))
+        request.fit.objective = *objective;
+    else
+        faults.insert(faults.end(), objective.error().begin(), objective.error().end());
+    request.fit.bootstrap = given["bootstrap"].as<std::size_t>();
+    request.fit.seed = given["seed"].as<std::uint64_t>();
+    request.targets = all_of<double>(given, "at-flops");
+    for (const double target : request.targets)
+        if (!(target > 0) || !std::isfinite(target))
+            faults.push_back({"--at-flops", "not a budget", "FLOPs are positive", "write for example 1e21"});
+    for (const std::string& text : all_of<std::string>(given, "reference")) {
+        const auto pair = split(text);
+        char* end = nullptr;
+        const double bits = pair ? std::strtod(pair->second.c_str(), &end) : 0;
+        if (!pair || *end != '\0' || !(bits > 0))
+            faults.push_back({"--reference", "\"" + text + "\"", "a reference is NAME=BITS with bits above 0",
+                              "write for example \"xz -9=2.13\""});
+        else
+            request.references.push_back({pair->first, bits});
+    }
+    request.json = text_of(given, "json");
+    request.report = text_of(given, "report");
+    if (!request.report.empty() && request.json.empty()) request.json = request.report + "/fit.json";
+}
+
+void write(const std::filesystem::path& file, const std::string& text) {
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
+    std::ofstream stream(file, std::ios::binary);
+    stream << text;
+    stream.close();
+    if (!stream)
+        throw std::runtime_error(file.string() + ": cannot be written (check the folder and free space)");
+}
+
+/// Draws every figure; without gnuplot one message stands for all.
+std::vector<Picture> draw_all(const Answer& answer) {
+    std::vector<Picture> pictures;
+    bool told = false;
+    for (Figure& figure : all_figures(answer)) {
+        auto svg = draw(figure);
+        if (!svg && !std::exchange(told, true)) std::cerr << "isogrid-fit: " << study::to_string(svg.error());
+        pictures.push_back({std::move(figure), svg ? std::move(*svg) : std::string{}});
+    }
+    return pictures;
+}
+
+int refuse(const study::Faults& faults) {
+    std::cerr << study::to_string(faults);
+    return bad_input;
+}
+
+int run(const Request& request) {
+    auto runs = request.csv ? read_csv(*request.csv) : read_archive_runs(request.archive);
+    if (!runs) return refuse(runs.error());
+    if (runs->used.empty()) {
+        study::Faults faults{
+            {runs->source, "no run can be used", "every run was rejected", "see the reasons:"}};
+        for (const RejectedRun& rejected : runs->rejected)
+            faults.push_back({runs->source, rejected.name, rejected.reason, ""});
+        return refuse(faults);
+    }
+    const Answer all =
+        answer(std::move(*runs), request.laws, request.fit, request.targets, request.references);
+    std::cout << to_text(all);
+    if (!request.json.empty()) write(request.json, to_json(all).dump(2) + "\n");
+    if (!request.report.empty()) {
+        const std::filesystem::path page = std::filesystem::path(request.report) / "report.html";
+        write(page, to_html(all, draw_all(all)));
+        std::cout << "\nreport: " << page.string() << "\n";
+    }
+    return done;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+    const po::options_description visible = options();
+    po::options_description all;
+    all.add(visible).add_options()("archive", po::value<std::string>());
+    po::positional_options_description positional;
+    positional.add("archive", 1);
+    try {
+        po::variables_map given;
+        // Options are spelled out: a guessed abbreviation would bind scripts to today's list.
+        const int strict = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
+        po::store(
+            po::command_line_parser(count, words).options(all).positional(positional).style(strict).run(),
+            given);
+        po::notify(given);
+        if (given.count("help")) {
+            std::cout << usage << "\n" << visible;
+            return done;
+        }
+        Request request;
+        study::Faults faults;
+        check_input(given, request, faults);
+        check_fit(given, request, faults);
+        return faults.empty() ? run(request) : refuse(faults);
+    } catch (const po::error& error) {
+        std::cerr << "isogrid-fit: " << error.what() << " (see isogrid-fit --help)\n";
+        return bad_input;
+    } catch (const std::exception& error) {
+        std::cerr << "isogrid-fit: " << error.what() << "\n";
+        return 1;
+    }
+}

@@ -1,0 +1,80 @@
+#include "analysis/report/answer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "analysis/report/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+std::string percent(double share) {
+    return format_significant(std::round(1000 * share) / 10, 3) + "%";
+}
+
+}  // namespace
+
+Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
+              std::vector<double> targets, std::vector<Reference> references) {
+    Answer all{std::move(runs), options, {}, std::move(targets), {}, std::move(references)};
+    if (all.targets.empty()) all.targets = {100 * largest_budget(all.runs)};
+    for (const Law& law : laws())
+        if (law_names.empty() || std::find(law_names.begin(), law_names.end(), law.name) != law_names.end())
+            all.fits.push_back(law.fit(all.runs, options));
+    for (const double target : all.targets)
+        for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
+            if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));
+    return all;
+}
+
+const Law& law_of(const LawFit& fit) {
+    for (const Law& law : laws())
+        if (law.name == fit.name) return law;
+    throw std::logic_error("no law is called " + fit.name);
+}
+
+double largest_budget(const Runs& runs) {
+    const auto largest = std::max_element(runs.used.begin(), runs.used.end(),
+                                          [](const Run& a, const Run& b) { return a.flops < b.flops; });
+    if (largest == runs.used.end()) return 0;
+    const bool met = largest->budget > 0 && std::abs(largest->flops / largest->budget - 1) < 0.02;
+    return met ? largest->budget : largest->flops;
+}
+
+std::string describe_compression(const Answer& answer) {
+    const double largest = largest_budget(answer.runs);
+    const Run* best = nullptr;
+    for (const Run& run : answer.runs.used)
+        if (std::isfinite(run.bits_per_byte) && run.flops > 0.95 * largest &&
+            (best == nullptr || run.bits_per_byte < best->bits_per_byte))
+            best = &run;
+    if (best == nullptr) return {};
+    std::string text = "The best trial of the largest budget, " + best->name + ", reaches " +
+                       format_significant(best->bits_per_byte, 4) + " bits per byte on held-out text";
+    for (std::size_t i = 0; i < answer.references.size(); ++i) {
+        const Reference& reference = answer.references[i];
+        const double ratio = best->bits_per_byte / reference.bits_per_byte;
+        text += (i == 0 ? ": " : i + 1 < answer.references.size() ? ", " : " and ");
+        text += ratio < 1 ? percent(1 - ratio) + " better than " : percent(ratio - 1) + " short of ";
+        text += reference.name + " (" + format_significant(reference.bits_per_byte, 4) + ")";
+    }
+    return text + ".";
+}
+
+std::string describe(const Prediction& prediction) {
+    const auto range = [](const Estimate& e, Quantity quantity) {
+        std::string text = format_quantity(e.value, quantity);
+        if (std::isfinite(e.low))
+            text +=
+                " (" + format_quantity(e.low, quantity) + " to " + format_quantity(e.high, quantity) + ")";
+        return text;
+    };
+    return "For " + format_quantity(prediction.flops, Quantity::flops) + " FLOPs train " +
+           range(prediction.parameters, Quantity::parameters) + " parameters on " +
+           range(prediction.tokens, Quantity::tokens) + " tokens, " +
+           format_significant(prediction.tokens.value / prediction.parameters.value, 3) +
+           " tokens a parameter; expect a loss of " + range(prediction.loss, Quantity::loss) + ".";
+}
+
+}  // namespace isogrid::analysis

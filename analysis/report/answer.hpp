@@ -1,0 +1,61 @@
+// Everything one call of isogrid-fit has to say, as a value; text, JSON and HTML are three ways to write it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "analysis/laws/law.hpp"
+#include "analysis/runs.hpp"
+
+namespace isogrid::analysis {
+
+/// What the best run's bits per byte are held against: a unigram model, xz.
+struct Reference {
+    std::string name;
+    double bits_per_byte = 0;
+};
+
+struct Answer {
+    Runs runs;
+    FitOptions options;
+    std::vector<LawFit> fits;             ///< in the order of laws()
+    std::vector<double> targets;          ///< FLOPs to recommend for
+    std::vector<Prediction> predictions;  ///< by target, then joint, isoflop, envelope
+    std::vector<Reference> references;
+};
+
+/// Fits the laws named (all when empty) and predicts at the targets; without targets, at 100 times the
+/// largest budget. Takes at least one used run.
+Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
+              std::vector<double> targets, std::vector<Reference> references);
+
+const Law& law_of(const LawFit& fit);
+
+/// The most FLOPs any run spent; its budget's nominal value where it met that within 2%.
+double largest_budget(const Runs& runs);
+
+/// How near the best run of the largest budget comes to the references, in words; empty when the runs know no
+/// bits per byte.
+std::string describe_compression(const Answer& answer);
+
+/// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
+std::string describe(const Prediction& prediction);
+
+/// For a terminal of 80 columns.
+std::string to_text(const Answer& answer);
+
+/// By the contract `isogrid-fit/1` (docs/laws.md, "The JSON").
+nlohmann::json to_json(const Answer& answer);
+
+/// One picture ready for the page.
+struct Picture {
+    Figure figure;
+    std::string svg;  ///< empty when it could not be drawn
+};
+
+/// One page without links, scripts or outside files.
+std::string to_html(const Answer& answer, const std::vector<Picture>& pictures);
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,121 @@
+#include "analysis/report/frontier_figures.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr int samples = 60;
+
+int ink_of(const std::string& law) {
+    return law == "isoflop" ? 2 : law == "joint" ? 1 : 3;
+}
+
+/// Which part of an optimum a picture shows.
+struct Part {
+    Quantity quantity;
+    double Optimum::*point;
+    Estimate Prediction::*estimate;
+};
+
+void add_law(const LawFit& fit, const Part& part, double low, double high, Figure& figure) {
+    Series line{fit.name, Mark::line, std::nullopt, ink_of(fit.name), {}, {}, {}};
+    Series band{"", Mark::band, std::nullopt, ink_of(fit.name), {}, {}, {}};
+    for (int k = 0; k <= samples; ++k) {
+        const double flops = low * std::pow(high / low, static_cast<double>(k) / samples);
+        const Estimate estimate = fit.predict(flops).*part.estimate;
+        line.x.push_back(flops), line.y.push_back(estimate.value);
+        if (!std::isfinite(estimate.low)) continue;
+        band.x.push_back(flops), band.y.push_back(estimate.low), band.upper.push_back(estimate.high);
+    }
+    // The envelope's staircase and both bands of isoflop and joint would bury each other: one band a picture.
+    if (!band.x.empty() && fit.name != "envelope") figure.series.insert(figure.series.begin(), band);
+    figure.series.push_back(line);
+}
+
+void add_points(const LawFit& fit, const Part& part, Figure& figure) {
+    Series points{
+        "", fit.name == "isoflop" ? Mark::diamonds : Mark::points, std::nullopt, ink_of(fit.name), {}, {},
+        {}};
+    for (const Optimum& optimum : fit.optima)
+        points.x.push_back(optimum.flops), points.y.push_back(optimum.*part.point);
+    if (!points.x.empty()) figure.series.push_back(points);
+}
+
+Figure frontier_figure(const Answer& answer, Figure figure, const Part& part) {
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Run& run : answer.runs.used)
+        low = std::min(low, run.flops), high = std::max(high, run.flops);
+    for (const double target : answer.targets)
+        low = std::min(low, target), high = std::max(high, target);
+    for (const LawFit& fit : answer.fits)
+        if (!fit.refused && fit.predict) add_law(fit, part, low, high, figure);
+    for (const LawFit& fit : answer.fits)
+        if (!fit.refused && fit.predict) add_points(fit, part, figure);
+    double bottom = std::numeric_limits<double>::infinity(), top = 0;
+    for (const Series& series : figure.series)
+        for (const double value : series.y)
+            bottom = std::min(bottom, value), top = std::max(top, value);
+    for (std::size_t t = 0; t < answer.targets.size(); ++t)
+        figure.series.push_back({t == 0 ? "target" : "",
+                                 Mark::dashes,
+                                 std::nullopt,
+                                 4,
+                                 {answer.targets[t], answer.targets[t]},
+                                 {bottom, top},
+                                 {}});
+    return figure;
+}
+
+}  // namespace
+
+std::vector<Figure> frontier_figures(const Answer& answer) {
+    if (answer.predictions.empty()) return {};
+    const Axis compute{"training compute C (FLOPs)", Quantity::flops, true};
+    const std::string shared =
+        " Lines are the laws, bands their 95% intervals where drawn, diamonds the minima of "
+        "the isoFLOP parabolas, green points the envelope.";
+    return {
+        frontier_figure(answer,
+                        {"frontier-parameters",
+                         "The best model size grows with compute",
+                         "N* against C, out to the target." + shared,
+                         compute,
+                         {"best parameters N*", Quantity::parameters, true},
+                         {}},
+                        {Quantity::parameters, &Optimum::parameters, &Prediction::parameters}),
+        frontier_figure(answer,
+                        {"frontier-tokens",
+                         "So does the best amount of data",
+                         "D* against C, out to the target." + shared,
+                         compute,
+                         {"best tokens D*", Quantity::tokens, true},
+                         {}},
+                        {Quantity::tokens, &Optimum::tokens, &Prediction::tokens}),
+        frontier_figure(
+            answer,
+            {"frontier-loss",
+             "The loss to expect at the best size",
+             "Loss at the optimum against C. Envelope and isoFLOP laws have no floor, so beyond the runs "
+             "they are lower limits; the joint law approaches its E." +
+                 shared,
+             compute,
+             {"loss at the optimum (nats a token)", Quantity::loss, false},
+             {}},
+            {Quantity::loss, &Optimum::loss, &Prediction::loss}),
+    };
+}
+
+std::vector<Figure> all_figures(const Answer& answer) {
+    std::vector<Figure> figures;
+    for (const LawFit& fit : answer.fits)
+        if (fit.name != "joint") figures.insert(figures.end(), fit.figures.begin(), fit.figures.end());
+    const std::vector<Figure> frontier = frontier_figures(answer);
+    figures.insert(figures.end(), frontier.begin(), frontier.end());
+    for (const LawFit& fit : answer.fits)
+        if (fit.name == "joint") figures.insert(figures.end(), fit.figures.begin(), fit.figures.end());
+    return figures;
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,128 @@
+// The answer for a terminal.
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/report/answer.hpp"
+#include "analysis/report/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr std::size_t width = 80;
+
+/// Breaks words into lines of the terminal's width; the first begins with `head`, the others with spaces.
+std::string wrap(const std::string& head, const std::string& words) {
+    const std::string indent(head.size(), ' ');
+    std::string text, line = head;
+    bool empty = true;
+    for (std::size_t begin = 0; begin < words.size();) {
+        const std::size_t end = std::min(words.find(' ', begin), words.size());
+        const std::string word = words.substr(begin, end - begin);
+        begin = end + 1;
+        if (!empty && line.size() + 1 + word.size() > width) {
+            text += line + "\n";
+            line = indent;
+            empty = true;
+        }
+        line += (empty ? "" : " ") + word;
+        empty = false;
+    }
+    return text + line + "\n";
+}
+
+std::string pad(const std::string& text, std::size_t columns, bool right = false) {
+    const std::string space(columns > text.size() ? columns - text.size() : 0, ' ');
+    return right ? space + text : text + space;
+}
+
+std::string cell_text(const Cell& cell, Quantity quantity) {
+    const double* value = std::get_if<double>(&cell);
+    return value ? format_quantity(*value, quantity) : std::get<std::string>(cell);
+}
+
+std::string table_text(const Table& table) {
+    std::vector<std::size_t> widths;
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+        std::size_t widest = table.columns[c].title.size();
+        for (const auto& row : table.rows)
+            widest = std::max(widest, cell_text(row[c], table.columns[c].quantity).size());
+        widths.push_back(widest);
+    }
+    const auto line = [&](const auto& text_of) {
+        std::string text = " ";
+        for (std::size_t c = 0; c < table.columns.size(); ++c) {
+            const bool last = c + 1 == table.columns.size();
+            text += " " + (last ? " " + text_of(c) : pad(text_of(c), widths[c], true));
+        }
+        return text + "\n";
+    };
+    std::string text = line([&](std::size_t c) { return table.columns[c].title; });
+    for (const auto& row : table.rows)
+        text += line([&](std::size_t c) { return cell_text(row[c], table.columns[c].quantity); });
+    return text;
+}
+
+std::string parameter_text(const Parameter& parameter) {
+    const Estimate& e = parameter.estimate;
+    std::string text = "  " + pad(parameter.name, 24) + pad(format_significant(e.value, 5), 12);
+    if (std::isfinite(e.se))
+        text += pad("+/- " + format_significant(e.se, 2), 15) + "[" + format_significant(e.low, 4) + ", " +
+                format_significant(e.high, 4) + "]";
+    while (text.ends_with(' '))
+        text.pop_back();
+    return text + "\n";
+}
+
+std::string law_text(const LawFit& fit) {
+    const Law& law = law_of(fit);
+    std::string text = fit.name + ": " + std::string(law.title) + "\n";
+    text += wrap("  ", std::string(law.equation));
+    text += wrap("  ", std::string(law.source));
+    if (fit.refused) text += wrap("  REFUSED  ", to_string(*fit.refused));
+    for (const Table& table : fit.tables)
+        if (table.rows.size() <= 40) text += "\n" + table_text(table);
+    if (!fit.refused) {
+        text += "\n";
+        for (const Parameter& parameter : fit.parameters)
+            text += parameter_text(parameter);
+        for (const Parameter& parameter : fit.derived)
+            text += parameter_text(parameter);
+        text += "  " + pad(fit.objective, 24) + format_significant(fit.objective_value, 10) + "\n";
+    }
+    for (const Reason& warning : fit.warnings)
+        text += wrap("  warning  ", to_string(warning));
+    for (const std::string& note : fit.notes)
+        text += wrap("  note     ", note);
+    return text + "\n";
+}
+
+}  // namespace
+
+std::string to_text(const Answer& answer) {
+    const Runs& runs = answer.runs;
+    std::string text = wrap("", std::to_string(runs.used.size()) + " runs of " + runs.source + ", " +
+                                    std::to_string(runs.rejected.size()) + " rejected");
+    text += "  digest   " + runs.digest + "\n";
+    text += wrap("  N        ", runs.conventions.parameters);
+    text += wrap("  D        ", runs.conventions.tokens);
+    text += wrap("  C        ", runs.conventions.flops);
+    text += wrap("  loss     ", runs.conventions.loss);
+    for (const std::string& note : runs.notes)
+        text += wrap("  note     ", note);
+    constexpr std::size_t listed = 10;
+    for (std::size_t i = 0; i < std::min(listed, runs.rejected.size()); ++i)
+        text += wrap("  rejected ", runs.rejected[i].name + ": " + runs.rejected[i].reason);
+    if (runs.rejected.size() > listed)
+        text += "  rejected " + std::to_string(runs.rejected.size() - listed) + " more (see --json)\n";
+    text += "\n";
+    for (const LawFit& fit : answer.fits)
+        text += law_text(fit);
+    if (answer.predictions.empty()) text += "No recommendation: no law stands.\n";
+    for (const Prediction& prediction : answer.predictions)
+        text += wrap(pad(prediction.law, 9) + " ", describe(prediction));
+    if (const std::string words = describe_compression(answer); !words.empty())
+        text += "\n" + wrap("", words);
+    return text;
+}
+
+}  // namespace isogrid::analysis
