@@ -1,7 +1,9 @@
 // Answers known on paper, asked of every host backend.
 #include <cmath>
-#include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <limits>
+#include <stdexcept>
 
 #include "kernels/kernel_test.hpp"
 
@@ -92,16 +94,18 @@ TEST_P(ClosedFormTest, rmsNormOfAConstantRowIsTheGain) {
         EXPECT_EQ(out[i], -gain[i]);
 }
 
-TEST_P(ClosedFormTest, exponentialsAreAccurateOverTheWholeRange) {
-    // swiglu(gate, 1) / gate is the logistic function; for very negative gates it is exp(gate), whose
-    // relative error 2 units in the last place of exp dominate.
-    Values gate, up(2000, 1.0f), out(2000);
+TEST_P(ClosedFormTest, exponentialsAreWithinTwoUnitsInTheLastPlace) {
+    // Where log_sum is 0, the derivative of cross entropy is exp(logit), but for the target's column.
+    Values logits, out(2001), log_sum(1, 0.0f);
     for (int i = 0; i < 2000; ++i)
-        gate.push_back(-86.0f + float(i) * 0.086f);
-    backend->swiglu({gate.data(), 1, 2000}, {up.data(), 1, 2000}, {out.data(), 1, 2000});
+        logits.push_back(-87.0f + float(i) * 0.0875f);
+    logits.push_back(-1e30f);
+    backend->cross_entropy_backward({logits.data(), 1, 2001}, std::vector<TokenId>{2000}, log_sum.data(),
+                                    1.0f, {out.data(), 1, 2001});
+    EXPECT_EQ(out[2000], -1.0f);  // exp(-1e30) - 1
     for (int i = 0; i < 2000; ++i) {
-        const double wanted = gate[i] / (1 + std::exp(-double(gate[i])));
-        EXPECT_NEAR(out[i], wanted, 4 * epsilon * std::abs(wanted)) << "gate " << gate[i];
+        const double wanted = std::exp(double(logits[i]));
+        EXPECT_NEAR(out[i], wanted, 2 * epsilon * wanted) << "logit " << logits[i];
     }
 }
 
@@ -160,6 +164,21 @@ TEST(CpuBackend, bothInstructionSetsGiveTheSameBitsOutsideMatrixProducts) {
     const Outputs narrow = run("avx2"), wide = run("avx512");
     for (std::size_t i = 0; i < narrow.size(); ++i)
         EXPECT_EQ(narrow[i], wide[i]) << "result " << i;
+}
+
+TEST(CpuBackend, staysOnTheCallingThread) {
+    const auto threads = [] {
+        const std::filesystem::directory_iterator tasks("/proc/self/task");
+        return std::distance(begin(tasks), end(tasks));
+    };
+    const auto before = threads();
+    const auto backend = make_cpu_backend();
+    const Values x(2048 * 256, 1.0f), weights(256 * 256, 1.0f);
+    Values out(2048 * 256);
+    backend->linear({x.data(), 2048, 256}, {weights.data(), 256, 256}, 1, {out.data(), 2048, 256},
+                    Write::replace);
+    EXPECT_EQ(threads(), before);
+    EXPECT_EQ(out[0], 256.0f);
 }
 
 TEST(CpuBackend, namesWhatItRunsOn) {
