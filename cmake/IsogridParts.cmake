@@ -10,6 +10,8 @@ find_package(Boost 1.74 REQUIRED COMPONENTS program_options)
 find_package(GTest REQUIRED)
 find_package(Ceres REQUIRED)
 find_package(MPI REQUIRED COMPONENTS C)
+# The C interface only: MPI's C++ bindings, which its header offers to C++ compilers, left the standard in 2012.
+target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
 pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
 
 # The serial HDF5: it is enough (one writer), and its development package stands beside Debian's MPI builds.

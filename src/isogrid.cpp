@@ -1,0 +1,442 @@
+// The command line of isogrid: one function a verb. What the verbs do stands in the layers below.
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <numbers>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+#include <boost/program_options.hpp>
+#include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
+
+#include "archive/archive.hpp"
+#include "archive/provenance.hpp"
+#include "archive/verify.hpp"
+#include "cluster/plan.hpp"
+#include "cluster/run.hpp"
+#include "cluster/status.hpp"
+#include "data/batches.hpp"
+#include "data/npy.hpp"
+#include "data/token_file.hpp"
+#include "data/tokenize.hpp"
+#include "kernels/backend.hpp"
+#include "model/export.hpp"
+#include "model/llama.hpp"
+#include "study/study.hpp"
+#include "train/trainer.hpp"
+
+namespace isogrid {
+namespace {
+
+namespace options = boost::program_options;
+
+enum ExitCode { done = 0, failed = 1, bad_input = 2 };
+
+int refuse(const study::Faults& faults) {
+    std::cerr << study::to_string(faults);
+    return bad_input;
+}
+
+// ---- reading a command line
+// ------------------------------------------------------------------------------------
+
+/// A verb: `isogrid NAME ARGUMENTS`. Its positional arguments are options too, named in `positions`.
+struct Verb {
+    std::string name, arguments, summary;
+    options::options_description described;
+    std::vector<std::string> positions;  ///< in order; each must be given; the last may repeat if `many`
+    bool many = false;
+    std::function<int(const options::variables_map&)> run;
+};
+
+std::string usage(const Verb& verb) {
+    return "isogrid " + verb.name + " " + verb.arguments;
+}
+
+int run_verb(const Verb& verb, const std::vector<std::string>& arguments) {
+    options::options_description all;
+    all.add(verb.described).add_options()("help,h", "this");
+    options::positional_options_description order;
+    for (std::size_t i = 0; i < verb.positions.size(); ++i) {
+        const std::string& position = verb.positions[i];
+        const bool repeats = verb.many && i + 1 == verb.positions.size();
+        if (repeats)
+            all.add_options()(position.c_str(), options::value<std::vector<std::string>>());
+        else
+            all.add_options()(position.c_str(), options::value<std::string>());
+        order.add(position.c_str(), repeats ? -1 : 1);
+    }
+    options::variables_map given;
+    try {
+        // Exact names only: an abbreviation that works today may be ambiguous tomorrow, and scripts depend on
+        // this.
+        const auto style =
+            options::command_line_style::default_style & ~options::command_line_style::allow_guessing;
+        options::store(
+            options::command_line_parser(arguments).options(all).positional(order).style(style).run(), given);
+        if (given.contains("help")) {
+            std::cout << "usage: " << usage(verb) << "\n\n" << verb.summary << "\n";
+            if (!verb.described.options().empty()) std::cout << "\n" << verb.described;
+            return done;
+        }
+        options::notify(given);
+    } catch (const options::error& error) {
+        return refuse({{"isogrid " + verb.name, error.what(), "usage: " + usage(verb), "see --help"}});
+    }
+    for (const std::string& position : verb.positions)
+        if (!given.contains(position))
+            return refuse(
+                {{"isogrid " + verb.name, position + " is missing", "usage: " + usage(verb), "see --help"}});
+    return verb.run(given);
+}
+
+std::string text(const options::variables_map& given, const char* name) {
+    return given[name].as<std::string>();
+}
+
+// ---- what several verbs need
+// ------------------------------------------------------------------------------------
+
+study::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token_file) {
+    return data::TokenFile::open(token_file).map([](const data::TokenFile& file) {
+        const data::TokenFileHeader& header = file.header();
+        return study::CorpusFacts{header.vocabulary, header.training_tokens, header.validation_tokens,
+                                  header.digest};
+    });
+}
+
+study::Result<study::Study> read_job(const std::string& path) {
+    return study::read_study(path, read_corpus, model::exact_flops_per_token);
+}
+
+/// The trials of a study in the form that find_trial looks through.
+std::vector<archive::TrialRecord> as_records(const study::Grid& grid) {
+    std::vector<archive::TrialRecord> records;
+    for (const study::PlannedTrial& planned : grid.trials)
+        records.emplace_back().planned = planned;
+    return records;
+}
+
+/// The token file that an archive's trials were trained on: --tokens, or where the run found it.
+study::Result<data::TokenFile> tokens_of(const archive::Archive& archive,
+                                         const options::variables_map& given) {
+    std::string path;
+    for (const archive::Fact& fact : archive.build)
+        if (fact.name == "token_file") path = fact.value;
+    if (given.contains("tokens")) path = text(given, "tokens");
+    study::Result<data::TokenFile> tokens = data::TokenFile::open(path);
+    if (tokens && tokens->header().digest != archive.corpus.digest)
+        return study::fail(path, "is not the text this archive was trained on",
+                           "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
+                               archive.corpus.digest.substr(0, 12),
+                           "name the right file with --tokens");
+    return tokens;
+}
+
+/// Trains a trial of an archive again, up to `step` (-1: to its end).
+archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step) {
+    const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
+    train::Alone alone;
+    return train::train(trial, tokens, *backend, alone,
+                        {.keep_weights = true, .stop_after_step = step, .on_progress = {}});
+}
+
+int terminal_columns() {
+    winsize size{};
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 100;
+}
+
+// ---- the verbs
+// --------------------------------------------------------------------------------------------------
+
+int tokenize(const options::variables_map& given) {
+    const auto written = data::tokenize({.texts = given["TEXT"].as<std::vector<std::string>>(),
+                                         .out = text(given, "out"),
+                                         .tokenizer = text(given, "tokenizer"),
+                                         .validation = given["validation"].as<double>()});
+    if (!written) return refuse(written.error());
+    std::cout << text(given, "out") << ": " << written->training_tokens << " training and "
+              << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
+              << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
+    return done;
+}
+
+int plan(const options::variables_map& given) {
+    const int ranks = given["ranks"].as<int>();
+    if (ranks < 1)
+        return refuse({{"isogrid plan", "--ranks must be at least 1", std::to_string(ranks), "ask for one"}});
+    const auto study = read_job(text(given, "JOB"));
+    if (!study) return refuse(study.error());
+    const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
+    const cluster::Costs costs{
+        .seconds_per_step =
+            [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+        .bytes = [&](const study::Trial& trial) { return train::planned_bytes(trial, 1, *backend); }};
+    const cluster::Plan plan = cluster::make_plan(*study, costs, ranks);
+    std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
+                                         : cluster::plan_text(*study, plan, terminal_columns()));
+    return done;
+}
+
+int batches(const options::variables_map& given) {
+    const auto study = read_job(text(given, "JOB"));
+    if (!study) return refuse(study.error());
+    const auto index = archive::find_trial(as_records(study->grid), text(given, "trial"));
+    if (!index) return refuse(index.error());
+    const study::PlannedTrial& planned = study->grid.trials[*index];
+    const study::Trial& trial = planned.trial;
+
+    const std::string steps = text(given, "steps");
+    std::int64_t first = -1, end = -1;
+    try {
+        std::size_t used = 0;
+        const std::size_t colon = steps.find(':');
+        first = std::stoll(steps.substr(0, colon), &used);
+        end = colon == std::string::npos ? -1 : std::stoll(steps.substr(colon + 1));
+    } catch (const std::exception&) {
+        end = -1;
+    }
+    if (first < 0 || end <= first || end > trial.steps)
+        return refuse({{"isogrid batches", "--steps " + steps + " names no steps",
+                        "A:B with 0 <= A < B <= " + std::to_string(trial.steps) + ", steps counted from 0",
+                        "correct it"}});
+
+    const auto tokens = data::TokenFile::open(study->job.token_file);
+    if (!tokens) return refuse(tokens.error());
+    const data::Sampler sampler(trial.seed, static_cast<std::int64_t>(tokens->training().size()),
+                                trial.shape.context, trial.batch);
+    const std::string out = given.contains("to") ? text(given, "to")
+                                                 : planned.name + "-steps-" + std::to_string(first) + "-" +
+                                                       std::to_string(end) + ".npy";
+    const std::vector<std::int64_t> shape = {end - first, trial.batch, trial.shape.context + 1};
+    const auto written = data::write_npy(
+        out, data::batch_tokens(tokens->training(), sampler, trial.shape.context, trial.batch, first, end),
+        shape);
+    if (!written) return refuse(written.error());
+    std::cout << out << ": (" << shape[0] << " steps, " << shape[1] << " sequences, " << shape[2]
+              << " tokens)\n";
+    return done;
+}
+
+int export_model(const options::variables_map& given) {
+    const std::string path = text(given, "ARCHIVE");
+    const auto archive = archive::read_archive(path, false);
+    if (!archive) return refuse(archive.error());
+    const auto index = archive::find_trial(archive->trials, text(given, "trial"));
+    if (!index) return refuse(index.error());
+    const archive::TrialRecord& record = archive->trials[*index];
+    const study::Trial& trial = record.planned.trial;
+    const std::int64_t step = given.contains("step") ? given["step"].as<std::int64_t>() : trial.steps;
+    if (step < 0 || step > trial.steps)
+        return refuse(
+            {{"isogrid export", "--step " + std::to_string(step) + " is not a step of " + record.planned.name,
+              "it has " + std::to_string(trial.steps), "choose one from 0 to that"}});
+
+    // Weights that are not in the archive are made again: a trial is a pure function of its specification.
+    std::vector<float> weights;
+    double loss = record.result.validation_loss;
+    const bool stored = step == trial.steps && record.stored_weights > 0;
+    if (stored) {
+        auto read = archive::read_weights_of(path, study::identity(trial));
+        if (!read) return refuse(read.error());
+        weights = std::move(*read);
+    } else {
+        const auto tokens = tokens_of(*archive, given);
+        if (!tokens) return refuse(tokens.error());
+        archive::TrialResult result = retrain(trial, *tokens, step);
+        if (result.outcome != archive::Outcome::completed)
+            return refuse({{record.planned.name, "has no weights at step " + std::to_string(step),
+                            result.cause, "export an earlier --step"}});
+        weights = std::move(result.weights);
+        loss = result.validation_loss;
+    }
+    const auto exported = model::export_llama(trial.shape, trial.parametrization, weights, text(given, "to"));
+    if (!exported) return refuse(exported.error());
+    std::cout << text(given, "to") << ": " << record.planned.name << " at step " << step
+              << ", validation loss " << loss << " nats a token\n";
+    return done;
+}
+
+int verify(const options::variables_map& given) {
+    const std::string path = text(given, "ARCHIVE");
+    const archive::VerifyReport report = archive::verify_archive(path);
+    nlohmann::ordered_json json = archive::to_json(report);
+    std::string words = archive::to_text(report);
+    bool good = report.good();
+
+    if (good && given.contains("retrain")) {
+        const auto archive = archive::read_archive(path, false);
+        if (!archive) return refuse(archive.error());
+        std::vector<std::size_t> chosen;
+        if (text(given, "retrain") == "all") {
+            for (std::size_t i = 0; i < archive->trials.size(); ++i)
+                chosen.push_back(i);
+        } else {
+            const auto index = archive::find_trial(archive->trials, text(given, "retrain"));
+            if (!index) return refuse(index.error());
+            chosen.push_back(*index);
+        }
+        const auto tokens = tokens_of(*archive, given);
+        if (!tokens) return refuse(tokens.error());
+        json["retrained"] = nlohmann::ordered_json::array();
+        for (const std::size_t index : chosen) {
+            archive::TrialRecord again = archive->trials[index];
+            const std::string expected = archive::digest(again);
+            again.result = retrain(again.planned.trial, *tokens, -1);
+            const bool same = archive::digest(again) == expected;
+            good = good && same;
+            json["retrained"].push_back({{"name", again.planned.name}, {"same_bits", same}});
+            words +=
+                again.planned.name + (same ? ": retrained, the same bits\n"
+                                           : ": retrained, OTHER BITS (another processor, library or code "
+                                             "revision computes this) compare the provenance\n");
+        }
+    }
+    std::cout << (given.contains("json") ? json.dump(2) + "\n" : words);
+    return good ? done : report.digest.empty() ? bad_input : failed;
+}
+
+/// Every rank comes here; the first one speaks for all.
+int run(const options::variables_map& given) {
+    const cluster::MpiSession session;
+    if (const auto fault = cluster::singleton_fault(session, given.contains("alone")))
+        return refuse({*fault});
+    const auto study = read_job(text(given, "JOB"));
+    if (!study) return session.rank() == 0 ? refuse(study.error()) : bad_input;
+
+    const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
+    const std::string token_file =
+        std::filesystem::absolute(study->job.token_file).lexically_normal().string();
+    const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
+                           train::Communicator& group, const train::TrainOptions& how) {
+        return train::train(trial, tokens, *backend, group, how);
+    };
+    return cluster::run_sweep({.study = *study,
+                               .archive = text(given, "archive"),
+                               .train = train,
+                               .instruction_set = backend->instruction_set(),
+                               .libraries = {{"token_file", token_file}},
+                               .alone = given.contains("alone")},
+                              session);
+}
+
+int status(const options::variables_map& given) {
+    return cluster::show_status({.archive = text(given, "ARCHIVE"),
+                                 .watch = given.contains("watch"),
+                                 .json = given.contains("json")});
+}
+
+std::vector<Verb> verbs() {
+    using options::value;
+    std::vector<Verb> all;
+    const auto add = [&](Verb verb) -> options::options_description_easy_init {
+        all.push_back(std::move(verb));
+        return all.back().described.add_options();
+    };
+    all.reserve(8);
+    add({"tokenize",
+         "TEXT... --out FILE.tok [--tokenizer T] [--validation F]",
+         "Turns text files (- is standard input) into one token file with a held-out validation part.",
+         {},
+         {"TEXT"},
+         true,
+         tokenize})("out", value<std::string>()->required(), "the token file to write")(
+        "tokenizer", value<std::string>()->default_value("bytes"),
+        "bytes, sentencepiece:VOCABULARY to train one, or a .model file")(
+        "validation", value<double>()->default_value(0.01), "fraction of the text to hold out");
+    add({"plan",
+         "JOB.toml [--ranks N] [--json]",
+         "Prints the trials of a job, what they cost, and what the grid cannot answer. Trains nothing.",
+         {},
+         {"JOB"},
+         false,
+         plan})("ranks", value<int>()->default_value(1), "ranks that will train")("json", "as JSON");
+    add({"run",
+         "JOB.toml --archive OUT.h5",
+         "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
+         {},
+         {"JOB"},
+         false,
+         run})("archive", value<std::string>()->required(), "the archive to write")(
+        "alone", "one rank on purpose, inside a Slurm job of several tasks");
+    add({"status",
+         "OUT.h5 [--watch] [--json]",
+         "Shows how far a run is, without touching it.",
+         {},
+         {"ARCHIVE"},
+         false,
+         status})("watch", "again every few seconds")("json", "as JSON");
+    add({"verify",
+         "OUT.h5 [--retrain TRIAL|all] [--tokens FILE.tok] [--json]",
+         "Computes every digest of an archive again; with --retrain, trains again and compares the bits.",
+         {},
+         {"ARCHIVE"},
+         false,
+         verify})("retrain", value<std::string>(), "a trial (number, name, or identity), or all")(
+        "tokens", value<std::string>(), "the token file, if it has moved")("json", "as JSON");
+    add({"export",
+         "OUT.h5 --trial T --to DIR [--step S] [--tokens FILE.tok]",
+         "Writes a trial's model as config.json and model.safetensors, for Hugging Face's LlamaForCausalLM.",
+         {},
+         {"ARCHIVE"},
+         false,
+         export_model})("trial", value<std::string>()->required(), "number, name, or identity")(
+        "to", value<std::string>()->required(), "folder to write")(
+        "step", value<std::int64_t>(), "the model after this many steps (0: as it starts); default the last")(
+        "tokens", value<std::string>(), "the token file, if it has moved");
+    add({"batches",
+         "JOB.toml --trial T --steps A:B [--to FILE.npy]",
+         "Writes the exact tokens that steps A to B - 1 (from 0) of a trial train on.",
+         {},
+         {"JOB"},
+         false,
+         batches})("trial", value<std::string>()->required(), "number, name, or identity")(
+        "steps", value<std::string>()->required(), "A:B")("to", value<std::string>(), "the file to write");
+    return all;
+}
+
+std::string overview(const std::vector<Verb>& verbs) {
+    std::string text = "usage: isogrid VERB ...\n\n";
+    for (const Verb& verb : verbs)
+        text += "  " + usage(verb) + "\n      " + verb.summary + "\n";
+    return text + "\n`isogrid VERB --help` has the options. `isogrid-fit` turns archives into laws.\n";
+}
+
+int main_of(const std::vector<std::string>& arguments) {
+    const std::vector<Verb> all = verbs();
+    const std::string name = arguments.empty() ? "--help" : arguments.front();
+    if (name == "--help" || name == "-h" || name == "help") {
+        (arguments.empty() ? std::cerr : std::cout) << overview(all);
+        return arguments.empty() ? bad_input : done;
+    }
+    if (name == "--version") {
+        std::cout << "isogrid " << archive::code_revision() << "\n";
+        return done;
+    }
+    for (const Verb& verb : all)
+        if (verb.name == name) return run_verb(verb, {arguments.begin() + 1, arguments.end()});
+    return refuse({{"isogrid", name + " is not a verb",
+                    "tokenize, plan, run, status, verify, export, batches", "see isogrid --help"}});
+}
+
+}  // namespace
+}  // namespace isogrid
+
+int main(int count, char** values) {
+    try {
+        return isogrid::main_of({values + 1, values + count});
+    } catch (const std::exception& error) {
+        std::cerr << "isogrid: " << error.what() << "\n";
+        return isogrid::failed;
+    }
+}
