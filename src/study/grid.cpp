@@ -14,7 +14,7 @@ namespace isogrid::study {
 
 namespace {
 
-/// Rounding to whole steps is off by half a step at most, which is 1% of the budget from 50 steps on.
+/// Rounding to whole steps is off by half a step at most: from 50 steps on, by 1% of the budget at most.
 constexpr double fewest_steps = 50;
 
 /// A shape of the ladder with its costs, budgets apart.
@@ -95,15 +95,15 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
                    "change it, the range, or the widths");
         return false;
     }
-    const Candidate& shortest = *std::min_element(
-        chosen.begin(), chosen.end(),
-        [](const Candidate& one, const Candidate& other) { return one.steps < other.steps; });
-    if (shortest.steps < fewest_steps) {
-        faults.add(key,
-                   as_written(budget) + " gives " + label(shortest.rung->shape) + " only " +
-                       rounded(shortest.steps) + " steps",
-                   "fewer than 50 cannot meet a budget within 1%",
-                   "raise it to " + rounded(1.01 * fewest_steps * shortest.rung->flops_per_step) +
+    const Rung& dearest =
+        *std::max_element(chosen.begin(), chosen.end(), [](const auto& one, const auto& other) {
+             return one.rung->flops_per_step < other.rung->flops_per_step;
+         })->rung;
+    const double steps = budget / dearest.flops_per_step;
+    if (steps < fewest_steps) {
+        faults.add(key, as_written(budget) + " is less than 50 steps of " + label(dearest.shape),
+                   rounded(steps) + " steps, rounded to whole ones, may miss the budget by more than 1%",
+                   "raise it to " + rounded(1.01 * fewest_steps * dearest.flops_per_step) +
                        ", or lower recipe.batch");
         return false;
     }

@@ -54,24 +54,23 @@ std::optional<Value> number_in(const toml::node& node) {
 
 /// Reads one number in `range` or adds a fault of `key`; `example` is a line of TOML that would do.
 template <class Value>
-bool read_number(const toml::node& node, const std::string& key, Value& value, Range range,
+void read_number(const toml::node& node, const std::string& key, Value& value, Range range,
                  const std::string& example, JobFaults& faults) {
     const std::optional<Value> number = number_in<Value>(node);
     if (!number) {
         const char* kind = std::is_floating_point_v<Value> ? "a number" : "a whole number";
         faults.add(key, "is " + described(node), std::string(kind) + " is expected",
                    "write for example `" + example + "`");
-        return false;
+        return;
     }
     const auto comparable = static_cast<double>(*number);
     if (!(comparable >= range.low && comparable <= range.high)) {  // in this form a NaN is out of range
         faults.add(key, "is " + toml_text(*number),
                    "the range is " + as_written(range.low) + " to " + as_written(range.high),
                    "choose a value in the range");
-        return false;
+        return;
     }
     value = *number;
-    return true;
 }
 
 void place_all(const toml::node& node, const std::string& key, JobFaults& faults) {

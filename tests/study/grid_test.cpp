@@ -67,17 +67,20 @@ TEST(Grid, meetsEveryBudgetWithinOnePercentUnderEveryConvention) {
     }
 }
 
-// At 50 steps, the fewest allowed, rounding costs at most half a step: exactly the 1% that is promised.
+// Rounding costs half a step at most, and 50 steps are the fewest allowed: 1%.
 TEST(Grid, meetsBudgetsOfTheFewestSteps) {
     const std::string ladder = "[model]\nwidths = [32]\n[isoflop]\nflops = \"six_n\"\nsizes = 1\n";
     const double step = 6.0 * 29024 * 2048;  // width 32: 29,024 parameters; 16 sequences of 128
-    for (const double steps : {49.51, 50.0, 50.49, 51.5}) {
+    for (const double steps : {50.001, 50.49, 50.51, 51.5}) {
         const std::string budgets = "budgets = [" + std::to_string(steps * step) + "]\n";
         const std::vector<PlannedTrial> trials = trials_with(ladder + budgets);
         ASSERT_THAT(trials, SizeIs(1));
         EXPECT_EQ(trials[0].trial.steps, std::llround(steps));
         EXPECT_LE(std::abs(trials[0].flops(FlopConvention::six_n) / (steps * step) - 1), 0.01);
     }
+    const std::string too_low = "budgets = [" + std::to_string(49.99 * step) + "]\n";
+    EXPECT_THAT(testing::faults_of(testing::edited(testing::smallest_job(), ladder + too_low)),
+                ElementsAre(::testing::HasSubstr("is less than 50 steps of w32-d1-h2")));
 }
 
 TEST(Grid, keepsTokensPerParameterInRange) {
