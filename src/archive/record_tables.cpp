@@ -1,5 +1,6 @@
 #include "archive/record_tables.hpp"
 
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -31,6 +32,8 @@ Handle select(const Handle& dataset, Part part) {
 void write_weights(const Handle& dataset, const TrialRecord& record, Part part,
                    const ReadWeights& read_weights) {
     if (part.length == 0) return;
+    if (record.result.weights.empty() && !read_weights)
+        throw std::invalid_argument("trial " + record.planned.name + " was read without its weights");
     const std::vector<float> fetched =
         record.result.weights.empty() ? read_weights(record) : std::vector<float>{};
     const std::vector<float>& weights = record.result.weights.empty() ? fetched : record.result.weights;
@@ -68,6 +71,9 @@ bool follows(Part part, std::int64_t& end, std::size_t extent) {
     return part.offset == expected && inside(part, extent);
 }
 
+/// Says of the trial at hand that something is wrong, and why.
+using Blame = std::function<void(std::string problem, std::string why)>;
+
 class RecordReader {
   public:
     RecordReader(hid_t file, std::string where)
@@ -98,7 +104,7 @@ class RecordReader {
         record.provenance = provenance_;
         record.result = row_.result;
         const std::string trial_name = "trial " + std::to_string(row_.index) + " (" + row_.planned.name + ")";
-        const auto blame = [&](std::string problem, std::string why) {
+        const Blame blame = [&](std::string problem, std::string why) {
             checked.faults.push_back({where_, trial_name + " " + std::move(problem), std::move(why),
                                       "do not use it; run it again"});
         };
@@ -144,7 +150,6 @@ class RecordReader {
         return curve;
     }
 
-    template <class Blame>
     void read_weights(TrialRecord& record, WeightsUse use, const Blame& blame) {
         record.stored_weights = row_.weights.length;
         if (use == WeightsUse::skip || row_.weights.length == 0) return;
@@ -155,7 +160,6 @@ class RecordReader {
     }
 
     /// Every column must be what the record, made from specification and result, would write again.
-    template <class Blame>
     void compare(const TrialRecord& record, const Blame& blame) {
         TrialRow again = row_of(record);
         again.curve = row_.curve;

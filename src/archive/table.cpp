@@ -110,7 +110,10 @@ bool same_value(const Field& left, const Field& right) {
 
 std::string text_of(const Field& field) {
     if (is_text(field)) return *std::get<std::string*>(field.value);
-    if (is_number(field)) return nlohmann::json(*std::get<double*>(field.value)).dump();
+    if (is_number(field)) {
+        const double value = *std::get<double*>(field.value);
+        return std::isfinite(value) ? nlohmann::json(value).dump() : std::to_string(value);
+    }
     return std::to_string(*std::get<std::int64_t*>(field.value));
 }
 
