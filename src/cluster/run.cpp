@@ -45,7 +45,8 @@ study::Faults group_faults(const study::Study& study, int workers) {
     study::Faults faults;
     if (ranks > workers)
         faults.push_back({where, std::to_string(ranks) + " ranks cannot train together",
-                          "there is " + plural(static_cast<std::size_t>(workers), "worker") +
+                          (workers == 1 ? "there is " : "there are ") +
+                              plural(static_cast<std::size_t>(workers), "worker") +
                               "; rank 0 only coordinates where there are more ranks than one",
                           "start " + std::to_string(ranks + (ranks > 1 ? 1 : 0)) + " ranks or lower it"});
     for (const study::PlannedTrial& planned : study.grid.trials)

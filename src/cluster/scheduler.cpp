@@ -25,6 +25,7 @@ Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial)
 
 std::vector<Assignment> Scheduler::assign(double now) {
     std::vector<Assignment> assignments;
+    if (stopped_) return assignments;
     for (const int size : group_sizes()) {
         const auto end = std::next(idle_.begin(), size);
         Running started{.task = waiting_.back(),
@@ -88,6 +89,13 @@ void Scheduler::finished(int trial, double fraction, double now) {
     running_.erase(found);
 }
 
+void Scheduler::interrupted(int trial, double fraction, double now) {
+    const Task task = running_.at(trial).task;
+    finished(trial, fraction, now);
+    waiting_.push_back(task);
+    stop();
+}
+
 double Scheduler::flops_per_rank_second() const {
     double flops = flops_done_, rank_seconds = rank_seconds_;
     for (const auto& [trial, running] : running_) {
@@ -109,7 +117,7 @@ double Scheduler::remaining_rank_seconds() const {
 }
 
 double Scheduler::remaining_seconds(double now, int ranks) const {
-    if (over()) return 0;
+    if (waiting_.empty() && running_.empty()) return 0;
     const double rate = flops_per_rank_second();
     if (!(rate > 0)) return unknown;
 

@@ -40,10 +40,14 @@ class Scheduler {
     /// A running trial ended; `fraction` of its FLOPs was done.
     void finished(int trial, double fraction, double now);
 
-    bool over() const { return waiting_.empty() && running_.empty(); }
-    bool anything_running() const { return !running_.empty(); }
-    std::size_t waiting() const { return waiting_.size(); }
-    void forget_waiting() { waiting_.clear(); }  ///< the sweep was asked to stop
+    /// The same, but asked to stop: the trial is to be run again from its start, and nothing more starts
+    /// here.
+    void interrupted(int trial, double fraction, double now);
+
+    /// Starts nothing more; what waits still counts as remaining.
+    void stop() { stopped_ = true; }
+
+    bool over() const { return running_.empty() && (waiting_.empty() || stopped_); }
 
     /// FLOP/s of one rank, over everything done so far; 0 before anything was.
     double flops_per_rank_second() const;
@@ -71,6 +75,7 @@ class Scheduler {
     std::set<int> idle_;
     std::map<int, Running> running_;
     int ranks_per_trial_;
+    bool stopped_ = false;
     double flops_done_ = 0, rank_seconds_ = 0;  ///< of the trials that ended
 };
 

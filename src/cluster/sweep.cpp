@@ -58,13 +58,15 @@ void Sweep::progressed(const TrialProgress& progress, double now) {
 }
 
 void Sweep::finished(const Finished& finished, double now) {
-    scheduler_.finished(finished.trial, fraction(finished.steps_done, finished.steps), now);
     running_.erase(finished.trial);
-    const std::string& name = planned(finished.trial).name;
+    const double done = fraction(finished.steps_done, finished.steps);
     if (finished.outcome == archive::Outcome::interrupted) {
+        scheduler_.interrupted(finished.trial, done, now);
         stop();
         return;
     }
+    scheduler_.finished(finished.trial, done, now);
+    const std::string& name = planned(finished.trial).name;
     if (!finished.stored) {
         store_faults_.push_back(name + ": " + finished.store_fault);
         return;
@@ -77,7 +79,7 @@ void Sweep::finished(const Finished& finished, double now) {
 
 void Sweep::stop() {
     stopped_ = true;
-    scheduler_.forget_waiting();
+    scheduler_.stop();
 }
 
 SweepState Sweep::state(double now) const {

@@ -76,13 +76,16 @@ TEST(Scheduler, predictsFromTheThroughputMeasuredSoFar) {
     EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(7, 2), 13) << "time passes between reports";
 }
 
-TEST(Scheduler, startsNothingMoreOnceToldToForgetTheRest) {
-    Scheduler scheduler = with_workers({{0, 2, 1}, {1, 1, 1}}, 0, 1);
+TEST(Scheduler, startsNothingMoreOnceStoppedButKnowsWhatIsLeft) {
+    Scheduler scheduler = with_workers({{0, 20, 1}, {1, 10, 1}}, 0, 1);
     scheduler.assign(0);
-    scheduler.forget_waiting();
-    EXPECT_FALSE(scheduler.over());
-    scheduler.finished(0, 0.5, 1);
+    scheduler.stop();
+    EXPECT_FALSE(scheduler.over()) << "trial 0 still runs";
+    scheduler.interrupted(0, 0.5, 5);  // 10 FLOPs in 5 s, to be done again
+    scheduler.worker_idle(1);
     EXPECT_TRUE(scheduler.over());
+    EXPECT_TRUE(scheduler.assign(5).empty());
+    EXPECT_DOUBLE_EQ(scheduler.remaining_rank_seconds(), (20 + 10) / 2.0);
 }
 
 TEST(Makespan, isTheSumOnOneRankAndTheLongestOnMany) {

@@ -1,0 +1,115 @@
+// What mpi_test.cpp starts under mpirun: exchanges of real groups, and whole sweeps with made-up training.
+//
+//   cluster_mpi_program exchange
+//   cluster_mpi_program sweep ARCHIVE CORPUS [--ranks-per-trial N] [--seconds-per-step S] [--trouble RANK]
+#include <cstdlib>
+#include <iostream>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "archive/provenance.hpp"
+#include "cluster/mpi_communicator.hpp"
+#include "cluster/run.hpp"
+#include "fake_training.hpp"
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+
+namespace {
+
+void expect(bool good, const std::string& what) {
+    if (!good) throw std::runtime_error("not so: " + what);
+}
+
+/// Sums one value a rank by recursive doubling, and compares with the closed form.
+template <class T>
+void check_sum(MpiCommunicator& group, std::size_t size) {
+    std::vector<T> sum(size), other(size);
+    for (std::size_t i = 0; i < size; ++i)
+        sum[i] = static_cast<T>((group.rank() + 1) * static_cast<int>(i % 1000));
+    for (int distance = 1; distance < group.size(); distance *= 2) {
+        group.exchange(group.rank() ^ distance, std::span<const T>(sum), std::span<T>(other));
+        for (std::size_t i = 0; i < size; ++i)
+            sum[i] += other[i];
+    }
+    // Whole numbers below 2^24: exact in float.
+    const int ranks = group.size() * (group.size() + 1) / 2;
+    for (std::size_t i = 0; i < size; ++i)
+        expect(sum[i] == static_cast<T>(ranks * static_cast<int>(i % 1000)), "the sum over the group");
+}
+
+void check_exchanges(const MpiSession& session) {
+    std::vector<int> ranks(static_cast<std::size_t>(session.size()));
+    std::iota(ranks.begin(), ranks.end(), 0);
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{1000}, std::size_t{300'000}}) {
+        MpiCommunicator group(ranks, 0);
+        check_sum<float>(group, size);
+        check_sum<double>(group, size);
+        expect(group.agree({}) == Verdict{}, "all agree that all is well");
+    }
+    // Groups within the world, made at the same time: pairs of neighbours.
+    const int first = session.rank() / 2 * 2;
+    MpiCommunicator pair(std::vector<int>{first, first + 1}, 1);
+    expect(pair.size() == 2 && pair.rank() == session.rank() % 2, "a pair's ranks");
+    check_sum<float>(pair, 1000);
+    pair.agree({});
+}
+
+/// A member ends while the others exchange values too large to be sent without it.
+void check_that_nobody_hangs(const MpiSession& session) {
+    std::vector<int> ranks(static_cast<std::size_t>(session.size()));
+    std::iota(ranks.begin(), ranks.end(), 0);
+    for (int troubled = 0; troubled < session.size(); ++troubled) {
+        MpiCommunicator group(ranks, 2);
+        Verdict mine;
+        try {
+            for (int step = 0; step < 5; ++step) {
+                if (step == 3 && group.rank() == troubled) throw std::bad_alloc();
+                check_sum<float>(group, 300'000);
+            }
+        } catch (const MemberEnded& error) {
+            mine = {archive::Outcome::failed, error.what(), true};
+        } catch (const std::bad_alloc&) {
+            mine = {archive::Outcome::out_of_memory, "too large"};
+        }
+        const Verdict verdict = group.agree(mine);
+        expect(verdict == Verdict{archive::Outcome::out_of_memory, "too large"}, "all agree on the trouble");
+    }
+}
+
+int sweep(const MpiSession& session, const std::vector<std::string>& arguments) {
+    study::Study study = test::study_of({5e9, 4e9, 3e9, 2e9, 1e9}, 4);
+    study.job.token_file = arguments.at(2);
+    test::FakeTraining training;
+    training.width = 20'000;  // more than MPI sends without the receiver
+    for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
+        if (arguments[i] == "--ranks-per-trial") study.job.ranks_per_trial = std::stol(arguments[i + 1]);
+        if (arguments[i] == "--seconds-per-step") training.seconds_per_step = std::stod(arguments[i + 1]);
+        if (arguments[i] == "--trouble") {
+            training.troubles = {{1, test::Trouble::no_memory}, {3, test::Trouble::exception}};
+            training.troubled_rank = std::stoi(arguments[i + 1]);
+        }
+    }
+    return run_sweep(
+        {.study = study, .archive = arguments.at(1), .train = training, .instruction_set = "none"}, session);
+}
+
+}  // namespace
+
+int main(int count, char** values) {
+    const std::vector<std::string> arguments(values + 1, values + count);
+    const MpiSession session;
+    try {
+        if (arguments.at(0) == "sweep") return sweep(session, arguments);
+        check_exchanges(session);
+        check_that_nobody_hangs(session);
+        expect(session.first_without(true) == -1, "every rank is content");
+        expect(session.first_without(session.rank() == 0) == 1, "rank 1 is the first that is not");
+        return 0;
+    } catch (const std::exception& error) {
+        std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;
+        session.abort(1);
+    }
+}

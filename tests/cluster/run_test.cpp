@@ -1,0 +1,269 @@
+// A sweep alone, in this process: what stands on disk after each way it can end.
+#include "cluster/run.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "archive/archive.hpp"
+#include "cluster/lock.hpp"
+#include "cluster/run_folder.hpp"
+#include "cluster/status.hpp"
+#include "fake_training.hpp"
+#include "scratch_folder.hpp"
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using test::FakeTraining;
+using test::Trouble;
+using testing::HasSubstr;
+
+namespace {
+
+class RunAlone : public testing::Test {
+  protected:
+    RunAlone() : study_(test::study_of({4e9, 3e9, 2e9, 1e9}, 4)) {
+        study_.job.token_file = test::write_small_corpus(folder_.path());
+    }
+
+    /// What `isogrid run` would return; its words are in output_ and errors_.
+    int run(const FakeTraining& training) {
+        testing::internal::CaptureStdout();
+        testing::internal::CaptureStderr();
+        const int code = run_sweep({.study = study_,
+                                    .archive = archive_,
+                                    .train = training,
+                                    .instruction_set = "none",
+                                    .alone = true},
+                                   session_);
+        output_ = testing::internal::GetCapturedStdout();
+        errors_ = testing::internal::GetCapturedStderr();
+        return code;
+    }
+
+    archive::Archive archive() const {
+        auto read = archive::read_archive(archive_, true);
+        if (!read) throw std::runtime_error(study::to_string(read.error()));
+        return std::move(*read);
+    }
+
+    std::string bytes() const {
+        std::ifstream file(archive_, std::ios::binary);
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+
+    test::ScratchFolder folder_;
+    study::Study study_;
+    std::filesystem::path archive_ = folder_ / "out.h5";
+    RunFolder run_folder_ = run_folder_of(archive_);
+    MpiSession session_;
+    std::string output_, errors_;
+};
+
+/// Sends this process `signal` at a step of a trial: what Ctrl-C or Slurm does.
+FakeTraining interrupted_at(int trial, int signal) {
+    FakeTraining training;
+    training.on_step = [trial, signal, started = std::make_shared<int>(0)](int step) {
+        if (step == 1) ++*started;
+        if (*started == trial && step == 5) std::raise(signal);
+    };
+    return training;
+}
+
+}  // namespace
+
+TEST_F(RunAlone, trainsEveryTrialAndLeavesOnlyTheArchive) {
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    const archive::Archive written = archive();
+    ASSERT_EQ(written.trials.size(), 4u);
+    EXPECT_EQ(written.trials[2].planned, study_.grid.trials[2]);
+    EXPECT_EQ(written.trials[2].result.weights.size(), 1000u);
+    EXPECT_EQ(written.job_text, study_.job.text);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+    EXPECT_THAT(output_, HasSubstr("4/4 t3 completed"));
+    EXPECT_THAT(output_, HasSubstr("digest " + archive::archive_digest(written.trials)));
+}
+
+TEST_F(RunAlone, hasNothingToDoOnAFinishedArchive) {
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const std::string before = bytes();
+    FakeTraining never;
+    never.on_step = [](int) { FAIL() << "a finished trial was trained again"; };
+    EXPECT_EQ(run(never), exit_done);
+    EXPECT_THAT(output_, HasSubstr("nothing to do"));
+    EXPECT_EQ(bytes(), before);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, keepsWhatIsFinishedWhenInterruptedAndGoesOnFromThere) {
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const std::string uninterrupted = archive::archive_digest(archive().trials);
+    std::filesystem::remove(archive_);
+
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
+        EXPECT_EQ(run(interrupted_at(2, signal)), exit_interrupted) << errors_;
+        EXPECT_THAT(output_, HasSubstr("run the same command again"));
+        EXPECT_FALSE(std::filesystem::exists(archive_));
+        EXPECT_FALSE(read_lock(run_folder_.lock));
+    }
+    // Each run finished one trial before the signal came in its second.
+    int steps = 0;
+    FakeTraining counting;
+    counting.on_step = [&](int) { ++steps; };
+    EXPECT_EQ(run(counting), exit_done);
+    EXPECT_EQ(steps, 10) << "one trial of 10 steps was left";
+    EXPECT_EQ(archive::archive_digest(archive().trials), uninterrupted);
+}
+
+TEST_F(RunAlone, recordsFailuresAsDataAndTriesThemAgainNextTime) {
+    FakeTraining training;
+    training.troubles = {{0, Trouble::no_memory}, {1, Trouble::exception}, {2, Trouble::divergence}};
+    EXPECT_EQ(run(training), exit_done) << "one bad trial never stops a sweep";
+    EXPECT_THAT(output_, HasSubstr("2 trials failed"));
+    auto trials = archive().trials;
+    ASSERT_EQ(trials.size(), 4u);
+    EXPECT_EQ(trials[0].result.outcome, archive::Outcome::out_of_memory);
+    EXPECT_EQ(trials[1].result.outcome, archive::Outcome::failed);
+    EXPECT_EQ(trials[1].result.cause, "a disk is on fire");
+    EXPECT_EQ(trials[2].result.outcome, archive::Outcome::diverged);
+    EXPECT_EQ(trials[3].result.outcome, archive::Outcome::completed);
+
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    trials = archive().trials;
+    EXPECT_EQ(trials[0].result.outcome, archive::Outcome::completed);
+    EXPECT_EQ(trials[1].result.outcome, archive::Outcome::completed);
+    EXPECT_EQ(trials[2].result.outcome, archive::Outcome::diverged) << "a result, not a failure";
+}
+
+TEST_F(RunAlone, refusesAnArchiveOfAnotherJobAndTouchesNothing) {
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const std::string before = bytes();
+    study_.grid.trials[0].trial.optimizer.learning_rate = 0.5;
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_THAT(errors_, HasSubstr("out.h5: holds trials that are not in this study"));
+    EXPECT_EQ(bytes(), before);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, refusesARunFolderOfAnotherJob) {
+    ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    study_.grid.trials[0].trial.optimizer.learning_rate = 0.5;
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_THAT(errors_, HasSubstr("is of a trial that is not in this study"));
+    EXPECT_FALSE(std::filesystem::exists(archive_));
+}
+
+TEST_F(RunAlone, trainsAgainWhatIsDamaged) {
+    ASSERT_EQ(run(interrupted_at(3, SIGTERM)), exit_interrupted);
+    auto file = std::filesystem::directory_iterator(run_folder_.trials)->path();
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    EXPECT_THAT(output_, HasSubstr("not used: " + file.string()));
+    EXPECT_EQ(archive().trials.size(), 4u);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, refusesWhileAnotherRunHoldsTheArchive) {
+    std::filesystem::create_directories(run_folder_.root);
+    const auto lock = Lock::take(run_folder_.lock);
+    ASSERT_TRUE(lock);
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_THAT(errors_, HasSubstr("another run works on this archive"));
+    EXPECT_TRUE(lock->held());
+}
+
+TEST_F(RunAlone, givesUpWhenAnotherRunTakesOver) {
+    FakeTraining training;
+    training.on_step = [&](int step) {
+        if (step == 5) std::ofstream(run_folder_.lock) << R"({"host": "node7", "lease": "theirs"})";
+    };
+    EXPECT_EQ(run(training), exit_other);
+    EXPECT_THAT(errors_, HasSubstr("another run has taken over: host node7"));
+    EXPECT_TRUE(holds_lease(run_folder_.lock, "theirs"));
+    EXPECT_TRUE(std::filesystem::is_empty(run_folder_.trials)) << "nothing is put in place without the lease";
+}
+
+TEST_F(RunAlone, refusesGroupsThatItHasNoRanksFor) {
+    study_.job.ranks_per_trial = 2;
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_THAT(errors_, HasSubstr("run.ranks_per_trial: 2 ranks cannot train together (there is 1 worker"));
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, tellsFaultsOfTheTokenFile) {
+    study_.job.token_file = folder_ / "missing.tok";
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_THAT(errors_, HasSubstr("missing.tok"));
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, canBeFollowedFromOutside) {
+    EXPECT_EQ(read_status(archive_)->stage, Stage::absent);
+    EXPECT_THAT(status_text(*read_status(archive_)), HasSubstr("there is no archive and no run"));
+
+    FakeTraining training = interrupted_at(3, SIGTERM);
+    training.troubles = {{0, Trouble::exception}};
+    const auto interrupt = training.on_step;
+    bool looked = false;
+    training.on_step = [&](int step) {
+        interrupt(step);
+        const auto status = read_status(archive_);
+        EXPECT_EQ(status->stage, Stage::running);
+        if (step != 5 || !status->progress || status->progress->state.done < 2) return;
+        looked = true;
+        EXPECT_THAT(status_text(*status), HasSubstr("2 of 4 trials of small done, 1 of them failed"));
+        EXPECT_THAT(status_text(*status), HasSubstr("t0: failed (a disk is on fire)"));
+    };
+    ASSERT_EQ(run(training), exit_interrupted);
+    EXPECT_TRUE(looked);
+
+    const auto stopped = read_status(archive_);
+    EXPECT_EQ(stopped->stage, Stage::stopped);
+    EXPECT_THAT(status_text(*stopped), HasSubstr("run the same command again"));
+    const auto json = nlohmann::json::parse(status_json(*stopped));
+    EXPECT_EQ(json["stage"], "stopped");
+    EXPECT_EQ(json["sweep"]["done"], 2);
+    EXPECT_TRUE(json["holder"].is_null());
+    EXPECT_GT(json["remaining_rank_hours"], 0.0);
+
+    training = FakeTraining();
+    training.troubles = {{3, Trouble::divergence}};
+    ASSERT_EQ(run(training), exit_done);
+    const auto finished = read_status(archive_);
+    EXPECT_EQ(finished->stage, Stage::finished);
+    EXPECT_EQ(finished->digest, archive::archive_digest(archive().trials));
+    EXPECT_THAT(status_text(*finished), HasSubstr("finished, 4 trials of small, 1 diverged"));
+}
+
+TEST_F(RunAlone, showsARunThatDiedAsStopped) {
+    std::filesystem::create_directories(run_folder_.root);
+    std::ofstream(run_folder_.lock) << R"({"host": "node7", "process": 42, "job": "17", "lease": "theirs"})";
+    std::filesystem::last_write_time(run_folder_.lock,
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+    const auto status = read_status(archive_);
+    EXPECT_EQ(status->stage, Stage::stopped);
+    EXPECT_THAT(
+        status_text(*status),
+        HasSubstr("stopped; it ran on host node7, process 42, Slurm job 17 (last sign 2 h 00 min ago)"));
+    const auto json = nlohmann::json::parse(status_json(*status));
+    EXPECT_FALSE(json["holder"]["alive"]);
+}
+
+TEST(SingletonFault, isToldWhenSlurmGaveSeveralTasksButMpiKnowsOne) {
+    const MpiSession session;
+    ASSERT_EQ(session.size(), 1);
+    setenv("SLURM_NTASKS", "4", 1);
+    const auto fault = singleton_fault(session, false);
+    ASSERT_TRUE(fault);
+    EXPECT_THAT(study::to_string(*fault), HasSubstr("srun --mpi=pmix or mpirun"));
+    EXPECT_FALSE(singleton_fault(session, true));
+    setenv("SLURM_NTASKS", "1", 1);
+    EXPECT_FALSE(singleton_fault(session, false));
+    unsetenv("SLURM_NTASKS");
+    EXPECT_FALSE(singleton_fault(session, false));
+}

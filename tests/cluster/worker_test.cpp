@@ -1,0 +1,118 @@
+// Workers without MPI: a transport that plays the coordinator's part, and verdicts of imagined groups.
+#include "cluster/worker.hpp"
+
+#include <deque>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "cluster/run_folder.hpp"
+#include "fake_training.hpp"
+#include "scratch_folder.hpp"
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using archive::Outcome;
+
+namespace {
+
+/// Hands out `notes` in order, and keeps what the worker says.
+class ScriptedCoordinator final : public Transport {
+  public:
+    explicit ScriptedCoordinator(std::deque<Message> notes) : notes_(std::move(notes)) {}
+    int rank() const override { return 1; }
+    int size() const override { return 2; }
+    double now() const override { return 0; }
+    void wait_briefly() override {}
+    void send(std::span<const std::byte> bytes, int) override { said.push_back(decode(bytes)); }
+    std::optional<Envelope> try_receive() override {
+        // Assignments wait until the worker asks for one; a stop comes at any time if it is impatient.
+        if (notes_.empty()) return std::nullopt;
+        const bool asked = !said.empty() && std::holds_alternative<Ready>(said.back());
+        const bool waits = std::holds_alternative<Assign>(notes_.front()) || !impatient;
+        if (waits && !asked) return std::nullopt;
+        Envelope envelope{0, encode(notes_.front())};
+        notes_.pop_front();
+        return envelope;
+    }
+    bool impatient = false;
+    std::vector<Message> said;
+
+  private:
+    std::deque<Message> notes_;
+};
+
+class WorkerTest : public testing::Test {
+  protected:
+    WorkerTest() : study_(test::study_of({2e9, 1e9})) {
+        corpus_ = test::write_small_corpus(folder_.path());
+        std::ofstream(folder_ / "lock") << R"({"lease": "ours"})";
+    }
+
+    std::vector<Message> work_through(std::deque<Message> notes, const test::FakeTraining& training,
+                                      bool impatient = false) {
+        ScriptedCoordinator coordinator(std::move(notes));
+        coordinator.impatient = impatient;
+        const auto tokens = data::TokenFile::open(corpus_);
+        const Workplace workplace{study_, *tokens, folder_.path(), training, "none"};
+        work(
+            coordinator, workplace, folder_ / "lock",
+            [](std::span<const int>, int) { return std::make_unique<GroupOfOne>(); }, [] { return false; });
+        return coordinator.said;
+    }
+
+    static std::vector<Finished> finished_among(const std::vector<Message>& said) {
+        std::vector<Finished> finished;
+        for (const Message& message : said)
+            if (const auto* one = std::get_if<Finished>(&message)) finished.push_back(*one);
+        return finished;
+    }
+
+    test::ScratchFolder folder_;
+    study::Study study_;
+    std::filesystem::path corpus_;
+};
+
+}  // namespace
+
+TEST_F(WorkerTest, trainsWhatItIsGivenReportsAndAsksForMore) {
+    const auto said =
+        work_through({Assign{0, {1}, "ours"}, Assign{1, {1}, "ours"}, Stop{}},
+                     test::FakeTraining{.troubles = {{1, test::Trouble::no_memory}}, .seconds_per_step = 0});
+    const auto finished = finished_among(said);
+    ASSERT_EQ(finished.size(), 2u);
+    EXPECT_EQ(finished[0].outcome, Outcome::completed);
+    EXPECT_TRUE(finished[0].stored);
+    EXPECT_EQ(finished[0].steps_done, 10);
+    EXPECT_EQ(finished[1].outcome, Outcome::out_of_memory);
+    EXPECT_TRUE(finished[1].stored) << "a failure is data too";
+    EXPECT_TRUE(std::holds_alternative<Ready>(said.front()));
+}
+
+TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
+    // The note to stop is there at the first look while training.
+    const auto finished = finished_among(work_through({Assign{0, {1}, "ours"}, Stop{}}, {}, true));
+    ASSERT_EQ(finished.size(), 1u);
+    EXPECT_EQ(finished[0].outcome, Outcome::interrupted);
+    EXPECT_EQ(finished[0].steps_done, 1);
+    EXPECT_FALSE(finished[0].stored);
+}
+
+TEST_F(WorkerTest, putsNothingInPlaceOnceTheLeaseIsLost) {
+    const auto finished = finished_among(
+        work_through({Assign{0, {1}, "an earlier lease"}, Assign{1, {1}, "ours"}, Stop{}}, {}));
+    ASSERT_GE(finished.size(), 1u);
+    EXPECT_EQ(finished[0].outcome, Outcome::completed);
+    EXPECT_FALSE(finished[0].stored);
+    EXPECT_FALSE(finished[0].store_fault.empty());
+}
+
+TEST(Verdicts, areTheFirstTroubleThatIsAMembersOwn) {
+    const Verdict well, follower{Outcome::failed, "another ended", true};
+    const Verdict memory{Outcome::out_of_memory, "too large"}, fire{Outcome::failed, "fire"};
+    EXPECT_EQ(agreed(std::vector{well, well}), well);
+    EXPECT_EQ(agreed(std::vector{well, memory, fire}), memory);
+    EXPECT_EQ(agreed(std::vector{follower, follower, fire, follower}), fire);
+    EXPECT_EQ(agreed(std::vector{well, follower}), follower);
+}
