@@ -30,6 +30,7 @@ struct Table {
 enum class Mark {
     line,      ///< through the points in order
     dashes,    ///< the same, broken
+    dots,      ///< small filled circles, for many points
     points,    ///< filled circles
     rings,     ///< open circles
     diamonds,  ///< large, outlined: what to look at
@@ -50,6 +51,7 @@ struct Axis {
     std::string title;  ///< with its unit
     Quantity quantity = Quantity::number;
     bool logarithmic = false;
+    std::optional<double> highest = std::nullopt;  ///< what lies above is not shown
 };
 
 struct Figure {

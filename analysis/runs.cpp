@@ -10,6 +10,18 @@
 
 namespace isogrid::analysis {
 
+void join_budgets(std::vector<Run>& runs) {
+    std::vector<Run*> order;
+    for (Run& run : runs)
+        order.push_back(&run);
+    std::sort(order.begin(), order.end(), [](const Run* a, const Run* b) { return a->budget < b->budget; });
+    double shared = 0;
+    for (Run* run : order) {
+        if (run->budget > shared * (1 + 1e-6)) shared = run->budget;
+        run->budget = shared;
+    }
+}
+
 void drop_highest_loss(Runs& runs, std::size_t count) {
     std::vector<std::size_t> order(runs.used.size());
     std::iota(order.begin(), order.end(), 0);

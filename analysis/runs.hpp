@@ -90,6 +90,9 @@ struct ArchiveRequest {
 /// validation loss. Trials that did not complete are rejected with their outcome and cause.
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request);
 
+/// Gives budgets that differ by rounding only (1e-6) one value, the lowest of them.
+void join_budgets(std::vector<Run>& runs);
+
 /// Moves the `count` runs of highest loss from used to rejected.
 void drop_highest_loss(Runs& runs, std::size_t count);
 

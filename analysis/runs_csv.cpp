@@ -205,6 +205,7 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
             request.where.empty() ? "the file has only a header" : "no row passes every --where",
             "check the file and the conditions");
     if (places->contains("run")) join_curves(runs.used);
+    join_budgets(runs.used);
     drop_highest_loss(runs, request.drop_highest_loss);
     if (kept < table->rows.size())
         runs.notes.push_back(std::to_string(table->rows.size() - kept) + " of " +

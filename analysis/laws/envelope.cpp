@@ -92,16 +92,23 @@ Envelope lower_envelope(const Curves& curves, std::span<const double> drawn) {
 }
 
 Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
-    Figure figure{"training-curves",
-                  "Training curves and the lower envelope they leave",
-                  "Loss of every run while it trains, one colour a budget. The dark points are the envelope: "
-                  "losses that no run reaches with less compute.",
-                  {"training compute C (FLOPs)", Quantity::flops, true},
-                  {"validation loss (nats a token)", Quantity::loss, false},
-                  {}};
+    Figure figure{
+        "training-curves",
+        "Training curves and the lower envelope they leave",
+        "Loss of every run while it trains, one colour a budget. The dark points are the envelope: "
+        "losses that no run reaches with less compute. The first moments of training are not shown.",
+        {"training compute C (FLOPs)", Quantity::flops, true},
+        {"validation loss (nats a token)", Quantity::loss, false},
+        {}};
     std::set<double> budgets;
-    for (const Run& run : runs.used)
+    double shortest = std::numeric_limits<double>::infinity(), best = shortest, worst = 0;
+    for (const Run& run : runs.used) {
         budgets.insert(run.budget);
+        shortest = std::min(shortest, run.flops);
+        best = std::min(best, run.loss), worst = std::max(worst, run.loss);
+    }
+    const double from = shortest / 30;  // before that the losses tell nothing of the envelope
+    figure.y.highest = worst + 1.5 * (worst - best);
     std::set<double> named;
     for (const Run& run : runs.used) {
         Series line{"", Mark::line, 0.5, 0, {}, {}, {}};
@@ -111,10 +118,10 @@ Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
         if (run.budget > 0 && budgets.size() <= 10 && named.insert(run.budget).second)
             line.label = format_quantity(run.budget, Quantity::flops) + " FLOPs";
         for (const CurveSample& sample : run.curve)
-            if (sample.flops > 0) line.x.push_back(sample.flops), line.y.push_back(sample.loss);
+            if (sample.flops >= from) line.x.push_back(sample.flops), line.y.push_back(sample.loss);
         if (line.x.size() > 1) figure.series.push_back(std::move(line));
     }
-    Series envelope{"lower envelope", Mark::points, std::nullopt, 0, {}, {}, {}};
+    Series envelope{"lower envelope", Mark::dots, std::nullopt, 0, {}, {}, {}};
     for (const Optimum& optimum : optima)
         envelope.x.push_back(optimum.flops), envelope.y.push_back(optimum.loss);
     if (!optima.empty()) figure.series.push_back(std::move(envelope));

@@ -40,8 +40,8 @@ std::vector<Budget> gather(const Runs& runs) {
     std::vector<Budget> budgets;
     for (auto begin = order.begin(); begin != order.end();) {
         const double nominal = (*begin)->budget;
-        const auto end = std::find_if(begin, order.end(),
-                                      [&](const Run* run) { return run->budget > nominal * (1 + 1e-6); });
+        const auto end =
+            std::find_if(begin, order.end(), [&](const Run* run) { return run->budget != nominal; });
         std::map<double, const Run*> best;
         double log_flops = 0;
         bool met = true;
@@ -198,7 +198,7 @@ Figure curves_figure(const std::vector<Budget>& budgets) {
         "Each budget has a best model size",
         "Final loss of every run against its size, one colour a budget. Filled points are those near "
         "the minimum, through which the parabola runs; a diamond marks its minimum. Crosses belong to "
-        "budgets without a usable minimum.",
+        "budgets without a usable minimum. Losses far above the parabolas are not shown.",
         {"parameters N", Quantity::parameters, true},
         {"validation loss (nats a token)", Quantity::loss, false},
         {}};
@@ -240,6 +240,12 @@ Figure curves_figure(const std::vector<Budget>& budgets) {
                           {budget.minimum.parabola.minimum},
                           {}});
     }
+    // A few undertrained giants would squeeze everything else to the bottom.
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Series& line : lines)
+        for (const double loss : line.y)
+            low = std::min(low, loss), high = std::max(high, loss);
+    if (high > low) figure.y.highest = high + 0.4 * (high - low);
     for (const auto& group : {lines, points, minima})
         figure.series.insert(figure.series.end(), group.begin(), group.end());
     return figure;

@@ -36,8 +36,7 @@ void add_law(const LawFit& fit, const Part& part, double low, double high, Figur
 
 void add_points(const LawFit& fit, const Part& part, Figure& figure) {
     Series points{
-        "", fit.name == "isoflop" ? Mark::diamonds : Mark::points, std::nullopt, ink_of(fit.name), {}, {},
-        {}};
+        "", fit.name == "isoflop" ? Mark::diamonds : Mark::dots, std::nullopt, ink_of(fit.name), {}, {}, {}};
     for (const Optimum& optimum : fit.optima)
         points.x.push_back(optimum.flops), points.y.push_back(optimum.*part.point);
     if (!points.x.empty()) figure.series.push_back(points);

@@ -43,12 +43,14 @@ std::string style_of(const Series& series) {
             return "with lines lw 2" + colour;
         case Mark::dashes:
             return "with lines lw 1.6 dt (6,4)" + colour;
+        case Mark::dots:
+            return "with points pt 7 ps 0.3" + colour;
         case Mark::points:
             return "with points pt 7 ps 0.75" + colour;
         case Mark::rings:
             return "with points pt 6 ps 0.75 lw 1.5" + colour;
         case Mark::diamonds:
-            return "with points pt 12 ps 2 lw 2.2" + colour;
+            return "with points pt 12 ps 1.35 lw 2.2" + colour;
         case Mark::crosses:
             return "with points pt 2 ps 0.8 lw 1.5" + colour;
         case Mark::band:
@@ -86,6 +88,7 @@ struct Range {
 std::string axis_script(const std::string& letter, const Axis& axis, Range range) {
     std::string script = "set " + letter + "label " + quoted(axis.title) + "\n";
     if (!(range.low <= range.high)) range.low = range.high = 1;
+    if (axis.highest) range.high = std::min(range.high, *axis.highest);
     if (!axis.logarithmic) {
         const double margin = range.high > range.low ? 0.06 * (range.high - range.low) : 0.5;
         return script + "set " + letter + "range [" + number(range.low - margin) + ":" +

@@ -1,0 +1,109 @@
+// Runs from an archive: counts by convention, curves, and the trials that cannot be fitted.
+#include <filesystem>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/runs.hpp"
+#include "archive/archive.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+archive::TrialRecord record(std::int64_t index) {
+    archive::TrialRecord made;
+    made.index = index;
+    made.planned.name = "trial-" + std::to_string(index);
+    made.planned.budget = 1e12;
+    made.planned.trial.shape = {32 + 16 * index, 2, 2, 88, 256, 64, false};
+    made.planned.trial.batch = 4;
+    made.planned.trial.steps = 100;
+    made.planned.trial.token_digest = std::string(64, 'a');
+    made.planned.trial.evaluation = {1024, {50, 100}};
+    made.planned.parameters = study::count_parameters(made.planned.trial.shape);
+    made.planned.flops_per_token = study::count_flops(made.planned.trial.shape, 1e6);
+    made.result.outcome = archive::Outcome::completed;
+    made.result.steps_done = 100;
+    const double unknown = std::numeric_limits<double>::quiet_NaN();
+    made.result.curve = {{0, 0, 0, unknown, 5.5, 0, 0},
+                         {50, 50 * 256, 50 * 256e6, 3.1, 3.0, 1e-3, 1},
+                         {75, 75 * 256, 75 * 256e6, 2.9, unknown, 1e-3, 1},
+                         {100, 100 * 256, 100 * 256e6, 2.7, 2.5, 1e-4, 1}};
+    made.result.training_loss = 2.7;
+    made.result.validation_loss = 2.5;
+    made.result.bits_per_byte = 3.6;
+    made.result.weights_digest = std::string(64, 'b');
+    return made;
+}
+
+/// An archive of one completed and one diverged trial, gone when the test ends.
+class ArchiveFile {
+  public:
+    ArchiveFile()
+        : path_(std::filesystem::temp_directory_path() / ("isogrid-" + std::to_string(getpid()) + ".h5")) {
+        archive::Archive content;
+        content.study_name = "test";
+        content.job_text = "# a job";
+        content.trials = {record(0), record(1)};
+        content.trials[1].result.outcome = archive::Outcome::diverged;
+        content.trials[1].result.cause = "loss above its start";
+        archive::write_archive(path_, content, {"test", {}});
+    }
+    ~ArchiveFile() { std::filesystem::remove(path_); }
+    ArchiveFile(const ArchiveFile&) = delete;
+    ArchiveFile& operator=(const ArchiveFile&) = delete;
+    const std::filesystem::path& path() const { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+TEST(ReadArchive, countsByTheBudgetsOwnConventionAndKeepsTheValidationCurve) {
+    const ArchiveFile file;
+    const auto runs = read_archive_runs({file.path(), ParameterConvention::total, {}, 0});
+    ASSERT_TRUE(runs) << study::to_string(runs.error());
+    ASSERT_EQ(runs->used.size(), 1u);
+    const auto& run = runs->used[0];
+    const archive::TrialRecord made = record(0);
+    EXPECT_EQ(run.digest, archive::digest(made));
+    EXPECT_DOUBLE_EQ(run.parameters, static_cast<double>(made.planned.parameters.total()));
+    EXPECT_DOUBLE_EQ(run.tokens, 25600);
+    EXPECT_DOUBLE_EQ(run.flops, 25600e6);
+    EXPECT_DOUBLE_EQ(run.loss, 2.5);
+    EXPECT_DOUBLE_EQ(run.bits_per_byte, 3.6);
+    ASSERT_EQ(run.curve.size(), 2u);  // neither the start nor the row without an evaluation
+    EXPECT_DOUBLE_EQ(run.curve[0].flops, 12800e6);
+    EXPECT_THAT(runs->conventions.flops, HasSubstr("exact"));
+}
+
+TEST(ReadArchive, rejectsWhatDidNotComplete) {
+    const ArchiveFile file;
+    const auto runs = read_archive_runs({file.path(), ParameterConvention::total, {}, 0});
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->rejected.size(), 1u);
+    EXPECT_EQ(runs->rejected[0].name, "trial-1");
+    EXPECT_EQ(runs->rejected[0].reason, "diverged: loss above its start");
+}
+
+TEST(ReadArchive, canBeReadUnderOtherConventions) {
+    const ArchiveFile file;
+    const auto runs =
+        read_archive_runs({file.path(), ParameterConvention::non_embedding, study::FlopConvention::six_n, 0});
+    ASSERT_TRUE(runs);
+    const archive::TrialRecord made = record(0);
+    EXPECT_DOUBLE_EQ(runs->used[0].parameters, static_cast<double>(made.planned.parameters.non_embedding()));
+    EXPECT_DOUBLE_EQ(runs->used[0].flops, 6.0 * static_cast<double>(made.planned.parameters.total()) * 25600);
+    EXPECT_THAT(runs->notes.front(), HasSubstr("budgets were set in the convention exact"));
+}
+
+TEST(ReadArchive, saysWhenThereIsNoFileOrNoArchiveInIt) {
+    EXPECT_THAT(study::to_string(read_archive_runs({"/nowhere/a.h5", {}, {}, 0}).error()),
+                HasSubstr("cannot be read"));
+    EXPECT_FALSE(read_archive_runs({"/proc/self/status", {}, {}, 0}));
+}
+
+}  // namespace
+}  // namespace isogrid::analysis

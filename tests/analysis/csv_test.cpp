@@ -1,0 +1,174 @@
+// Reading runs from CSV: what is taken, what is rejected, what is a fault.
+#include "analysis/csv.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// A CSV file that is gone when the test ends.
+class CsvFile {
+  public:
+    explicit CsvFile(const std::string& text)
+        : path_(std::filesystem::temp_directory_path() /
+                ("isogrid-" + std::to_string(getpid()) + "-" + std::to_string(++made) + ".csv")) {
+        std::ofstream(path_) << text;
+    }
+    ~CsvFile() { std::filesystem::remove(path_); }
+    CsvFile(const CsvFile&) = delete;
+    CsvFile& operator=(const CsvFile&) = delete;
+
+    CsvRequest request(const std::string& columns) const {
+        return {path_, parse_columns(columns).value(), {}, 0};
+    }
+    std::string name() const { return path_.string(); }
+
+  private:
+    static inline int made = 0;
+    std::filesystem::path path_;
+};
+
+std::string faults_of(const CsvRequest& request) {
+    const auto runs = read_csv(request);
+    return runs ? "" : study::to_string(runs.error());
+}
+
+TEST(Csv, keepsQuotedCommasQuotesAndLineEnds) {
+    const auto table = parse_csv(
+        "\xEF\xBB\xBF"
+        "a,\"b,c\"\r\n\"say \"\"hi\"\"\",\"two\nlines\"\r\n\r\n3,4\n",
+        "f.csv");
+    ASSERT_TRUE(table);
+    EXPECT_THAT(table->columns, ElementsAre("a", "b,c"));
+    ASSERT_EQ(table->rows.size(), 2u);
+    EXPECT_THAT(table->rows[0].cells, ElementsAre("say \"hi\"", "two\nlines"));
+    EXPECT_EQ(table->rows[1].line, 5u);  // the quoted cell spans lines 2 and 3, line 4 is blank
+}
+
+TEST(Csv, namesTheLineOfARowThatIsTooShort) {
+    const auto table = parse_csv("a,b\n1,2\n3\n", "f.csv");
+    ASSERT_FALSE(table);
+    EXPECT_THAT(study::to_string(table.error()), HasSubstr("f.csv:3: 1 cells (the header has 2)"));
+}
+
+TEST(Csv, refusesAnOpenQuotationMarkARepeatedColumnAndAnEmptyFile) {
+    EXPECT_THAT(study::to_string(parse_csv("a,b\n\"1,2\n", "f.csv").error()),
+                HasSubstr("f.csv:2: a quotation mark"));
+    EXPECT_THAT(study::to_string(parse_csv("a,a\n1,2\n", "f.csv").error()),
+                HasSubstr("f.csv:1: column a appears twice"));
+    EXPECT_THAT(study::to_string(parse_csv("", "f.csv").error()), HasSubstr("no header"));
+}
+
+TEST(ReadCsv, derivesTokensFromFlopsAndSaysSo) {
+    const CsvFile file("N,C,L\n1e6,6e14,3.5\n");
+    const auto runs = read_csv(file.request("parameters=N,flops=C,loss=L"));
+    ASSERT_TRUE(runs);
+    EXPECT_DOUBLE_EQ(runs->used[0].tokens, 1e8);
+    EXPECT_THAT(runs->conventions.tokens, HasSubstr("D = C / (6 N), derived"));
+}
+
+TEST(ReadCsv, derivesFlopsFromTokensAndSaysSo) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n");
+    const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
+    ASSERT_TRUE(runs);
+    EXPECT_DOUBLE_EQ(runs->used[0].flops, 6e14);
+    EXPECT_THAT(runs->conventions.flops, HasSubstr("C = 6 N D, derived"));
+}
+
+TEST(ReadCsv, rejectsRunsWithMissingOrImpossibleValuesAndKeepsTheRest) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,1e8,\n1e6,1e8,NaN\n1e6,-5,3\n1e6,2e8,inf\n1e6,2e8,3.4\n");
+    const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 2u);
+    ASSERT_EQ(runs->rejected.size(), 4u);
+    EXPECT_EQ(runs->rejected[0].name, "line 3");
+    EXPECT_EQ(runs->rejected[0].reason, "loss (column L) is missing");
+    EXPECT_EQ(runs->rejected[1].reason, "loss (column L) is missing");
+    EXPECT_THAT(runs->rejected[2].reason, HasSubstr("tokens (column D) is -5"));
+    EXPECT_THAT(runs->rejected[3].reason, HasSubstr("not a positive finite number"));
+}
+
+TEST(ReadCsv, treatsTextWhereANumberBelongsAsAFaultOfThatLine) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,many,3.4\n");
+    EXPECT_THAT(faults_of(file.request("parameters=N,tokens=D,loss=L")),
+                HasSubstr(file.name() + ":3: tokens (column D) is \"many\" (a number is needed)"));
+}
+
+TEST(ReadCsv, namesEveryColumnThatIsNotThere) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n");
+    const std::string faults = faults_of(file.request("parameters=N,tokens=T,loss=X"));
+    EXPECT_THAT(faults, HasSubstr(":1: there is no column T (the header has N, D, L)"));
+    EXPECT_THAT(faults, HasSubstr("there is no column X"));
+}
+
+TEST(ReadCsv, saysWhenTheFileIsMissingOrNothingPassesWhere) {
+    EXPECT_THAT(faults_of({"/nowhere/runs.csv", {{"parameters", "N"}}, {}, 0}), HasSubstr("cannot be read"));
+    const CsvFile file("N,D,L,kind\n1e6,1e8,3.5,a\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.where = {{"kind", "b"}};
+    EXPECT_THAT(faults_of(request), HasSubstr("no row passes every --where"));
+}
+
+TEST(ReadCsv, comparesWhereAsNumbersWhenBothAre) {
+    const CsvFile file("N,D,L,C\n1e6,1e8,3.5,1e18\n1e6,2e8,3.4,2e18\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.where = {{"C", "1000000000000000000"}};
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 1u);
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 3.5);
+    EXPECT_THAT(runs->notes, ElementsAre("1 of 2 rows were set aside by --where"));
+}
+
+TEST(ReadCsv, dropsTheHighestLossesAndListsThem) {
+    const CsvFile file("N,D,L\n1,1,3\n2,2,9\n3,3,4\n4,4,8\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.drop_highest_loss = 2;
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 2u);
+    EXPECT_EQ(runs->rejected[0].name, "line 3");
+    EXPECT_EQ(runs->rejected[1].name, "line 5");
+}
+
+TEST(ReadCsv, joinsRowsOfOneRunIntoACurveThatEndsWithTheMostTokens) {
+    const CsvFile file("run,N,D,L\na,10,300,2\na,10,100,4\na,10,200,3\nb,20,100,5\n");
+    const auto runs = read_csv(file.request("run=run,parameters=N,tokens=D,loss=L"));
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 2u);
+    EXPECT_EQ(runs->used[0].name, "a");
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 2);
+    ASSERT_EQ(runs->used[0].curve.size(), 3u);
+    EXPECT_DOUBLE_EQ(runs->used[0].curve[1].tokens, 200);
+}
+
+TEST(ReadCsv, givesBudgetsThatDifferByRoundingOneValue) {
+    const CsvFile file("N,D,L\n3,1e8,3\n6,0.50000001e8,4\n7,1e8,5\n");
+    const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used[0].budget, runs->used[1].budget);
+    EXPECT_NE(runs->used[0].budget, runs->used[2].budget);
+}
+
+TEST(ParseColumns, namesUnknownRepeatedAndMissingRoles) {
+    const auto faults = [](const char* text) { return study::to_string(parse_columns(text).error()); };
+    EXPECT_THAT(faults("size=N,loss=L,tokens=D"), HasSubstr("unknown role size"));
+    EXPECT_THAT(faults("parameters=N,parameters=M,loss=L,tokens=D"), HasSubstr("parameters is given twice"));
+    EXPECT_THAT(faults("parameters=N,tokens=D"), HasSubstr("no column for loss"));
+    EXPECT_THAT(faults("parameters=N,loss=L"), HasSubstr("no column for tokens nor for flops"));
+    EXPECT_THAT(faults("parameters"), HasSubstr("names no column"));
+}
+
+}  // namespace
+}  // namespace isogrid::analysis

@@ -1,0 +1,173 @@
+// Text, JSON and page: the contract, the width, nothing fetched from outside.
+#include <cmath>
+#include <cstdlib>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "analysis/report/answer.hpp"
+#include "analysis/report/axis_ticks.hpp"
+#include "analysis/report/frontier_figures.hpp"
+#include "analysis/report/gnuplot.hpp"
+#include "analysis/report/numbers.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+Answer synthetic_answer() {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    runs.used.back().bits_per_byte = 2.4;
+    runs.used[runs.used.size() - 2].bits_per_byte = 2.3;
+    runs.rejected.push_back(
+        {"b9 <script>", std::string(64, 'f'), "diverged: loss above its start at step 12"});
+    FitOptions options;
+    options.bootstrap = 40;
+    return answer(std::move(runs), {}, options, {}, {{"unigram", 4.6}, {"xz -9", 2.0}});
+}
+
+TEST(Answer, recommendsAtAHundredTimesTheLargestBudgetUnlessTold) {
+    const Answer all = synthetic_answer();
+    ASSERT_EQ(all.predictions.size(), 2u);  // the envelope is refused: there are no curves
+    EXPECT_EQ(all.predictions[0].law, "joint");
+    EXPECT_EQ(all.predictions[1].law, "isoflop");
+    EXPECT_DOUBLE_EQ(all.predictions[0].flops, 6.4e21);
+}
+
+TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {
+    const std::string words = describe_compression(synthetic_answer());
+    EXPECT_THAT(words, HasSubstr("2.3 bits per byte"));
+    EXPECT_THAT(words, HasSubstr("50% better than unigram (4.6)"));
+    EXPECT_THAT(words, HasSubstr("15% short of xz -9 (2)"));
+}
+
+TEST(Json, hasEveryKeyOfTheContract) {
+    const nlohmann::json document = to_json(synthetic_answer());
+    EXPECT_EQ(document.at("schema"), "isogrid-fit/1");
+    EXPECT_EQ(document.at("input").at("digest").get<std::string>().size(), 64u);
+    EXPECT_EQ(document.at("input").at("runs_used").size(), 28u);
+    EXPECT_EQ(document.at("input").at("runs_rejected").at(0).at("run"), std::string(64, 'f'));
+    EXPECT_TRUE(document.at("input").at("runs_rejected").at(0).contains("reason"));
+    EXPECT_TRUE(document.at("conventions").contains("parameters"));
+    EXPECT_TRUE(document.at("conventions").contains("flops"));
+
+    const nlohmann::json& joint = document.at("laws").at("joint");
+    EXPECT_EQ(joint.at("status"), "ok");
+    EXPECT_EQ(joint.at("objective").at("kind"), "huber:0.001");
+    EXPECT_TRUE(joint.at("objective").at("value").is_number());
+    for (const char* name : {"E", "A", "B", "alpha", "beta"}) {
+        const nlohmann::json& parameter = joint.at("parameters").at(name);
+        EXPECT_TRUE(parameter.at("value").is_number());
+        EXPECT_TRUE(parameter.at("se").is_number());
+        EXPECT_EQ(parameter.at("ci95").size(), 2u);
+    }
+    EXPECT_TRUE(joint.at("warnings").is_array());
+
+    const nlohmann::json& isoflop = document.at("laws").at("isoflop");
+    EXPECT_TRUE(isoflop.at("parameters").contains("parameters_exponent"));
+    EXPECT_TRUE(isoflop.at("parameters").contains("tokens_exponent"));
+    ASSERT_EQ(isoflop.at("budgets").size(), 4u);
+    for (const char* key : {"flops", "parameters", "tokens", "loss"})
+        EXPECT_TRUE(isoflop.at("budgets").at(0).at(key).is_number()) << key;
+    EXPECT_EQ(isoflop.at("budgets").at(0).at("status"), "ok");
+
+    EXPECT_EQ(document.at("laws").at("envelope").at("status"), "refused");
+    EXPECT_THAT(document.at("laws").at("envelope").at("reason").get<std::string>(), HasSubstr("no_curves"));
+
+    const nlohmann::json& prediction = document.at("predictions").at(0);
+    for (const char* key : {"flops", "parameters", "tokens"})
+        EXPECT_TRUE(prediction.at(key).is_number()) << key;
+    EXPECT_TRUE(prediction.at("loss").at("value").is_number());
+    EXPECT_EQ(prediction.at("loss").at("ci95").size(), 2u);
+}
+
+TEST(Json, writesWhatIsNotKnownAsNull) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all = answer(isoflop_runs(four_budgets, 7, 3, known_loss), {"joint"}, options, {1e21}, {});
+    const nlohmann::json document = to_json(all);
+    EXPECT_TRUE(document.at("laws").at("joint").at("parameters").at("E").at("se").is_null());
+    EXPECT_FALSE(document.at("laws").contains("isoflop"));
+    EXPECT_EQ(document.at("predictions").size(), 1u);
+    EXPECT_EQ(nlohmann::json::parse(document.dump()), document);
+}
+
+TEST(Text, fitsEightyColumnsAndNamesRefusals) {
+    const std::string text = to_text(synthetic_answer());
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);)
+        EXPECT_LE(line.size(), 80u) << line;
+    EXPECT_THAT(text, HasSubstr("REFUSED  no_curves"));
+    EXPECT_THAT(text, HasSubstr("rejected b9"));
+}
+
+TEST(Page, needsNothingFromOutside) {
+    const Answer all = synthetic_answer();
+    std::vector<Picture> pictures;
+    for (const Figure& figure : all_figures(all))
+        pictures.push_back({figure, draw(figure).value_or("")});
+    const std::string page = to_html(all, pictures);
+    for (const char* outside : {"http", "src=", "<script", "<link", "@import", "xlink"})
+        EXPECT_THAT(page, Not(HasSubstr(outside)));
+    EXPECT_THAT(page, HasSubstr("diverged: loss above its start"));
+    EXPECT_THAT(page, HasSubstr("title=\"" + std::string(64, 'f') + "\""));
+    EXPECT_THAT(page, HasSubstr("envelope refused: no_curves"));
+    for (const char* key :
+         {"isoflop-curves", "frontier-parameters", "frontier-tokens", "frontier-loss", "joint-residuals"})
+        EXPECT_THAT(page, HasSubstr("figure-" + std::string(key)));
+}
+
+TEST(Gnuplot, drawsAnInlinePictureWithItsOwnIds) {
+    const Figure figure{"shape",
+                        "It's a title",
+                        "",
+                        {"x_1", Quantity::flops, true},
+                        {"y", Quantity::loss, false},
+                        {{"5 o'clock", Mark::points, 0.5, 0, {1e12, 1e15}, {1, 2}, {}},
+                         {"", Mark::band, std::nullopt, 1, {1e12, 1e15}, {1, 2}, {2, 3}}}};
+    const auto svg = draw(figure);
+    if (!svg) GTEST_SKIP() << study::to_string(svg.error());
+    EXPECT_TRUE(svg->starts_with("<svg"));
+    EXPECT_THAT(*svg, HasSubstr("id='shape-gpPt5'"));
+    EXPECT_THAT(*svg, HasSubstr("href='#shape-gpPt"));
+    EXPECT_THAT(*svg, HasSubstr("5 o'clock"));
+}
+
+TEST(Gnuplot, isMissedWithAClearMessage) {
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", "/nowhere", 1);
+    const auto svg = draw({"empty", "t", "", {}, {}, {{"", Mark::points, 0.5, 0, {1}, {1}, {}}}});
+    ::setenv("PATH", path.c_str(), 1);
+    ASSERT_FALSE(svg);
+    EXPECT_THAT(study::to_string(svg.error()), HasSubstr("apt-get install gnuplot"));
+}
+
+TEST(Ticks, labelDecadesOnLongAxesAndStepsOnShortOnes) {
+    const auto labels = [](double low, double high, Quantity quantity) {
+        std::vector<std::string> found;
+        for (const Tick& tick : logarithmic_ticks(low, high, quantity))
+            if (!tick.label.empty()) found.push_back(tick.label);
+        return found;
+    };
+    EXPECT_THAT(labels(1e12, 1e15, Quantity::flops),
+                testing::ElementsAre("10^{12}", "10^{13}", "10^{14}", "10^{15}"));
+    EXPECT_THAT(labels(1e4, 1e5, Quantity::parameters), testing::ElementsAre("10k", "20k", "50k", "100k"));
+    EXPECT_THAT(labels(2e6, 5e6, Quantity::tokens), testing::ElementsAre("2M", "3M", "4M", "5M"));
+}
+
+TEST(Numbers, areWrittenByWhatTheyMeasure) {
+    EXPECT_EQ(format_quantity(6.4e13, Quantity::flops), "6.40e+13");
+    EXPECT_EQ(format_quantity(1234567, Quantity::parameters), "1.23M");
+    EXPECT_EQ(format_quantity(999.7, Quantity::tokens), "1k");
+    EXPECT_EQ(format_quantity(2.34567, Quantity::loss), "2.3457");
+    EXPECT_EQ(format_quantity(std::nan(""), Quantity::number), "-");
+    EXPECT_EQ(format_count(1.4e12), "1.4T");
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
