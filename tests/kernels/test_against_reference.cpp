@@ -149,7 +149,7 @@ TEST_P(KernelTest, linearOfManyRowsAgrees) {
 }
 
 TEST_P(KernelTest, rotaryAgreesForwardBackAndInPlace) {
-    for (const std::int64_t head_width : {8, 16, 24, 64})
+    for (const std::int64_t head_width : {2, 8, 10, 16, 24, 64})
         for (const bool inverse : {false, true})
             for (const bool in_place : {false, true}) {
                 const RotaryShape shape{5, 3, head_width};

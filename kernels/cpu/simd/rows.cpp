@@ -69,33 +69,42 @@ void rms_norm_backward(int64_t rows, int64_t width, const float* out_gradient, c
     }
 }
 
+template <class Vector>
+Vector read(const float* from) {
+    Vector value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
+/// Rotates pairs from `i` on while whole Vectors of them are left; returns where it stopped. Half a head is
+/// often four or eight numbers, for which sixteen lanes are too many.
+template <class Vector>
+int64_t rotate_pairs(int64_t i, int64_t half, const float* x, const float* cosines, const float* sines,
+                     float sign, float* out) {
+    constexpr int64_t count = sizeof(Vector) / sizeof(float);
+    for (; i + count <= half; i += count) {
+        const Vector cosine = read<Vector>(cosines + i), sine = sign * read<Vector>(sines + i);
+        const Vector first = read<Vector>(x + i), second = read<Vector>(x + half + i);
+        const Vector new_first = first * cosine - second * sine, new_second = second * cosine + first * sine;
+        __builtin_memcpy(out + i, &new_first, sizeof new_first);
+        __builtin_memcpy(out + half + i, &new_second, sizeof new_second);
+    }
+    return i;
+}
+
 void rotary(int64_t rows, const RotaryShape& shape, const float* x, const float* cosines, const float* sines,
             bool inverse, float* out) {
     const int64_t half = shape.head_width / 2;
-    const Lanes sign = broadcast(inverse ? -1.0f : 1.0f);
+    const float sign = inverse ? -1.0f : 1.0f;
     for (int64_t row = 0; row < rows; ++row) {
         const float* row_cosines = cosines + row % shape.context * half;
         const float* row_sines = sines + row % shape.context * half;
         for (int64_t head = 0; head < shape.heads; ++head) {
             const int64_t start = (row * shape.heads + head) * shape.head_width;
-            const float *from_first = x + start, *from_second = from_first + half;
-            float *to_first = out + start, *to_second = to_first + half;
             int64_t i = 0;
-            // Half a head is often eight numbers, for which eight lanes serve better than part of sixteen.
-            for (; i + 8 <= half; i += 8) {
-                const __m256 cosine = _mm256_loadu_ps(row_cosines + i);
-                const __m256 sine = low_half(sign) * _mm256_loadu_ps(row_sines + i);
-                const __m256 first = _mm256_loadu_ps(from_first + i),
-                             second = _mm256_loadu_ps(from_second + i);
-                _mm256_storeu_ps(to_first + i, first * cosine - second * sine);
-                _mm256_storeu_ps(to_second + i, second * cosine + first * sine);
-            }
-            if (i == half) continue;
-            const Part part(half - i);
-            const Lanes cosine = load(row_cosines + i, part), sine = sign * load(row_sines + i, part);
-            const Lanes first = load(from_first + i, part), second = load(from_second + i, part);
-            store(to_first + i, first * cosine - second * sine, part);
-            store(to_second + i, second * cosine + first * sine, part);
+            i = rotate_pairs<__m256>(i, half, x + start, row_cosines, row_sines, sign, out + start);
+            i = rotate_pairs<__m128>(i, half, x + start, row_cosines, row_sines, sign, out + start);
+            rotate_pairs<float>(i, half, x + start, row_cosines, row_sines, sign, out + start);
         }
     }
 }
