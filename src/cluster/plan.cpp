@@ -72,16 +72,17 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                    bytes(static_cast<double>(memory)), duration(seconds)});
     std::string text = table.text(columns);
 
-    const std::string on = plan.ranks == 1 ? "one rank" : std::to_string(plan.ranks) + " ranks";
-    text += "\n" + std::to_string(plan.trials.size()) + " trials, " + formatted("%.3e", plan.flops) +
-            " FLOPs, " + duration(plan.rank_seconds) + " of one rank.\n";
-    text += "On " + on + ": " + duration(plan.makespan) + ", longest first";
+    text += "\n" + wrapped(std::to_string(plan.trials.size()) + " trials, " + formatted("%.3e", plan.flops) +
+                               " FLOPs, " + duration(plan.rank_seconds) + " of one rank.",
+                           columns);
     if (plan.ranks > 1)
-        text += " (no schedule with a rank a trial beats " + duration(plan.lower_bound) +
-                "); start 1 more to coordinate";
-    text += ".\n";
+        text += wrapped("On " + std::to_string(plan.ranks) +
+                            " ranks and one more that coordinates: " + duration(plan.makespan) +
+                            ", longest first (with a rank a trial it cannot take less than " +
+                            duration(plan.lower_bound) + ").",
+                        columns);
     for (const std::string& warning : study.grid.warnings)
-        text += "warning: " + warning + "\n";
+        text += wrapped("warning: " + warning, columns);
     return text;
 }
 

@@ -14,6 +14,7 @@ namespace isogrid::cluster {
 namespace {
 
 constexpr double live_interval = 0.25, log_interval = 60, file_interval = 3;  // seconds
+constexpr double settling_time = 0.1;  // seconds until a trial's successor has been assigned
 
 std::string percent(const RunningTrial& trial) {
     const double fraction =
@@ -98,6 +99,7 @@ void Progress::trial_finished(const Sweep& sweep, const Finished& finished, doub
     if (!console_.live() || !well)
         console_.line(finished_line(state, sweep.planned(finished.trial).name, finished));
     write_file(state, now);
+    file_due_ = now + settling_time;
 }
 
 void Progress::end(const Sweep& sweep, double now) {

@@ -11,6 +11,7 @@
 #include "archive/run_folder.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
+#include "cluster/alone.hpp"
 #include "cluster/console.hpp"
 #include "cluster/coordinator.hpp"
 #include "cluster/lock.hpp"
@@ -234,28 +235,6 @@ class Run {
         }
         progress.end(sweep, steady_seconds());
         stopped_ = sweep.stopped();
-    }
-
-    /// The coordinator's loop without its messages: one trial after the other, in this process.
-    static void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer& writer,
-                            const CoordinatorHooks& hooks) {
-        while (!sweep.over() && hooks.keep_going(sweep)) {
-            sweep.worker_idle(0);
-            const Assignment assignment = sweep.assign(steady_seconds()).front();
-            GroupOfOne group;
-            const auto on_progress = [&](const train::Progress& progress) {
-                sweep.progressed({.trial = assignment.trial,
-                                  .steps_done = progress.steps_done,
-                                  .steps = progress.steps,
-                                  .tokens_per_second = progress.tokens_per_second},
-                                 steady_seconds());
-                return hooks.keep_going(sweep);
-            };
-            const Finished finished = execute_trial(workplace, assignment.trial, group, writer, on_progress);
-            sweep.finished(finished, steady_seconds());
-            hooks.on_finished(sweep, finished);
-        }
-        if (!sweep.over()) sweep.stop();
     }
 
     int say_finished(const archive::Found& found) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 
 namespace isogrid::cluster {
 
@@ -44,6 +45,21 @@ std::string Table::text(int width) const {
     for (const auto& row : rows_)
         add_row([&](std::size_t column) { return row[column]; });
     return text;
+}
+
+std::string wrapped(const std::string& text, int width) {
+    std::istringstream words(text);
+    std::string lines, line;
+    for (std::string word; words >> word;) {
+        const bool fits = line.size() + 1 + word.size() <= static_cast<std::size_t>(std::max(0, width));
+        if (!line.empty() && !fits) {
+            lines += line + "\n";
+            line = "  " + word;
+        } else {
+            line += (line.empty() ? "" : " ") + word;
+        }
+    }
+    return lines + line + "\n";
 }
 
 }  // namespace isogrid::cluster

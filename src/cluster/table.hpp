@@ -1,4 +1,4 @@
-// A table of text in columns that fits the terminal.
+// Text that fits the terminal: tables and paragraphs.
 #pragma once
 
 #include <string>
@@ -28,5 +28,9 @@ class Table {
     std::vector<Column> columns_;
     std::vector<std::vector<std::string>> rows_;
 };
+
+/// `text` broken at blanks into lines of at most `width` characters where its words allow; from the second
+/// line on indented by two blanks. Ends with a newline.
+std::string wrapped(const std::string& text, int width);
 
 }  // namespace isogrid::cluster
