@@ -12,7 +12,7 @@ namespace {
 
 using namespace isogrid::kernels;
 
-constexpr std::int64_t rows = 512, context = 128, head_width = 16, vocabulary = 256;
+constexpr std::int64_t rows = 512, context = 128, vocabulary = 256;
 
 /// Arrays of one benchmark, filled with numbers even in [-1, 1).
 class Arrays {
@@ -91,6 +91,7 @@ double attention_work(std::int64_t width) {
     return 4.0 * rows * (context + 1) / 2 * width;
 }
 
+template <std::int64_t head_width>
 void attention(benchmark::State& state, Backend& backend, std::int64_t width) {
     Arrays arrays(backend);
     const AttentionShape shape{rows / context, context, width / head_width, head_width, 0.25f};
@@ -102,6 +103,7 @@ void attention(benchmark::State& state, Backend& backend, std::int64_t width) {
             [&] { backend.attention(q, k, v, shape, out, log_sum, workspace); });
 }
 
+template <std::int64_t head_width>
 void attention_backward(benchmark::State& state, Backend& backend, std::int64_t width) {
     Arrays arrays(backend);
     const AttentionShape shape{rows / context, context, width / head_width, head_width, 0.25f};
@@ -135,6 +137,7 @@ void rms_norm_backward(benchmark::State& state, Backend& backend, std::int64_t w
     });
 }
 
+template <std::int64_t head_width>
 void rotary(benchmark::State& state, Backend& backend, std::int64_t width) {
     Arrays arrays(backend);
     const auto x = arrays.matrix(rows, width), out = arrays.matrix(rows, width);
@@ -226,11 +229,14 @@ void register_all(const std::string& name, std::shared_ptr<Backend> backend) {
     add("linear_head", linear_head, widths);
     add("linear_backward_input", linear_backward_input, widths);
     add("linear_backward_weights", linear_backward_weights, widths);
-    add("attention", attention, widths);
-    add("attention_backward", attention_backward, widths);
+    add("attention_of_8", attention<8>, widths);
+    add("attention_of_16", attention<16>, widths);
+    add("attention_backward_of_8", attention_backward<8>, widths);
+    add("attention_backward_of_16", attention_backward<16>, widths);
     add("rms_norm", rms_norm, widths);
     add("rms_norm_backward", rms_norm_backward, widths);
-    add("rotary", rotary, widths);
+    add("rotary_of_8", rotary<8>, widths);
+    add("rotary_of_16", rotary<16>, widths);
     add("swiglu", swiglu, widths);
     add("swiglu_backward", swiglu_backward, widths);
     add("embedding", embedding, widths);

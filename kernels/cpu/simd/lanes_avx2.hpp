@@ -10,10 +10,8 @@ struct Lanes {
     __m256 low, high;
 };
 
-/// Rows and panels (of 16 columns) of the product tile whose sums fit the 16 registers.
-constexpr int tile_rows = 4, tile_panels = 1;
-/// The same for a tile of one panel.
-constexpr int narrow_tile_rows = 4;
+/// Rows of a product tile, sixteen columns wide, whose sums fit the 16 registers.
+constexpr int tile_rows = 4;
 
 inline Lanes operator+(Lanes a, Lanes b) {
     return {a.low + b.low, a.high + b.high};

@@ -8,10 +8,8 @@ namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
 using Lanes = __m512;  // has + - * / by GCC's vector extension
 
-/// Rows and panels (of 16 columns) of the product tile whose sums fit the 32 registers.
-constexpr int tile_rows = 8, tile_panels = 2;
-/// The same for a tile of one panel.
-constexpr int narrow_tile_rows = 16;
+/// Rows of a product tile, sixteen columns wide, whose sums fit the 32 registers.
+constexpr int tile_rows = 16;
 
 /// All sixteen lanes, or only the first `count` of them.
 struct Full {};

@@ -45,18 +45,26 @@ inline void tile_product(int64_t depth, Scalars a, const float* b, int64_t b_str
             store(c + row * c_stride + panel * lanes, sums[row][panel], Full{});
 }
 
-/// c (rows, columns) = or += a (rows, depth) b (depth, columns); rows and columns are multiples of `lanes`.
+/// The columns of one panel, from row `row` on while whole tiles of `tile` rows are left; returns where it
+/// stopped.
+template <int tile>
+inline int64_t panel_product(int64_t row, int64_t rows, int64_t depth, Scalars a, const float* b,
+                             int64_t b_stride, float* c, int64_t c_stride, Write mode) {
+    for (; row + tile <= rows; row += tile)
+        tile_product<tile, 1>(depth, a.from_row(row), b, b_stride, c + row * c_stride, c_stride, mode);
+    return row;
+}
+
+/// c (rows, columns) = or += a (rows, depth) b (depth, columns); columns is a multiple of `lanes`.
 inline void product(int64_t rows, int64_t columns, int64_t depth, Scalars a, const float* b, int64_t b_stride,
                     float* c, int64_t c_stride, Write mode) {
-    int64_t column = 0;
-    for (; column + tile_panels * lanes <= columns; column += tile_panels * lanes)
-        for (int64_t row = 0; row < rows; row += tile_rows)
-            tile_product<tile_rows, tile_panels>(depth, a.from_row(row), b + column, b_stride,
-                                                 c + row * c_stride + column, c_stride, mode);
-    for (; column < columns; column += lanes)
-        for (int64_t row = 0; row < rows; row += narrow_tile_rows)
-            tile_product<narrow_tile_rows, 1>(depth, a.from_row(row), b + column, b_stride,
-                                              c + row * c_stride + column, c_stride, mode);
+    for (int64_t column = 0; column < columns; column += lanes) {
+        int64_t row = 0;
+        row = panel_product<tile_rows>(row, rows, depth, a, b + column, b_stride, c + column, c_stride, mode);
+        row = panel_product<tile_rows / 2>(row, rows, depth, a, b + column, b_stride, c + column, c_stride,
+                                           mode);
+        panel_product<1>(row, rows, depth, a, b + column, b_stride, c + column, c_stride, mode);
+    }
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA
