@@ -52,6 +52,16 @@ Holder myself() {
                              ") choose an archive in a folder where you may write");
 }
 
+/// Of this host. A zombie is dead: its parent only has not asked yet (mpirun may be gone before its ranks).
+bool process_lives(long process) {
+    if (kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return false;
+    std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+    std::string facts;
+    std::getline(file, facts);
+    const std::size_t name_end = facts.rfind(") ");  // the state follows the name, which may hold anything
+    return name_end == std::string::npos || facts.substr(name_end + 2, 1) != "Z";
+}
+
 double modified(const struct stat& facts) {
     return static_cast<double>(facts.st_mtim.tv_sec) + 1e-9 * static_cast<double>(facts.st_mtim.tv_nsec);
 }
@@ -123,7 +133,7 @@ std::optional<Holder> read_lock(const path& file) {
 
 bool is_stale(const Holder& holder, double now) {
     if (now - holder.heartbeat > stale_seconds) return true;
-    return holder.host == host_name() && kill(static_cast<pid_t>(holder.process), 0) != 0 && errno == ESRCH;
+    return holder.host == host_name() && !process_lives(holder.process);
 }
 
 bool holds_lease(const path& file, const std::string& lease) {

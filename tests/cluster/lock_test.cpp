@@ -71,10 +71,18 @@ TEST(Lock, isTakenOverAtOnceFromAProcessOfThisHostThatIsGone) {
         const auto lock = Lock::take(folder / "lock");
         _exit(lock ? 0 : 1);
     }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_EQ(status, 0);
-    ASSERT_TRUE(read_lock(folder / "lock"));
+    // Dead, and a zombie until waitpid.
+    siginfo_t facts{};
+    ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &facts, WEXITED | WNOWAIT), 0);
+    ASSERT_EQ(facts.si_status, 0);
+    Holder holder = *read_lock(folder / "lock");
+    EXPECT_EQ(holder.process, child);
+    EXPECT_TRUE(is_stale(holder, holder.heartbeat));
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    EXPECT_TRUE(is_stale(holder, holder.heartbeat));
+    holder.host = "node7";
+    EXPECT_FALSE(is_stale(holder, holder.heartbeat)) << "nothing is known of another host's processes";
+
     const auto lock = Lock::take(folder / "lock");
     ASSERT_TRUE(lock);
     EXPECT_EQ(lock->predecessor()->process, child);
