@@ -40,13 +40,13 @@ make_text() {
         my @words = map { join "", map { chr(97 + int rand 26) } 1 .. 2 + int rand 7 } 1 .. 400;
         my $length = 0;
         while ($length < 400_000) {
-            my $line = join(" ", map { $words[int(400 ** rand()) - 1] } 1 .. 12) . ".\n";
-            $length += length $line;
-            print $line;
+            my $paragraph = join(" ", map { $words[int(400 ** rand()) - 1] } 1 .. 60) . ".\n\n";
+            $length += length $paragraph;
+            print $paragraph;
         }' >text.txt
 }
 
-# make_job FILE [RANKS_PER_TRIAL] [SCALE]: two budgets of three sizes, well under a second each at scale 1.
+# make_job FILE [RANKS_PER_TRIAL] [EXPONENT]: budgets of 2 and 5 times 10^EXPONENT FLOPs, three sizes each.
 make_job() {
     cat >"$1" <<END
 [study]
@@ -63,7 +63,7 @@ learning_rate = 0.01
 batch = 8
 leaves = 4
 [isoflop]
-budgets = [${3:-1}.5e9, ${3:-1}0e9]
+budgets = [2e${3:-9}, 5e${3:-9}]
 sizes = 3
 tokens_per_parameter = [0.1, 1000]
 [evaluation]
