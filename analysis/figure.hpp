@@ -60,6 +60,7 @@ struct Figure {
     std::string caption;
     Axis x, y;
     std::vector<Series> series;
+    std::string legend = {};  ///< heading of the legend
 };
 
 }  // namespace isogrid::analysis

@@ -100,6 +100,7 @@ Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
         {"training compute C (FLOPs)", Quantity::flops, true},
         {"validation loss (nats a token)", Quantity::loss, false},
         {}};
+    figure.legend = "budget (FLOPs)";
     std::set<double> budgets;
     double shortest = std::numeric_limits<double>::infinity(), best = shortest, worst = 0;
     for (const Run& run : runs.used) {
@@ -116,7 +117,7 @@ Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
         if (budgets.size() > 1)
             line.shade = static_cast<double>(rank) / static_cast<double>(budgets.size() - 1);
         if (run.budget > 0 && budgets.size() <= 10 && named.insert(run.budget).second)
-            line.label = format_quantity(run.budget, Quantity::flops) + " FLOPs";
+            line.label = format_quantity(run.budget, Quantity::flops);
         for (const CurveSample& sample : run.curve)
             if (sample.flops >= from) line.x.push_back(sample.flops), line.y.push_back(sample.loss);
         if (line.x.size() > 1) figure.series.push_back(std::move(line));

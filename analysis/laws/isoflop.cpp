@@ -202,14 +202,14 @@ Figure curves_figure(const std::vector<Budget>& budgets) {
         {"parameters N", Quantity::parameters, true},
         {"validation loss (nats a token)", Quantity::loss, false},
         {}};
+    figure.legend = "budget (FLOPs)";
     std::vector<Series> lines, points, minima;
     for (std::size_t b = 0; b < budgets.size(); ++b) {
         const Budget& budget = budgets[b];
         const double shade =
             budgets.size() > 1 ? static_cast<double>(b) / static_cast<double>(budgets.size() - 1) : 0.5;
         const bool refused = budget.minimum.refused.has_value();
-        Series inside{
-            format_quantity(budget.flops, Quantity::flops) + " FLOPs", Mark::points, shade, 0, {}, {}, {}};
+        Series inside{format_quantity(budget.flops, Quantity::flops), Mark::points, shade, 0, {}, {}, {}};
         Series outside{"", Mark::rings, shade, 0, {}, {}, {}};
         if (refused) {
             inside.mark = Mark::crosses;

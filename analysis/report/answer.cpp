@@ -62,6 +62,17 @@ std::string describe_compression(const Answer& answer) {
     return text + ".";
 }
 
+std::string describe_agreement(const Answer& answer) {
+    std::vector<double> sizes;
+    for (const Prediction& prediction : answer.predictions)
+        if (prediction.flops == answer.targets.front()) sizes.push_back(prediction.parameters.value);
+    if (sizes.size() < 2) return {};
+    const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
+    const double ratio = *most / *least;
+    return "The laws differ by a factor of " + format_significant(ratio, 2) + " over the best size there" +
+           (ratio > 2 ? ": more budgets, or larger ones, would settle it." : ".");
+}
+
 std::string describe(const Prediction& prediction) {
     const auto range = [](const Estimate& e, Quantity quantity) {
         std::string text = format_quantity(e.value, quantity);

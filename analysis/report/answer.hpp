@@ -43,6 +43,9 @@ std::string describe_compression(const Answer& answer);
 /// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
 std::string describe(const Prediction& prediction);
 
+/// How far the laws differ over the first target's best size, in a sentence; empty for fewer than two laws.
+std::string describe_agreement(const Answer& answer);
+
 /// For a terminal of 80 columns.
 std::string to_text(const Answer& answer);
 

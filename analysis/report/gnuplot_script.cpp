@@ -128,7 +128,9 @@ std::string gnuplot_script(const Figure& figure) {
         "set grid xtics ytics lw 1 lc rgb '#e9e9e9'\n"
         "set lmargin 11\n";
     script +=
-        legend ? "set key outside right top Left reverse samplen 1.2 spacing 1.25 width 1\n" : "unset key\n";
+        legend ? "set key outside right top Left reverse samplen 1.2 spacing 1.25 width 1" : "unset key";
+    if (legend && !figure.legend.empty()) script += " title " + quoted(figure.legend) + " left";
+    script += "\n";
     script += axis_script("x", figure.x, x) + axis_script("y", figure.y, y);
     std::string data, plot;
     for (std::size_t s = 0; s < figure.series.size(); ++s) {

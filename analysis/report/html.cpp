@@ -144,6 +144,8 @@ std::string recommendation_html(const Answer& answer) {
         "That is " + format_significant(answer.predictions.front().flops / largest_budget(answer.runs), 3) +
             " times the largest budget that was run: an extrapolation, and as good as the law.",
         "quiet");
+    if (const std::string words = describe_agreement(answer); !words.empty())
+        html += paragraph(words, "quiet");
     html +=
         "<table><tr><th class=\"text\">law</th><th>FLOPs</th><th>parameters</th><th>95% interval</th>"
         "<th>tokens</th><th>95% interval</th><th>loss</th><th>95% interval</th></tr>\n";

@@ -45,7 +45,7 @@ std::string format_quantity(double value, Quantity quantity) {
         case Quantity::text:
             break;
     }
-    return format_significant(value, 4);
+    return format_significant(value, 3);
 }
 
 }  // namespace isogrid::analysis

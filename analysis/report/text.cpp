@@ -120,6 +120,7 @@ std::string to_text(const Answer& answer) {
     if (answer.predictions.empty()) text += "No recommendation: no law stands.\n";
     for (const Prediction& prediction : answer.predictions)
         text += wrap(pad(prediction.law, 9) + " ", describe(prediction));
+    if (const std::string words = describe_agreement(answer); !words.empty()) text += "\n" + wrap("", words);
     if (const std::string words = describe_compression(answer); !words.empty())
         text += "\n" + wrap("", words);
     return text;
