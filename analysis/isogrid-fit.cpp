@@ -102,7 +102,10 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
         request.csv.emplace();
         request.csv->file = text_of(given, "csv");
         request.csv->drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
-        if (auto columns = parse_columns(text_of(given, "columns")))
+        if (given.count("columns") == 0)
+            faults.push_back({"--csv", "no --columns", "a CSV's columns may be called anything",
+                              "add --columns parameters=COL,tokens=COL,loss=COL"});
+        else if (auto columns = parse_columns(text_of(given, "columns")))
             request.csv->columns = std::move(*columns);
         else
             faults.insert(faults.end(), columns.error().begin(), columns.error().end());

@@ -226,6 +226,7 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
             const auto refit = minimize_from_many(model, options.objective, weights, optima, optima.size());
             if (refit.empty()) return std::nullopt;
             const JointLaw again = data.law(refit.front().at);
+            if (on_bound(again)) return std::nullopt;  // what would be refused counts as no fit
             return std::vector{again.E, again.A, again.B, again.alpha, again.beta};
         });
 
@@ -261,6 +262,17 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
 
     const auto lowest = std::min_element(data.log_loss.begin(), data.log_loss.end());
     warn(fit, law, minima, std::exp(*lowest));
+    if (replicates.size() < options.bootstrap) {
+        const std::size_t lost = options.bootstrap - replicates.size();
+        const std::string share = std::to_string(lost) + " of " + std::to_string(options.bootstrap) +
+                                  " resamples give no acceptable law";
+        if (lost * 20 > options.bootstrap)
+            fit.warnings.push_back(
+                {Refusal::ill_conditioned, share + " (it hangs on a few runs; the intervals leave "
+                                                   "those resamples out) add runs"});
+        else
+            fit.notes.push_back(share + "; the intervals leave them out");
+    }
     const double factor = flops_per_parameter_token(runs.used);
     fit.notes.push_back("the optimum at a budget assumes C = " + format_significant(factor, 4) +
                         " N D, as at the largest budget");
