@@ -66,6 +66,10 @@ double modified(const struct stat& facts) {
     return static_cast<double>(facts.st_mtim.tv_sec) + 1e-9 * static_cast<double>(facts.st_mtim.tv_nsec);
 }
 
+int number(const std::string& text) {
+    return std::atoi(text.c_str());
+}
+
 /// A whole lock file under a name of its own, gone when it goes out of scope.
 class Candidate {
   public:
@@ -136,6 +140,10 @@ bool is_stale(const Holder& holder, double now) {
     return holder.host == host_name() && !process_lives(holder.process);
 }
 
+bool is_earlier_start(const Holder& holder, const Holder& me) {
+    return !holder.job.empty() && holder.job == me.job && number(holder.restarts) < number(me.restarts);
+}
+
 bool holds_lease(const path& file, const std::string& lease) {
     const auto holder = read_lock(file);
     return holder && holder->lease == lease;
@@ -165,7 +173,7 @@ study::Result<Lock> Lock::take(const path& file) {
         if (candidate.put_in_place(file)) break;
         const auto holder = read_lock(file);
         if (!holder) continue;  // its holder has just let go
-        if (!is_stale(*holder, candidate.written()))
+        if (!is_stale(*holder, candidate.written()) && !is_earlier_start(*holder, me))
             return study::fail(file.string(), "another run works on this archive", describe(*holder),
                                "wait for it or stop it; a run that was killed is taken over after " +
                                    std::to_string(static_cast<int>(stale_seconds)) + " s");

@@ -36,6 +36,10 @@ std::optional<Holder> read_lock(const std::filesystem::path& file);
 /// No heartbeat for stale_seconds before `now`, or a process of this host that no longer exists.
 bool is_stale(const Holder& holder, double now);
 
+/// The same Slurm job before it was requeued. Slurm starts a job again when it has given its nodes up; should
+/// tasks of the earlier start live on behind a cut network, they find that they have lost the lease.
+bool is_earlier_start(const Holder& holder, const Holder& me);
+
 /// Whether the lock still names this lease: asked right before a file is put in place.
 bool holds_lease(const std::filesystem::path& file, const std::string& lease);
 
@@ -43,8 +47,8 @@ bool holds_lease(const std::filesystem::path& file, const std::string& lease);
 /// unless another run has taken the lock over.
 class Lock {
   public:
-    /// Takes the lock, from a stale holder too. Fails with the name of the holder where there is a live one.
-    /// Throws std::runtime_error when the folder cannot be written.
+    /// Takes the lock, from a stale holder or an earlier start of this Slurm job too. Fails with the name of
+    /// the holder where there is a live one. Throws std::runtime_error when the folder cannot be written.
     static study::Result<Lock> take(const std::filesystem::path& file);
 
     Lock(Lock&&) noexcept;

@@ -16,7 +16,7 @@ namespace isogrid::cluster {
 class MpiCommunicator final : public Group {
   public:
     /// Makes the communicator; every rank of `ranks` (world ranks, rising) must do so, and no other. Groups
-    /// that are made at the same time and share ranks need different `tag`s (0 .. 32767).
+    /// that are made at the same time and share ranks need different `tag`s (0 .. 32765).
     MpiCommunicator(std::span<const int> ranks, int tag);
     ~MpiCommunicator() override;
 

@@ -8,7 +8,7 @@ namespace isogrid::cluster {
 
 namespace {
 
-constexpr int note_tag = 1;  // nothing else of isogrid talks over MPI_COMM_WORLD
+constexpr int note_tag = 1;  // over MPI_COMM_WORLD; groups are made there too, under higher tags
 
 }  // namespace
 

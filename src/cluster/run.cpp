@@ -301,7 +301,7 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
     const RunFolder folder = run_folder_of(request.archive);
     const Workplace workplace{request.study, *tokens, folder.trials, request.train, request.instruction_set};
     MpiTransport transport(session);
-    constexpr int tags = 32768;  // the least that MPI promises
+    constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
     const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {
         if (ranks.size() == 1) return std::make_unique<GroupOfOne>();
         return std::make_unique<MpiCommunicator>(ranks, trial % tags);

@@ -108,3 +108,18 @@ TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {
     }
     EXPECT_TRUE(holds_lease(folder / "lock", "theirs"));
 }
+
+TEST(Lock, isTakenOverAtOnceByTheNextStartOfTheSameSlurmJob) {
+    const test::ScratchFolder folder;
+    leave_lock(folder / "lock", std::chrono::seconds(1));  // of job 17's second start
+    setenv("SLURM_JOB_ID", "17", 1);
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    EXPECT_FALSE(Lock::take(folder / "lock")) << "two programs of one start";
+    setenv("SLURM_RESTART_COUNT", "2", 1);
+    EXPECT_TRUE(Lock::take(folder / "lock"));
+    leave_lock(folder / "lock", std::chrono::seconds(1));
+    setenv("SLURM_JOB_ID", "18", 1);
+    EXPECT_FALSE(Lock::take(folder / "lock")) << "another job";
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
+}

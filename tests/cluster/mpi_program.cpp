@@ -10,6 +10,7 @@
 
 #include "archive/provenance.hpp"
 #include "cluster/mpi_communicator.hpp"
+#include "cluster/mpi_transport.hpp"
 #include "cluster/run.hpp"
 #include "fake_training.hpp"
 #include "small_study.hpp"
@@ -55,6 +56,20 @@ void check_exchanges(const MpiSession& session) {
     expect(pair.size() == 2 && pair.rank() == session.rank() % 2, "a pair's ranks");
     check_sum<float>(pair, 1000);
     pair.agree({});
+}
+
+/// One rank makes a group while its partner still looks for notes: what MPI sends to make it is none.
+void check_that_groups_are_not_taken_for_notes(const MpiSession& session) {
+    if (session.rank() > 1) return;
+    MpiTransport transport(session);
+    for (int tag = 0; tag < 4; ++tag) {
+        for (int look = 0; session.rank() == 1 && look < 20; ++look) {
+            expect(!transport.try_receive(), "no note was sent");
+            transport.wait_briefly();
+        }
+        MpiCommunicator pair(std::vector<int>{0, 1}, tag);
+        pair.agree({});
+    }
 }
 
 /// A member ends while the others exchange values too large to be sent without it.
@@ -104,6 +119,7 @@ int main(int count, char** values) {
     try {
         if (arguments.at(0) == "sweep") return sweep(session, arguments);
         check_exchanges(session);
+        check_that_groups_are_not_taken_for_notes(session);
         check_that_nobody_hangs(session);
         expect(session.first_without(true) == -1, "every rank is content");
         expect(session.first_without(session.rank() == 0) == 1, "rank 1 is the first that is not");

@@ -146,7 +146,7 @@ TEST_F(UnderMpirun, stopsWhenSlurmWarnsAndGoesOnAfterwards) {
     EXPECT_EQ(digest_and_remove(), digest);
 }
 
-TEST_F(UnderMpirun, leavesNoLockWhenMpirunIsInterrupted) {
+TEST_F(UnderMpirun, goesOnAtOnceAfterCtrlC) {
     const pid_t mpirun = start_sweep(3, {"--seconds-per-step", "0.05"});
     const RunFolder run_folder = run_folder_of(archive_);
     for (int look = 0; look < 2000 && !read_progress_file(run_folder.progress); ++look)
@@ -154,8 +154,8 @@ TEST_F(UnderMpirun, leavesNoLockWhenMpirunIsInterrupted) {
     kill(mpirun, SIGINT);  // Ctrl-C: mpirun sends SIGTERM to the ranks, and SIGKILL a second later
     EXPECT_NE(wait_for(mpirun), exit_done) << output();
     EXPECT_FALSE(std::filesystem::exists(archive_));
-    EXPECT_FALSE(std::filesystem::exists(run_folder.lock)) << output();
-    EXPECT_EQ(sweep(2), exit_done) << output();
+    EXPECT_EQ(sweep(2), exit_done) << "whether or not the ranks had the time to let go of the lock: "
+                                   << output();
 }
 
 TEST_F(UnderMpirun, refusesGroupsLargerThanTheWorldBeforeAnythingStarts) {
