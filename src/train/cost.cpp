@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "graph/program.hpp"
@@ -10,6 +11,26 @@
 #include "train/trainer.hpp"
 
 namespace isogrid::train {
+namespace {
+
+/// Of at least 5 runs and about 50 ms, after a first one that makes ready what later ones find: the median,
+/// since a shared machine now and then takes a run away for a while.
+double median_seconds(const std::function<void()>& run) {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds long_enough{50};
+    run();
+    std::vector<double> seconds;
+    const auto start = Clock::now();
+    while (seconds.size() < 5 || Clock::now() - start < long_enough) {
+        const auto before = Clock::now();
+        run();
+        seconds.push_back(std::chrono::duration<double>(Clock::now() - before).count());
+    }
+    std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
+    return seconds[seconds.size() / 2];
+}
+
+}  // namespace
 
 std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::Backend& backend) {
     const std::int64_t leaf_batch = trial.batch / trial.leaves;
@@ -25,9 +46,6 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::
 }
 
 double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend) {
-    using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds long_enough{60};
-
     const std::int64_t leaf_batch = trial.batch / trial.leaves;
     const model::Llama model = model::build_training(trial.shape, trial.parametrization, leaf_batch, 1.0f);
     graph::Program program(model.graph, backend);
@@ -38,21 +56,12 @@ double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& bac
     for (std::size_t i = 0; i < tokens.size(); ++i)
         tokens[i] = static_cast<kernels::TokenId>(i * 7 % static_cast<std::size_t>(trial.shape.vocabulary));
 
-    const auto run_leaf = [&] { program.run(tokens, tokens, weights, gradient); };
-    run_leaf();  // the first run makes what later runs find ready
-    const auto start = Clock::now();
-    int leaves = 0;
-    do {
-        run_leaf();
-        ++leaves;
-    } while (Clock::now() - start < long_enough || leaves < 3);
-    const double leaf_seconds = std::chrono::duration<double>(Clock::now() - start).count() / leaves;
-
-    const auto update_start = Clock::now();
-    backend.adamw({.learning_rate = 0.0f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, gradient, weights,
-                  first_moment, second_moment);
-    backend.sum_of_squares(gradient);
-    const double update_seconds = std::chrono::duration<double>(Clock::now() - update_start).count();
+    const double leaf_seconds = median_seconds([&] { program.run(tokens, tokens, weights, gradient); });
+    const double update_seconds = median_seconds([&] {
+        backend.sum_of_squares(gradient);
+        backend.adamw({.learning_rate = 0.0f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, gradient,
+                      weights, first_moment, second_moment);
+    });
     return leaf_seconds * static_cast<double>(trial.leaves) + update_seconds;
 }
 
