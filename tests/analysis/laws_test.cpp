@@ -204,6 +204,31 @@ TEST(Isoflop, countsABudgetUnderAnotherConventionByWhatItsRunsSpent) {
     EXPECT_NEAR(fit.optima[0].flops / 1.5e18, 1, 1e-12);
 }
 
+TEST(Isoflop, knowsTheErrorOfAVertexFromTheResiduals) {
+    // Five sizes h apart about N* with the residuals r (-1, 2, 0, -2, 1), which no parabola can take up: 10
+    // r^2 over two degrees of freedom makes sigma = r sqrt(5), and the vertex, slope / (2 c), has the
+    // deviation sigma / (2 c sqrt(10 h^2)).
+    const double h = 0.3, r = 1e-4, c = 0.05;
+    const std::vector<double> pattern = {-1, 2, 0, -2, 1};
+    Runs runs;
+    for (const double budget : four_budgets)
+        for (int k = -2; k <= 2; ++k) {
+            auto& run = runs.used.emplace_back();
+            run.budget = run.flops = budget;
+            run.parameters = 0.1 * std::sqrt(budget) * std::exp(h * k);
+            run.tokens = budget / (6 * run.parameters);
+            run.loss = 3 + c * h * h * k * k + r * pattern[static_cast<std::size_t>(k + 2)];
+        }
+    FitOptions options;
+    options.bootstrap = 2000;
+    options.seed = 2;
+    const LawFit fit = fit_isoflop(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    const double exact = 100 * r * std::sqrt(5.0) / (2 * c * std::sqrt(10 * h * h));  // percent
+    for (const auto& row : fit.tables[0].rows)  // 2000 replicates know a deviation to 1.6%; four times that
+        EXPECT_NEAR(std::get<double>(row[3]) / exact, 1, 0.07);
+}
+
 /// Curves whose envelope is known: run k is a straight line in log C that touches N = C^0.5 at its end.
 Runs curve_runs() {
     Runs runs;
