@@ -253,6 +253,11 @@ Figure curves_figure(const std::vector<Budget>& budgets) {
 
 std::optional<Reason> too_few(const std::vector<Budget>& budgets, std::size_t usable) {
     if (usable >= fewest_budgets) return std::nullopt;
+    if (budgets.empty())
+        return Reason{
+            Refusal::too_few_budgets,
+            "no runs of different sizes share a budget (a budget's runs have the same FLOPs) run isoFLOP "
+            "budgets of three or more sizes"};
     std::map<std::string, int> reasons;
     for (const Budget& budget : budgets)
         if (budget.minimum.refused) ++reasons[std::string(name(*budget.minimum.refused))];
