@@ -309,10 +309,10 @@ int verify(const options::variables_map& given) {
 /// Every rank comes here; the first one speaks for all.
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
-    if (const auto fault = cluster::singleton_fault(session, given.contains("alone")))
-        return refuse({*fault});
     const auto study = read_job(text(given, "JOB"));
-    if (!study) return session.rank() == 0 ? refuse(study.error()) : bad_input;
+    // A file that only some ranks can read must not leave the others waiting for them.
+    if (const int without = session.first_without(study.has_value()); without >= 0)
+        return session.rank() == without ? refuse(study.error()) : bad_input;
 
     const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
     const std::string token_file =

@@ -161,7 +161,9 @@ std::vector<Shape> ladder_shapes(const Ladder& ladder, std::int64_t vocabulary) 
         const auto real_width = static_cast<double>(width);
         Shape shape;
         shape.width = width;
-        shape.depth = std::max<std::int64_t>(1, std::llround(real_width / ladder.aspect_ratio));
+        shape.depth = ladder.depth > 0
+                          ? ladder.depth
+                          : std::max<std::int64_t>(1, std::llround(real_width / ladder.aspect_ratio));
         shape.heads = width / ladder.head_width;
         // One part in 10,000 is forgiven, so that a ratio written 2.6667 gives what 8/3 gives.
         shape.mlp_width = 8 * std::llround(std::ceil(ladder.mlp_ratio * real_width / 8 * (1 - 1e-4)));
@@ -205,9 +207,9 @@ std::vector<std::int64_t> evaluation_steps(std::int64_t steps, std::int64_t poin
 std::vector<PlannedTrial> expand_grid(const Job& job, const CorpusFacts& corpus,
                                       const ExactFlopsPerToken& exact_flops_per_token, JobFaults& faults) {
     std::vector<PlannedTrial> trials;
-    if (!faults.sound({"model.widths", "model.aspect_ratio", "model.head_width", "model.mlp_ratio",
-                       "model.context", "model.tied_head", "recipe.batch", "isoflop.flops", "isoflop.sizes",
-                       "isoflop.tokens_per_parameter"}))
+    if (!faults.sound({"model.widths", "model.aspect_ratio", "model.depth", "model.head_width",
+                       "model.mlp_ratio", "model.context", "model.tied_head", "recipe.batch", "isoflop.flops",
+                       "isoflop.sizes", "isoflop.tokens_per_parameter"}))
         return trials;
     assert(!job.ladder.widths.empty());
 

@@ -15,6 +15,7 @@ namespace isogrid::study {
 struct Ladder {
     std::vector<std::int64_t> widths;
     double aspect_ratio = 32;      ///< width / depth; depth = max(1, round(width / aspect_ratio))
+    std::int64_t depth = 0;        ///< layers of every shape instead, where it is not 0
     std::int64_t head_width = 16;  ///< heads = width / head_width
     double mlp_ratio = 8.0 / 3.0;  ///< mlp_width = mlp_ratio * width rounded up to a multiple of 8
     std::int64_t context = 128;

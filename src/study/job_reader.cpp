@@ -29,6 +29,7 @@ void read_model_table(JobDocument& document, Ladder& ladder) {
     document.require("model.widths", "the ladder of sizes has no default", "widths = [16, 32, 64, 128, 256]");
     document.read("model.widths", ladder.widths, {2, 65536});
     document.read("model.aspect_ratio", ladder.aspect_ratio, {1, 65536});
+    document.read("model.depth", ladder.depth, {0, 65536});
     document.read("model.head_width", ladder.head_width, {2, 1024});
     document.read("model.mlp_ratio", ladder.mlp_ratio, {0.125, 64});
     document.read("model.context", ladder.context, {2, 1048576});

@@ -85,12 +85,12 @@ TEST(Faults, comeAllAtOnceInTheOrderOfLines) {
     EXPECT_THAT(
         faults_with("[isoflop]\nbudgets = [1e12, 5e11, 1e13, 4e13]\nsizes = 0\n"
                     "[recipe]\nleaves = 3\nbeta1 = \"high\"\n"
-                    "[model]\nwidths = [32, 33]\ndepth = 4\n"
+                    "[model]\nwidths = [32, 33]\nlayers = 4\n"
                     "[data]\ntokens = \"french.tok\"\n"
                     "[study]\nname = \"Big\"\n"),
         ElementsAre(StartsWith("jobs/x.toml:2: study.name: "), StartsWith("jobs/x.toml:5: data.tokens: "),
                     StartsWith("jobs/x.toml:8: model.widths[2]: "),
-                    StartsWith("jobs/x.toml:9: model.depth: unknown key"),
+                    StartsWith("jobs/x.toml:9: model.layers: unknown key"),
                     StartsWith("jobs/x.toml:13: recipe.leaves: "),
                     StartsWith("jobs/x.toml:14: recipe.beta1: "),
                     StartsWith("jobs/x.toml:17: isoflop.budgets[2]: "),

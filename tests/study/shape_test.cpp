@@ -97,6 +97,12 @@ TEST(Ladder, hasAtLeastOneLayer) {
     EXPECT_EQ(ladder_shapes(ladder, 256).front().depth, 1);
 }
 
+TEST(Ladder, mayKeepOneDepth) {
+    const Ladder ladder = {.widths = {16, 512}, .depth = 3};
+    for (const Shape& shape : ladder_shapes(ladder, 256))
+        EXPECT_EQ(shape.depth, 3);
+}
+
 TEST(Ladder, takesARoundedRatioForTheExactOne) {
     Ladder exact = {.widths = {48, 96, 192, 384, 768, 1536}};
     Ladder rounded = exact;
