@@ -321,13 +321,14 @@ int run(const options::variables_map& given) {
                            train::Communicator& group, const train::TrainOptions& how) {
         return train::train(trial, tokens, *backend, group, how);
     };
-    return cluster::run_sweep({.study = *study,
-                               .archive = text(given, "archive"),
-                               .train = train,
-                               .instruction_set = backend->instruction_set(),
-                               .libraries = {{"token_file", token_file}},
-                               .alone = given.contains("alone")},
-                              session);
+    return cluster::run_sweep(
+        {.study = *study,
+         .archive = text(given, "archive"),
+         .train = train,
+         .instruction_set = backend->instruction_set(),
+         .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
+         .alone = given.contains("alone")},
+        session);
 }
 
 int status(const options::variables_map& given) {

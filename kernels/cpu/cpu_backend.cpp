@@ -47,7 +47,7 @@ class CpuBackend final : public HostBackend {
 
     std::string instruction_set() const override {
         const std::string own = instruction_set_ == InstructionSet::avx512 ? "avx512" : "avx2";
-        return own + " (oneDNN " + matrix_product_instruction_set() + ")";
+        return own + " (oneDNN " + matrix_product_version() + " " + matrix_product_instruction_set() + ")";
     }
 
     void embedding(std::span<const TokenId> ids, ConstMatrix table, float scale, MutableMatrix out) override {

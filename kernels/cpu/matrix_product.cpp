@@ -40,6 +40,12 @@ void matrix_product(std::int64_t rows, std::int64_t columns, std::int64_t depth,
         throw std::runtime_error("matrix product failed (oneDNN status " + std::to_string(status) + ")");
 }
 
+std::string matrix_product_version() {
+    const dnnl_version_t* version = dnnl_version();
+    return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+           std::to_string(version->patch);
+}
+
 std::string matrix_product_instruction_set() {
     switch (dnnl_get_effective_cpu_isa()) {
         case dnnl_cpu_isa_sse41:

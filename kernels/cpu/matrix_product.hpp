@@ -20,6 +20,9 @@ struct Stored {
 void matrix_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, float scale, Stored a,
                     Stored b, float keep, float* out);
 
+/// oneDNN's version, as `2.6.3`.
+std::string matrix_product_version();
+
 /// The instruction set that oneDNN runs on, by its own name.
 std::string matrix_product_instruction_set();
 

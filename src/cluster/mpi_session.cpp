@@ -25,6 +25,14 @@ bool started_by_a_launcher() {
 
 }  // namespace
 
+std::string mpi_library_version() {
+    std::array<char, MPI_MAX_LIBRARY_VERSION_STRING> text{};
+    int length = 0;
+    check_mpi(MPI_Get_library_version(text.data(), &length), "asking for its version");
+    const std::string_view all(text.data(), static_cast<std::size_t>(length));
+    return std::string(all.substr(0, all.find(',')));  // `Open MPI v4.1.4`, without who built it
+}
+
 MpiError::MpiError(std::string_view doing, int code)
     : std::runtime_error("MPI failed while " + std::string(doing) + " (" + error_text(code) +
                          ") look for a lost node or network, then run the same command again") {}

@@ -17,6 +17,9 @@ class MpiError : public std::runtime_error {
 /// Throws MpiError unless `code` is MPI_SUCCESS.
 void check_mpi(int code, std::string_view doing);
 
+/// Name and version of the MPI library, whether or not MPI was started.
+std::string mpi_library_version();
+
 /// Starts MPI where mpirun or srun started this program, and ends it when it goes out of scope. Started by
 /// hand, MPI is left alone: the world has one rank, and nothing depends on a working MPI installation.
 class MpiSession {
