@@ -2,16 +2,16 @@
 # How the quickstart's recipe was tuned: one small size, one change at a time, three seeds each (jobs/README.md has the
 # outcome). Prints a line a setting: the change, the three validation losses, their mean.
 #
-# usage: jobs/tune.sh ISOGRID [KEY=VALUE]...      without settings, all of those in the table
+# usage: jobs/tune.sh ISOGRID [KEY=VALUE]...      without settings, those of the tables
 set -eu
 isogrid=$1
 shift
 jobs=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || set -- seed=1 \
-    learning_rate=0.0025 learning_rate=0.005 learning_rate=0.02 learning_rate=0.04 \
+    learning_rate=0.0025 learning_rate=0.005 learning_rate=0.007 learning_rate=0.014 learning_rate=0.02 \
     embedding_multiplier=1.0 embedding_multiplier=3.0 embedding_multiplier=30.0 \
     initial_deviation=0.03 initial_deviation=0.12 \
-    attention_multiplier=2.0 output_multiplier=3.0 \
+    attention_multiplier=2.0 output_multiplier=1.0 output_multiplier=6.0 output_multiplier=10.0 \
     batch=2 batch=8 weight_decay=0.0 weight_decay=0.3 final_fraction=0.1 warmup_fraction=0.03 beta2=0.99
 
 work=$(mktemp -d)
