@@ -161,7 +161,7 @@ study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, st
     }
     return study::fail("", "there is no trial " + std::string(which),
                        "none of " + std::to_string(trials.size()) + " has this index, name or identity",
-                       "isogrid verify lists them");
+                       "isogrid verify --json lists them");
 }
 
 study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id) {
