@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 #include <Eigen/Dense>
 
@@ -28,7 +29,27 @@ Parabola fit_parabola(std::span<const double> u, std::span<const double> loss) {
     return parabola;
 }
 
-LocalMinimum find_minimum(std::span<const double> u, std::span<const double> loss, double reach) {
+namespace {
+
+/// Sets first and last around the lowest point; no further than the window and the points go.
+void take_window(LocalMinimum& found, std::span<const double> u, const Window& window) {
+    const std::size_t end = u.size() - 1;
+    found.first = found.lowest - std::min<std::size_t>(found.lowest, 1);
+    found.last = std::min(found.lowest + 1, end);
+    const double none = std::numeric_limits<double>::infinity();
+    while (true) {
+        const double below = found.first > 0 ? u[found.lowest] - u[found.first - 1] : none;
+        const double above = found.last < end ? u[found.last + 1] - u[found.lowest] : none;
+        const bool few = found.last - found.first + 1 < window.points;
+        if (std::min(below, above) > (few ? std::max(window.reach, window.sparse_reach) : window.reach))
+            return;
+        below < above ? --found.first : ++found.last;
+    }
+}
+
+}  // namespace
+
+LocalMinimum find_minimum(std::span<const double> u, std::span<const double> loss, const Window& window) {
     LocalMinimum found;
     if (u.size() < 3) {
         found.refused = Refusal::too_few_runs;
@@ -36,12 +57,7 @@ LocalMinimum find_minimum(std::span<const double> u, std::span<const double> los
     }
     const std::size_t end = u.size() - 1;
     found.lowest = static_cast<std::size_t>(std::min_element(loss.begin(), loss.end()) - loss.begin());
-    found.first = found.lowest - std::min<std::size_t>(found.lowest, 1);
-    found.last = std::min(found.lowest + 1, end);
-    while (found.first > 0 && u[found.lowest] - u[found.first - 1] <= reach)
-        --found.first;
-    while (found.last < end && u[found.last + 1] - u[found.lowest] <= reach)
-        ++found.last;
+    take_window(found, u, window);
     if (found.lowest == 0 || found.lowest == end) {
         found.refused = fit_parabola(u, loss).curvature > 0 ? Refusal::edge_minimum : Refusal::concave;
         return found;

@@ -30,12 +30,18 @@ struct LocalMinimum {
     Parabola parabola;                ///< of those points; meaningless when refused
 };
 
-/// The parabola through the lowest point, its two neighbours and all others within `reach` of it (u is log N:
-/// a factor of two): farther out the loss is no parabola, and one through all points would be pulled off
-/// (docs/laws.md). `u` rises. Refused: fewer than three points; the lowest at the edge, or the vertex outside
-/// the points fitted (edge_minimum, or concave when a parabola through all points opens downwards); a local
-/// parabola that opens downwards (concave).
-LocalMinimum find_minimum(std::span<const double> u, std::span<const double> loss,
-                          double reach = std::numbers::ln2);
+/// Which points count as near the lowest: its two neighbours, all others within `reach` (u is log N: a factor
+/// of two), and, while they are fewer than `points`, the next nearest within `sparse_reach`.
+struct Window {
+    double reach = std::numbers::ln2;
+    std::size_t points = 3;
+    double sparse_reach = 0;
+};
+
+/// The parabola through the points near the lowest: farther out the loss is no parabola, and one through all
+/// points would be pulled off (docs/laws.md). `u` rises. Refused: fewer than three points; the lowest at the
+/// edge, or the vertex outside the points fitted (edge_minimum, or concave when a parabola through all points
+/// opens downwards); a local parabola that opens downwards (concave).
+LocalMinimum find_minimum(std::span<const double> u, std::span<const double> loss, const Window& window = {});
 
 }  // namespace isogrid::analysis

@@ -18,6 +18,7 @@ struct Budget {
     double flops = 0;
     std::vector<double> log_n, log_d, loss;
     std::size_t repeated = 0;  ///< runs set aside because another of the same size did better
+    Window window;
     LocalMinimum minimum;
 
     /// Tokens at a size inside the budget, linear in logarithms between its runs.
@@ -61,10 +62,31 @@ std::vector<Budget> gather(const Runs& runs) {
             budget.log_d.push_back(std::log(run->tokens));
             budget.loss.push_back(run->loss);
         }
-        budget.minimum = find_minimum(budget.log_n, budget.loss);
         budgets.push_back(std::move(budget));
     }
     return budgets;
+}
+
+double degrees_of_freedom(const std::vector<Budget>& budgets) {
+    double freedom = 0;
+    for (const Budget& budget : budgets)
+        if (!budget.minimum.refused)
+            freedom += static_cast<double>(budget.minimum.last - budget.minimum.first + 1) - 3;
+    return freedom;
+}
+
+/// Fits every budget's parabola in a narrow window; where grids are so sparse that hardly one has a fourth
+/// point in it, in a wider one, since parabolas that pass through all of their points say nothing of their
+/// error.
+void find_minima(std::vector<Budget>& budgets) {
+    const auto fit = [&](const Window& window) {
+        for (Budget& budget : budgets) {
+            budget.window = window;
+            budget.minimum = find_minimum(budget.log_n, budget.loss, window);
+        }
+    };
+    fit({});
+    if (degrees_of_freedom(budgets) < 2) fit({.points = 5, .sparse_reach = std::log(3.0)});
 }
 
 std::string explain(const Budget& budget) {
@@ -91,13 +113,13 @@ std::string explain(const Budget& budget) {
 
 /// Deviation of one loss about its budget's parabola as a share of the loss, pooled over the budgets.
 double relative_noise(const std::vector<Budget>& budgets) {
-    double squares = 0, freedom = 0;
+    double squares = 0;
     for (const Budget& budget : budgets) {
         if (budget.minimum.refused) continue;
         const Parabola& parabola = budget.minimum.parabola;
         squares += parabola.squares / (parabola.minimum * parabola.minimum);
-        freedom += static_cast<double>(budget.minimum.last - budget.minimum.first + 1) - 3;
     }
+    const double freedom = degrees_of_freedom(budgets);
     return freedom > 0 ? std::sqrt(squares / freedom) : 0;
 }
 
@@ -109,7 +131,7 @@ LocalMinimum redraw(const Budget& budget, double noise, Random& random) {
         const double center = fitted ? budget.minimum.parabola.at(budget.log_n[i]) : loss[i];
         loss[i] = center * (1 + noise * random.normal());
     }
-    return find_minimum(budget.log_n, loss);
+    return find_minimum(budget.log_n, loss, budget.window);
 }
 
 /// How far the optima lie off their power law beyond what the redrawn losses explain: the deviation between
@@ -273,7 +295,8 @@ std::optional<Reason> too_few(const std::vector<Budget>& budgets, std::size_t us
 LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "isoflop";
-    const std::vector<Budget> budgets = gather(runs);
+    std::vector<Budget> budgets = gather(runs);
+    find_minima(budgets);
     std::size_t repeated = 0;
     for (const Budget& budget : budgets) {
         repeated += budget.repeated;

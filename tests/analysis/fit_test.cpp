@@ -174,6 +174,18 @@ TEST(Parabola, usesOnlyThePointsNearTheMinimum) {
     EXPECT_NEAR(found.parabola.vertex, 16.1, 1e-10);
 }
 
+TEST(Parabola, takesTheNextNearestOfASparseGrid) {
+    const std::vector<double> u = {13, 15, 16, 16.8, 17.05, 19};
+    std::vector<double> loss;
+    for (const double value : u)
+        loss.push_back((value - 16.1) * (value - 16.1));
+    const LocalMinimum narrow = find_minimum(u, loss);
+    EXPECT_EQ(narrow.last - narrow.first + 1, 3u);  // the neighbours only: all lie farther than log 2
+    const LocalMinimum wide = find_minimum(u, loss, {.points = 5, .sparse_reach = std::log(3.0)});
+    EXPECT_EQ(wide.first, 1u);  // 13 and 19 lie farther than log 3
+    EXPECT_EQ(wide.last, 4u);
+}
+
 TEST(Parabola, refusesEdgesHillsAndTooFewPoints) {
     const std::vector<double> u = {1, 2, 3, 4};
     EXPECT_EQ(find_minimum(u, std::vector<double>{9, 4, 1, 0}).refused, Refusal::edge_minimum);
