@@ -14,8 +14,16 @@ target_compile_definitions(MPI::MPI_C INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPIC
 pkg_check_modules(sentencepiece REQUIRED IMPORTED_TARGET sentencepiece)
 
 # The serial HDF5: it is enough (one writer), and its development package stands beside Debian's MPI builds.
-pkg_check_modules(hdf5_serial REQUIRED IMPORTED_TARGET hdf5-serial)
-add_library(isogrid::hdf5 ALIAS PkgConfig::hdf5_serial)
+# Elsewhere (a module on a cluster), CMake's own search finds whichever is loaded.
+pkg_check_modules(hdf5_serial QUIET IMPORTED_TARGET hdf5-serial)
+if(hdf5_serial_FOUND)
+    add_library(isogrid::hdf5 ALIAS PkgConfig::hdf5_serial)
+else()
+    find_package(HDF5 1.10 REQUIRED COMPONENTS C)
+    add_library(isogrid_hdf5 INTERFACE)
+    target_link_libraries(isogrid_hdf5 INTERFACE hdf5::hdf5)
+    add_library(isogrid::hdf5 ALIAS isogrid_hdf5)
+endif()
 
 # oneDNN as Debian ships it has no CMake package.
 find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)

@@ -15,14 +15,13 @@ function(isogrid_library name)
     target_link_libraries(isogrid_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
 endfunction()
 
-# isogrid_test(NAME SOURCES ... DEPENDS ... [LABELS ...]): a GoogleTest program, its cases registered with CTest.
+# isogrid_test(NAME SOURCES ... DEPENDS ...): a GoogleTest program, its cases registered with CTest.
 function(isogrid_test name)
-    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS;LABELS")
+    cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;DEPENDS")
     add_executable(test_${name} ${ARG_SOURCES})
     target_compile_options(test_${name} PRIVATE -Wall -Wextra)
     target_include_directories(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
     target_compile_definitions(test_${name} PRIVATE ISOGRID_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(test_${name} PRIVATE ${ARG_DEPENDS} GTest::gtest GTest::gmock GTest::gtest_main)
-    gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
-        PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600)
+    gtest_discover_tests(test_${name} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
 endfunction()

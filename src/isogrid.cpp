@@ -270,6 +270,8 @@ int export_model(const options::variables_map& given) {
 int verify(const options::variables_map& given) {
     const std::string path = text(given, "ARCHIVE");
     const archive::VerifyReport report = archive::verify_archive(path);
+    const bool readable = !report.digest.empty();
+    if (!readable && !given.contains("json")) return refuse(report.faults);
     nlohmann::ordered_json json = archive::to_json(report);
     std::string words = archive::to_text(report);
     bool good = report.good();
@@ -303,7 +305,7 @@ int verify(const options::variables_map& given) {
         }
     }
     std::cout << (given.contains("json") ? json.dump(2) + "\n" : words);
-    return good ? done : report.digest.empty() ? bad_input : failed;
+    return good ? done : readable ? failed : bad_input;
 }
 
 /// Every rank comes here; the first one speaks for all.
