@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# isogrid-fit on somebody's CSV: laws as text, JSON and a page; bad input is refused with its line.
+source "$(dirname "$0")/small_study.sh" "$1"
+fit=$programs/isogrid-fit
+
+# L = 1.8 + 400 / N^0.34 + 1100 / D^0.37 on four budgets of nine sizes, around sqrt(C / 120).
+perl -e '
+    print "flops,n,loss\n";
+    for my $c (1e18, 4e18, 1.6e19, 6.4e19) {
+        for my $step (-4 .. 4) {
+            my $n = sqrt($c / 120) * 1.5 ** $step;
+            printf "%.17g,%.17g,%.17g\n", $c, $n, 1.8 + 400 / $n ** 0.34 + 1100 / ($c / 6 / $n) ** 0.37;
+        }
+    }' >runs.csv
+
+expect_status 0 "$fit" --csv runs.csv --columns parameters=n,loss=loss,flops=flops --law all --bootstrap 50 \
+    --at-flops 1e21 --json fit.json --report page
+grep -q '"schema": *"isogrid-fit/1"' fit.json || fail "fit.json has another schema"
+grep -qE '^  E +1\.8 ' out.txt || fail "the joint law does not find E = 1.8: $(cat out.txt)"
+grep -q 'For 1.00e+21 FLOPs train' out.txt || fail "no recommendation: $(cat out.txt)"
+[[ -s page/report.html ]] || fail "no page"
+if grep -qE '(src|href)="?https?:' page/report.html; then fail "the page needs the network"; fi
+
+sed '7s/.*/1e18,many,2.5/' runs.csv >bad.csv
+expect_status 2 "$fit" --csv bad.csv --columns parameters=n,loss=loss,flops=flops
+grep -q 'bad\.csv:7' err.txt || fail "the fault has no line: $(cat err.txt)"
+expect_status 2 "$fit" --csv runs.csv --columns parameters=size,loss=loss
+grep -q 'size' err.txt || fail "the missing column is not named: $(cat err.txt)"
