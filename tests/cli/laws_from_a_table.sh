@@ -24,5 +24,5 @@ if grep -qE '(src|href)="?https?:' page/report.html; then fail "the page needs t
 sed '7s/.*/1e18,many,2.5/' runs.csv >bad.csv
 expect_status 2 "$fit" --csv bad.csv --columns parameters=n,loss=loss,flops=flops
 grep -q 'bad\.csv:7' err.txt || fail "the fault has no line: $(cat err.txt)"
-expect_status 2 "$fit" --csv runs.csv --columns parameters=size,loss=loss
+expect_status 2 "$fit" --csv runs.csv --columns parameters=size,loss=loss,flops=flops
 grep -q 'size' err.txt || fail "the missing column is not named: $(cat err.txt)"
