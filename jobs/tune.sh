@@ -8,7 +8,7 @@ isogrid=$1
 shift
 jobs=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || set -- seed=1 \
-    learning_rate=0.0025 learning_rate=0.005 learning_rate=0.007 learning_rate=0.014 learning_rate=0.02 \
+    learning_rate=0.0025 learning_rate=0.005 learning_rate=0.007 learning_rate=0.014 learning_rate=0.02 learning_rate=0.04 \
     embedding_multiplier=1.0 embedding_multiplier=3.0 embedding_multiplier=30.0 \
     initial_deviation=0.03 initial_deviation=0.12 \
     attention_multiplier=2.0 output_multiplier=1.0 output_multiplier=6.0 output_multiplier=10.0 \

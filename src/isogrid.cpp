@@ -1,16 +1,16 @@
 // The command line of isogrid: one function a verb. What the verbs do stands in the layers below.
+#include <charconv>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <numbers>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <boost/program_options.hpp>
@@ -120,8 +120,11 @@ study::Result<study::Study> read_job(const std::string& path) {
 /// The trials of a study in the form that find_trial looks through.
 std::vector<archive::TrialRecord> as_records(const study::Grid& grid) {
     std::vector<archive::TrialRecord> records;
-    for (const study::PlannedTrial& planned : grid.trials)
-        records.emplace_back().planned = planned;
+    for (const study::PlannedTrial& planned : grid.trials) {
+        archive::TrialRecord& record = records.emplace_back();
+        record.planned = planned;
+        record.index = static_cast<std::int64_t>(records.size()) - 1;
+    }
     return records;
 }
 
@@ -188,6 +191,17 @@ int plan(const options::variables_map& given) {
     return done;
 }
 
+/// `A:B` as two numbers; (-1, -1), which names no steps, when it is anything else.
+std::pair<std::int64_t, std::int64_t> step_range(const std::string& text) {
+    std::int64_t first = -1, end = -1;
+    const char* const last = text.data() + text.size();
+    const auto [colon, error] = std::from_chars(text.data(), last, first);
+    if (error != std::errc{} || colon == last || *colon != ':') return {-1, -1};
+    const auto [rest, end_error] = std::from_chars(colon + 1, last, end);
+    if (end_error != std::errc{} || rest != last) return {-1, -1};
+    return {first, end};
+}
+
 int batches(const options::variables_map& given) {
     const auto study = read_job(text(given, "JOB"));
     if (!study) return refuse(study.error());
@@ -197,15 +211,7 @@ int batches(const options::variables_map& given) {
     const study::Trial& trial = planned.trial;
 
     const std::string steps = text(given, "steps");
-    std::int64_t first = -1, end = -1;
-    try {
-        std::size_t used = 0;
-        const std::size_t colon = steps.find(':');
-        first = std::stoll(steps.substr(0, colon), &used);
-        end = colon == std::string::npos ? -1 : std::stoll(steps.substr(colon + 1));
-    } catch (const std::exception&) {
-        end = -1;
-    }
+    const auto [first, end] = step_range(steps);
     if (first < 0 || end <= first || end > trial.steps)
         return refuse({{"isogrid batches", "--steps " + steps + " names no steps",
                         "A:B with 0 <= A < B <= " + std::to_string(trial.steps) + ", steps counted from 0",

@@ -105,11 +105,9 @@ Program::Program(Graph graph, kernels::Backend& backend)
     : graph_(std::move(graph)),
       backend_(&backend),
       layout_(lay_out_parameters(graph_)),
-      arena_floats_(0),
       offsets_(graph_.tensors().size(), -1) {
     MemoryPlan plan = plan_memory(graph_);
-    arena_floats_ = plan.arena_floats;
-    arena_ = allocate_floats(backend, arena_floats_);
+    arena_ = allocate_floats(backend, plan.arena_floats);
     constants_ = allocate_floats(backend, constant_floats(graph_));
     workspace_ = allocate_floats(backend, workspace_floats(graph_, backend));
 
@@ -142,7 +140,7 @@ void Program::run(std::span<const kernels::TokenId> inputs, std::span<const kern
 }
 
 std::span<const float> Program::losses() const {
-    return {activation(graph_.losses()), static_cast<std::size_t>(graph_.rows())};
+    return {floats(arena_) + offsets_[graph_.losses().index], static_cast<std::size_t>(graph_.rows())};
 }
 
 std::int64_t program_floats(const Graph& graph, const kernels::Backend& backend) {

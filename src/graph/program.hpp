@@ -26,18 +26,11 @@ class Program {
 
     const Graph& graph() const { return graph_; }
     const ParameterLayout& parameters() const { return layout_; }
-    std::int64_t arena_floats() const { return arena_floats_; }
-
-    /// Address of an activation after a run, for tests: valid only while nothing has taken its memory over.
-    const float* activation(TensorId id) const {
-        return reinterpret_cast<const float*>(arena_.get()) + offsets_[id.index];
-    }
 
   private:
     Graph graph_;
     kernels::Backend* backend_;
     ParameterLayout layout_;
-    std::int64_t arena_floats_;
     kernels::Storage arena_, constants_, workspace_;
     std::vector<std::int64_t> offsets_;  ///< by tensor index, in floats, inside the tensor's space
 };

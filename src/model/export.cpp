@@ -2,9 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/new_file.hpp"
 #include "model/llama.hpp"
 
 namespace isogrid::model {
@@ -96,26 +95,24 @@ std::string safetensors_header(const NamedTensors& tensors) {
     return text;
 }
 
-/// Writes through `write`, under a temporary name until all of it is there.
-template <class Write>
-std::optional<study::Fault> write_complete(const std::filesystem::path& path, Write write) {
-    const std::filesystem::path temporary = path.string() + ".part";
-    {
-        std::ofstream out(temporary, std::ios::binary);
-        write(out);
-        out.flush();
-        if (!out) {
-            std::error_code ignored;
-            std::filesystem::remove(temporary, ignored);
-            return study::Fault{path.string(), "cannot be written",
-                                std::generic_category().message(errno ? errno : EIO),
-                                "free some space or choose another --to"};
-        }
-    }
-    std::error_code error;
-    std::filesystem::rename(temporary, path, error);
-    if (error) return study::Fault{path.string(), "cannot be renamed into place", error.message(), ""};
-    return std::nullopt;
+study::Result<void> write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {
+    auto file = data::NewFile::create(path);
+    if (!file) return tl::unexpected(file.error());
+    const std::string header = safetensors_header(tensors);
+    std::string length;
+    for (int byte = 0; byte < 8; ++byte)
+        length += static_cast<char>(header.size() >> (8 * byte) & 0xff);
+    auto written = file->write(length + header);
+    for (const auto& [name, tensor] : tensors)
+        if (written) written = file->write(std::as_bytes(std::span(tensor.values)));
+    return written ? file->commit() : written;
+}
+
+study::Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
+    auto file = data::NewFile::create(path);
+    if (!file) return tl::unexpected(file.error());
+    const auto written = file->write(text);
+    return written ? file->commit() : written;
 }
 
 }  // namespace
@@ -126,22 +123,8 @@ study::Result<void> export_llama(const study::Shape& shape, const study::Paramet
     std::filesystem::create_directories(folder, error);
     if (error) return study::fail(folder.string(), "cannot be made", error.message(), "choose another --to");
 
-    const NamedTensors tensors = fold(shape, parametrization, weights);
-    const auto write_tensors = [&](std::ostream& out) {
-        const std::string header = safetensors_header(tensors);
-        const std::uint64_t length = header.size();
-        for (int byte = 0; byte < 8; ++byte)
-            out.put(static_cast<char>(length >> (8 * byte) & 0xff));
-        out << header;
-        for (const auto& [name, tensor] : tensors)
-            out.write(reinterpret_cast<const char*>(tensor.values.data()),
-                      static_cast<std::streamsize>(tensor.values.size() * sizeof(float)));
-    };
-    const auto write_config = [&](std::ostream& out) { out << config_text(shape); };
-    for (const auto& fault : {write_complete(folder / "model.safetensors", write_tensors),
-                              write_complete(folder / "config.json", write_config)})
-        if (fault) return tl::unexpected<study::Faults>(study::Faults{*fault});
-    return {};
+    const auto written = write_tensors(folder / "model.safetensors", fold(shape, parametrization, weights));
+    return written ? write_text(folder / "config.json", config_text(shape)) : written;
 }
 
 }  // namespace isogrid::model

@@ -70,6 +70,7 @@ struct Trial {
     std::uint64_t seed = 0;
     std::string token_digest;  ///< SHA-256 of the token file's content
 
+    std::int64_t leaf_batch() const { return batch / leaves; }  ///< sequences a leaf
     std::int64_t tokens_per_step() const { return batch * shape.context; }
     std::int64_t tokens() const { return steps * tokens_per_step(); }
     bool operator==(const Trial&) const = default;

@@ -33,9 +33,9 @@ double median_seconds(const std::function<void()>& run) {
 }  // namespace
 
 std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::Backend& backend) {
-    const std::int64_t leaf_batch = trial.batch / trial.leaves;
-    const model::Llama training = model::build_training(trial.shape, trial.parametrization, leaf_batch, 1.0f);
-    const model::Llama forward = model::build_forward(trial.shape, trial.parametrization, leaf_batch);
+    const model::Llama training =
+        model::build_training(trial.shape, trial.parametrization, trial.leaf_batch(), 1.0f);
+    const model::Llama forward = model::build_forward(trial.shape, trial.parametrization, trial.leaf_batch());
     const std::int64_t parameters = graph::lay_out_parameters(training.graph).floats;
     const std::int64_t gradients =
         ReductionTree::buffers(std::max<std::int64_t>(1, trial.leaves / ranks), ranks);
@@ -46,8 +46,8 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::
 }
 
 double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend) {
-    const std::int64_t leaf_batch = trial.batch / trial.leaves;
-    const model::Llama model = model::build_training(trial.shape, trial.parametrization, leaf_batch, 1.0f);
+    const model::Llama model =
+        model::build_training(trial.shape, trial.parametrization, trial.leaf_batch(), 1.0f);
     graph::Program program(model.graph, backend);
     std::vector<float> weights =
         model::initial_weights(model, program.parameters(), trial.shape, trial.parametrization, trial.seed);

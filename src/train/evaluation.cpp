@@ -13,7 +13,7 @@ Evaluation::Evaluation(const study::Trial& trial, const data::TokenFile& tokens,
                        Communicator& group)
     : context_(trial.shape.context),
       sequences_(trial.evaluation.tokens / trial.shape.context),
-      sequences_a_chunk_(trial.batch / trial.leaves),
+      sequences_a_chunk_(trial.leaf_batch()),
       tokens_(tokens),
       backend_(&backend),
       group_(&group),

@@ -23,8 +23,6 @@ class Evaluation {
     /// Mean nats a token under `weights` (laid out as graph::ParameterLayout).
     double loss(std::span<float> weights);
 
-    std::int64_t arena_floats() const { return program_.arena_floats(); }
-
   private:
     double chunk_loss(std::int64_t chunk, std::span<float> weights);
 

@@ -31,10 +31,6 @@ constexpr std::int64_t curve_rows = 200;
 constexpr double batch_noise_margin = 1.1;
 constexpr std::chrono::milliseconds progress_interval{500};
 
-std::int64_t leaf_batch(const study::Trial& trial) {
-    return trial.batch / trial.leaves;
-}
-
 /// The sum over leaves of loss_scale * summed losses is the mean loss over the batch.
 float loss_scale(const study::Trial& trial) {
     return 1.0f / static_cast<float>(trial.tokens_per_step());
@@ -51,7 +47,7 @@ class Trainer {
           options_(options),
           sampler_(trial.seed, static_cast<std::int64_t>(tokens.training().size()), trial.shape.context,
                    trial.batch),
-          model_(model::build_training(trial.shape, trial.parametrization, leaf_batch(trial),
+          model_(model::build_training(trial.shape, trial.parametrization, trial.leaf_batch(),
                                        loss_scale(trial))),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
           program_(model_.graph, backend),
@@ -132,8 +128,8 @@ class Trainer {
     }
 
     void load_leaf(std::int64_t step, std::int64_t leaf) {
-        for (std::int64_t row = 0; row < leaf_batch(trial_); ++row) {
-            const std::int64_t start = sampler_.window_start(step - 1, leaf * leaf_batch(trial_) + row);
+        for (std::int64_t row = 0; row < trial_.leaf_batch(); ++row) {
+            const std::int64_t start = sampler_.window_start(step - 1, leaf * trial_.leaf_batch() + row);
             copy_window(tokens_.training(), start, trial_.shape.context, row, inputs_, targets_);
         }
     }

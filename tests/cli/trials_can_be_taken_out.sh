@@ -23,3 +23,11 @@ arrays=$(find . -name '*.npy')
 for array in $arrays; do
     [[ $(head -c 6 "$array" | tail -c 5) == NUMPY ]] || fail "$array is not a NumPy array"
 done
+
+# A trial's number means the same trial in a job and in its archive; what is no range of steps is refused.
+first=$(basename "$(echo "$arrays" | head -n 1)")
+expect_status 0 "$isogrid" batches ../small.toml --trial 0 --steps 0:2 --to numbered.npy
+[[ $first == "$trial"-* ]] || fail "$first is not named after $trial"
+cmp numbered.npy "$first" || fail "trial 0 is not $trial"
+expect_status 2 "$isogrid" batches ../small.toml --trial 0 --steps 0x:2
+grep -q '0x:2' err.txt || fail "the refusal does not name the steps: $(cat err.txt)"

@@ -41,5 +41,17 @@ TEST(Flops, addingToAGradientCostsItsSize) {
     EXPECT_EQ(flops_of(tied, "embedding_backward"), 2.0 * batch * context * width);
 }
 
+TEST(Bytes, ofAnOpAreItsInputsAndOutputsOnce) {
+    graph::Graph graph(batch, context);
+    const auto table = graph.parameter("table", vocabulary, width);
+    const auto weights = graph.parameter("weights", vocabulary, width);
+    graph.cross_entropy(graph.linear(graph.embedding(table, 1.0f), weights));
+    const double rows = batch * context;
+    const double embedding = vocabulary * width + rows * width;
+    const double linear = rows * width + vocabulary * width + rows * vocabulary;
+    const double loss = rows * vocabulary + 2 * rows;
+    EXPECT_EQ(graph::bytes(graph), 4 * (embedding + linear + loss));
+}
+
 }  // namespace
 }  // namespace isogrid::tests
