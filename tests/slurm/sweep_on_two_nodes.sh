@@ -48,7 +48,7 @@ submit long.toml slurm-long.h5
 wait_for_trial slurm-long.h5
 scancel --batch --signal=USR1 "$job"
 wait_for_job
-expect_in_log '^sweep.sbatch: work is left; requeued'
+expect_in_log '^sweep.sbatch: work is left; requeueing'
 expect_in_log '^sweep.sbatch: .* start 2:'
 expect_in_log '^sweep.sbatch: done'
 expect_same_digests alone-long.h5 slurm-long.h5
