@@ -12,12 +12,16 @@ extern "C" void note_signal(int) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals() : stack_(std::size_t{64} << 10) {  // a frame with AVX-512 and AMX registers: 12 kB
+    stack_t own{};
+    own.ss_sp = stack_.data();
+    own.ss_size = stack_.size();
+    sigaltstack(&own, &stack_before_);
     noted = 0;
     for (std::size_t i = 0; i < signals.size(); ++i) {
         struct sigaction action {};
         action.sa_handler = note_signal;
-        action.sa_flags = SA_RESTART | (signals[i] == SIGINT ? SA_RESETHAND : 0);
+        action.sa_flags = SA_ONSTACK | SA_RESTART | (signals[i] == SIGINT ? SA_RESETHAND : 0);
         sigaction(signals[i], &action, &before_[i]);
     }
 }
@@ -25,6 +29,7 @@ StopSignals::StopSignals() {
 StopSignals::~StopSignals() {
     for (std::size_t i = 0; i < signals.size(); ++i)
         sigaction(signals[i], &before_[i], nullptr);
+    sigaltstack(&stack_before_, nullptr);
 }
 
 bool StopSignals::received() const {
