@@ -8,8 +8,9 @@
 
 namespace isogrid::analysis {
 
-/// What a number measures, and so how it is written: 3.2e+15 FLOPs, 1.4M parameters, loss 2.345.
-enum class Quantity { flops, parameters, tokens, loss, number, text };
+/// What a number measures, and so how it is written: 3.2e+15 FLOPs, 1.4M parameters, loss 2.345. A percent
+/// is held as a share: .05 is written 5%.
+enum class Quantity { flops, parameters, tokens, loss, percent, number, text };
 
 struct Column {
     std::string key;    ///< in JSON

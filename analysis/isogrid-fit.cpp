@@ -32,10 +32,12 @@ po::options_description options() {
     all.add_options()("csv", text()->value_name("FILE"), "runs as comma-separated values, one a row");
     all.add_options()("columns", text()->value_name("ROLE=COL,.."),
                       "which column is what: parameters, tokens, loss, flops, batch, name, run "
-                      "(rows of one run make its curve)");
+                      "(rows of one run make its curve), and what single laws need (docs/laws)");
     all.add_options()("where", texts()->value_name("COL=VALUE"), "keep only such rows; may be repeated");
     all.add_options()("drop-highest-loss", po::value<std::size_t>()->default_value(0)->value_name("K"),
                       "reject the K runs of highest loss");
+    all.add_options()("skip-bad-rows", po::bool_switch(),
+                      "reject rows with missing, impossible or repeated values instead of failing");
     all.add_options()("parameters-convention", text()->value_name("NAME"),
                       "of an archive: total (default) or non_embedding");
     all.add_options()("flops-convention", text()->value_name("NAME"),
@@ -46,6 +48,8 @@ po::options_description options() {
                       "of log losses: huber:DELTA, l1 or l2");
     all.add_options()("bootstrap", po::value<std::size_t>()->default_value(1000)->value_name("K"),
                       "replicates for errors and intervals; 0 for none");
+    all.add_options()("resample", text()->default_value("cases")->value_name("WHAT"),
+                      "what a replicate draws again: cases, residuals or seeds");
     all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
                       "of the bootstrap");
     all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
@@ -102,6 +106,7 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
         request.csv.emplace();
         request.csv->file = text_of(given, "csv");
         request.csv->drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
+        request.csv->skip_bad_rows = given["skip-bad-rows"].as<bool>();
         if (given.count("columns") == 0)
             faults.push_back({"--csv", "no --columns", "a CSV's columns may be called anything",
                               "add --columns parameters=COL,tokens=COL,loss=COL"});
@@ -149,6 +154,10 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
     else
         faults.insert(faults.end(), objective.error().begin(), objective.error().end());
     request.fit.bootstrap = given["bootstrap"].as<std::size_t>();
+    if (const auto resampling = parse_resampling(text_of(given, "resample")))
+        request.fit.resampling = *resampling;
+    else
+        faults.insert(faults.end(), resampling.error().begin(), resampling.error().end());
     request.fit.seed = given["seed"].as<std::uint64_t>();
     request.targets = all_of<double>(given, "at-flops");
     for (const double target : request.targets)
@@ -195,6 +204,29 @@ int refuse(const study::Faults& faults) {
     return bad_input;
 }
 
+/// A law that was asked for by name must be about these runs; of all laws at least one.
+study::Faults check_laws(const Request& request, const Runs& runs) {
+    study::Faults faults;
+    bool any = false;
+    for (const Law& law : laws()) {
+        const bool named =
+            std::find(request.laws.begin(), request.laws.end(), law.name) != request.laws.end();
+        if (!named && !request.laws.empty()) continue;
+        const std::vector<Role> missing = missing_roles(law, runs);
+        any = any || missing.empty();
+        if (named && !missing.empty())
+            faults.push_back({runs.source, "says nothing of " + to_string(missing),
+                              "the law " + std::string(law.name) + " is about it",
+                              request.csv ? "name such columns with --columns, or ask for another law"
+                                          : "ask for another law"});
+    }
+    if (!any && faults.empty())
+        faults.push_back({runs.source, "no law can be fitted",
+                          "they need at least parameters, tokens and loss",
+                          "name more columns with --columns"});
+    return faults;
+}
+
 int run(const Request& request) {
     auto runs = request.csv ? read_csv(*request.csv) : read_archive_runs(request.archive);
     if (!runs) return refuse(runs.error());
@@ -205,6 +237,7 @@ int run(const Request& request) {
             faults.push_back({runs->source, rejected.name, rejected.reason, ""});
         return refuse(faults);
     }
+    if (auto faults = check_laws(request, *runs); !faults.empty()) return refuse(faults);
     const Answer all =
         answer(std::move(*runs), request.laws, request.fit, request.targets, request.references);
     std::cout << to_text(all);

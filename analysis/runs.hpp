@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,23 +17,63 @@
 
 namespace isogrid::analysis {
 
+/// What a column, or an archive, may say of a run. Laws name those that they need.
+enum class Role {
+    parameters,
+    tokens,
+    loss,
+    flops,
+    batch,          ///< tokens a step, or examples: whatever unit the source counts in
+    steps,          ///< optimizer steps; with batch, tokens are their product
+    step,           ///< of a curve's point: steps so far
+    run,            ///< rows of one run make its curve
+    name,           ///< of the run, for people
+    seed,           ///< runs that differ by their seed alone are repeats
+    family,         ///< architecture, optimizer or data: what is compared
+    loss_error,     ///< standard error of the loss
+    learning_rate,  ///< peak; of a curve's point: at that step
+    width,
+    parametrization,           ///< standard, mup, ...
+    unique_tokens,             ///< different tokens in the data; tokens beyond it are repetitions
+    error,                     ///< of a downstream task, 0 to 1
+    noise_scale,               ///< measured gradient noise scale, in the unit of batch
+    active_parameters,         ///< used for each token, of a sparse model
+    experts,                   ///< of a sparse model; 1 for a dense one
+    non_embedding_parameters,  ///< N under the other convention
+    share                      ///< `share.SOURCE`: the source's proportion of the data
+};
+std::string_view name(Role role);
+
 /// A point of a training curve.
 struct CurveSample {
-    double tokens = 0;  ///< trained on so far
-    double flops = 0;   ///< spent so far, in the convention of the runs
-    double loss = 0;    ///< nats a token
+    double tokens = 0;                                       ///< trained on so far
+    double flops = 0;                                        ///< spent so far, in the convention of the runs
+    double loss = 0;                                         ///< nats a token
+    double step = std::numeric_limits<double>::quiet_NaN();  ///< where known
+    double learning_rate = std::numeric_limits<double>::quiet_NaN();  ///< where known
+};
+
+/// A count under one convention: `non_embedding`, `exact`.
+struct Convention {
+    std::string name;
+    double value = 0;
 };
 
 struct Run {
-    std::string name;    ///< for people: `b3-w64-d4`, or `line 12` of a CSV
-    std::string digest;  ///< SHA-256 of the trial's record, or of the CSV row's text
-    double parameters = 0;
-    double tokens = 0;
-    double flops = 0;
-    double loss = 0;                 ///< nats a token at the run's end
-    double budget = 0;               ///< the isoFLOP budget in FLOPs; runs of one budget share the value
-    std::optional<double> batch;     ///< tokens a step, where known
-    std::vector<CurveSample> curve;  ///< by rising tokens; empty where only the end is known
+    std::string name;       ///< for people: `b3-w64-d4`, or `line 12` of a CSV
+    std::string digest;     ///< SHA-256 of the trial's record, or of the CSV row's text
+    double parameters = 0;  ///< 0 where the source does not say
+    double tokens = 0;      ///< 0 where the source does not say
+    double flops = 0;       ///< 0 where the source does not say
+    double loss = 0;        ///< nats a token at the run's end
+    double budget = 0;      ///< the isoFLOP budget in FLOPs; runs of one budget share the value
+    std::optional<double> batch, steps, learning_rate, width, unique_tokens, error, loss_error, noise_scale,
+        active_parameters, experts;             ///< see Role
+    std::string seed, family, parametrization;  ///< empty where not known
+    std::vector<double> shares;                 ///< of the data, one for each of Runs::sources
+    std::vector<Convention> other_parameters;   ///< N under every convention that is stored
+    std::vector<Convention> other_flops;        ///< C under every convention that is stored
+    std::vector<CurveSample> curve;             ///< by rising tokens; empty where only the end is known
     double bits_per_byte = std::numeric_limits<double>::quiet_NaN();  ///< of the text, where known
 };
 
@@ -53,10 +94,14 @@ struct Runs {
     std::string source;  ///< file the runs were read from
     std::string digest;  ///< SHA-256 of a CSV's bytes; of an archive, over its trials' digests
     Conventions conventions;
+    std::vector<std::string> sources;  ///< of mixed data, in the order of Run::shares
     std::vector<Run> used;
     std::vector<RejectedRun> rejected;
     std::vector<std::string> notes;  ///< what a reader must know of how the runs were read
 };
+
+/// True when at least one of the used runs says this.
+bool know(const Runs& runs, Role role);
 
 /// How to read runs from a CSV file.
 struct CsvRequest {
@@ -64,16 +109,18 @@ struct CsvRequest {
     std::map<std::string, std::string> columns;              ///< role (parameters, loss, ...) -> column
     std::vector<std::pair<std::string, std::string>> where;  ///< keep rows whose column has this value
     std::size_t drop_highest_loss = 0;                       ///< reject this many of the highest losses
+    bool skip_bad_rows = false;  ///< reject rows with missing or impossible values instead of failing
 };
 
 /// Splits `parameters=n_params,loss=Loss` into roles. Faults: an unknown role, a role given twice, a missing
-/// `parameters` or `loss`, both `tokens` and `flops` missing.
+/// `loss`.
 study::Result<std::map<std::string, std::string>> parse_columns(const std::string& text);
 
 /// Reads a CSV whose rows are runs or, with the role `run`, points of training curves. Tokens absent are
-/// flops / (6 parameters), flops absent are 6 parameters tokens (Kaplan et al. 2020, section 2.1);
-/// conventions say so. Empty, not-a-number and non-positive values reject the run; text where a number
-/// belongs is a fault.
+/// batch times steps, or flops / (6 parameters); flops absent are 6 parameters tokens (Kaplan et al. 2020,
+/// section 2.1); conventions say so. Faults, each with its line and column: a value that is missing, not a
+/// number, not finite or not positive (unless `skip_bad_rows`, which rejects the row instead), text where a
+/// number belongs, a decimal comma, two rows that say the same.
 study::Result<Runs> read_csv(const CsvRequest& request);
 
 enum class ParameterConvention { total, non_embedding };

@@ -37,7 +37,8 @@ std::vector<CurveSample> validation_curve(const archive::TrialRecord& record,
     for (const archive::CurvePoint& point : record.result.curve) {
         const auto tokens = static_cast<double>(point.tokens);
         if (std::isfinite(point.validation_loss) && point.tokens > 0)
-            curve.push_back({tokens, tokens * flops_per_token, point.validation_loss});
+            curve.push_back({tokens, tokens * flops_per_token, point.validation_loss,
+                             static_cast<double>(point.step), point.learning_rate});
     }
     return curve;
 }
@@ -85,6 +86,15 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
         run.loss = record.result.validation_loss;
         run.budget = planned.budget;
         run.batch = static_cast<double>(planned.trial.tokens_per_step());
+        run.steps = static_cast<double>(planned.trial.steps);
+        run.learning_rate = planned.trial.optimizer.learning_rate;
+        run.width = static_cast<double>(planned.trial.shape.width);
+        run.parametrization = std::string(study::name(planned.trial.parametrization.kind));
+        run.seed = std::to_string(planned.trial.seed);
+        run.other_parameters = {{"total", static_cast<double>(planned.parameters.total())},
+                                {"non_embedding", static_cast<double>(planned.parameters.non_embedding())}};
+        for (const study::FlopConvention other : study::flop_conventions)
+            run.other_flops.push_back({std::string(study::name(other)), planned.flops(other)});
         run.curve = validation_curve(record, convention);
         run.bits_per_byte = record.result.bits_per_byte;
         runs.used.push_back(std::move(run));

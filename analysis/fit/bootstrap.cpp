@@ -8,6 +8,8 @@
 #include <numbers>
 #include <thread>
 
+#include <boost/math/distributions/students_t.hpp>
+
 namespace isogrid::analysis {
 
 Random::Random(std::uint64_t seed, std::uint64_t stream) {
@@ -74,7 +76,15 @@ double quantile(std::span<const double> sorted, double fraction) {
     return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-Estimate summarize(double value, std::vector<double> replicates) {
+double small_sample_widening(std::size_t observations, std::size_t parameters) {
+    if (observations <= parameters) return 1;
+    constexpr double z = 1.959963984540054;
+    const double n = static_cast<double>(observations),
+                 freedom = static_cast<double>(observations - parameters);
+    return std::sqrt(n / freedom) * boost::math::quantile(boost::math::students_t(freedom), 0.975) / z;
+}
+
+Estimate summarize(double value, std::vector<double> replicates, double widening) {
     std::erase_if(replicates, [](double v) { return !std::isfinite(v); });
     Estimate estimate;
     estimate.value = value;
@@ -86,16 +96,17 @@ Estimate summarize(double value, std::vector<double> replicates) {
     for (const double v : replicates)
         squares += (v - mean) * (v - mean);
     estimate.se = std::sqrt(squares / static_cast<double>(replicates.size() - 1));
-    estimate.low = quantile(replicates, 0.025);
-    estimate.high = quantile(replicates, 0.975);
+    estimate.low = value + widening * (quantile(replicates, 0.025) - value);
+    estimate.high = value + widening * (quantile(replicates, 0.975) - value);
     return estimate;
 }
 
-Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index) {
+Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index,
+                   double widening) {
     std::vector<double> column;
     for (const auto& replicate : replicates)
         column.push_back(replicate[index]);
-    return summarize(value, std::move(column));
+    return summarize(value, std::move(column), widening);
 }
 
 }  // namespace isogrid::analysis

@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace isogrid::analysis {
@@ -19,6 +20,12 @@ struct Estimate {
     double se = std::numeric_limits<double>::quiet_NaN();
     double low = std::numeric_limits<double>::quiet_NaN();
     double high = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// A number that a law has found.
+struct Parameter {
+    std::string name;
+    Estimate estimate;
 };
 
 /// Random numbers whose values are the same with every standard library.
@@ -43,11 +50,18 @@ using Replicate = std::function<std::optional<std::vector<double>>(Random&)>;
 /// The numbers of `count` replicates in order, failed ones left out.
 std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed, const Replicate& replicate);
 
-/// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles; NaN below 20 replicates.
-Estimate summarize(double value, std::vector<double> replicates);
+/// How much wider than its percentiles a bootstrap interval must be, as resampling few observations shows
+/// less than their scatter and knows it less well: sqrt(n / (n - p)) t(.975, n - p) / z(.975) for p
+/// parameters fitted to n observations (Hesterberg 2015, section 4.3.2, there for a mean); 1 unless n > p.
+double small_sample_widening(std::size_t observations, std::size_t parameters);
+
+/// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles, their distance from the value
+/// times `widening`; NaN below 20 replicates.
+Estimate summarize(double value, std::vector<double> replicates, double widening = 1);
 
 /// Column `index` of bootstrap's result, summarized about `value`.
-Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index);
+Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index,
+                   double widening = 1);
 
 /// The `fraction` quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996).
 double quantile(std::span<const double> sorted, double fraction);

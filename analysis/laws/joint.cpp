@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "analysis/fit/minimize.hpp"
+#include "analysis/fit/parametric.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -77,8 +77,6 @@ struct LogLaw {
     }
 };
 
-constexpr std::size_t minimized_starts = 24, bootstrap_starts = 3;
-
 std::size_t distinct(const std::vector<double>& values) {
     return std::set<double>(values.begin(), values.end()).size();
 }
@@ -95,19 +93,6 @@ std::optional<Reason> too_few(const Runs& runs, const LogLaw& data) {
             count + " of " + std::to_string(distinct(data.log_n)) + " sizes and " +
                 std::to_string(distinct(data.log_d)) +
                 " token counts (3 of each are needed to see an exponent and a floor) vary both more"};
-    return std::nullopt;
-}
-
-/// Exponents outside these bounds say that the term is a constant or a wall, not a power law.
-std::optional<Reason> on_bound(const JointLaw& law) {
-    constexpr double low = 0.01, high = 3;
-    for (const auto& [symbol, term, value] :
-         {std::tuple{"alpha", "size", law.alpha}, std::tuple{"beta", "data", law.beta}})
-        if (!(value > low && value < high))
-            return Reason{Refusal::on_bound, std::string(symbol) + " ended at " +
-                                                 format_significant(value, 3) +
-                                                 " (outside 0.01 to 3: the runs show no power law of " +
-                                                 term + ") vary it over more decades"};
     return std::nullopt;
 }
 
@@ -149,33 +134,6 @@ Figure residual_figure(const Runs& runs, const JointLaw& law) {
     return figure;
 }
 
-void warn(LawFit& fit, const JointLaw& law, const std::vector<Minimum>& minima, double lowest_loss) {
-    const double best = minima.front().value;
-    const auto agreeing = std::count_if(minima.begin(), minima.end(), [&](const Minimum& m) {
-        return m.value <= best * (1 + 1e-5) + 1e-300;
-    });
-    fit.notes.push_back(std::to_string(agreeing) + " of " + std::to_string(minima.size()) +
-                        " minimized starts reach the lowest objective");
-    if (agreeing < 2)
-        fit.warnings.push_back(
-            {Refusal::not_converged,
-             "only one start reaches the lowest objective (another grid might find a lower "
-             "one) read the parameters with care"});
-    if (law.E < 1e-3 * lowest_loss)
-        fit.warnings.push_back(
-            {Refusal::on_bound,
-             "E ended at 0 (the runs do not come near enough to the irreducible loss to show "
-             "it) do not extrapolate the loss far beyond them"});
-    for (const Parameter& parameter : fit.parameters)
-        if (parameter.name != "A" && parameter.name != "B" &&
-            parameter.estimate.se > parameter.estimate.value)
-            fit.warnings.push_back(
-                {Refusal::ill_conditioned,
-                 parameter.name + " is " + format_significant(parameter.estimate.value, 3) +
-                     " with a standard error of " + format_significant(parameter.estimate.se, 3) +
-                     " (the runs hardly determine it) add budgets"});
-}
-
 }  // namespace
 
 double JointLaw::loss(double N, double D) const {
@@ -200,93 +158,63 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
     const LogLaw data(runs.used);
     if ((fit.refused = too_few(runs, data))) return fit;
 
-    const ResidualModel model = data.model();
-    const std::vector<Minimum> minima =
-        minimize_from_many(model, options.objective, {}, data.starts(), minimized_starts);
-    if (minima.empty()) {
-        fit.refused = Reason{Refusal::not_converged,
-                             "no start gives a finite objective (losses or counts are "
-                             "out of range) check the runs"};
-        return fit;
-    }
-    const Minimum& best = minima.front();
-    const JointLaw law = data.law(best.at);
-    fit.objective_value = best.value;
-
-    // Replicates start from the few best distinct optima: where a second one is nearly as good, resampling
-    // may well prefer it, and that belongs into the interval.
-    std::vector<std::vector<double>> optima;
-    for (const Minimum& minimum : minima)
-        if (optima.size() < bootstrap_starts && (optima.empty() || minimum.value > best.value * (1 + 1e-3)) &&
-            minimum.value < 2 * best.value)
-            optima.push_back(minimum.at);
-    const auto replicates =
-        bootstrap(options.bootstrap, options.seed, [&](Random& random) -> std::optional<std::vector<double>> {
-            const std::vector<double> weights = resample(runs.used.size(), random);
-            const auto refit = minimize_from_many(model, options.objective, weights, optima, optima.size());
-            if (refit.empty()) return std::nullopt;
-            const JointLaw again = data.law(refit.front().at);
-            if (on_bound(again)) return std::nullopt;  // what would be refused counts as no fit
-            return std::vector{again.E, again.A, again.B, again.alpha, again.beta};
-        });
-
-    const std::array<double, parameters> values = {law.E, law.A, law.B, law.alpha, law.beta};
-    const std::array<const char*, parameters> names = {"E", "A", "B", "alpha", "beta"};
-    for (std::size_t p = 0; p < parameters; ++p)
-        fit.parameters.push_back({names[p], summarize(values[p], replicates, p)});
-    const auto derive = [&](const std::string& name, const std::function<double(const JointLaw&)>& of) {
-        std::vector<double> spread;
-        for (const auto& r : replicates)
-            spread.push_back(of({r[0], r[1], r[2], r[3], r[4]}));
-        fit.derived.push_back({name, summarize(of(law), std::move(spread))});
-    };
-    derive("parameters_exponent", [](const JointLaw& l) { return l.beta / (l.alpha + l.beta); });
-    derive("tokens_exponent", [](const JointLaw& l) { return l.alpha / (l.alpha + l.beta); });
-
-    if (!best.converged)
-        fit.refused =
-            Reason{Refusal::not_converged,
-                   "the optimizer was still descending when it ran out of restarts (the objective has "
-                   "no minimum within reach) add runs, or use another --objective"};
-    else if (!best.moved && best.value > 0)
-        fit.refused =
-            Reason{Refusal::did_not_move,
-                   "the optimizer ended at its start (no descent direction was found) check the runs"};
-    else if ((fit.refused = on_bound(law)))
-        ;
-    else if (const double condition = condition_number(model, best.at); !(condition < 1e7))
-        fit.refused = Reason{Refusal::ill_conditioned,
-                             "the parameters cannot be told apart (condition number " +
-                                 format_significant(condition, 2) + ") vary size and data independently"};
+    const double lowest = std::exp(*std::min_element(data.log_loss.begin(), data.log_loss.end()));
+    const ParametricFit found =
+        fit_parametric({.model = data.model(),
+                        .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true},
+                                       {"A"},
+                                       {"B"},
+                                       {"alpha", 0.01, 3},
+                                       {"beta", 0.01, 3}},
+                        .report =
+                            [&](std::span<const double> at) {
+                                const JointLaw law = data.law(at);
+                                return std::vector{law.E, law.A, law.B, law.alpha, law.beta};
+                            },
+                        .starts = data.starts()},
+                       options);
+    fit.refused = found.refused;
+    fit.warnings = found.warnings;
+    fit.notes = found.notes;
+    if (found.minima.empty()) return fit;
+    const auto law_of = [](std::span<const double> v) { return JointLaw{v[0], v[1], v[2], v[3], v[4]}; };
+    const JointLaw law = law_of(found.values);
+    fit.objective_value = found.minima.front().value;
+    fit.parameters = found.parameters;
+    fit.derived = {derived(found, "parameters_exponent", [](auto v) { return v[4] / (v[3] + v[4]); }),
+                   derived(found, "tokens_exponent", [](auto v) { return v[3] / (v[3] + v[4]); })};
     if (fit.refused) return fit;
 
-    const auto lowest = std::min_element(data.log_loss.begin(), data.log_loss.end());
-    warn(fit, law, minima, std::exp(*lowest));
-    if (replicates.size() < options.bootstrap) {
-        const std::size_t lost = options.bootstrap - replicates.size();
-        const std::string share = std::to_string(lost) + " of " + std::to_string(options.bootstrap) +
-                                  " resamples give no acceptable law";
-        if (lost * 20 > options.bootstrap)
+    for (const Parameter& parameter : fit.parameters)
+        if (parameter.name != "A" && parameter.name != "B" &&
+            parameter.estimate.se > parameter.estimate.value)
             fit.warnings.push_back(
-                {Refusal::ill_conditioned, share + " (it hangs on a few runs; the intervals leave "
-                                                   "those resamples out) add runs"});
-        else
-            fit.notes.push_back(share + "; the intervals leave them out");
-    }
+                {Refusal::ill_conditioned,
+                 parameter.name + " is " + format_significant(parameter.estimate.value, 3) +
+                     " with a standard error of " + format_significant(parameter.estimate.se, 3) +
+                     " (the runs hardly determine it) add budgets"});
     const double factor = flops_per_parameter_token(runs.used);
     fit.notes.push_back("the optimum at a budget assumes C = " + format_significant(factor, 4) +
                         " N D, as at the largest budget");
     fit.figures.push_back(residual_figure(runs, law));
-    fit.predict = [law, factor, replicates](double flops) {
+    std::vector<JointLaw> others;
+    for (const auto& replicate : found.replicates)
+        others.push_back(law_of(replicate));
+    fit.surface.emplace();
+    fit.surface->loss = [law](double N, double D) { return law.loss(N, D); };
+    for (const JointLaw& other : others)
+        fit.surface->replicates.push_back([other](double N, double D) { return other.loss(N, D); });
+    fit.surface->flops_per_parameter_token = factor;
+    fit.predict = [law, factor, others, widening = found.widening](double flops) {
         std::vector<double> sizes, tokens, losses;
-        for (const auto& r : replicates) {
-            const auto again = JointLaw{r[0], r[1], r[2], r[3], r[4]}.optimum(flops, factor);
+        for (const JointLaw& other : others) {
+            const auto again = other.optimum(flops, factor);
             sizes.push_back(again.parameters), tokens.push_back(again.tokens), losses.push_back(again.loss);
         }
         const auto optimum = law.optimum(flops, factor);
-        return Prediction{"joint", flops, summarize(optimum.parameters, std::move(sizes)),
-                          summarize(optimum.tokens, std::move(tokens)),
-                          summarize(optimum.loss, std::move(losses))};
+        return Prediction{"joint", flops, summarize(optimum.parameters, std::move(sizes), widening),
+                          summarize(optimum.tokens, std::move(tokens), widening),
+                          summarize(optimum.loss, std::move(losses), widening)};
     };
     return fit;
 }

@@ -13,36 +13,11 @@
 
 #include "analysis/figure.hpp"
 #include "analysis/fit/bootstrap.hpp"
-#include "analysis/fit/objective.hpp"
+#include "analysis/fit/options.hpp"
+#include "analysis/fit/refusal.hpp"
 #include "analysis/runs.hpp"
 
 namespace isogrid::analysis {
-
-/// Why a law is refused or must be read with care. A refusal is a result: the runs cannot answer.
-enum class Refusal {
-    too_few_runs,     ///< fewer runs or sizes than the law needs
-    too_few_budgets,  ///< fewer usable isoFLOP budgets than a power law needs
-    no_curves,        ///< only the runs' ends are known
-    edge_minimum,     ///< the lowest loss lies at the edge of what was tried
-    concave,          ///< the parabola opens downwards
-    on_bound,         ///< a parameter ended where the law stops making sense
-    not_converged,    ///< the optimizer stopped before a minimum
-    did_not_move,     ///< the optimizer ended where it began
-    ill_conditioned   ///< the runs do not tell the parameters apart
-};
-std::string_view name(Refusal refusal);
-
-struct Reason {
-    Refusal kind = Refusal::too_few_runs;
-    std::string text;  ///< `problem (why) what to do`
-};
-/// `edge_minimum: problem (why) what to do`.
-std::string to_string(const Reason& reason);
-
-struct Parameter {
-    std::string name;
-    Estimate estimate;
-};
 
 /// The best that a law expects of a budget.
 struct Prediction {
@@ -56,10 +31,12 @@ struct Optimum {
     double flops = 0, parameters = 0, tokens = 0, loss = 0;
 };
 
-struct FitOptions {
-    Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs
-    std::size_t bootstrap = 1000;  ///< replicates; 0 for none
-    std::uint64_t seed = 1;
+/// A law of loss over N parameters and D tokens, and the same law of every replicate.
+struct LossSurface {
+    using Loss = std::function<double(double parameters, double tokens)>;
+    Loss loss;
+    std::vector<Loss> replicates;
+    double flops_per_parameter_token = 6;  ///< C / (N D) of its runs
 };
 
 struct LawFit {
@@ -76,10 +53,18 @@ struct LawFit {
     std::vector<Optimum> optima;     ///< the points its power laws run through, where it has such
     /// The optimum at a budget of so many FLOPs; empty when refused.
     std::function<Prediction(double flops)> predict;
+    /// Loss over size and data, for laws that know it everywhere; empty when refused.
+    std::optional<LossSurface> surface;
+    /// The learning rate, and the batch in tokens, that suit N parameters trained on D tokens; empty for laws
+    /// that do not know.
+    std::function<Estimate(double parameters, double tokens)> learning_rate_at, batch_at;
+    /// The batch in tokens that suits a run which is to reach this loss; empty for laws that do not know.
+    std::function<Estimate(double loss)> batch_at_loss;
 };
 
 struct Law {
     std::string_view name;
+    std::vector<Role> needs;  ///< what runs must hold; without it the law is not asked
     std::string_view title;
     std::string_view equation;  ///< plain text
     std::string_view source;    ///< paper and section

@@ -15,13 +15,32 @@ std::string percent(double share) {
 
 }  // namespace
 
+std::vector<Role> missing_roles(const Law& law, const Runs& runs) {
+    std::vector<Role> missing;
+    for (const Role role : law.needs)
+        if (!know(runs, role)) missing.push_back(role);
+    return missing;
+}
+
+std::string to_string(const std::vector<Role>& missing) {
+    std::string text;
+    for (std::size_t i = 0; i < missing.size(); ++i)
+        text += (i == 0 ? "" : i + 1 < missing.size() ? ", " : " and ") + std::string(name(missing[i]));
+    return text;
+}
+
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
               std::vector<double> targets, std::vector<Reference> references) {
-    Answer all{std::move(runs), options, {}, std::move(targets), {}, std::move(references)};
-    if (all.targets.empty()) all.targets = {100 * largest_budget(all.runs)};
-    for (const Law& law : laws())
-        if (law_names.empty() || std::find(law_names.begin(), law_names.end(), law.name) != law_names.end())
+    Answer all{std::move(runs), options, {}, {}, std::move(targets), {}, std::move(references)};
+    if (all.targets.empty() && largest_budget(all.runs) > 0) all.targets = {100 * largest_budget(all.runs)};
+    for (const Law& law : laws()) {
+        if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
+            continue;
+        if (auto missing = missing_roles(law, all.runs); !missing.empty())
+            all.not_asked.push_back({std::string(law.name), std::move(missing)});
+        else
             all.fits.push_back(law.fit(all.runs, options));
+    }
     for (const double target : all.targets)
         for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
             if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));
@@ -65,7 +84,7 @@ std::string describe_compression(const Answer& answer) {
 std::string describe_agreement(const Answer& answer) {
     std::vector<double> sizes;
     for (const Prediction& prediction : answer.predictions)
-        if (prediction.flops == answer.targets.front()) sizes.push_back(prediction.parameters.value);
+        if (prediction.flops == answer.targets.at(0)) sizes.push_back(prediction.parameters.value);
     if (sizes.size() < 2) return {};
     const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
     const double ratio = *most / *least;

@@ -17,17 +17,30 @@ struct Reference {
     double bits_per_byte = 0;
 };
 
+/// A law whose subject the runs do not hold.
+struct NotAsked {
+    std::string law;
+    std::vector<Role> missing;
+};
+
+/// `needs batch and steps`.
+std::string to_string(const std::vector<Role>& missing);
+
 struct Answer {
     Runs runs;
     FitOptions options;
     std::vector<LawFit> fits;             ///< in the order of laws()
+    std::vector<NotAsked> not_asked;      ///< laws whose subject the runs do not hold
     std::vector<double> targets;          ///< FLOPs to recommend for
     std::vector<Prediction> predictions;  ///< by target, then joint, isoflop, envelope
     std::vector<Reference> references;
 };
 
-/// Fits the laws named (all when empty) and predicts at the targets; without targets, at 100 times the
-/// largest budget. Takes at least one used run.
+/// What the runs do not say of what the law needs.
+std::vector<Role> missing_roles(const Law& law, const Runs& runs);
+
+/// Fits the laws named (all when empty) that the runs can be asked about, and predicts at the targets;
+/// without targets, at 100 times the largest budget. Takes at least one used run.
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
               std::vector<double> targets, std::vector<Reference> references);
 
@@ -49,7 +62,7 @@ std::string describe_agreement(const Answer& answer);
 /// For a terminal of 80 columns.
 std::string to_text(const Answer& answer);
 
-/// By the contract `isogrid-fit/1` (docs/laws.md, "The JSON").
+/// By the contract `isogrid-fit/1` (docs/laws/README.md, "The JSON").
 nlohmann::json to_json(const Answer& answer);
 
 /// One picture ready for the page.

@@ -95,11 +95,18 @@ json to_json(const Answer& answer) {
                      {"settings",
                       {{"objective", to_string(answer.options.objective)},
                        {"bootstrap", answer.options.bootstrap},
+                       {"resample", name(answer.options.resampling)},
                        {"seed", answer.options.seed}}},
                      {"laws", json::object()},
                      {"predictions", json::array()}};
     for (const LawFit& fit : answer.fits)
         document["laws"][fit.name] = law(fit);
+    document["not_asked"] = json::object();
+    for (const NotAsked& law : answer.not_asked) {
+        document["not_asked"][law.law] = json::array();
+        for (const Role role : law.missing)
+            document["not_asked"][law.law].push_back(name(role));
+    }
     for (const Prediction& p : answer.predictions)
         document["predictions"].push_back(
             {{"law", p.law},

@@ -41,6 +41,8 @@ std::string format_quantity(double value, Quantity quantity) {
             return format_count(value);
         case Quantity::loss:
             return print("%.*f", 4, value);
+        case Quantity::percent:
+            return print("%.*g", 3, 100 * value) + "%";
         case Quantity::number:
         case Quantity::text:
             break;

@@ -117,6 +117,10 @@ std::string to_text(const Answer& answer) {
     text += "\n";
     for (const LawFit& fit : answer.fits)
         text += law_text(fit);
+    std::string unasked;
+    for (const NotAsked& law : answer.not_asked)
+        unasked += (unasked.empty() ? "" : "; ") + law.law + " (needs " + to_string(law.missing) + ")";
+    if (!unasked.empty()) text += wrap("not asked  ", unasked) + "\n";
     if (answer.predictions.empty()) text += "No recommendation: no law stands.\n";
     for (const Prediction& prediction : answer.predictions)
         text += wrap(pad(prediction.law, 9) + " ", describe(prediction));

@@ -86,23 +86,76 @@ TEST(ReadCsv, derivesFlopsFromTokensAndSaysSo) {
     EXPECT_THAT(runs->conventions.flops, HasSubstr("C = 6 N D, derived"));
 }
 
-TEST(ReadCsv, rejectsRunsWithMissingOrImpossibleValuesAndKeepsTheRest) {
-    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,1e8,\n1e6,1e8,NaN\n1e6,-5,3\n1e6,2e8,inf\n1e6,2e8,3.4\n");
-    const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
+TEST(ReadCsv, refusesMissingAndImpossibleValuesWithLineAndColumn) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,2e8,\n1e6,3e8,NaN\n1e6,-5,3\n1e6,4e8,inf\n1e6,5e8,-2\n");
+    const std::string faults = faults_of(file.request("parameters=N,tokens=D,loss=L"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":3: loss (column 3, L) is missing (a number is needed)"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":4: loss (column 3, L) is missing"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":5: tokens (column 2, D) is -5 (a positive finite number"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":6: loss (column 3, L) is inf"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":7: loss (column 3, L) is -2"));
+    EXPECT_THAT(faults, HasSubstr("--skip-bad-rows"));
+}
+
+TEST(ReadCsv, rejectsSuchRowsWhenAskedToAndKeepsTheRest) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,1e8,\n1e6,-5,3\n1e6,1e8,3.5\n1e6,2e8,3.4\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.skip_bad_rows = true;
+    const auto runs = read_csv(request);
     ASSERT_TRUE(runs);
     EXPECT_EQ(runs->used.size(), 2u);
-    ASSERT_EQ(runs->rejected.size(), 4u);
+    ASSERT_EQ(runs->rejected.size(), 3u);
     EXPECT_EQ(runs->rejected[0].name, "line 3");
-    EXPECT_EQ(runs->rejected[0].reason, "loss (column L) is missing");
-    EXPECT_EQ(runs->rejected[1].reason, "loss (column L) is missing");
-    EXPECT_THAT(runs->rejected[2].reason, HasSubstr("tokens (column D) is -5"));
-    EXPECT_THAT(runs->rejected[3].reason, HasSubstr("not a positive finite number"));
+    EXPECT_EQ(runs->rejected[0].reason, "loss (column 3, L) is missing (a number is needed)");
+    EXPECT_THAT(runs->rejected[1].reason, HasSubstr("tokens (column 2, D) is -5"));
+    EXPECT_EQ(runs->rejected[2].reason, "the same row stands above it");
+}
+
+TEST(ReadCsv, refusesRunsThatStandTwice) {
+    const CsvFile file("N,D,L,note\n1e6,1e8,3.5,a\n1e6,2e8,3.4,b\n1e6,1e8,3.5,c\n");
+    EXPECT_THAT(faults_of(file.request("parameters=N,tokens=D,loss=L")),
+                HasSubstr(file.name() + ":4: the same run as line 2 (equal in the columns L, N, D)"));
+    EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L,seed=note")), "");
+}
+
+TEST(ReadCsv, namesADecimalCommaForWhatItIs) {
+    const CsvFile file("N,D,L\n1e6,1e8,\"3,5\"\n");
+    EXPECT_THAT(
+        faults_of(file.request("parameters=N,tokens=D,loss=L")),
+        HasSubstr(file.name() +
+                  ":2: loss (column 3, L) is \"3,5\" (a number with a decimal comma) write it with a point"));
 }
 
 TEST(ReadCsv, treatsTextWhereANumberBelongsAsAFaultOfThatLine) {
     const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,many,3.4\n");
     EXPECT_THAT(faults_of(file.request("parameters=N,tokens=D,loss=L")),
-                HasSubstr(file.name() + ":3: tokens (column D) is \"many\" (a number is needed)"));
+                HasSubstr(file.name() + ":3: tokens (column 2, D) is \"many\" (a number is needed)"));
+}
+
+TEST(ReadCsv, takesWhatSingleLawsNeed) {
+    const CsvFile file("N,B,S,L,eta,web,code\n1e6,64,1000,3.5,0.01,0.75,0.25\n");
+    const auto runs = read_csv(
+        file.request("parameters=N,batch=B,steps=S,loss=L,learning_rate=eta,share.web=web,share.code=code"));
+    ASSERT_TRUE(runs);
+    const auto& run = runs->used[0];
+    EXPECT_DOUBLE_EQ(run.tokens, 64000);  // batch times steps
+    EXPECT_THAT(runs->conventions.tokens, HasSubstr("batch times steps"));
+    EXPECT_DOUBLE_EQ(run.learning_rate.value(), 0.01);
+    EXPECT_THAT(runs->sources, ElementsAre("code", "web"));
+    EXPECT_THAT(run.shares, ElementsAre(0.25, 0.75));
+    EXPECT_TRUE(know(*runs, Role::share));
+    EXPECT_FALSE(know(*runs, Role::unique_tokens));
+}
+
+TEST(ReadCsv, readsCurvesOfSchedulesWithoutSizes) {
+    const CsvFile file("run,step,lr,L\na,0,0,9\na,100,0.3,5\na,200,0.1,4\n");
+    const auto runs = read_csv(file.request("run=run,step=step,learning_rate=lr,loss=L"));
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 1u);
+    EXPECT_DOUBLE_EQ(runs->used[0].learning_rate.value(), 0.3);  // the peak
+    EXPECT_DOUBLE_EQ(runs->used[0].curve[2].step, 200);
+    EXPECT_DOUBLE_EQ(runs->used[0].curve[2].learning_rate, 0.1);
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 4);
 }
 
 TEST(ReadCsv, namesEveryColumnThatIsNotThere) {
@@ -166,7 +219,6 @@ TEST(ParseColumns, namesUnknownRepeatedAndMissingRoles) {
     EXPECT_THAT(faults("size=N,loss=L,tokens=D"), HasSubstr("unknown role size"));
     EXPECT_THAT(faults("parameters=N,parameters=M,loss=L,tokens=D"), HasSubstr("parameters is given twice"));
     EXPECT_THAT(faults("parameters=N,tokens=D"), HasSubstr("no column for loss"));
-    EXPECT_THAT(faults("parameters=N,loss=L"), HasSubstr("no column for tokens nor for flops"));
     EXPECT_THAT(faults("parameters"), HasSubstr("names no column"));
 }
 

@@ -1,0 +1,61 @@
+#include "analysis/fit/validation.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+namespace isogrid::analysis {
+
+std::vector<Cut> expanding_window(std::span<const double> scale, std::span<const double> observed,
+                                  std::size_t fewest, const FitOnSome& fit) {
+    assert(scale.size() == observed.size());
+    constexpr double same = 1 + 1e-3;
+    std::vector<std::size_t> order(scale.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return scale[a] < scale[b]; });
+    std::vector<Cut> cuts;
+    for (std::size_t count = fewest; count < order.size(); ++count) {
+        const double cut_at = scale[order[count - 1]];
+        if (count == 0 || scale[order[count]] <= cut_at * same) continue;
+        const auto predict = fit(std::span(order).first(count));
+        if (!predict) continue;
+        Cut cut{cut_at, count, order.size() - count, std::log10(scale[order.back()] / cut_at), 0, 0, 0};
+        for (std::size_t i = count; i < order.size(); ++i) {
+            const double error = (*predict)(order[i]) / observed[order[i]] - 1;
+            cut.mean_error += std::abs(error) / static_cast<double>(cut.predicted);
+            cut.bias += error / static_cast<double>(cut.predicted);
+            cut.worst = std::max(cut.worst, std::abs(error));
+        }
+        cuts.push_back(cut);
+    }
+    return cuts;
+}
+
+Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what) {
+    Table table{"validation",
+                "Fitted below, tried above: relative error of the predicted " + what,
+                {scale,
+                 {"fitted", "fitted", Quantity::number},
+                 {"predicted", "predicted", Quantity::number},
+                 {"decades", "decades", Quantity::number},
+                 {"mean_error", "mean error", Quantity::percent},
+                 {"bias", "bias", Quantity::percent},
+                 {"worst", "worst", Quantity::percent}},
+                {}};
+    for (const Cut& cut : cuts)
+        table.rows.push_back({cut.cut, static_cast<double>(cut.fitted), static_cast<double>(cut.predicted),
+                              cut.decades, cut.mean_error, cut.bias, cut.worst});
+    return table;
+}
+
+double held_out_error(const std::vector<Cut>& cuts) {
+    if (cuts.empty()) return std::numeric_limits<double>::quiet_NaN();
+    for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut)
+        if (cut->decades >= 1) return cut->mean_error;
+    return cuts.front().mean_error;
+}
+
+}  // namespace isogrid::analysis

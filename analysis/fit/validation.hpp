@@ -1,0 +1,43 @@
+// Does a law predict what it has not seen? Fit on the small, predict the large.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "analysis/figure.hpp"
+
+namespace isogrid::analysis {
+
+/// Predicts observation `i`.
+using Predictor = std::function<double(std::size_t i)>;
+
+/// Fits on these observations only; nothing where that cannot be done.
+using FitOnSome = std::function<std::optional<Predictor>(std::span<const std::size_t> fitted)>;
+
+/// One cut of an expanding window: fitted on all observations of scale up to `cut`, tried on all above.
+struct Cut {
+    double cut = 0;             ///< largest scale fitted: FLOPs, parameters, ...
+    std::size_t fitted = 0;     ///< observations fitted
+    std::size_t predicted = 0;  ///< observations held out
+    double decades = 0;         ///< from the cut to the largest scale predicted
+    double mean_error = 0;      ///< mean of |predicted / observed - 1|
+    double bias = 0;            ///< mean of predicted / observed - 1
+    double worst = 0;           ///< largest of |predicted / observed - 1|
+};
+
+/// Cuts after each different scale (those equal to 1e-3 count as one) that leaves at least `fewest`
+/// observations below and one above and can be fitted.
+std::vector<Cut> expanding_window(std::span<const double> scale, std::span<const double> observed,
+                                  std::size_t fewest, const FitOnSome& fit);
+
+/// As a table under the key `validation`; `what` is predicted: `loss`, `critical batch`.
+Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what);
+
+/// The mean error of the last cut with at least a decade to go, else of the first; NaN without cuts. What
+/// laws are chosen by.
+double held_out_error(const std::vector<Cut>& cuts);
+
+}  // namespace isogrid::analysis
