@@ -54,6 +54,8 @@ po::options_description options() {
                       "of the bootstrap");
     all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
                       "recommend for this budget; may be repeated (default: 100 times the largest)");
+    all.add_options()("inference-tokens", po::value<double>()->value_name("T"),
+                      "also find the cheapest model over a life of T tokens read or written");
     all.add_options()("reference", texts()->value_name("NAME=BITS"),
                       "bits per byte to compare with, as \"xz -9=2.13\"; may be repeated");
     all.add_options()("json", text()->value_name("FILE"), "write the answer as JSON");
@@ -76,6 +78,7 @@ struct Request {
     std::vector<std::string> laws;
     FitOptions fit;
     std::vector<double> targets;
+    std::optional<double> inference_tokens;
     std::vector<Reference> references;
     std::string json, report;
 };
@@ -163,6 +166,11 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
     for (const double target : request.targets)
         if (!(target > 0) || !std::isfinite(target))
             faults.push_back({"--at-flops", "not a budget", "FLOPs are positive", "write for example 1e21"});
+    if (given.count("inference-tokens")) request.inference_tokens = given["inference-tokens"].as<double>();
+    if (request.inference_tokens &&
+        !(*request.inference_tokens > 0 && std::isfinite(*request.inference_tokens)))
+        faults.push_back(
+            {"--inference-tokens", "not a count", "tokens are positive", "write for example 1e12"});
     for (const std::string& text : all_of<std::string>(given, "reference")) {
         const auto pair = split(text);
         char* end = nullptr;
@@ -238,8 +246,8 @@ int run(const Request& request) {
         return refuse(faults);
     }
     if (auto faults = check_laws(request, *runs); !faults.empty()) return refuse(faults);
-    const Answer all =
-        answer(std::move(*runs), request.laws, request.fit, request.targets, request.references);
+    const Answer all = answer(std::move(*runs), request.laws, request.fit, request.targets,
+                              request.references, request.inference_tokens);
     std::cout << to_text(all);
     if (!request.json.empty()) write(request.json, to_json(all).dump(2) + "\n");
     if (!request.report.empty()) {

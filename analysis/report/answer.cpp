@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "analysis/check_runs.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -30,8 +31,12 @@ std::string to_string(const std::vector<Role>& missing) {
 }
 
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
-              std::vector<double> targets, std::vector<Reference> references) {
-    Answer all{std::move(runs), options, {}, {}, std::move(targets), {}, std::move(references)};
+              std::vector<double> targets, std::vector<Reference> references,
+              std::optional<double> inference_tokens) {
+    Answer all;
+    all.runs = std::move(runs), all.options = options;
+    all.targets = std::move(targets), all.references = std::move(references);
+    all.warnings = check_runs(all.runs);
     if (all.targets.empty() && largest_budget(all.runs) > 0) all.targets = {100 * largest_budget(all.runs)};
     for (const Law& law : laws()) {
         if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
@@ -44,6 +49,9 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     for (const double target : all.targets)
         for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
             if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));
+    for (const double target : all.targets)
+        if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens))
+            all.decisions.push_back(std::move(*decision));
     return all;
 }
 
@@ -88,23 +96,73 @@ std::string describe_agreement(const Answer& answer) {
     if (sizes.size() < 2) return {};
     const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
     const double ratio = *most / *least;
+    if (!(ratio > 0)) return {};
     return "The laws differ by a factor of " + format_significant(ratio, 2) + " over the best size there" +
            (ratio > 2 ? ": more budgets, or larger ones, would settle it." : ".");
 }
 
-std::string describe(const Prediction& prediction) {
-    const auto range = [](const Estimate& e, Quantity quantity) {
-        std::string text = format_quantity(e.value, quantity);
-        if (std::isfinite(e.low))
-            text +=
-                " (" + format_quantity(e.low, quantity) + " to " + format_quantity(e.high, quantity) + ")";
+namespace {
+
+std::string with_range(const Estimate& e, Quantity quantity) {
+    std::string text = format_quantity(e.value, quantity);
+    if (std::isfinite(e.low))
+        text += " (" + format_quantity(e.low, quantity) + " to " + format_quantity(e.high, quantity) + ")";
+    return text;
+}
+
+/// Batch, steps and learning rate, or which of them no law says.
+std::string describe_recipe(const Decision& decision) {
+    std::string text;
+    if (decision.batch)
+        text += "Batch " + with_range(*decision.batch, Quantity::tokens) + " (" + decision.batch_law +
+                "), so " + with_range(*decision.steps, Quantity::tokens) + " steps. ";
+    if (decision.learning_rate)
+        text += "Peak learning rate " + with_range(*decision.learning_rate, Quantity::number) + " (" +
+                decision.learning_rate_law + "). ";
+    if (decision.batch && decision.learning_rate) {
+        text.pop_back();
         return text;
-    };
+    }
+    const char* missing = decision.batch           ? "which learning rate"
+                          : decision.learning_rate ? "which batch"
+                                                   : "which batch or learning rate";
+    return text + "No law says " + missing +
+           " suits it: sweep them, and fit hyperparameters or critical_batch.";
+}
+
+}  // namespace
+
+std::string describe(const Prediction& prediction) {
     return "For " + format_quantity(prediction.flops, Quantity::flops) + " FLOPs train " +
-           range(prediction.parameters, Quantity::parameters) + " parameters on " +
-           range(prediction.tokens, Quantity::tokens) + " tokens, " +
+           with_range(prediction.parameters, Quantity::parameters) + " parameters on " +
+           with_range(prediction.tokens, Quantity::tokens) + " tokens, " +
            format_significant(prediction.tokens.value / prediction.parameters.value, 3) +
-           " tokens a parameter; expect a loss of " + range(prediction.loss, Quantity::loss) + ".";
+           " tokens a parameter; expect a loss of " + with_range(prediction.loss, Quantity::loss) + ".";
+}
+
+std::vector<std::string> describe(const Decision& decision) {
+    std::vector<std::string> sentences = {
+        "For " + format_quantity(decision.flops, Quantity::flops) + " FLOPs train " +
+            with_range(decision.parameters, Quantity::parameters) + " parameters on " +
+            with_range(decision.tokens, Quantity::tokens) + " tokens, " +
+            format_significant(decision.tokens.value / decision.parameters.value, 3) +
+            " tokens a parameter; expect a loss of " + with_range(decision.loss, Quantity::loss) + " (" +
+            decision.law + ").",
+        describe_recipe(decision)};
+    if (decision.decades > 0)
+        sentences.push_back(
+            "That is " + format_significant(decision.decades, 2) +
+            " decades of compute beyond the largest run: an extrapolation, and as good as the law.");
+    if (const auto& life = decision.lifetime)
+        sentences.push_back(
+            "If it will also read or write " + format_quantity(life->inference_tokens, Quantity::tokens) +
+            " tokens, the same loss is cheapest with " + with_range(life->parameters, Quantity::parameters) +
+            " parameters trained on " + with_range(life->tokens, Quantity::tokens) +
+            " tokens: " + with_range(life->training_flops, Quantity::flops) + " FLOPs of training, " +
+            with_range(life->total_flops, Quantity::flops) + " over its whole life, " +
+            percent(1 - life->total_flops.value / life->compute_optimal_total) +
+            " less than with the model that is cheapest to train.");
+    return sentences;
 }
 
 }  // namespace isogrid::analysis

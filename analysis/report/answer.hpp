@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "analysis/decide.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/runs.hpp"
 
@@ -32,7 +33,9 @@ struct Answer {
     std::vector<LawFit> fits;             ///< in the order of laws()
     std::vector<NotAsked> not_asked;      ///< laws whose subject the runs do not hold
     std::vector<double> targets;          ///< FLOPs to recommend for
-    std::vector<Prediction> predictions;  ///< by target, then joint, isoflop, envelope
+    std::vector<Prediction> predictions;  ///< by target, then the laws in reverse
+    std::vector<Decision> decisions;      ///< one a target, where a law stands
+    std::vector<Reason> warnings;         ///< about the runs as a whole
     std::vector<Reference> references;
 };
 
@@ -40,9 +43,11 @@ struct Answer {
 std::vector<Role> missing_roles(const Law& law, const Runs& runs);
 
 /// Fits the laws named (all when empty) that the runs can be asked about, and predicts at the targets;
-/// without targets, at 100 times the largest budget. Takes at least one used run.
+/// without targets, at 100 times the largest budget. With `inference_tokens`, decisions say what is cheapest
+/// over a model's whole life. Takes at least one used run.
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
-              std::vector<double> targets, std::vector<Reference> references);
+              std::vector<double> targets, std::vector<Reference> references,
+              std::optional<double> inference_tokens = std::nullopt);
 
 const Law& law_of(const LawFit& fit);
 
@@ -52,6 +57,9 @@ double largest_budget(const Runs& runs);
 /// How near the best run of the largest budget comes to the references, in words; empty when the runs know no
 /// bits per byte.
 std::string describe_compression(const Answer& answer);
+
+/// What to train for the decision's budget, in sentences.
+std::vector<std::string> describe(const Decision& decision);
 
 /// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
 std::string describe(const Prediction& prediction);

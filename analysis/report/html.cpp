@@ -138,12 +138,11 @@ std::string recommendation_html(const Answer& answer) {
     if (answer.predictions.empty())
         return html + paragraph("No recommendation: no law stands. The refusals below say why.", "big") +
                "</div>\n";
-    html +=
-        paragraph(describe(answer.predictions.front()) + " (" + answer.predictions.front().law + ")", "big");
-    html += paragraph(
-        "That is " + format_significant(answer.predictions.front().flops / largest_budget(answer.runs), 3) +
-            " times the largest budget that was run: an extrapolation, and as good as the law.",
-        "quiet");
+    for (const Decision& decision : answer.decisions) {
+        const auto sentences = describe(decision);
+        for (std::size_t i = 0; i < sentences.size(); ++i)
+            html += paragraph(sentences[i], i == 0 ? "big" : "");
+    }
     if (const std::string words = describe_agreement(answer); !words.empty())
         html += paragraph(words, "quiet");
     html +=
@@ -224,6 +223,17 @@ std::string conventions_html(const Runs& runs) {
     return html;
 }
 
+std::string not_asked_html(const Answer& answer) {
+    if (answer.not_asked.empty()) return {};
+    std::string html =
+        "<h2>Laws that these runs were not asked</h2>\n<table><tr><th class=\"text\">law</th>"
+        "<th class=\"text\">the runs do not hold</th></tr>\n";
+    for (const NotAsked& law : answer.not_asked)
+        html += "<tr><td class=\"text\">" + law.law + "</td><td class=\"text\">" +
+                escape(to_string(law.missing)) + "</td></tr>\n";
+    return html + "</table>\n";
+}
+
 }  // namespace
 
 std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) {
@@ -237,6 +247,8 @@ std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) 
             " replicates, seed " + std::to_string(answer.options.seed) + "</p>\n";
     html += recommendation_html(answer);
     if (const std::string words = describe_compression(answer); !words.empty()) html += paragraph(words);
+    for (const Reason& warning : answer.warnings)
+        html += reason_box(warning, "runs", false);
     for (const LawFit& fit : answer.fits) {
         if (fit.refused) html += reason_box(*fit.refused, fit.name, true);
         for (const Reason& warning : fit.warnings)
@@ -245,6 +257,7 @@ std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) 
     html += pictures_html(pictures);
     for (const LawFit& fit : answer.fits)
         html += law_html(fit);
+    html += not_asked_html(answer);
     html += conventions_html(answer.runs);
     html += runs_html(answer.runs);
     return html + "</body></html>\n";

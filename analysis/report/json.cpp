@@ -82,6 +82,34 @@ json input(const Runs& runs) {
     return object;
 }
 
+json decided(const Decision& decision) {
+    const auto known = [](const std::optional<Estimate>& estimate) {
+        return estimate ? full(*estimate) : json(nullptr);
+    };
+    const auto word = [](const std::string& text) { return text.empty() ? json(nullptr) : json(text); };
+    json object = {{"flops", decision.flops},
+                   {"law", decision.law},
+                   {"decades_beyond_runs", number(decision.decades)},
+                   {"parameters", full(decision.parameters)},
+                   {"tokens", full(decision.tokens)},
+                   {"loss", full(decision.loss)},
+                   {"batch", known(decision.batch)},
+                   {"batch_law", word(decision.batch_law)},
+                   {"steps", known(decision.steps)},
+                   {"learning_rate", known(decision.learning_rate)},
+                   {"learning_rate_law", word(decision.learning_rate_law)},
+                   {"lifetime", nullptr},
+                   {"words", describe(decision)}};
+    if (const auto& life = decision.lifetime)
+        object["lifetime"] = {{"inference_tokens", life->inference_tokens},
+                              {"parameters", full(life->parameters)},
+                              {"tokens", full(life->tokens)},
+                              {"training_flops", full(life->training_flops)},
+                              {"total_flops", full(life->total_flops)},
+                              {"compute_optimal_total_flops", number(life->compute_optimal_total)}};
+    return object;
+}
+
 }  // namespace
 
 json to_json(const Answer& answer) {
@@ -111,11 +139,18 @@ json to_json(const Answer& answer) {
         document["predictions"].push_back(
             {{"law", p.law},
              {"flops", p.flops},
+             {"decades_beyond_runs", number(std::log10(p.flops / largest_budget(answer.runs)))},
              {"parameters", number(p.parameters.value)},
              {"parameters_ci95", interval(p.parameters)},
              {"tokens", number(p.tokens.value)},
              {"tokens_ci95", interval(p.tokens)},
              {"loss", {{"value", number(p.loss.value)}, {"ci95", interval(p.loss)}}}});
+    document["decisions"] = json::array();
+    for (const Decision& decision : answer.decisions)
+        document["decisions"].push_back(decided(decision));
+    document["warnings"] = json::array();
+    for (const Reason& warning : answer.warnings)
+        document["warnings"].push_back(to_string(warning));
     if (const std::string words = describe_compression(answer); !words.empty()) {
         document["compression"] = {{"words", words}, {"references", json::object()}};
         for (const Reference& reference : answer.references)

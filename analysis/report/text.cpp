@@ -109,6 +109,8 @@ std::string to_text(const Answer& answer) {
     text += wrap("  loss     ", runs.conventions.loss);
     for (const std::string& note : runs.notes)
         text += wrap("  note     ", note);
+    for (const Reason& warning : answer.warnings)
+        text += wrap("  warning  ", to_string(warning));
     constexpr std::size_t listed = 10;
     for (std::size_t i = 0; i < std::min(listed, runs.rejected.size()); ++i)
         text += wrap("  rejected ", runs.rejected[i].name + ": " + runs.rejected[i].reason);
@@ -124,6 +126,12 @@ std::string to_text(const Answer& answer) {
     if (answer.predictions.empty()) text += "No recommendation: no law stands.\n";
     for (const Prediction& prediction : answer.predictions)
         text += wrap(pad(prediction.law, 9) + " ", describe(prediction));
+    for (const Decision& decision : answer.decisions) {
+        text += "\n";
+        const auto sentences = describe(decision);
+        for (std::size_t i = 0; i < sentences.size(); ++i)
+            text += wrap(i == 0 ? "decision  " : "          ", sentences[i]);
+    }
     if (const std::string words = describe_agreement(answer); !words.empty()) text += "\n" + wrap("", words);
     if (const std::string words = describe_compression(answer); !words.empty())
         text += "\n" + wrap("", words);

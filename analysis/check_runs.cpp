@@ -1,0 +1,34 @@
+#include "analysis/check_runs.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace isogrid::analysis {
+
+std::vector<Reason> check_runs(const Runs& runs) {
+    std::vector<const Run*> order;
+    for (const Run& run : runs.used)
+        if (run.parameters > 0 && run.tokens > 0 && run.flops > 0) order.push_back(&run);
+    std::stable_sort(order.begin(), order.end(),
+                     [](const Run* a, const Run* b) { return a->parameters < b->parameters; });
+    const auto flops_per_parameter_token = [](const Run& run) {
+        return run.flops / (run.parameters * run.tokens);
+    };
+    for (std::size_t i = 1; i < order.size(); ++i) {
+        const Run &one = *order[i - 1], &other = *order[i];
+        const double here = flops_per_parameter_token(one), there = flops_per_parameter_token(other);
+        if (other.parameters > one.parameters * 1.01 || std::max(here, there) < 1.05 * std::min(here, there))
+            continue;
+        std::array<char, 160> text{};
+        std::snprintf(text.data(), text.size(), "%s has C / (N D) = %.3g, %s of the same size %.3g",
+                      one.name.c_str(), here, other.name.c_str(), there);
+        return {{Refusal::mixed_conventions,
+                 std::string(text.data()) +
+                     " (parameters or FLOPs were not counted alike) count all runs by one "
+                     "convention"}};
+    }
+    return {};
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,15 @@
+// What a reader must know of the runs before any law: counts that do not fit together.
+#pragma once
+
+#include <vector>
+
+#include "analysis/fit/refusal.hpp"
+#include "analysis/runs.hpp"
+
+namespace isogrid::analysis {
+
+/// Warnings about the runs as a whole. `mixed_conventions`: models of one size (to 1%) spend different FLOPs
+/// on a parameter and token (by more than 5%), so N or C was not counted alike everywhere.
+std::vector<Reason> check_runs(const Runs& runs);
+
+}  // namespace isogrid::analysis

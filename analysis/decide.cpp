@@ -1,0 +1,163 @@
+#include "analysis/decide.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include <boost/math/tools/minima.hpp>
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr int bits = 30;                             // of the minimum's place: half of a double's are real
+constexpr double widest = 16.2;                      // e-folds searched to each side: a factor of 1e7
+constexpr std::size_t replicates_of_lifetime = 200;  // a minimum over sizes each: enough for an interval
+
+/// The tokens with which N parameters reach `wanted`, between 1e-7 and 1e7 times `about`; nothing if none do.
+std::optional<double> tokens_to_reach(const LossSurface::Loss& loss, double parameters, double wanted,
+                                      double about) {
+    double low = std::log(about) - widest, high = std::log(about) + widest;
+    if (!(loss(parameters, std::exp(high)) < wanted) || !(loss(parameters, std::exp(low)) > wanted))
+        return std::nullopt;
+    for (int step = 0; step < 60; ++step) {
+        const double middle = 0.5 * (low + high);
+        (loss(parameters, std::exp(middle)) > wanted ? low : high) = middle;
+    }
+    return std::exp(0.5 * (low + high));
+}
+
+struct Life {
+    double parameters = 0, tokens = 0, training = 0, total = 0;
+};
+
+std::optional<Life> cheapest(const LossSurface::Loss& loss, double factor, double flops,
+                             double inference_tokens) {
+    const Optimum best = optimum_on(loss, flops, factor);
+    const auto life_at = [&](double log_size) -> std::optional<Life> {
+        const double size = std::exp(log_size);
+        const auto tokens = tokens_to_reach(loss, size, best.loss, best.tokens);
+        if (!tokens) return std::nullopt;
+        const double training = factor * size * *tokens;
+        return Life{size, *tokens, training, training + 2 * size * inference_tokens};
+    };
+    const auto cost = [&](double log_size) {
+        const auto life = life_at(log_size);
+        return life ? std::log(life->total) : std::numeric_limits<double>::max();
+    };
+    // The cheapest life is never larger than the model that is cheapest to train; how small it may be, the
+    // loss says: below some size no data reach it, and the cost is a wall there.
+    const double top = std::log(best.parameters) + 0.1;
+    double bottom = top;
+    for (double down = 0.25; down < widest && life_at(top - down); down += 0.25)
+        bottom = top - down;
+    if (bottom == top) return std::nullopt;
+    const auto [at, value] = boost::math::tools::brent_find_minima(cost, bottom, top, bits);
+    return life_at(at);
+}
+
+/// The held-out error of a law, averaged over the cuts of its validation table; infinite without one.
+double held_out_error(const LawFit& fit) {
+    for (const Table& table : fit.tables) {
+        if (table.key != "validation" || table.rows.empty()) continue;
+        for (std::size_t c = 0; c < table.columns.size(); ++c) {
+            if (table.columns[c].key != "mean_error") continue;
+            double sum = 0;
+            for (const auto& row : table.rows)
+                sum += std::get<double>(row[c]);
+            return sum / static_cast<double>(table.rows.size());
+        }
+    }
+    return std::numeric_limits<double>::infinity();
+}
+
+/// The law whose N, D and loss are taken; null when none stands.
+const LawFit* most_trusted(std::span<const LawFit> fits) {
+    const LawFit* best = nullptr;
+    for (const LawFit& fit : fits)
+        if (!fit.refused && fit.predict && fit.surface &&
+            (best == nullptr || held_out_error(fit) < held_out_error(*best)))
+            best = &fit;
+    for (const char* name : {"isoflop", "envelope"})
+        for (const LawFit& fit : fits)
+            if (best == nullptr && fit.name == name && !fit.refused && fit.predict) best = &fit;
+    return best;
+}
+
+Estimate quotient(const Estimate& over, const Estimate& under) {
+    Estimate estimate;
+    estimate.value = over.value / under.value;
+    // Both are known to a factor: the factors' logarithms add in squares.
+    const double up = std::hypot(std::log(over.high / over.value), std::log(under.value / under.low));
+    const double down = std::hypot(std::log(over.value / over.low), std::log(under.high / under.value));
+    estimate.high = estimate.value * std::exp(up);
+    estimate.low = estimate.value * std::exp(-down);
+    return estimate;
+}
+
+}  // namespace
+
+Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token) {
+    const double product = flops / flops_per_parameter_token;
+    const auto at = [&](double log_size) { return loss(std::exp(log_size), product / std::exp(log_size)); };
+    const double middle = 0.5 * std::log(product);
+    // A grid first: far from the optimum a surface may be flat, where Brent's method would stop.
+    constexpr int steps = 128;
+    int lowest = 0;
+    double least = std::numeric_limits<double>::infinity();
+    for (int i = 0; i <= steps; ++i)
+        if (const double value = at(middle + widest * (2.0 * i / steps - 1)); value < least)
+            least = value, lowest = i;
+    const double centre = middle + widest * (2.0 * lowest / steps - 1), reach = 2 * widest / steps;
+    const auto [log_size, value] =
+        boost::math::tools::brent_find_minima(at, centre - reach, centre + reach, bits);
+    return {flops, std::exp(log_size), product / std::exp(log_size), value};
+}
+
+std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, double inference_tokens) {
+    const double factor = surface.flops_per_parameter_token;
+    const auto best = cheapest(surface.loss, factor, flops, inference_tokens);
+    if (!best) return std::nullopt;
+    std::array<std::vector<double>, 4> spread;
+    for (std::size_t r = 0; r < std::min(replicates_of_lifetime, surface.replicates.size()); ++r)
+        if (const auto life = cheapest(surface.replicates[r], factor, flops, inference_tokens)) {
+            spread[0].push_back(life->parameters), spread[1].push_back(life->tokens);
+            spread[2].push_back(life->training), spread[3].push_back(life->total);
+        }
+    return Lifetime{inference_tokens,
+                    summarize(best->parameters, spread[0]),
+                    summarize(best->tokens, spread[1]),
+                    summarize(best->training, spread[2]),
+                    summarize(best->total, spread[3]),
+                    flops + 2 * optimum_on(surface.loss, flops, factor).parameters * inference_tokens};
+}
+
+std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
+                               std::optional<double> inference_tokens) {
+    const LawFit* law = most_trusted(fits);
+    if (law == nullptr) return std::nullopt;
+    const Prediction best = law->predict(flops);
+    Decision decision;
+    decision.law = law->name;
+    decision.flops = flops;
+    decision.decades = std::log10(flops / largest);
+    decision.parameters = best.parameters, decision.tokens = best.tokens, decision.loss = best.loss;
+    for (const LawFit& fit : fits) {
+        if (fit.refused) continue;
+        if (!decision.learning_rate && fit.learning_rate_at) {
+            decision.learning_rate = fit.learning_rate_at(best.parameters.value, best.tokens.value);
+            decision.learning_rate_law = fit.name;
+        }
+        if (!decision.batch && (fit.batch_at_loss || fit.batch_at)) {
+            decision.batch = fit.batch_at_loss ? fit.batch_at_loss(best.loss.value)
+                                               : fit.batch_at(best.parameters.value, best.tokens.value);
+            decision.batch_law = fit.name;
+        }
+    }
+    if (decision.batch) decision.steps = quotient(best.tokens, *decision.batch);
+    if (inference_tokens && law->surface)
+        decision.lifetime = cheapest_life(*law->surface, flops, *inference_tokens);
+    return decision;
+}
+
+}  // namespace isogrid::analysis

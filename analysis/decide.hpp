@@ -1,0 +1,50 @@
+// From laws to a decision: what to train for a budget, and what to train when the model will also be used.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "analysis/laws/law.hpp"
+
+namespace isogrid::analysis {
+
+/// The cheapest model over its whole life that reaches the same loss as the optimum of a training budget: it
+/// is smaller and trained on more, as every token that it reads or writes later costs 2 N (Sardana et al.
+/// 2023, arXiv 2401.00448, equation 2).
+struct Lifetime {
+    double inference_tokens = 0;       ///< T
+    Estimate parameters, tokens;       ///< N and D of least k N D + 2 N T, with L(N, D) as before
+    Estimate training_flops;           ///< k N D
+    Estimate total_flops;              ///< k N D + 2 N T
+    double compute_optimal_total = 0;  ///< the same sum for the model that is cheapest to train
+};
+
+/// What to train for a budget, by the law that is trusted most.
+struct Decision {
+    std::string law;     ///< whose N, D and loss these are
+    double flops = 0;    ///< C
+    double decades = 0;  ///< log10 of C over the largest run; below 0 inside the runs
+    Estimate parameters, tokens, loss;
+    std::optional<Estimate> batch;             ///< in the unit of the runs' batches
+    std::optional<Estimate> learning_rate;     ///< peak
+    std::optional<Estimate> steps;             ///< tokens / batch
+    std::string batch_law, learning_rate_law;  ///< who says so; empty where none does
+    std::optional<Lifetime> lifetime;
+};
+
+/// The N and D of least loss with k N D = flops on any loss surface.
+Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token);
+
+/// The Lifetime on a surface for the loss that it reaches with `flops`; nothing when the surface does not
+/// fall with the tokens.
+std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, double inference_tokens);
+
+/// Decides for a budget. N, D and loss come from the joint law, of several from the one that predicts
+/// held-out runs best, else from isoflop, else from the envelope; nothing when none of them stands. `largest`
+/// is the largest compute of a run.
+std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
+                               std::optional<double> inference_tokens);
+
+}  // namespace isogrid::analysis

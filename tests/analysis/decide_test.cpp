@@ -1,0 +1,101 @@
+#include "analysis/decide.hpp"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/check_runs.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+LossSurface known_surface() {
+    return {.loss = known_loss, .replicates = {}, .flops_per_parameter_token = 6};
+}
+
+// Brent's method knows a minimum's place to the square root of the machine's epsilon, 1.5e-8, times the scale
+// of log N, about 20; the objective's flatness costs another digit.
+constexpr double place = 1e-5;
+
+TEST(OptimumOn, aSurfaceIsTheJointLawsClosedForm) {
+    for (const double flops : {1e15, 1e20, 1e26}) {
+        const Optimum found = optimum_on(known_loss, flops, 6);
+        const JointLaw::Optimum exact = known_law.optimum(flops, 6);
+        EXPECT_NEAR(found.parameters / exact.parameters, 1, place);
+        EXPECT_NEAR(found.tokens / exact.tokens, 1, place);
+        EXPECT_NEAR(found.loss / exact.loss, 1, 1e-12);
+    }
+}
+
+TEST(CheapestLife, isTheCheapestTrainingWhenTheModelIsHardlyUsed) {
+    const auto life = cheapest_life(known_surface(), 1e21, 1);
+    const JointLaw::Optimum exact = known_law.optimum(1e21, 6);
+    ASSERT_TRUE(life);
+    EXPECT_NEAR(life->parameters.value / exact.parameters, 1,
+                1e-3);  // the cost is flat there: to its square root
+    EXPECT_NEAR(life->total_flops.value / 1e21, 1, 1e-6);
+}
+
+// Lagrange: at the least 6 N D + 2 N T with L(N, D) fixed, the ratio of the cost's derivatives is that of the
+// loss's: (6 D + 2 T) / (6 N) = (alpha A N^(-alpha - 1)) / (beta B D^(-beta - 1)).
+TEST(CheapestLife, meetsTheLagrangeConditionAndKeepsTheLoss) {
+    const double flops = 1e22, tokens_used = 3e12;
+    const auto life = cheapest_life(known_surface(), flops, tokens_used);
+    ASSERT_TRUE(life);
+    const double N = life->parameters.value, D = life->tokens.value;
+    EXPECT_NEAR(known_loss(N, D), known_law.optimum(flops, 6).loss, 1e-9);
+    const double cost = (6 * D + 2 * tokens_used) / (6 * N);
+    const double loss = known_law.alpha * known_law.A * std::pow(N, -known_law.alpha - 1) /
+                        (known_law.beta * known_law.B * std::pow(D, -known_law.beta - 1));
+    EXPECT_NEAR(cost / loss, 1, 1e-3);
+    EXPECT_LT(N, known_law.optimum(flops, 6).parameters);
+    EXPECT_LT(life->total_flops.value, life->compute_optimal_total);
+    EXPECT_DOUBLE_EQ(life->total_flops.value, 6 * N * D + 2 * N * tokens_used);
+}
+
+TEST(Decide, takesSizeAndLossFromTheSurfaceAndTheRecipeFromWhoeverKnowsIt) {
+    FitOptions options;
+    options.bootstrap = 40;
+    std::vector<LawFit> fits = {fit_isoflop(isoflop_runs(four_budgets, 7, 3, known_loss), options),
+                                fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options)};
+    LawFit sweeps;
+    sweeps.name = "hyperparameters";
+    sweeps.learning_rate_at = [](double, double) { return Estimate{1e-3, 1e-4, 8e-4, 1.2e-3}; };
+    sweeps.batch_at = [](double, double) { return Estimate{1e6, 1e5, 8e5, 1.2e6}; };
+    fits.push_back(sweeps);
+    const auto decision = decide(fits, 6.4e21, 6.4e19, 1e12);
+    ASSERT_TRUE(decision);
+    EXPECT_EQ(decision->law, "joint");
+    EXPECT_NEAR(decision->decades, 2, 1e-12);
+    EXPECT_EQ(decision->learning_rate_law, "hyperparameters");
+    EXPECT_DOUBLE_EQ(decision->steps->value, decision->tokens.value / 1e6);
+    ASSERT_TRUE(decision->lifetime);
+    EXPECT_LT(decision->lifetime->parameters.value, decision->parameters.value);
+}
+
+TEST(Decide, saysNothingWhenNoLawStands) {
+    LawFit refused;
+    refused.name = "joint";
+    refused.refused = Reason{Refusal::too_few_runs, "3 runs"};
+    EXPECT_FALSE(decide(std::vector{refused}, 1e20, 1e18, std::nullopt));
+}
+
+TEST(CheckRuns, findsModelsOfOneSizeThatWereCountedDifferently) {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    EXPECT_TRUE(check_runs(runs).empty());
+    auto other = runs.used[3];
+    other.name = "other";
+    other.flops *= 1.2;
+    runs.used.push_back(other);
+    const auto warnings = check_runs(runs);
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_EQ(warnings[0].kind, Refusal::mixed_conventions);
+    EXPECT_THAT(warnings[0].text, HasSubstr("run 3 has C / (N D) = 6, other of the same size 7.2"));
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
