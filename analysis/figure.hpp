@@ -43,7 +43,7 @@ struct Series {
     std::string label;  ///< in the legend; empty to leave out
     Mark mark = Mark::points;
     std::optional<double> shade;  ///< place on the palette, 0 (low budget) to 1 (high); absent: `ink`
-    int ink = 0;                  ///< without a shade: 0 near-black, 1 orange-red, 2 blue, 3 green, 4 grey
+    int ink = 0;  ///< without a shade: 0 near-black, 1 orange-red, 2 blue, 3 green, 4 grey, 5 purple, 6 sky
     std::vector<double> x, y;
     std::vector<double> upper;  ///< bands only
 };

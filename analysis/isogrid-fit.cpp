@@ -1,7 +1,9 @@
 // The isogrid-fit program: options in, laws out.
+#include <atomic>
 #include <cmath>
 #include <fstream>
 #include <iostream>
+#include <thread>
 
 #include <boost/program_options.hpp>
 #include <nlohmann/json.hpp>
@@ -195,15 +197,29 @@ void write(const std::filesystem::path& file, const std::string& text) {
         throw std::runtime_error(file.string() + ": cannot be written (check the folder and free space)");
 }
 
-/// Draws every figure; without gnuplot one message stands for all.
+/// Draws every figure, one thread a processor; without gnuplot one message stands for all.
 std::vector<Picture> draw_all(const Answer& answer) {
     std::vector<Picture> pictures;
-    bool told = false;
-    for (Figure& figure : all_figures(answer)) {
-        auto svg = draw(figure);
-        if (!svg && !std::exchange(told, true)) std::cerr << "isogrid-fit: " << study::to_string(svg.error());
-        pictures.push_back({std::move(figure), svg ? std::move(*svg) : std::string{}});
-    }
+    for (Figure& figure : frontier_figures(answer))
+        pictures.push_back({"", std::move(figure), ""});
+    for (const LawFit& fit : answer.fits)
+        for (const Figure& figure : fit.figures)
+            pictures.push_back({fit.name, figure, ""});
+    std::atomic<std::size_t> next{0};
+    std::atomic<bool> told{false};
+    const auto work = [&] {
+        for (std::size_t p = next++; p < pictures.size(); p = next++) {
+            auto svg = draw(pictures[p].figure);
+            if (svg)
+                pictures[p].svg = std::move(*svg);
+            else if (!told.exchange(true))
+                std::cerr << "isogrid-fit: " << study::to_string(svg.error());
+        }
+    };
+    std::vector<std::jthread> pool;
+    for (unsigned t = 0; t < std::max(1U, std::thread::hardware_concurrency()); ++t)
+        pool.emplace_back(work);
+    pool.clear();
     return pictures;
 }
 

@@ -96,8 +96,13 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
     for (const double v : replicates)
         squares += (v - mean) * (v - mean);
     estimate.se = std::sqrt(squares / static_cast<double>(replicates.size() - 1));
-    estimate.low = value + widening * (quantile(replicates, 0.025) - value);
-    estimate.high = value + widening * (quantile(replicates, 0.975) - value);
+    const auto widen = [&](double bound) {
+        // What is positive stays so: its interval widens by a factor.
+        return value > 0 && replicates.front() > 0 ? value * std::pow(bound / value, widening)
+                                                   : value + widening * (bound - value);
+    };
+    estimate.low = widen(quantile(replicates, 0.025));
+    estimate.high = widen(quantile(replicates, 0.975));
     return estimate;
 }
 

@@ -56,7 +56,7 @@ std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed
 double small_sample_widening(std::size_t observations, std::size_t parameters);
 
 /// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles, their distance from the value
-/// times `widening`; NaN below 20 replicates.
+/// (in logarithms where all are positive) times `widening`; NaN below 20 replicates.
 Estimate summarize(double value, std::vector<double> replicates, double widening = 1);
 
 /// Column `index` of bootstrap's result, summarized about `value`.

@@ -75,6 +75,7 @@ nlohmann::json to_json(const Answer& answer);
 
 /// One picture ready for the page.
 struct Picture {
+    std::string law;  ///< in whose section it stands; empty for those of the answer as a whole
     Figure figure;
     std::string svg;  ///< empty when it could not be drawn
 };

@@ -9,7 +9,14 @@ namespace {
 constexpr int samples = 60;
 
 int ink_of(const std::string& law) {
-    return law == "isoflop" ? 2 : law == "joint" ? 1 : 3;
+    return law == "isoflop" ? 2 : law == "envelope" ? 3 : 1;
+}
+
+/// Laws that are drawn: of those that know a loss surface only the one that decides, as they lie on each
+/// other.
+bool is_drawn(const LawFit& fit, const Answer& answer) {
+    if (fit.refused || !fit.predict) return false;
+    return !fit.surface || answer.decisions.empty() || answer.decisions.front().law == fit.name;
 }
 
 /// Which part of an optimum a picture shows.
@@ -49,9 +56,9 @@ Figure frontier_figure(const Answer& answer, Figure figure, const Part& part) {
     for (const double target : answer.targets)
         low = std::min(low, target), high = std::max(high, target);
     for (const LawFit& fit : answer.fits)
-        if (!fit.refused && fit.predict) add_law(fit, part, low, high, figure);
+        if (is_drawn(fit, answer)) add_law(fit, part, low, high, figure);
     for (const LawFit& fit : answer.fits)
-        if (!fit.refused && fit.predict) add_points(fit, part, figure);
+        if (is_drawn(fit, answer)) add_points(fit, part, figure);
     double bottom = std::numeric_limits<double>::infinity(), top = 0;
     for (const Series& series : figure.series)
         for (const double value : series.y)
@@ -104,17 +111,6 @@ std::vector<Figure> frontier_figures(const Answer& answer) {
              {}},
             {Quantity::loss, &Optimum::loss, &Prediction::loss}),
     };
-}
-
-std::vector<Figure> all_figures(const Answer& answer) {
-    std::vector<Figure> figures;
-    for (const LawFit& fit : answer.fits)
-        if (fit.name != "joint") figures.insert(figures.end(), fit.figures.begin(), fit.figures.end());
-    const std::vector<Figure> frontier = frontier_figures(answer);
-    figures.insert(figures.end(), frontier.begin(), frontier.end());
-    for (const LawFit& fit : answer.fits)
-        if (fit.name == "joint") figures.insert(figures.end(), fit.figures.begin(), fit.figures.end());
-    return figures;
 }
 
 }  // namespace isogrid::analysis

@@ -10,7 +10,4 @@ namespace isogrid::analysis {
 /// N*, D* and the loss at the optimum against compute. Empty when no law stands.
 std::vector<Figure> frontier_figures(const Answer& answer);
 
-/// Every figure of an answer in the order of the page.
-std::vector<Figure> all_figures(const Answer& answer);
-
 }  // namespace isogrid::analysis

@@ -32,7 +32,7 @@ std::string shade_colour(double place) {
 std::string colour_of(const Series& series) {
     if (series.shade) return shade_colour(*series.shade);
     constexpr std::array inks = {"#222222", "#d55e00", "#0072b2", "#009e73",
-                                 "#8a8a8a"};  // Okabe and Ito 2008
+                                 "#8a8a8a", "#cc79a7", "#56b4e9"};  // Okabe and Ito 2008
     return inks[static_cast<std::size_t>(series.ink) % inks.size()];
 }
 

@@ -31,6 +31,18 @@ figure { margin: 1.6rem 0 2.2rem; }
 figure svg { width: 100%; height: auto; }
 figcaption { color: #555; font-size: .9rem; max-width: 52rem; }
 .scroll { max-height: 26rem; overflow-y: auto; }
+.wide { overflow-x: auto; }
+@media print {
+  html { font-size: 62.5%; }
+  body { font-size: 1rem; max-width: none; margin: 0; }
+  figure svg { width: 86%; }
+  table { break-inside: avoid; }
+  .scroll table { break-inside: auto; }
+  th, td { padding: .2rem .5rem; }
+  .scroll { max-height: none; overflow: visible; }
+  figure, tr, .answer, .warning, .refused { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+}
 code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .88em; overflow-wrap: anywhere; }
 )";
 
@@ -72,7 +84,7 @@ std::string digest_html(const std::string& digest) {
 }
 
 std::string table_html(const Table& table) {
-    std::string html = "<h3>" + escape(table.title) + "</h3>\n<table><tr>";
+    std::string html = "<h3>" + escape(table.title) + "</h3>\n<div class=\"wide\"><table><tr>";
     for (const Column& column : table.columns)
         html += std::string("<th") + (column.quantity == Quantity::text ? " class=\"text\"" : "") + ">" +
                 escape(column.title) + "</th>";
@@ -88,7 +100,7 @@ std::string table_html(const Table& table) {
         }
         html += "</tr>\n";
     }
-    return html + "</table>\n";
+    return html + "</table></div>\n";
 }
 
 std::string parameters_html(const LawFit& fit) {
@@ -112,7 +124,21 @@ std::string parameters_html(const LawFit& fit) {
     return html + "</table>\n";
 }
 
-std::string law_html(const LawFit& fit) {
+/// The pictures of one law, or those that no law owns.
+std::string pictures_html(const std::vector<Picture>& pictures, std::string_view law) {
+    std::string html;
+    for (const Picture& picture : pictures) {
+        if (picture.law != law) continue;
+        html += "<figure id=\"figure-" + picture.figure.key + "\"><h3>" + escape(picture.figure.title) +
+                "</h3>\n";
+        html +=
+            picture.svg.empty() ? paragraph("(not drawn: gnuplot was not available)", "quiet") : picture.svg;
+        html += "<figcaption>" + escape(picture.figure.caption) + "</figcaption></figure>\n";
+    }
+    return html;
+}
+
+std::string law_html(const LawFit& fit, const std::vector<Picture>& pictures) {
     const Law& law = law_of(fit);
     std::string html =
         "<h2 id=\"" + fit.name + "\">" + escape(law.title) + " (<code>" + fit.name + "</code>)</h2>\n";
@@ -126,6 +152,7 @@ std::string law_html(const LawFit& fit) {
         html += paragraph(
             "Objective " + fit.objective + ": " + format_significant(fit.objective_value, 8) + ".", "quiet");
     }
+    html += pictures_html(pictures, fit.name);
     for (const Table& table : fit.tables)
         html += table_html(table);
     for (const std::string& note : fit.notes)
@@ -164,18 +191,6 @@ std::string recommendation_html(const Answer& answer) {
         html += "</tr>\n";
     }
     return html + "</table></div>\n";
-}
-
-std::string pictures_html(const std::vector<Picture>& pictures) {
-    std::string html = "<h2>Pictures</h2>\n";
-    for (const Picture& picture : pictures) {
-        html += "<figure id=\"figure-" + picture.figure.key + "\"><h3>" + escape(picture.figure.title) +
-                "</h3>\n";
-        html +=
-            picture.svg.empty() ? paragraph("(not drawn: gnuplot was not available)", "quiet") : picture.svg;
-        html += "<figcaption>" + escape(picture.figure.caption) + "</figcaption></figure>\n";
-    }
-    return html;
 }
 
 std::string runs_html(const Runs& runs) {
@@ -254,9 +269,9 @@ std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) 
         for (const Reason& warning : fit.warnings)
             html += reason_box(warning, fit.name, false);
     }
-    html += pictures_html(pictures);
+    if (!answer.predictions.empty()) html += "<h2>The frontier</h2>\n" + pictures_html(pictures, "");
     for (const LawFit& fit : answer.fits)
-        html += law_html(fit);
+        html += law_html(fit, pictures);
     html += not_asked_html(answer);
     html += conventions_html(answer.runs);
     html += runs_html(answer.runs);

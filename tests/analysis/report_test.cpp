@@ -109,8 +109,11 @@ TEST(Text, fitsEightyColumnsAndNamesRefusals) {
 TEST(Page, needsNothingFromOutside) {
     const Answer all = synthetic_answer();
     std::vector<Picture> pictures;
-    for (const Figure& figure : all_figures(all))
-        pictures.push_back({figure, draw(figure).value_or("")});
+    for (const Figure& figure : frontier_figures(all))
+        pictures.push_back({"", figure, draw(figure).value_or("")});
+    for (const LawFit& fit : all.fits)
+        for (const Figure& figure : fit.figures)
+            pictures.push_back({fit.name, figure, draw(figure).value_or("")});
     const std::string page = to_html(all, pictures);
     for (const char* outside : {"http", "src=", "<script", "<link", "@import", "xlink"})
         EXPECT_THAT(page, Not(HasSubstr(outside)));
