@@ -1,14 +1,12 @@
 #include "analysis/fit/bootstrap.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
-#include <mutex>
 #include <numbers>
-#include <thread>
 
 #include <boost/math/distributions/students_t.hpp>
+
+#include "analysis/fit/parallel.hpp"
 
 namespace isogrid::analysis {
 
@@ -41,28 +39,12 @@ std::vector<double> resample(std::size_t count, Random& random) {
 std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed,
                                            const Replicate& replicate) {
     std::vector<std::optional<std::vector<double>>> results(count);
-    std::atomic<std::size_t> next{0};
-    std::exception_ptr error;
-    std::mutex error_lock;
-    const auto work = [&] {
-        for (std::size_t k = next++; k < count; k = next++) {
-            try {
-                Random random(seed, k);
-                results[k] = replicate(random);
-            } catch (...) {
-                const std::lock_guard hold(error_lock);
-                error = std::current_exception();
-            }
-        }
-    };
-    {
-        const std::size_t threads =
-            std::min<std::size_t>(std::max(1u, std::thread::hardware_concurrency()), 8);
-        std::vector<std::jthread> pool;
-        for (std::size_t t = 0; t < threads; ++t)
-            pool.emplace_back(work);
-    }
-    if (error) std::rethrow_exception(error);
+    parallel_for(count, [&]() -> Task {
+        return [&](std::size_t k) {
+            Random random(seed, k);
+            results[k] = replicate(random);
+        };
+    });
     std::vector<std::vector<double>> kept;
     for (auto& result : results)
         if (result) kept.push_back(std::move(*result));

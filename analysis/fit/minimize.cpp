@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <numeric>
 
 #include <Eigen/Dense>
 #include <ceres/gradient_problem.h>
 #include <ceres/gradient_problem_solver.h>
+
+#include "analysis/fit/descent.hpp"
+#include "analysis/fit/parallel.hpp"
+#include "analysis/fit/vertex.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -27,18 +32,26 @@ class ScaledObjective final : public ceres::FirstOrderFunction {
 
     bool Evaluate(const double* const at, double* cost, double* gradient) const override {
         const std::span<const double> point(at, model_.parameters);
-        std::vector<double> row(gradient ? model_.parameters : 0);
+        const std::size_t count = model_.observations;
+        std::vector<double> row(model_.parameters), residuals, rows;
+        if (model_.all) {
+            residuals.resize(count), rows.resize(count * model_.parameters);
+            model_.all(point, residuals, rows);
+        }
         if (gradient) std::fill_n(gradient, model_.parameters, 0.0);
         double sum = 0;
-        for (std::size_t i = 0; i < model_.observations; ++i) {
+        for (std::size_t i = 0; i < count; ++i) {
             const double weight = weight_of(weights_, i);
             if (weight == 0) continue;
-            const double residual = model_.residual(point, i, row);
+            const double residual =
+                model_.all
+                    ? residuals[i]
+                    : model_.residual(point, i, gradient ? std::span<double>(row) : std::span<double>());
             sum += weight * objective_.penalty(residual);
             if (!gradient) continue;
             const double slope = weight * objective_.slope(residual) / scale_;
             for (std::size_t p = 0; p < model_.parameters; ++p)
-                gradient[p] += slope * row[p];
+                gradient[p] += slope * (model_.all ? rows[p * count + i] : row[p]);
         }
         *cost = sum / scale_;
         return std::isfinite(sum);
@@ -84,35 +97,6 @@ Minimum descend(const ResidualModel& model, const Objective& objective, std::spa
     return best;
 }
 
-/// Moves an almost-optimal l1 point to the vertex beside it: Newton's method on "these residuals are zero"
-/// for the observations it nearly passes through. Keeps the point if the vertex is not lower.
-void place_on_vertex(const ResidualModel& model, std::span<const double> weights, Minimum& minimum) {
-    const std::size_t count = model.parameters;
-    std::vector<std::pair<double, std::size_t>> sizes;
-    for (std::size_t i = 0; i < model.observations; ++i)
-        if (weight_of(weights, i) > 0) sizes.emplace_back(std::abs(model.residual(minimum.at, i, {})), i);
-    if (sizes.size() < count) return;
-    std::sort(sizes.begin(), sizes.end());
-
-    std::vector<double> at = minimum.at, row(count);
-    Eigen::MatrixXd jacobian(count, count);
-    Eigen::VectorXd residual(count);
-    for (int iteration = 0; iteration < 20; ++iteration) {
-        for (std::size_t k = 0; k < count; ++k) {
-            residual[static_cast<Eigen::Index>(k)] = model.residual(at, sizes[k].second, row);
-            jacobian.row(static_cast<Eigen::Index>(k)) =
-                Eigen::Map<Eigen::RowVectorXd>(row.data(), static_cast<Eigen::Index>(count));
-        }
-        const Eigen::VectorXd step = jacobian.fullPivLu().solve(residual);
-        if (!step.allFinite()) return;
-        for (std::size_t p = 0; p < count; ++p)
-            at[p] -= step[static_cast<Eigen::Index>(p)];
-        if (residual.cwiseAbs().maxCoeff() < 1e-15) break;
-    }
-    const double value = objective_value(model, {ObjectiveKind::l1, 0}, weights, at);
-    if (value < minimum.value) minimum.at = at, minimum.value = value;
-}
-
 }  // namespace
 
 double objective_value(const ResidualModel& model, const Objective& objective,
@@ -125,8 +109,8 @@ double objective_value(const ResidualModel& model, const Objective& objective,
     return sum;
 }
 
-Minimum minimize(const ResidualModel& model, const Objective& objective, std::span<const double> weights,
-                 std::vector<double> start) {
+Minimum minimize_by_bfgs(const ResidualModel& model, const Objective& objective,
+                         std::span<const double> weights, std::vector<double> start) {
     if (objective.kind != ObjectiveKind::l1) return descend(model, objective, weights, std::move(start));
 
     const double first = objective_value(model, objective, weights, start);
@@ -136,27 +120,60 @@ Minimum minimize(const ResidualModel& model, const Objective& objective, std::sp
         const double value = objective_value(model, objective, weights, smooth.at);
         if (value < minimum.value || delta > 1e-3) minimum.at = smooth.at, minimum.value = value;
         minimum.converged = smooth.converged;
-        place_on_vertex(model, weights, minimum);
+        place_on_vertex(model, weights, minimum.at, minimum.value);
     }
     minimum.moved = minimum.value < first;
+    return minimum;
+}
+
+Minimum minimize(const ResidualModel& model, const Objective& objective, std::span<const double> weights,
+                 std::vector<double> start) {
+    const Minimum rough = Descent(model, objective, weights)(start);
+    Minimum minimum = minimize_by_bfgs(model, objective, weights, rough.at);
+    if (!(minimum.value <= rough.value)) minimum.at = rough.at, minimum.value = rough.value;
+    minimum.moved = minimum.moved || rough.moved;
     return minimum;
 }
 
 std::vector<Minimum> minimize_from_many(const ResidualModel& model, const Objective& objective,
                                         std::span<const double> weights,
                                         const std::vector<std::vector<double>>& starts, std::size_t keep) {
-    std::vector<std::pair<double, std::size_t>> order;
-    for (std::size_t s = 0; s < starts.size(); ++s) {
-        const double value = objective_value(model, objective, weights, starts[s]);
-        if (std::isfinite(value)) order.emplace_back(value, s);
+    std::vector<std::size_t> order(starts.size());
+    std::iota(order.begin(), order.end(), 0);
+    if (keep < starts.size()) {
+        std::vector<double> values(starts.size());
+        for (std::size_t s = 0; s < starts.size(); ++s) {
+            values[s] = objective_value(model, objective, weights, starts[s]);
+            if (!std::isfinite(values[s])) values[s] = std::numeric_limits<double>::infinity();
+        }
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
+        order.resize(keep);
     }
-    std::sort(order.begin(), order.end());
-    if (order.size() > keep) order.resize(keep);
-    std::vector<Minimum> minima;
-    for (const auto& [value, s] : order)
-        minima.push_back(minimize(model, objective, weights, starts[s]));
-    std::stable_sort(minima.begin(), minima.end(),
-                     [](const Minimum& a, const Minimum& b) { return a.value < b.value; });
+    std::vector<Minimum> minima(order.size());
+    parallel_for(order.size(), [&]() -> Task {
+        const auto descent = std::make_shared<Descent>(model, objective, weights);
+        return [&, descent](std::size_t k) { minima[k] = (*descent)(starts[order[k]]); };
+    });
+    std::erase_if(minima, [](const Minimum& minimum) { return !std::isfinite(minimum.value); });
+    const auto sort = [&] {
+        std::stable_sort(minima.begin(), minima.end(),
+                         [](const Minimum& a, const Minimum& b) { return a.value < b.value; });
+    };
+    sort();
+    constexpr std::size_t most_polished = 3;
+    double last = -1;
+    std::size_t polished = 0;
+    for (Minimum& minimum : minima) {
+        if (polished == most_polished || minimum.value > minima.front().value * (1 + 1e-3)) break;
+        if (minimum.value <= last * (1 + 1e-6)) continue;
+        last = minimum.value;
+        const bool moved = minimum.moved;
+        minimum = minimize(model, objective, weights, minimum.at);
+        minimum.moved = minimum.moved || moved;
+        ++polished;
+    }
+    sort();
     return minima;
 }
 

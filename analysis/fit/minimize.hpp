@@ -16,6 +16,10 @@ struct ResidualModel {
     std::size_t parameters = 0;
     std::size_t observations = 0;
     std::function<double(std::span<const double> at, std::size_t i, std::span<double> gradient)> residual;
+    /// The same of all observations at once, for speed; may be empty. `gradients` holds all observations'
+    /// derivatives by the first parameter, then those by the second, and so on.
+    std::function<void(std::span<const double> at, std::span<double> residuals, std::span<double> gradients)>
+        all = {};
 };
 
 struct Minimum {
@@ -29,13 +33,18 @@ struct Minimum {
 double objective_value(const ResidualModel& model, const Objective& objective,
                        std::span<const double> weights, std::span<const double> at);
 
-/// The local minimum reached from `start` by Ceres' BFGS with a Wolfe line search. l1 is reached as the limit
-/// of Huber objectives of shrinking delta and then placed exactly: an l1 optimum passes through as many
-/// observations as there are parameters (Bloomfield and Steiger 1983, section 1.3).
+/// The local minimum reached from `start`: by Descent (descent.hpp), then polished by Ceres' BFGS with a
+/// Wolfe line search, begun afresh until that no longer helps. l1 is reached as the limit of Huber objectives
+/// of shrinking delta and then placed exactly on a vertex (vertex.hpp).
 Minimum minimize(const ResidualModel& model, const Objective& objective, std::span<const double> weights,
                  std::vector<double> start);
 
-/// The objective is taken at every start; the `keep` lowest are each minimized. Returned by rising value.
+/// The same without Descent, from `start` on: another method's opinion.
+Minimum minimize_by_bfgs(const ResidualModel& model, const Objective& objective,
+                         std::span<const double> weights, std::vector<double> start);
+
+/// The objective is taken at every start; from the `keep` lowest Descent goes down, on all cores, and what
+/// lies within 1e-3 of the lowest end (at most three different ones) is polished. Returned by rising value.
 std::vector<Minimum> minimize_from_many(const ResidualModel& model, const Objective& objective,
                                         std::span<const double> weights,
                                         const std::vector<std::vector<double>>& starts, std::size_t keep);

@@ -2,31 +2,38 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <sstream>
 
 namespace isogrid::analysis {
 
 double Objective::penalty(double residual) const {
     const double size = std::abs(residual);
+    const double huber = size <= delta ? 0.5 * size * size : delta * (size - 0.5 * delta);
     switch (kind) {
         case ObjectiveKind::huber:
-            return size <= delta ? 0.5 * size * size : delta * (size - 0.5 * delta);
+            return huber;
         case ObjectiveKind::l1:
             return size;
         case ObjectiveKind::l2:
             return size * size;
+        case ObjectiveKind::asymmetric:
+            return 2 * (residual > 0 ? 1 - quantile : quantile) * huber;
     }
     return size;
 }
 
 double Objective::slope(double residual) const {
+    const double huber = std::abs(residual) <= delta ? residual : std::copysign(delta, residual);
     switch (kind) {
         case ObjectiveKind::huber:
-            return std::abs(residual) <= delta ? residual : std::copysign(delta, residual);
+            return huber;
         case ObjectiveKind::l1:
             return residual == 0 ? 0 : std::copysign(1.0, residual);
         case ObjectiveKind::l2:
             return 2 * residual;
+        case ObjectiveKind::asymmetric:
+            return 2 * (residual > 0 ? 1 - quantile : quantile) * huber;
     }
     return residual;
 }
@@ -35,7 +42,10 @@ std::string to_string(const Objective& objective) {
     if (objective.kind == ObjectiveKind::l1) return "l1";
     if (objective.kind == ObjectiveKind::l2) return "l2";
     std::ostringstream text;
-    text << "huber:" << objective.delta;
+    if (objective.kind == ObjectiveKind::huber)
+        text << "huber:" << objective.delta;
+    else
+        text << "asymmetric:" << objective.quantile << ":" << objective.delta;
     return text.str();
 }
 
@@ -43,16 +53,30 @@ study::Result<Objective> parse_objective(std::string_view text) {
     if (text == "l1") return Objective{ObjectiveKind::l1, 0};
     if (text == "l2") return Objective{ObjectiveKind::l2, 0};
     if (text == "huber") return Objective{};
-    if (text.starts_with("huber:")) {
-        Objective objective;
-        const auto [end, error] =
-            std::from_chars(text.data() + 6, text.data() + text.size(), objective.delta);
-        if (error == std::errc{} && end == text.data() + text.size() && objective.delta > 0 &&
-            std::isfinite(objective.delta))
-            return objective;
+    const auto number = [](std::string_view digits) -> std::optional<double> {
+        double value = 0;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        if (error != std::errc{} || end != digits.data() + digits.size() || !(value > 0) ||
+            !std::isfinite(value))
+            return std::nullopt;
+        return value;
+    };
+    if (constexpr std::string_view prefix = "huber:"; text.starts_with(prefix))
+        if (const auto delta = number(text.substr(prefix.size())))
+            return Objective{ObjectiveKind::huber, *delta};
+    if (constexpr std::string_view prefix = "asymmetric:"; text.starts_with(prefix)) {
+        const std::string_view rest = text.substr(prefix.size());
+        const std::size_t colon = rest.find(':');
+        const auto quantile = number(rest.substr(0, colon));
+        const auto delta = colon == rest.npos ? std::optional(1e-3) : number(rest.substr(colon + 1));
+        if (quantile && *quantile < 1 && delta)
+            return Objective{ObjectiveKind::asymmetric, *delta, *quantile};
     }
-    return study::fail("--objective", "\"" + std::string(text) + "\" is no objective",
-                       "it is huber:DELTA with DELTA above 0, l1 or l2", "write for example huber:1e-3");
+    return study::fail(
+        "--objective", "\"" + std::string(text) + "\" is no objective",
+        "it is huber:DELTA with DELTA above 0, l1, l2 or asymmetric:SHARE:DELTA with SHARE, of runs "
+        "below the law, between 0 and 1",
+        "write for example huber:1e-3");
 }
 
 }  // namespace isogrid::analysis

@@ -8,24 +8,29 @@
 
 namespace isogrid::analysis {
 
-enum class ObjectiveKind { huber, l1, l2 };
+enum class ObjectiveKind { huber, l1, l2, asymmetric };
 
 struct Objective {
     ObjectiveKind kind = ObjectiveKind::huber;
-    double delta =
-        1e-3;  ///< huber only: residuals below it count squared (Hoffmann et al. 2022, section 3.3)
+    /// huber and asymmetric: residuals below it count squared (Hoffmann et al. 2022, section 3.3).
+    double delta = 1e-3;
+    /// asymmetric only: the share of runs that may lie below the law. An under-tuned run lies above the law
+    /// that well-tuned ones obey, and nothing makes a run much better than it.
+    double quantile = 0.5;
 
-    /// huber: r^2/2 up to delta, delta (|r| - delta/2) beyond; l1: |r|; l2: r^2.
+    /// Of a prediction minus an observation. huber: r^2/2 up to delta, delta (|r| - delta/2) beyond; l1: |r|;
+    /// l2: r^2; asymmetric: huber's times 2 (1 - quantile) for runs below the law and 2 quantile for those
+    /// above (Koenker and Bassett 1978, smoothed as in Dabney et al. 2018, arXiv 1710.10044, equation 10).
     double penalty(double residual) const;
     /// The penalty's derivative; for l1 the sign.
     double slope(double residual) const;
     bool operator==(const Objective&) const = default;
 };
 
-/// `huber:0.001`, `l1` or `l2`.
+/// `huber:0.001`, `l1`, `l2` or `asymmetric:0.1:0.001`.
 std::string to_string(const Objective& objective);
 
-/// The inverse of to_string; `huber` alone means huber:1e-3.
+/// The inverse of to_string; `huber` alone means huber:1e-3, `asymmetric:Q` means asymmetric:Q:1e-3.
 study::Result<Objective> parse_objective(std::string_view text);
 
 }  // namespace isogrid::analysis

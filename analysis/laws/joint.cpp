@@ -1,88 +1,22 @@
 // Approach 3 of Hoffmann et al. 2022: one law of size and data, fitted to every run at once.
-#include "analysis/laws/joint.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <set>
 
 #include "analysis/fit/parametric.hpp"
+#include "analysis/laws/joint_model.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
-constexpr std::size_t parameters = 5;
-enum Place : std::size_t { log_E, log_a, log_b, alpha, beta };
-
-/// The law in the form it is fitted: log L = log(exp(e) + exp(a - alpha n) + exp(b - beta d)), with n = log N
-/// and d = log D measured from their means. Hoffmann et al. fit the same sum (section D.3) uncentred;
-/// centring takes the correlation of a with alpha and of b with beta out of the optimizer's way.
-struct LogLaw {
-    std::vector<double> log_n, log_d, log_loss;
-    double mean_n = 0, mean_d = 0;
-
-    explicit LogLaw(const std::vector<Run>& runs) {
-        for (const Run& run : runs) {
-            log_n.push_back(std::log(run.parameters));
-            log_d.push_back(std::log(run.tokens));
-            log_loss.push_back(std::log(run.loss));
-            mean_n += log_n.back() / static_cast<double>(runs.size());
-            mean_d += log_d.back() / static_cast<double>(runs.size());
-        }
-        for (std::size_t i = 0; i < runs.size(); ++i)
-            log_n[i] -= mean_n, log_d[i] -= mean_d;
-    }
-
-    double residual(std::span<const double> at, std::size_t i, std::span<double> gradient) const {
-        const double size = at[log_a] - at[alpha] * log_n[i], data = at[log_b] - at[beta] * log_d[i];
-        const double top = std::max({at[log_E], size, data});
-        const double e = std::exp(at[log_E] - top), n = std::exp(size - top), d = std::exp(data - top);
-        const double sum = e + n + d;
-        if (!gradient.empty()) {
-            gradient[log_E] = e / sum;
-            gradient[log_a] = n / sum;
-            gradient[log_b] = d / sum;
-            gradient[alpha] = -log_n[i] * n / sum;
-            gradient[beta] = -log_d[i] * d / sum;
-        }
-        return top + std::log(sum) - log_loss[i];
-    }
-
-    ResidualModel model() const {
-        return {parameters, log_loss.size(),
-                [this](std::span<const double> at, std::size_t i, std::span<double> gradient) {
-                    return residual(at, i, gradient);
-                }};
-    }
-
-    JointLaw law(std::span<const double> at) const {
-        return {std::exp(at[log_E]), std::exp(at[log_a] + at[alpha] * mean_n),
-                std::exp(at[log_b] + at[beta] * mean_d), at[alpha], at[beta]};
-    }
-
-    /// A grid as in Hoffmann et al., section D.3, but in shares of the losses at hand, so that it suits runs
-    /// of any scale: what the floor, the size term and the data term make of a typical loss.
-    std::vector<std::vector<double>> starts() const {
-        const double lowest = *std::min_element(log_loss.begin(), log_loss.end());
-        std::vector<std::vector<double>> grid;
-        for (const double floor : {0.05, 0.3, 0.6, 0.9})
-            for (const double size : {0.02, 0.1, 0.4})
-                for (const double data : {0.02, 0.1, 0.4})
-                    for (const double a : {0.1, 0.25, 0.5, 0.8, 1.2})
-                        for (const double b : {0.1, 0.25, 0.5, 0.8, 1.2})
-                            grid.push_back({lowest + std::log(floor), lowest + std::log(size),
-                                            lowest + std::log(data), a, b});
-        return grid;
-    }
-};
-
 std::size_t distinct(const std::vector<double>& values) {
     return std::set<double>(values.begin(), values.end()).size();
 }
 
-std::optional<Reason> too_few(const Runs& runs, const LogLaw& data) {
-    constexpr std::size_t fewest_runs = parameters + 3, fewest_sizes = 3;
+std::optional<Reason> too_few(const Runs& runs, const JointModel& data) {
+    constexpr std::size_t fewest_runs = JointModel::parameters + 3, fewest_sizes = 3;
     const std::string count = std::to_string(runs.used.size()) + " runs";
     if (runs.used.size() < fewest_runs)
         return Reason{Refusal::too_few_runs, count + " (" + std::to_string(fewest_runs) +
@@ -155,7 +89,7 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "joint";
     fit.objective = to_string(options.objective);
-    const LogLaw data(runs.used);
+    const JointModel data(runs.used);
     if ((fit.refused = too_few(runs, data))) return fit;
 
     const double lowest = std::exp(*std::min_element(data.log_loss.begin(), data.log_loss.end()));
@@ -171,7 +105,8 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
                                 const JointLaw law = data.law(at);
                                 return std::vector{law.E, law.A, law.B, law.alpha, law.beta};
                             },
-                        .starts = data.starts()},
+                        .starts = data.starts(),
+                        .minimized_starts = std::numeric_limits<std::size_t>::max()},
                        options);
     fit.refused = found.refused;
     fit.warnings = found.warnings;
