@@ -27,6 +27,7 @@ struct FitOptions {
     std::size_t bootstrap = 1000;  ///< replicates; 0 for none
     std::uint64_t seed = 1;
     Resampling resampling = Resampling::cases;
+    double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
 };
 
 }  // namespace isogrid::analysis

@@ -77,5 +77,6 @@ std::span<const Law> laws();
 LawFit fit_envelope(const Runs& runs, const FitOptions& options);
 LawFit fit_isoflop(const Runs& runs, const FitOptions& options);
 LawFit fit_joint(const Runs& runs, const FitOptions& options);
+LawFit fit_critical_batch(const Runs& runs, const FitOptions& options);
 
 }  // namespace isogrid::analysis

@@ -26,6 +26,14 @@ std::span<const Law> laws() {
             "L(N, D) = E + A / N^alpha + B / D^beta",
             "Hoffmann et al. 2022, section 3.3 (approach 3)",
             fit_joint},
+        Law{"critical_batch",
+            {parameters, loss, batch, steps},
+            "Critical batch size",
+            "(S / Smin - 1)(E / Emin - 1) = 1 with E = B S; Bcrit = Emin / Smin; Bcrit = c N^a, B* / L^(1 / "
+            "alpha_B)",
+            "McCandlish et al. 2018, section 2.3; Kaplan et al. 2020, equations 5.1 to 5.3; Zhang et al. "
+            "2024",
+            fit_critical_batch},
     };
     return table;
 }

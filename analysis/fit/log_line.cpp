@@ -1,0 +1,165 @@
+#include "analysis/fit/log_line.hpp"
+
+#include <cassert>
+#include <cmath>
+#include <optional>
+
+#include <Eigen/Dense>
+#include <boost/math/distributions/chi_squared.hpp>
+
+namespace isogrid::analysis {
+namespace {
+
+using Points = std::span<const LinePoint>;
+
+/// Weighted least squares over the points with a positive weight; nothing where they do not determine it.
+std::optional<std::vector<double>> solve(Points points, std::span<const double> y,
+                                         std::span<const double> weights) {
+    const auto terms = static_cast<Eigen::Index>(points.front().x.size()) + 1;
+    const auto count = static_cast<Eigen::Index>(points.size());
+    // About the weighted means, so that the columns are as independent as they can be.
+    double total = 0;
+    Eigen::VectorXd mean = Eigen::VectorXd::Zero(terms);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        if (!(weights[i] > 0)) continue;
+        total += weights[i];
+        for (Eigen::Index j = 1; j < terms; ++j)
+            mean[j] += weights[i] * points[i].x[static_cast<std::size_t>(j - 1)];
+    }
+    if (!(total > 0)) return std::nullopt;
+    mean /= total;
+    Eigen::MatrixXd design = Eigen::MatrixXd::Zero(count, terms);
+    Eigen::VectorXd observed = Eigen::VectorXd::Zero(count);
+    for (Eigen::Index i = 0; i < count; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        if (!(weights[at] > 0)) continue;
+        const double root = std::sqrt(weights[at] / total);
+        design(i, 0) = root;
+        for (Eigen::Index j = 1; j < terms; ++j)
+            design(i, j) = root * (points[at].x[static_cast<std::size_t>(j - 1)] - mean[j]);
+        observed[i] = root * y[at];
+    }
+    const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> factored(design);
+    if (factored.rank() < terms) return std::nullopt;
+    Eigen::VectorXd c = factored.solve(observed);
+    for (Eigen::Index j = 1; j < terms; ++j)
+        c[0] -= c[j] * mean[j];
+    return std::vector<double>(c.data(), c.data() + terms);
+}
+
+double line_at(std::span<const double> coefficients, std::span<const double> x) {
+    double y = coefficients[0];
+    for (std::size_t j = 0; j < x.size(); ++j)
+        y += coefficients[j + 1] * x[j];
+    return y;
+}
+
+double weighted_squares(const LogLine& line, Points points, std::span<const double> weights) {
+    double squares = 0;
+    for (std::size_t i = 0; i < points.size(); ++i)
+        squares += weights[i] * std::pow(points[i].log_y - line_at(line.coefficients, points[i].x), 2);
+    return squares;
+}
+
+/// Variance of the points beyond their own (DerSimonian and Laird 1986, equation 8, with the trace of a line
+/// replaced by that of a mean: exact for equal weights).
+double excess_variance(double chi_square, double freedom, std::span<const double> weights) {
+    double sum = 0, squares = 0;
+    for (const double w : weights)
+        sum += w, squares += w * w;
+    return std::max(0.0, (chi_square - freedom) / (sum - squares / sum));
+}
+
+}  // namespace
+
+double deviation_factor(double freedom, Random& random) {
+    double chi_square = 0;
+    for (int i = 0; i < static_cast<int>(freedom); ++i)
+        chi_square += std::pow(random.normal(), 2);
+    return chi_square > 0 ? std::sqrt(std::floor(freedom) / chi_square) : 1;
+}
+
+double LogLine::at(std::span<const double> x) const {
+    return line_at(coefficients, x);
+}
+
+Estimate LogLine::estimate(std::span<const double> x) const {
+    std::vector<double> spread;
+    for (const auto& replicate : replicates)
+        spread.push_back(std::exp(line_at(replicate, x)));
+    return summarize(std::exp(at(x)), std::move(spread));
+}
+
+Estimate LogLine::coefficient(std::size_t which) const {
+    return summarize(coefficients[which], replicates, which);
+}
+
+Estimate LogLine::scale() const {
+    std::vector<double> spread;
+    for (const auto& replicate : replicates)
+        spread.push_back(std::exp(replicate[0]));
+    return summarize(std::exp(coefficients[0]), std::move(spread));
+}
+
+LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redrawn, Weighting weighting,
+                     const FitOptions& options) {
+    assert(!points.empty());
+    const std::size_t count = points.size(), terms = points.front().x.size() + 1;
+    std::vector<double> log_y;
+    double mean_variance = 0;
+    bool known = true;
+    for (const LinePoint& point : points) {
+        log_y.push_back(point.log_y);
+        mean_variance += point.variance / static_cast<double>(count);
+        known = known && point.variance > 0;
+    }
+    const bool by_error = weighting == Weighting::error && known;
+    const auto weights_for = [&](double excess) {
+        std::vector<double> weights(count, 1.0);
+        for (std::size_t i = 0; by_error && i < count; ++i)
+            weights[i] = 1 / (std::max(points[i].variance, 1e-4 * mean_variance) + excess);
+        return weights;
+    };
+    std::vector<double> weights = weights_for(0);
+    LogLine line;
+    const auto solved = solve(points, log_y, weights);
+    if (!solved) return line;
+    line.coefficients = *solved;
+    const double freedom = static_cast<double>(count) - static_cast<double>(terms);
+    if (!(freedom > 0)) return line;
+    line.scattered = !known;
+    if (known) {
+        const double squares = weighted_squares(line, points, weights);
+        const double chi_square = by_error ? squares : squares / mean_variance;
+        line.scattered = chi_square > boost::math::quantile(
+                                          boost::math::complement(boost::math::chi_squared(freedom), 0.1));
+        if (line.scattered && by_error) {
+            weights = weights_for(excess_variance(chi_square, freedom, weights));
+            line.coefficients = solve(points, log_y, weights).value_or(line.coefficients);
+        }
+    }
+    line.deviation = std::sqrt(weighted_squares(line, points, std::vector<double>(count, 1.0)) / freedom);
+    const double unit = std::sqrt(weighted_squares(line, points, weights) / freedom);
+    const std::size_t replicates = line.scattered ? options.bootstrap : redrawn.size();
+    for (std::size_t k = 0; k < replicates; ++k) {
+        std::vector<double> again(count), again_weights = weights;
+        if (line.scattered) {
+            Random random(options.seed, options.bootstrap + k);
+            const double factor = unit * deviation_factor(freedom, random);
+            for (std::size_t i = 0; i < count; ++i)
+                again[i] = line_at(line.coefficients, points[i].x) +
+                           factor * random.normal() / std::sqrt(weights[i]);
+        } else {
+            for (std::size_t i = 0; i < count; ++i) {
+                const bool found = std::isfinite(redrawn[k][i]);
+                again[i] = found ? redrawn[k][i] : 0;
+                again_weights[i] = found ? weights[i] : 0;
+            }
+        }
+        if (auto replicate = solve(points, again, again_weights))
+            line.replicates.push_back(std::move(*replicate));
+    }
+    return line;
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,53 @@
+// A power law through points that are themselves estimates: optima, critical batches.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "analysis/fit/bootstrap.hpp"
+#include "analysis/fit/options.hpp"
+
+namespace isogrid::analysis {
+
+/// A draw of the deviation's factor when a deviation is known from so many degrees of freedom:
+/// sqrt(freedom / chi-square). Redrawn noise times this has the tails of Student's t.
+double deviation_factor(double freedom, Random& random);
+
+/// log y = coefficients[0] + sum over j of coefficients[j + 1] x_j, where x_j is already a logarithm.
+struct LogLine {
+    std::vector<double> coefficients;
+    std::vector<std::vector<double>> replicates;  ///< the coefficients of each replicate
+    double deviation = 0;                         ///< of the points about the line, in log y
+    bool scattered = false;                       ///< the points scatter more than their own errors explain
+
+    double at(std::span<const double> x) const;
+    /// exp of the line at x, with its replicates' spread.
+    Estimate estimate(std::span<const double> x) const;
+    Estimate coefficient(std::size_t which) const;
+    /// exp of coefficients[0].
+    Estimate scale() const;
+};
+
+enum class Weighting {
+    equal,  ///< every point counts the same: ordinary least squares, as published power laws mostly are
+    error   ///< by the inverse of the point's variance
+};
+
+/// A point of the line. `variance` is that of log y as far as the point's own error goes: 0 where not known.
+struct LinePoint {
+    std::vector<double> x;
+    double log_y = 0;
+    double variance = 0;
+};
+
+/// Least squares; takes points that determine the coefficients, and, for intervals, one point more. `redrawn`
+/// holds, for each replicate, the points' log y estimated again (NaN where one could not be); empty where the
+/// points' own errors are not known. Where the points scatter about the line as their errors let expect
+/// (chi-square at 10%), a replicate is the line through the redraws; where they scatter more, or errors are
+/// not known, the scatter itself is the error: weights and deviation of a random-effects model (DerSimonian
+/// and Laird 1986), with the tails of Student's t (Hartung and Knapp 2001).
+LogLine fit_log_line(std::span<const LinePoint> points, const std::vector<std::vector<double>>& redrawn,
+                     Weighting weighting, const FitOptions& options);
+
+}  // namespace isogrid::analysis

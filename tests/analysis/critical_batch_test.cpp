@@ -1,0 +1,171 @@
+// The critical batch: published numbers, known laws recovered, refusals.
+#include "analysis/laws/critical_batch.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "published_data.hpp"
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+double cell(const LawFit& fit, const std::string& table, std::size_t row, const std::string& column) {
+    for (const Table& t : fit.tables)
+        for (std::size_t c = 0; t.key == table && c < t.columns.size(); ++c)
+            if (t.columns[c].key == column) return std::get<double>(t.rows.at(row).at(c));
+    return std::nan("");
+}
+
+FitOptions replicates(std::size_t count) {
+    FitOptions options;
+    options.bootstrap = count;
+    return options;
+}
+
+bool covers(const Estimate& estimate, double truth) {
+    return estimate.low < truth && truth < estimate.high;
+}
+
+/// Known: Smin 1000 N^.3 steps, Bcrit 50 N^.5, each steps count with so much noise; N in millions.
+Runs known_steps(double noise, Random& random, std::vector<double> batches = {}) {
+    if (batches.empty())
+        for (double batch = 64; batch <= 16384; batch *= 2)
+            batches.push_back(batch);
+    Runs runs;
+    runs.source = "synthetic";
+    for (const double size : {85., 150., 300., 600., 1200.})
+        for (const double batch : batches) {
+            analysis::Run run;
+            run.name = "run " + std::to_string(runs.used.size());
+            run.parameters = size;
+            run.loss = 5 * std::pow(size, -0.1);
+            run.batch = batch;
+            const double critical = 50 * std::pow(size, 0.5);
+            run.steps =
+                1000 * std::pow(size, 0.3) * (1 + critical / batch) * std::exp(noise * random.normal());
+            run.tokens = batch * *run.steps;
+            runs.used.push_back(run);
+        }
+    return runs;
+}
+
+TEST(CriticalBatch, publishedNumbersOfZhang) {
+    const auto file = published_data() / "critical_batch" / "steps_to_target.csv";
+    ISOGRID_NEEDS_PUBLISHED(file);
+    const auto columns =
+        parse_columns("parameters=params_M,loss=target_loss,batch=batch_size_seqs,steps=steps_fit_cell5");
+    FitOptions options;
+    options.bootstrap = 200;
+    options.overhead_from = 256;  // sequences, from which Zhang et al. measure linear scaling
+    const LawFit fit = fit_critical_batch(read_csv({file, columns.value(), {}, 0}).value(), options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    const double steps_min[] = {1293.827, 1752.421, 2095.350, 2459.927, 3897.307};
+    const double examples_min[] = {2834258, 5677479, 11383270, 19449689, 43381130};
+    const double batch[] = {745.320, 955.158, 1393.727, 1888.522, 2533.411};
+    constexpr double six_digits = 5e-7;  // beyond them the published optimizer's tolerance shows
+    for (std::size_t i = 0; i < 5; ++i) {
+        EXPECT_NEAR(cell(fit, "critical_batches", i, "steps_min") / steps_min[i], 1, six_digits);
+        EXPECT_NEAR(cell(fit, "critical_batches", i, "examples_min") / examples_min[i], 1, six_digits);
+        EXPECT_NEAR(cell(fit, "critical_batches", i, "overhead_batch") / batch[i], 1, six_digits);
+    }
+    EXPECT_NEAR(value_of(fit.parameters, "overhead_coefficient") / 93.196814, 1, six_digits);
+    EXPECT_NEAR(value_of(fit.parameters, "overhead_exponent") / 0.4682782, 1, six_digits);
+    ASSERT_TRUE(fit.batch_at);
+    EXPECT_NEAR(fit.batch_at(302, 1).value, 93.196814 * std::pow(302, 0.4682782), 0.01);
+}
+
+TEST(CriticalBatch, recoversNoiselessStepsExactly) {
+    Random random(1, 0);
+    const LawFit fit = fit_critical_batch(known_steps(0, random), replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "exponent"), 0.5, 1e-9);
+    EXPECT_NEAR(value_of(fit.parameters, "coefficient"), 50, 1e-6);
+    EXPECT_NEAR(value_of(fit.derived, "alpha_B"), 0.2, 1e-9);  // L = 5 N^-.1, so Bcrit goes as L^-5
+    EXPECT_NEAR(fit.batch_at(300, 1).value, 0.2 * 50 * std::sqrt(300), 1e-5);
+}
+
+TEST(CriticalBatch, intervalsCoverTheTruth) {
+    const std::size_t draws = recovery_draws();
+    std::size_t critical = 0, exponent = 0, coefficient = 0, alpha = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        Random random(17, draw);
+        const LawFit fit = fit_critical_batch(known_steps(0.05, random), replicates(200));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const double truth = 50 * std::sqrt(300);
+        critical += cell(fit, "critical_batches", 2, "critical_batch_low") < truth &&
+                    truth < cell(fit, "critical_batches", 2, "critical_batch_high");
+        exponent += covers(estimate_of(fit.parameters, "exponent"), 0.5);
+        coefficient += covers(estimate_of(fit.parameters, "coefficient"), 50);
+        alpha += covers(estimate_of(fit.derived, "alpha_B"), 0.2);
+    }
+    expect_coverage(critical, draws, "critical batch");
+    expect_coverage(exponent, draws, "exponent");
+    expect_coverage(coefficient, draws, "coefficient");
+    expect_coverage(alpha, draws, "alpha_B");
+}
+
+TEST(CriticalBatch, refusesBatchesThatAreAllSmall) {
+    Random random(3, 0);
+    const LawFit fit = fit_critical_batch(known_steps(0.05, random, {4, 8, 16, 32}), replicates(50));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::unbounded);
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_THAT(fit.warnings.front().text, HasSubstr("try larger batches"));
+}
+
+TEST(CriticalBatch, refusesBatchesThatAreAllLarge) {
+    Random random(3, 1);
+    const LawFit fit = fit_critical_batch(known_steps(0.05, random, {1e5, 2e5, 4e5, 8e5}), replicates(50));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::unbounded);
+    EXPECT_THAT(fit.warnings.front().text, HasSubstr("try smaller batches"));
+}
+
+TEST(CriticalBatch, refusesRunsOfOneBatch) {
+    Random random(3, 2);
+    const LawFit fit = fit_critical_batch(known_steps(0.05, random, {256}), {});
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
+}
+
+TEST(CriticalBatch, readsStepsOffTrainingCurves) {
+    // Loss falls with progress p = steps / (1 + Bcrit / B) alone, so that every target has the same Bcrit.
+    Runs runs;
+    for (double batch = 16; batch <= 4096; batch *= 4) {
+        analysis::Run run;
+        run.parameters = 1e6;
+        run.batch = batch;
+        run.steps = 100000;
+        for (double step = 100; step <= 100000; step *= 1.2) {
+            const double progress = step / (1 + 300 / batch);
+            run.curve.push_back({step * batch, 0, 2 + 30 / std::sqrt(progress), step, 1e-3});
+        }
+        run.loss = run.curve.back().loss;
+        run.noise_scale = 330;
+        runs.used.push_back(run);
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(50));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    for (std::size_t target = 0; target < 3; ++target)  // interpolated in log steps, points 20% apart
+        EXPECT_NEAR(cell(fit, "critical_batches", target, "critical_batch"), 300, 6);
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("gradient noise scale"));
+}
+
+TEST(CriticalBatch, takesTheFewestStepsOfEachBatch) {
+    Random random(5, 0);
+    Runs runs = known_steps(0, random);
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {  // the same batches at a worse learning rate
+        analysis::Run worse = runs.used[i];
+        worse.steps = *worse.steps * 1.7;
+        runs.used.push_back(worse);
+    }
+    EXPECT_NEAR(value_of(fit_critical_batch(runs, replicates(0)).parameters, "exponent"), 0.5, 1e-9);
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
