@@ -58,6 +58,12 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
         if (row.text.empty()) continue;
         if (table.columns.empty()) {
             table.columns = row.cells;
+            for (const char other : {';', '\t'})
+                if (row.cells.size() == 1 && row.cells[0].find(other) != std::string::npos)
+                    return study::fail(
+                        where, "the header is one column, \"" + row.cells[0] + "\"",
+                        std::string("its names are separated by ") + (other == ';' ? "semicolons" : "tabs"),
+                        "save it with commas between cells and points in numbers");
             for (auto name = table.columns.begin(); name != table.columns.end(); ++name)
                 if (std::find(table.columns.begin(), name, *name) != name)
                     faults.push_back({where, "column " + *name + " appears twice",

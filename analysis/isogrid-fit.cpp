@@ -296,7 +296,11 @@ int main(int count, char** words) {
             given);
         po::notify(given);
         if (given.count("help")) {
-            std::cout << usage << "\n" << visible;
+            std::cout << usage << "\n" << visible << "\nlaws, and what the runs must hold for them\n";
+            for (const Law& law : laws())
+                std::cout << "  " << law.name
+                          << std::string(law.name.size() < 18 ? 18 - law.name.size() : 1, ' ')
+                          << to_string(law.needs) << "\n";
             return done;
         }
         Request request;

@@ -59,6 +59,10 @@ std::string reject(const archive::TrialRecord& record) {
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     const auto text = read_text(request.file);  // a clear message for a missing file, before HDF5's own
     if (!text) return tl::unexpected(text.error());
+    if (!text->starts_with("\x89HDF\r\n"))
+        return study::fail(request.file.string(), "is not an archive",
+                           "it does not begin as an HDF5 file does",
+                           "name an archive; a CSV is read with --csv FILE --columns ROLE=COL,..");
     const auto archive = archive::read_archive(request.file, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
 

@@ -70,6 +70,13 @@ TEST(Csv, refusesAnOpenQuotationMarkARepeatedColumnAndAnEmptyFile) {
     EXPECT_THAT(study::to_string(parse_csv("", "f.csv").error()), HasSubstr("no header"));
 }
 
+TEST(Csv, saysWhenCellsAreSeparatedByOtherThanCommas) {
+    EXPECT_THAT(
+        study::to_string(parse_csv("N;D;L\n1;2;3,5\n", "f.csv").error()),
+        HasSubstr("f.csv:1: the header is one column, \"N;D;L\" (its names are separated by semicolons)"));
+    EXPECT_THAT(study::to_string(parse_csv("N\tD\n1\t2\n", "f.csv").error()), HasSubstr("by tabs"));
+}
+
 TEST(ReadCsv, derivesTokensFromFlopsAndSaysSo) {
     const CsvFile file("N,C,L\n1e6,6e14,3.5\n");
     const auto runs = read_csv(file.request("parameters=N,flops=C,loss=L"));
