@@ -144,6 +144,15 @@ study::Result<data::TokenFile> tokens_of(const archive::Archive& archive,
     return tokens;
 }
 
+/// A fault when a program of another numerics version made the trial: this one has other bits for it.
+study::Faults other_numerics(const study::PlannedTrial& planned) {
+    if (planned.trial.numerics == study::numerics_version) return {};
+    return {{planned.name, "cannot be trained again to the same bits",
+             "it has numerics version " + std::to_string(planned.trial.numerics) + ", this program has " +
+                 std::to_string(study::numerics_version),
+             "use the code revision that the archive names"}};
+}
+
 /// Trains a trial of an archive again, up to `step` (-1: to its end).
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step) {
     const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
@@ -257,6 +266,7 @@ int export_model(const options::variables_map& given) {
         if (!read) return refuse(read.error());
         weights = std::move(*read);
     } else {
+        if (const auto faults = other_numerics(record.planned); !faults.empty()) return refuse(faults);
         const auto tokens = tokens_of(*archive, given);
         if (!tokens) return refuse(tokens.error());
         archive::TrialResult result = retrain(trial, *tokens, step);
@@ -296,6 +306,9 @@ int verify(const options::variables_map& given) {
         }
         const auto tokens = tokens_of(*archive, given);
         if (!tokens) return refuse(tokens.error());
+        for (const std::size_t index : chosen)
+            if (const auto faults = other_numerics(archive->trials[index].planned); !faults.empty())
+                return refuse(faults);
         json["retrained"] = nlohmann::ordered_json::array();
         for (const std::size_t index : chosen) {
             archive::TrialRecord again = archive->trials[index];

@@ -90,7 +90,8 @@ Schedule schedule_from(const json& text) {
 }
 
 Trial trial_from(const json& text) {
-    return {.shape = shape_from(text.at("shape")),
+    return {.numerics = text.at("numerics_version"),
+            .shape = shape_from(text.at("shape")),
             .parametrization = parametrization_from(text.at("parametrization")),
             .optimizer = optimizer_from(text.at("optimizer")),
             .schedule = schedule_from(text.at("schedule")),
@@ -141,7 +142,7 @@ std::string_view name(Precision precision) {
 std::string canonical_text(const Trial& trial) {
     assert(std::isfinite(trial.optimizer.learning_rate));  // JSON has no word for anything else
     const json text = {
-        {"numerics_version", numerics_version},
+        {"numerics_version", trial.numerics},
         {"shape", to_json(trial.shape)},
         {"parametrization", to_json(trial.parametrization)},
         {"optimizer", to_json(trial.optimizer)},
@@ -162,9 +163,9 @@ Trial parse_canonical_text(std::string_view text) {
     try {
         const json parsed = json::parse(text);
         const int version = parsed.at("numerics_version");
-        if (version != numerics_version) {
+        if (version > numerics_version) {
             throw std::invalid_argument("trial specification has numerics version " +
-                                        std::to_string(version) + " (this program has " +
+                                        std::to_string(version) + " (this program knows none after " +
                                         std::to_string(numerics_version) + ")");
         }
         trial = trial_from(parsed);

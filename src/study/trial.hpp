@@ -58,6 +58,8 @@ struct Evaluation {
 enum class Precision { float32 };
 
 struct Trial {
+    int numerics =
+        numerics_version;  ///< the version whose bits these are: that of the program that trains it
     Shape shape;
     Parametrization parametrization;
     Optimizer optimizer;
@@ -89,7 +91,8 @@ std::string_view name(Precision precision);
 /// The canonical specification: JSON, keys sorted, shortest round-trip numbers, numerics version included.
 std::string canonical_text(const Trial& trial);
 
-/// Inverse of canonical_text; throws std::invalid_argument on text of another numerics version or form.
+/// Inverse of canonical_text, of this numerics version or an earlier one; throws std::invalid_argument on
+/// other text.
 Trial parse_canonical_text(std::string_view text);
 
 /// SHA-256 of the canonical text: 64 hexadecimal digits.

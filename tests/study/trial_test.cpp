@@ -128,6 +128,15 @@ TEST(CanonicalText, isRefusedInAnyOtherForm) {
                  std::invalid_argument);
 }
 
+// Programs go on; archives stay readable, and their trials keep the identities that they were made with.
+TEST(CanonicalText, ofAnEarlierNumericsVersionKeepsItsIdentity) {
+    const std::string text = replaced("\"numerics_version\":1", "\"numerics_version\":0");
+    const Trial trial = parse_canonical_text(text);
+    EXPECT_EQ(trial.numerics, 0);
+    EXPECT_EQ(canonical_text(trial), text);
+    EXPECT_NE(identity(trial), identity(example()));
+}
+
 TEST(Trial, countsItsTokens) {
     EXPECT_EQ(example().tokens_per_step(), 16 * 128);
     EXPECT_EQ(example().tokens(), 500 * 16 * 128);
