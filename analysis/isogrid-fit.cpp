@@ -54,6 +54,8 @@ po::options_description options() {
                       "what a replicate draws again: cases, residuals or seeds");
     all.add_options()("overhead-from", po::value<double>()->default_value(0)->value_name("B"),
                       "of critical_batch: the batch from which linear scaling is measured (0: the smallest)");
+    all.add_options()("base", text()->value_name("E=..,A=..,.."),
+                      "the law of fresh data that repetition builds on (default: fitted with it)");
     all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
                       "of the bootstrap");
     all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
@@ -168,6 +170,12 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
     request.fit.overhead_from = given["overhead-from"].as<double>();
     if (!(request.fit.overhead_from >= 0) || !std::isfinite(request.fit.overhead_from))
         faults.push_back({"--overhead-from", "not a batch", "a batch is positive", "write for example 256"});
+    if (given.count("base")) {
+        if (const auto base = parse_given_law(text_of(given, "base")))
+            request.fit.base = *base;
+        else
+            faults.insert(faults.end(), base.error().begin(), base.error().end());
+    }
     request.fit.seed = given["seed"].as<std::uint64_t>();
     request.targets = all_of<double>(given, "at-flops");
     for (const double target : request.targets)

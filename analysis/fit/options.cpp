@@ -1,6 +1,12 @@
 #include "analysis/fit/options.hpp"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
 
 namespace isogrid::analysis {
 
@@ -21,6 +27,37 @@ study::Result<Resampling> parse_resampling(std::string_view text) {
         if (name(resampling) == text) return resampling;
     return study::fail("--resample", "\"" + std::string(text) + "\" is nothing to draw again",
                        "there are cases, residuals and seeds", "use one of them");
+}
+
+study::Result<GivenLaw> parse_given_law(std::string_view text) {
+    constexpr double absent = std::numeric_limits<double>::quiet_NaN();
+    GivenLaw law{absent, absent, absent, absent, absent};
+    const std::array<std::pair<std::string_view, double*>, 5> places = {
+        {{"E", &law.E}, {"A", &law.A}, {"B", &law.B}, {"alpha", &law.alpha}, {"beta", &law.beta}}};
+    const auto refuse = [&](const std::string& why) {
+        return study::fail("--base", "\"" + std::string(text) + "\" is no law", why,
+                           "write E=1.87,A=521,B=1488,alpha=.353,beta=.353");
+    };
+    for (std::size_t begin = 0; begin <= text.size();) {
+        const std::size_t end = std::min(text.find(',', begin), text.size());
+        const std::string_view item = text.substr(begin, end - begin);
+        begin = end + 1;
+        const std::size_t equals = item.find('=');
+        if (equals == std::string_view::npos) return refuse("each item is NAME=NUMBER");
+        const std::string_view digits = item.substr(equals + 1);
+        double value = absent;
+        const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+        bool known = false;
+        for (const auto& [name, place] : places)
+            if (item.substr(0, equals) == name) known = true, *place = value;
+        if (!known) return refuse("there are E, A, B, alpha and beta");
+        if (error != std::errc{} || stop != digits.data() + digits.size() || !std::isfinite(value) ||
+            value < 0 || (value == 0 && item.front() != 'E'))
+            return refuse("the numbers are above zero");
+    }
+    for (const auto& [name, place] : places)
+        if (std::isnan(*place)) return refuse(std::string(name) + " is missing");
+    return law;
 }
 
 }  // namespace isogrid::analysis

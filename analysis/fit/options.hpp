@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "analysis/fit/objective.hpp"
@@ -22,12 +23,21 @@ std::string_view name(Resampling resampling);
 /// The inverse of name, or a fault that lists the names.
 study::Result<Resampling> parse_resampling(std::string_view text);
 
+/// L(N, D) = E + A / N^alpha + B / D^beta with known numbers: what a law may build on instead of fitting it.
+struct GivenLaw {
+    double E = 0, A = 0, B = 0, alpha = 0, beta = 0;
+};
+
+/// `E=1.87,A=521,B=1488,alpha=.353,beta=.353`, each once and above zero (E may be 0).
+study::Result<GivenLaw> parse_given_law(std::string_view text);
+
 struct FitOptions {
     Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs
     std::size_t bootstrap = 1000;  ///< replicates; 0 for none
     std::uint64_t seed = 1;
     Resampling resampling = Resampling::cases;
     double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
+    std::optional<GivenLaw> base;  ///< of fresh data; absent: fitted with what is built on it
 };
 
 }  // namespace isogrid::analysis

@@ -78,5 +78,6 @@ LawFit fit_envelope(const Runs& runs, const FitOptions& options);
 LawFit fit_isoflop(const Runs& runs, const FitOptions& options);
 LawFit fit_joint(const Runs& runs, const FitOptions& options);
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options);
+LawFit fit_repetition(const Runs& runs, const FitOptions& options);
 
 }  // namespace isogrid::analysis

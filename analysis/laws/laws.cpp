@@ -34,6 +34,12 @@ std::span<const Law> laws() {
             "McCandlish et al. 2018, section 2.3; Kaplan et al. 2020, equations 5.1 to 5.3; Zhang et al. "
             "2024",
             fit_critical_batch},
+        Law{"repetition",
+            {parameters, tokens, loss, unique_tokens},
+            "Repeated data and excess parameters",
+            "L = E + A / N'^alpha + B / D'^beta, D' = U_D (1 + R_D* (1 - exp(-R_D / R_D*))), the same for N'",
+            "Muennighoff et al. 2023, equations 5 and 6",
+            fit_repetition},
     };
     return table;
 }

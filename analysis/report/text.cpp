@@ -65,7 +65,7 @@ std::string table_text(const Table& table) {
 std::string parameter_text(const Parameter& parameter) {
     const Estimate& e = parameter.estimate;
     std::string text = "  " + pad(parameter.name, 24) + pad(format_significant(e.value, 5), 12);
-    if (std::isfinite(e.se))
+    if (std::isfinite(e.low) || std::isfinite(e.high))  // one end may be infinite
         text += pad("+/- " + format_significant(e.se, 2), 15) + "[" + format_significant(e.low, 4) + ", " +
                 format_significant(e.high, 4) + "]";
     while (text.ends_with(' '))

@@ -1,0 +1,180 @@
+// Repeated data: the law recovered from runs that it made, and the runs that others published.
+#include "analysis/laws/repetition.hpp"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "published_data.hpp"
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+const GivenLaw given{1.8, 480, 2100, 0.35, 0.37};
+const RepetitionLaw truth{known_law, 12, 6};
+
+/// Sizes about and above the optimum for each amount of different tokens, each trained for 1 to 64 epochs.
+Runs repeated_runs(const RepetitionLaw& law, double noise, std::uint64_t draw) {
+    Random random(7, draw);
+    Runs runs;
+    for (const double unique : {1e8, 1e9, 1e10})
+        for (const double size : {0.3, 1.0, 4.0, 15.0, 60.0})
+            for (const double epochs : {1, 4, 16, 64}) {
+                Run run;
+                run.name = "run " + std::to_string(runs.used.size());
+                run.parameters = size * law.optimal_size(unique);
+                run.tokens = epochs * unique;
+                run.unique_tokens = unique;
+                run.flops = run.budget = 6 * run.parameters * run.tokens;
+                run.loss = law.loss(run.parameters, run.tokens, unique) * std::exp(noise * random.normal());
+                runs.used.push_back(std::move(run));
+            }
+    return runs;
+}
+
+FitOptions quick(std::size_t bootstrap) {
+    FitOptions options;
+    options.bootstrap = bootstrap;
+    options.objective = {ObjectiveKind::huber, 1e-2};
+    return options;
+}
+
+bool has(const std::vector<Reason>& warnings, Refusal kind) {
+    return std::any_of(warnings.begin(), warnings.end(), [&](const Reason& r) { return r.kind == kind; });
+}
+
+TEST(RepetitionLaw, firstPassIsWorthItself) {
+    EXPECT_DOUBLE_EQ(truth.effective_tokens(5e8, 1e9), 5e8);
+    EXPECT_DOUBLE_EQ(truth.effective_tokens(1e9, 1e9), 1e9);
+    // Equation 5, by hand: 1 + 12 (1 - exp(-3 / 12)).
+    EXPECT_NEAR(truth.effective_tokens(4e9, 1e9) / 1e9, 1 + 12 * (1 - std::exp(-0.25)), 1e-12);
+    EXPECT_NEAR(truth.effective_tokens(1e15, 1e9) / 1e9, 13, 1e-9);
+}
+
+TEST(RepetitionLaw, optimalSizeIsTheJointLawsForThoseTokens) {
+    const double size = truth.optimal_size(3e9);
+    const auto best = known_law.optimum(6 * size * 3e9, 6);
+    EXPECT_NEAR(best.parameters / size, 1, 1e-9);
+    EXPECT_NEAR(best.tokens / 3e9, 1, 1e-9);
+}
+
+TEST(Repetition, recoversTheLawThatMadeTheRuns) {
+    FitOptions options = quick(0);
+    options.base = given;
+    const LawFit fit = fit_repetition(repeated_runs(truth, 0, 0), options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "R_D*"), 12, 1e-3);
+    EXPECT_NEAR(value_of(fit.parameters, "R_N*"), 6, 1e-3);
+}
+
+TEST(Repetition, recoversTheLawOfFreshDataWithIt) {
+    const LawFit fit = fit_repetition(repeated_runs(truth, 0, 0), quick(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "R_D*"), 12, 0.05);
+    EXPECT_NEAR(value_of(fit.parameters, "R_N*"), 6, 0.05);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 2e-3);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.35, 2e-3);
+    EXPECT_NEAR(value_of(fit.parameters, "beta"), 0.37, 2e-3);
+}
+
+TEST(Repetition, saysThatDataThatNeverWearsOutHasNoUpperLimit) {
+    FitOptions options = quick(60);
+    options.base = given;
+    const LawFit fit = fit_repetition(repeated_runs({known_law, 1e12, 6}, 2e-3, 0), options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_TRUE(has(fit.warnings, Refusal::unbounded));
+    const Estimate decay = estimate_of(fit.parameters, "R_D*");
+    EXPECT_EQ(decay.high, std::numeric_limits<double>::infinity());
+    EXPECT_GT(decay.low, 100);
+}
+
+TEST(Repetition, refusesRunsThatRepeatNothing) {
+    Runs runs = repeated_runs(truth, 0, 0);
+    for (auto& run : runs.used)
+        run.unique_tokens = run.tokens;
+    const LawFit fit = fit_repetition(runs, quick(0));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
+    EXPECT_THAT(fit.refused->text, testing::HasSubstr("0 of them with repeated data"));
+}
+
+TEST(Repetition, intervalsCoverTheTruth) {
+    const std::size_t draws = recovery_draws(20);
+    std::size_t data = 0, size = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        FitOptions options = quick(draws < 100 ? 100 : 400);
+        options.base = given;
+        const LawFit fit = fit_repetition(repeated_runs(truth, 5e-3, draw), options);
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const Estimate rd = estimate_of(fit.parameters, "R_D*"), rn = estimate_of(fit.parameters, "R_N*");
+        data += rd.low <= truth.data_decay && truth.data_decay <= rd.high;
+        size += rn.low <= truth.parameter_decay && truth.parameter_decay <= rn.high;
+    }
+    expect_coverage(data, draws, "R_D*");
+    expect_coverage(size, draws, "R_N*");
+}
+
+TEST(GivenLaw, isReadFromText) {
+    const auto law = parse_given_law("E=1.87,A=521,B=1.488e3,alpha=.353,beta=.36");
+    ASSERT_TRUE(law);
+    EXPECT_DOUBLE_EQ(law->B, 1488);
+    EXPECT_DOUBLE_EQ(law->beta, 0.36);
+    for (const char* bad : {"", "E=1", "E=1.87,A=521,B=-1,alpha=.3,beta=.3", "E=1,A=2,B=3,alpha=.3,beta=x",
+                            "E=1,A=2,B=3,alpha=.3,gamma=.3"})
+        EXPECT_FALSE(parse_given_law(bad)) << bad;
+}
+
+/// Muennighoff et al. 2023 (arXiv 2305.16264), appendix A: the decays fitted on the C4 law of fresh data.
+const std::filesystem::path datablations = published_data() / "datablations" / "runs_182.csv";
+
+LawFit fit_datablations(bool with_base, std::size_t replicates) {
+    const CsvRequest request{
+        datablations,
+        parse_columns("parameters=params,tokens=tokens,unique_tokens=unique_tokens,loss=loss").value(),
+        {},
+        0};
+    FitOptions options;
+    options.bootstrap = replicates;
+    if (with_base)
+        options.base =
+            GivenLaw{std::exp(0.6254804), std::exp(6.255414), std::exp(7.3049974), 0.3526596, 0.3526596};
+    return fit_repetition(read_csv(request).value(), options);
+}
+
+TEST(Published, optimumOfRepeatedDataIsLocalAndABetterOneIsFound) {
+    ISOGRID_NEEDS_PUBLISHED(datablations);
+    const LawFit fit = fit_datablations(true, 100);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_LE(fit.objective_value, 0.0158046625);
+    EXPECT_NEAR(value_of(fit.parameters, "R_D*"), 95.365, 0.05);
+    EXPECT_NEAR(value_of(fit.parameters, "R_N*"), 1.7059, 1e-3);
+    const Table& optima = fit.tables.front();
+    ASSERT_EQ(optima.key, "optima");
+    bool named = false;
+    for (const auto& row : optima.rows) {
+        const double decay = std::get<double>(row[0]), objective = std::get<double>(row[2]);
+        if (std::abs(decay - 15.387756) > 0.05) continue;
+        named = true;
+        EXPECT_NEAR(std::get<double>(row[1]), 5.309743, 0.02);
+        EXPECT_LE(objective, 0.015825936);  // published
+        EXPECT_EQ(std::get<std::string>(row[5]), "local");
+    }
+    EXPECT_TRUE(named);
+    EXPECT_TRUE(has(fit.warnings, Refusal::unbounded));
+    EXPECT_TRUE(has(fit.warnings, Refusal::several_optima));
+    EXPECT_EQ(estimate_of(fit.parameters, "R_D*").high, std::numeric_limits<double>::infinity());
+}
+
+TEST(Published, repeatedDataIsFarBetterFittedTogetherWithFreshData) {
+    ISOGRID_NEEDS_PUBLISHED(datablations);
+    const LawFit fit = fit_datablations(false, 0);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_LT(fit.objective_value, 0.0066);
+    EXPECT_GT(value_of(fit.derived, "R2"), 0.93);
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
