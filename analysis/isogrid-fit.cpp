@@ -47,7 +47,8 @@ po::options_description options() {
     all.add_options()("law", texts()->value_name("NAME"),
                       "fit only this law; may be repeated (default: all)");
     all.add_options()("objective", text()->default_value("huber:1e-3")->value_name("NAME"),
-                      "of log losses: huber:DELTA, l1 or l2");
+                      "of log losses: huber:DELTA, l1, l2, or asymmetric:SHARE for under-tuned runs, SHARE "
+                      "of which may lie below the law");
     all.add_options()("bootstrap", po::value<std::size_t>()->default_value(1000)->value_name("K"),
                       "replicates for errors and intervals; 0 for none");
     all.add_options()("resample", text()->default_value("cases")->value_name("WHAT"),
@@ -56,6 +57,8 @@ po::options_description options() {
                       "of critical_batch: the batch from which linear scaling is measured (0: the smallest)");
     all.add_options()("base", text()->value_name("E=..,A=..,.."),
                       "the law of fresh data that repetition builds on (default: fitted with it)");
+    all.add_options()("intervals", text()->default_value("bootstrap")->value_name("WHAT"),
+                      "of laws' parameters: bootstrap, or profile (with --objective l2)");
     all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
                       "of the bootstrap");
     all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
@@ -176,6 +179,13 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
         else
             faults.insert(faults.end(), base.error().begin(), base.error().end());
     }
+    if (const auto intervals = parse_intervals(text_of(given, "intervals")))
+        request.fit.intervals = *intervals;
+    else
+        faults.insert(faults.end(), intervals.error().begin(), intervals.error().end());
+    if (request.fit.intervals == Intervals::profile && request.fit.objective.kind != ObjectiveKind::l2)
+        faults.push_back({"--intervals", "no profile of " + to_string(request.fit.objective),
+                          "only a sum of squares has a known distribution", "add --objective l2"});
     request.fit.seed = given["seed"].as<std::uint64_t>();
     request.targets = all_of<double>(given, "at-flops");
     for (const double target : request.targets)

@@ -58,6 +58,10 @@ struct Descent::State {
     std::span<const double> place(const Point& point) const { return {point.at.data(), model.parameters}; }
 
     void evaluate(Point& point, const Objective& by) {
+        if (!point.at.allFinite()) {
+            point.value = std::numeric_limits<double>::infinity();
+            return;
+        }
         if (model.all) {
             model.all(place(point), {point.residual.data(), model.observations},
                       {point.jacobian.data(), model.observations * model.parameters});
@@ -200,6 +204,21 @@ Minimum Descent::operator()(std::span<const double> start) {
     minimum.moved = minimum.value < first;
     if (!minimum.moved) minimum.at.assign(start.begin(), start.end()), minimum.value = first;
     return minimum;
+}
+
+double Descent::promise(std::span<const double> at) {
+    State& state = *state_;
+    std::copy(at.begin(), at.end(), state.here.at.begin());
+    state.evaluate(state.here, state.objective);
+    state.differentiate(state.objective, 1);
+    for (Index p = 0; p < state.hessian.rows(); ++p)
+        state.hessian(p, p) *= 1 + 1e-12;
+    state.step = state.factors.compute(state.hessian).solve(-state.gradient);
+    double share = 1;  // of the step, so that no coordinate goes farther than the gradient can be trusted
+    for (Index p = 0; p < state.step.size(); ++p)
+        share =
+            std::min(share, 1e-2 * (1 + std::abs(at[static_cast<std::size_t>(p)])) / std::abs(state.step[p]));
+    return -share * state.gradient.dot(state.step);
 }
 
 }  // namespace isogrid::analysis

@@ -27,6 +27,10 @@ class Descent {
     /// The local minimum below `start`.
     Minimum operator()(std::span<const double> start);
 
+    /// By how much a step of at most a hundredth from `at` promises to lower the objective: nothing at a
+    /// minimum. Not for l1.
+    double promise(std::span<const double> at);
+
   private:
     struct State;
     std::unique_ptr<State> state_;

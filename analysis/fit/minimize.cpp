@@ -4,11 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <numeric>
 
 #include <Eigen/Dense>
 #include <ceres/gradient_problem.h>
 #include <ceres/gradient_problem_solver.h>
+#include <glog/logging.h>
 
 #include "analysis/fit/descent.hpp"
 #include "analysis/fit/parallel.hpp"
@@ -16,6 +18,13 @@
 
 namespace isogrid::analysis {
 namespace {
+
+/// Ceres warns on standard error of every line search that fails; here that only ends a descent, which is
+/// judged by what it found.
+void quiet_ceres() {
+    static std::once_flag once;
+    std::call_once(once, [] { FLAGS_minloglevel = google::GLOG_ERROR; });
+}
 
 double weight_of(std::span<const double> weights, std::size_t i) {
     return weights.empty() ? 1.0 : weights[i];
@@ -39,6 +48,8 @@ class ScaledObjective final : public ceres::FirstOrderFunction {
             model_.all(point, residuals, rows);
         }
         if (gradient) std::fill_n(gradient, model_.parameters, 0.0);
+        if (!std::all_of(point.begin(), point.end(), [](double value) { return std::isfinite(value); }))
+            return false;
         double sum = 0;
         for (std::size_t i = 0; i < count; ++i) {
             const double weight = weight_of(weights_, i);
@@ -72,6 +83,7 @@ Minimum descend(const ResidualModel& model, const Objective& objective, std::spa
     Minimum best{std::move(start), first, false, false};
     if (!std::isfinite(first)) return best;
     if (first == 0) return {best.at, 0, true, false};
+    quiet_ceres();
 
     ceres::GradientProblemSolver::Options options;
     options.line_search_direction_type = ceres::BFGS;
@@ -111,7 +123,17 @@ double objective_value(const ResidualModel& model, const Objective& objective,
 
 Minimum minimize_by_bfgs(const ResidualModel& model, const Objective& objective,
                          std::span<const double> weights, std::vector<double> start) {
-    if (objective.kind != ObjectiveKind::l1) return descend(model, objective, weights, std::move(start));
+    if (objective.kind != ObjectiveKind::l1) {
+        Minimum minimum = descend(model, objective, weights, std::move(start));
+        // Where the optimizer cannot go on but a step still promises much, there is no minimum: the objective
+        // falls without end, or to the edge of where it can be evaluated.
+        constexpr double much = 1e-6;
+        const double rounding = static_cast<double>(model.observations) * objective.penalty(1e-8);
+        if (minimum.converged &&
+            Descent(model, objective, weights).promise(minimum.at) > much * minimum.value + rounding)
+            minimum.converged = false;
+        return minimum;
+    }
 
     const double first = objective_value(model, objective, weights, start);
     Minimum minimum{std::move(start), first, false, false};

@@ -24,9 +24,10 @@ struct ResidualModel {
 
 struct Minimum {
     std::vector<double> at;
-    double value = 0;        ///< the objective: a weighted sum, never a mean (a mean stops optimizers early)
-    bool converged = false;  ///< restarting from here with a fresh curvature estimate finds nothing lower
-    bool moved = false;      ///< lower than where it started
+    double value = 0;  ///< the objective: a weighted sum, never a mean (a mean stops optimizers early)
+    /// Restarting from here with a fresh curvature estimate finds nothing lower, and no step promises to.
+    bool converged = false;
+    bool moved = false;  ///< lower than where it started
 };
 
 /// Sum over observations of weight times penalty. An empty `weights` means one each.

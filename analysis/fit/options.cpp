@@ -60,4 +60,21 @@ study::Result<GivenLaw> parse_given_law(std::string_view text) {
     return law;
 }
 
+std::string_view name(Intervals intervals) {
+    switch (intervals) {
+        case Intervals::bootstrap:
+            return "bootstrap";
+        case Intervals::profile:
+            return "profile";
+    }
+    return "unknown";
+}
+
+study::Result<Intervals> parse_intervals(std::string_view text) {
+    for (const Intervals intervals : {Intervals::bootstrap, Intervals::profile})
+        if (name(intervals) == text) return intervals;
+    return study::fail("--intervals", "\"" + std::string(text) + "\" gives no intervals",
+                       "there are bootstrap and profile", "use one of them");
+}
+
 }  // namespace isogrid::analysis

@@ -30,6 +30,16 @@ struct GivenLaw {
 
 /// `E=1.87,A=521,B=1488,alpha=.353,beta=.353`, each once and above zero (E may be 0).
 study::Result<GivenLaw> parse_given_law(std::string_view text);
+/// Where the intervals of a law's parameters come from.
+enum class Intervals {
+    bootstrap,  ///< percentiles of refits
+    profile     ///< the sum of squares' own shape (profile.hpp); objective l2 only
+};
+
+std::string_view name(Intervals intervals);
+
+/// The inverse of name, or a fault that lists the names.
+study::Result<Intervals> parse_intervals(std::string_view text);
 
 struct FitOptions {
     Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs
@@ -38,6 +48,7 @@ struct FitOptions {
     Resampling resampling = Resampling::cases;
     double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
     std::optional<GivenLaw> base;  ///< of fresh data; absent: fitted with what is built on it
+    Intervals intervals = Intervals::bootstrap;
 };
 
 }  // namespace isogrid::analysis

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/fit/bootstrap.hpp"
@@ -34,6 +35,9 @@ struct ParametricLaw {
     /// Observations that differ by their seed alone share a number; empty when there are no such.
     std::vector<std::size_t> repeats = {};
     std::vector<double> weights = {};  ///< an observation's share in the objective; empty for one each
+    /// Pairs of reported parameters that runs may fail to tell apart: two exponents.
+    std::vector<std::pair<std::size_t, std::size_t>> rivals = {};
+    bool certify = true;  ///< look for the optimum from starts drawn apart from `starts` too
 };
 
 struct ParametricFit {
@@ -48,7 +52,9 @@ struct ParametricFit {
 };
 
 /// Fits, resamples as `options` say, and judges: a parameter on its bound, an optimizer that did not move or
-/// did not arrive, few starts at the optimum, other optima nearly as good, bad conditioning.
+/// did not arrive, few starts at the optimum, other optima nearly as good, bad conditioning, parameters
+/// without a limit, rivals that go together. The optimum is certified by a start drawn at random from the box
+/// of `starts` and minimized by BFGS alone: it must come to the same objective.
 ParametricFit fit_parametric(const ParametricLaw& law, const FitOptions& options);
 
 /// A function of the reported parameters with its replicates' spread.

@@ -124,6 +124,7 @@ json to_json(const Answer& answer) {
                       {{"objective", to_string(answer.options.objective)},
                        {"bootstrap", answer.options.bootstrap},
                        {"resample", name(answer.options.resampling)},
+                       {"intervals", name(answer.options.intervals)},
                        {"seed", answer.options.seed}}},
                      {"laws", json::object()},
                      {"predictions", json::array()}};
