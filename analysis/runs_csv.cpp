@@ -259,9 +259,11 @@ void join_curves(std::vector<Run>& runs) {
         }
         joined[at->second].curve.push_back(sample);
     }
-    for (Run& run : joined)
+    for (Run& run : joined) {
         std::stable_sort(run.curve.begin(), run.curve.end(),
                          [](const auto& a, const auto& b) { return a.tokens < b.tokens; });
+        if (!run.steps && run.curve.back().step > 0) run.steps = run.curve.back().step;
+    }
     runs = std::move(joined);
 }
 

@@ -162,8 +162,13 @@ std::string law_html(const LawFit& fit, const std::vector<Picture>& pictures) {
 
 std::string recommendation_html(const Answer& answer) {
     std::string html = "<div class=\"answer\">\n";
+    const bool any =
+        std::any_of(answer.fits.begin(), answer.fits.end(), [](const LawFit& f) { return !f.refused; });
     if (answer.predictions.empty())
-        return html + paragraph("No recommendation: no law stands. The refusals below say why.", "big") +
+        return html +
+               paragraph(any ? "No recommendation: none of these laws knows a best size."
+                             : "No recommendation: no law stands. The refusals below say why.",
+                         "big") +
                "</div>\n";
     for (const Decision& decision : answer.decisions) {
         const auto sentences = describe(decision);

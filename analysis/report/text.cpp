@@ -123,7 +123,11 @@ std::string to_text(const Answer& answer) {
     for (const NotAsked& law : answer.not_asked)
         unasked += (unasked.empty() ? "" : "; ") + law.law + " (needs " + to_string(law.missing) + ")";
     if (!unasked.empty()) text += wrap("not asked  ", unasked) + "\n";
-    if (answer.predictions.empty()) text += "No recommendation: no law stands.\n";
+    const bool any =
+        std::any_of(answer.fits.begin(), answer.fits.end(), [](const LawFit& f) { return !f.refused; });
+    if (answer.predictions.empty())
+        text += any ? "No recommendation: none of these laws knows a best size.\n"
+                    : "No recommendation: no law stands.\n";
     for (const Prediction& prediction : answer.predictions)
         text += wrap(pad(prediction.law, 9) + " ", describe(prediction));
     for (const Decision& decision : answer.decisions) {
