@@ -63,55 +63,72 @@ std::string_view name(Role role) {
 
 namespace {
 
-bool knows(const Run& run, Role role) {
+std::optional<double> where_positive(double value) {
+    return value > 0 ? std::optional(value) : std::nullopt;
+}
+
+/// What the run says of a role that is a number; nothing where it says nothing, or the role is no number.
+std::optional<double> number_of(const Run& run, Role role) {
     switch (role) {
         case Role::parameters:
-            return run.parameters > 0;
+            return where_positive(run.parameters);
         case Role::tokens:
-            return run.tokens > 0;
+            return where_positive(run.tokens);
         case Role::flops:
-            return run.flops > 0;
+            return where_positive(run.flops);
         case Role::loss:
-            return run.loss > 0;
+            return where_positive(run.loss);
         case Role::batch:
-            return run.batch.has_value();
+            return run.batch;
         case Role::steps:
-            return run.steps.has_value();
+            return run.steps;
         case Role::step:
-            return !run.curve.empty() && std::isfinite(run.curve.back().step);
-        case Role::run:
-            return !run.curve.empty();
-        case Role::name:
-            return !run.name.empty();
-        case Role::seed:
-            return !run.seed.empty();
-        case Role::family:
-            return !run.family.empty();
+            return run.curve.empty() ? std::nullopt : where_positive(run.curve.back().step);
         case Role::loss_error:
-            return run.loss_error.has_value();
+            return run.loss_error;
         case Role::learning_rate:
-            return run.learning_rate.has_value();
+            return run.learning_rate;
         case Role::width:
-            return run.width.has_value();
-        case Role::parametrization:
-            return !run.parametrization.empty();
+            return run.width;
         case Role::unique_tokens:
-            return run.unique_tokens.has_value();
+            return run.unique_tokens;
         case Role::error:
-            return run.error.has_value();
+            return run.error;
         case Role::noise_scale:
-            return run.noise_scale.has_value();
+            return run.noise_scale;
         case Role::active_parameters:
-            return run.active_parameters.has_value();
+            return run.active_parameters;
         case Role::experts:
-            return run.experts.has_value();
+            return run.experts;
         case Role::non_embedding_parameters:
-            return std::any_of(run.other_parameters.begin(), run.other_parameters.end(),
-                               [](const Convention& other) { return other.name == "non_embedding"; });
-        case Role::share:
-            return !run.shares.empty();
+            for (const Convention& other : run.other_parameters)
+                if (other.name == "non_embedding") return other.value;
+            return std::nullopt;
+        default:
+            return std::nullopt;
     }
-    return false;
+}
+
+/// What the run says of a role that is a text; empty where it says nothing, or the role is no text.
+std::string text_of(const Run& run, Role role) {
+    switch (role) {
+        case Role::name:
+            return run.name;
+        case Role::seed:
+            return run.seed;
+        case Role::family:
+            return run.family;
+        case Role::parametrization:
+            return run.parametrization;
+        default:
+            return {};
+    }
+}
+
+bool knows(const Run& run, Role role) {
+    if (role == Role::run) return !run.curve.empty();
+    if (role == Role::share) return !run.shares.empty();
+    return number_of(run, role).has_value() || !text_of(run, role).empty();
 }
 
 }  // namespace
@@ -119,6 +136,14 @@ bool knows(const Run& run, Role role) {
 bool know(const Runs& runs, Role role) {
     return std::any_of(runs.used.begin(), runs.used.end(),
                        [role](const Run& run) { return knows(run, role); });
+}
+
+bool vary(const Runs& runs, Role role) {
+    const auto differs = [&](const Run& run) {
+        return number_of(run, role) != number_of(runs.used.front(), role) ||
+               text_of(run, role) != text_of(runs.used.front(), role);
+    };
+    return std::any_of(runs.used.begin(), runs.used.end(), differs);
 }
 
 void join_budgets(std::vector<Run>& runs) {

@@ -103,6 +103,9 @@ struct Runs {
 /// True when at least one of the used runs says this.
 bool know(const Runs& runs, Role role);
 
+/// True when at least two of the used runs say different things of this number or text.
+bool vary(const Runs& runs, Role role);
+
 /// How to read runs from a CSV file.
 struct CsvRequest {
     std::filesystem::path file;

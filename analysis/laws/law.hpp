@@ -69,6 +69,7 @@ struct Law {
     std::string_view equation;  ///< plain text
     std::string_view source;    ///< paper and section
     LawFit (*fit)(const Runs& runs, const FitOptions& options);
+    std::vector<Role> varied = {};  ///< what must differ between runs; else the law is asked only by name
 };
 
 /// Every law, in the order of a report.

@@ -33,7 +33,8 @@ std::span<const Law> laws() {
             "alpha_B)",
             "McCandlish et al. 2018, section 2.3; Kaplan et al. 2020, equations 5.1 to 5.3; Zhang et al. "
             "2024",
-            fit_critical_batch},
+            fit_critical_batch,
+            {batch}},
         Law{"repetition",
             {parameters, tokens, loss, unique_tokens},
             "Repeated data and excess parameters",

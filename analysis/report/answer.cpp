@@ -41,8 +41,11 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     for (const Law& law : laws()) {
         if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
             continue;
-        if (auto missing = missing_roles(law, all.runs); !missing.empty())
-            all.not_asked.push_back({std::string(law.name), std::move(missing)});
+        NotAsked unasked{std::string(law.name), missing_roles(law, all.runs), {}};
+        for (const Role role : law.varied)
+            if (law_names.empty() && !vary(all.runs, role)) unasked.unvaried.push_back(role);
+        if (!unasked.missing.empty() || !unasked.unvaried.empty())
+            all.not_asked.push_back(std::move(unasked));
         else
             all.fits.push_back(law.fit(all.runs, options));
     }
@@ -53,6 +56,11 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
         if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens))
             all.decisions.push_back(std::move(*decision));
     return all;
+}
+
+std::string describe(const NotAsked& law) {
+    if (!law.missing.empty()) return "needs " + to_string(law.missing);
+    return "the same " + to_string(law.unvaried) + " in all runs";
 }
 
 const Law& law_of(const LawFit& fit) {

@@ -21,11 +21,15 @@ struct Reference {
 /// A law whose subject the runs do not hold.
 struct NotAsked {
     std::string law;
-    std::vector<Role> missing;
+    std::vector<Role> missing;   ///< of what it needs
+    std::vector<Role> unvaried;  ///< of what must differ between runs
 };
 
-/// `needs batch and steps`.
-std::string to_string(const std::vector<Role>& missing);
+/// `batch and steps`.
+std::string to_string(const std::vector<Role>& roles);
+
+/// `needs batch and steps`, `the same learning_rate in all runs`.
+std::string describe(const NotAsked& law);
 
 struct Answer {
     Runs runs;
@@ -42,9 +46,9 @@ struct Answer {
 /// What the runs do not say of what the law needs.
 std::vector<Role> missing_roles(const Law& law, const Runs& runs);
 
-/// Fits the laws named (all when empty) that the runs can be asked about, and predicts at the targets;
-/// without targets, at 100 times the largest budget. With `inference_tokens`, decisions say what is cheapest
-/// over a model's whole life. Takes at least one used run.
+/// Fits the laws named (all that the runs vary enough for when empty) that the runs can be asked about, and
+/// predicts at the targets; without targets, at 100 times the largest budget. With `inference_tokens`,
+/// decisions say what is cheapest over a model's whole life. Takes at least one used run.
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
               std::vector<double> targets, std::vector<Reference> references,
               std::optional<double> inference_tokens = std::nullopt);

@@ -247,10 +247,10 @@ std::string not_asked_html(const Answer& answer) {
     if (answer.not_asked.empty()) return {};
     std::string html =
         "<h2>Laws that these runs were not asked</h2>\n<table><tr><th class=\"text\">law</th>"
-        "<th class=\"text\">the runs do not hold</th></tr>\n";
+        "<th class=\"text\">why</th></tr>\n";
     for (const NotAsked& law : answer.not_asked)
-        html += "<tr><td class=\"text\">" + law.law + "</td><td class=\"text\">" +
-                escape(to_string(law.missing)) + "</td></tr>\n";
+        html += "<tr><td class=\"text\">" + law.law + "</td><td class=\"text\">" + escape(describe(law)) +
+                "</td></tr>\n";
     return html + "</table>\n";
 }
 

@@ -132,9 +132,12 @@ json to_json(const Answer& answer) {
         document["laws"][fit.name] = law(fit);
     document["not_asked"] = json::object();
     for (const NotAsked& law : answer.not_asked) {
-        document["not_asked"][law.law] = json::array();
+        json& unasked =
+            document["not_asked"][law.law] = {{"needs", json::array()}, {"unvaried", json::array()}};
         for (const Role role : law.missing)
-            document["not_asked"][law.law].push_back(name(role));
+            unasked["needs"].push_back(name(role));
+        for (const Role role : law.unvaried)
+            unasked["unvaried"].push_back(name(role));
     }
     for (const Prediction& p : answer.predictions)
         document["predictions"].push_back(

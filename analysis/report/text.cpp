@@ -121,7 +121,7 @@ std::string to_text(const Answer& answer) {
         text += law_text(fit);
     std::string unasked;
     for (const NotAsked& law : answer.not_asked)
-        unasked += (unasked.empty() ? "" : "; ") + law.law + " (needs " + to_string(law.missing) + ")";
+        unasked += (unasked.empty() ? "" : "; ") + law.law + " (" + describe(law) + ")";
     if (!unasked.empty()) text += wrap("not asked  ", unasked) + "\n";
     const bool any =
         std::any_of(answer.fits.begin(), answer.fits.end(), [](const LawFit& f) { return !f.refused; });
