@@ -56,27 +56,12 @@ std::optional<Life> cheapest(const LossSurface::Loss& loss, double factor, doubl
     return life_at(at);
 }
 
-/// The held-out error of a law, averaged over the cuts of its validation table; infinite without one.
-double held_out_error(const LawFit& fit) {
-    for (const Table& table : fit.tables) {
-        if (table.key != "validation" || table.rows.empty()) continue;
-        for (std::size_t c = 0; c < table.columns.size(); ++c) {
-            if (table.columns[c].key != "mean_error") continue;
-            double sum = 0;
-            for (const auto& row : table.rows)
-                sum += std::get<double>(row[c]);
-            return sum / static_cast<double>(table.rows.size());
-        }
-    }
-    return std::numeric_limits<double>::infinity();
-}
-
 /// The law whose N, D and loss are taken; null when none stands.
 const LawFit* most_trusted(std::span<const LawFit> fits) {
     const LawFit* best = nullptr;
     for (const LawFit& fit : fits)
         if (!fit.refused && fit.predict && fit.surface &&
-            (best == nullptr || held_out_error(fit) < held_out_error(*best)))
+            (best == nullptr || mean_held_out_error(fit) < mean_held_out_error(*best)))
             best = &fit;
     for (const char* name : {"isoflop", "envelope"})
         for (const LawFit& fit : fits)
@@ -96,6 +81,20 @@ Estimate quotient(const Estimate& over, const Estimate& under) {
 }
 
 }  // namespace
+
+double mean_held_out_error(const LawFit& fit) {
+    for (const Table& table : fit.tables) {
+        if (table.key != "validation" || table.rows.empty()) continue;
+        for (std::size_t c = 0; c < table.columns.size(); ++c) {
+            if (table.columns[c].key != "mean_error") continue;
+            double sum = 0;
+            for (const auto& row : table.rows)
+                sum += std::get<double>(row[c]);
+            return sum / static_cast<double>(table.rows.size());
+        }
+    }
+    return std::numeric_limits<double>::infinity();
+}
 
 Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token) {
     const double product = flops / flops_per_parameter_token;

@@ -34,6 +34,10 @@ struct Decision {
     std::optional<Lifetime> lifetime;
 };
 
+/// The relative error of a law on held-out observations, averaged over the cuts of its validation table;
+/// infinite without one.
+double mean_held_out_error(const LawFit& fit);
+
 /// The N and D of least loss with k N D = flops on any loss surface.
 Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token);
 

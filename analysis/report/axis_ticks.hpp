@@ -13,7 +13,8 @@ struct Tick {
     std::string label;  ///< empty for a minor tick; in gnuplot's enhanced text
 };
 
-/// Ticks for a logarithmic axis from low to high: decades when it spans three or more, 1-2-5 and finer below.
+/// Ticks for a logarithmic axis from low to high: decades when it spans three or more, 1-2-5 and finer below,
+/// even steps below half a decade.
 std::vector<Tick> logarithmic_ticks(double low, double high, Quantity quantity);
 
 }  // namespace isogrid::analysis

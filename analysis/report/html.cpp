@@ -243,6 +243,38 @@ std::string conventions_html(const Runs& runs) {
     return html;
 }
 
+/// `on_bound, few_starts (2)`: each kind once, with how often.
+std::string kinds_of(const std::vector<Reason>& reasons) {
+    std::vector<std::pair<Refusal, int>> kinds;
+    for (const Reason& reason : reasons) {
+        const auto known =
+            std::find_if(kinds.begin(), kinds.end(), [&](auto& k) { return k.first == reason.kind; });
+        known == kinds.end() ? void(kinds.emplace_back(reason.kind, 1)) : void(++known->second);
+    }
+    std::string text;
+    for (const auto& [kind, times] : kinds)
+        text += (text.empty() ? "" : ", ") + std::string(name(kind)) +
+                (times > 1 ? " (" + std::to_string(times) + ")" : "");
+    return text;
+}
+
+/// Which laws stand, with what warnings, and how well they predict.
+std::string at_a_glance(const Answer& answer) {
+    std::string html =
+        "<h2>The laws at a glance</h2>\n<table><tr><th class=\"text\">law</th><th class=\"text\"></th>"
+        "<th class=\"text\">verdict</th><th class=\"text\">warnings</th><th>held-out error</th></tr>\n";
+    for (const LawFit& fit : answer.fits) {
+        const double error = mean_held_out_error(fit);
+        html += "<tr><td class=\"text\"><a href=\"#" + fit.name + "\">" + fit.name +
+                "</a></td><td class=\"text\">" + escape(law_of(fit).title) + "</td>" +
+                (fit.refused ? "<td class=\"text bad\">refused: " + std::string(name(fit.refused->kind))
+                             : std::string("<td class=\"text\">stands")) +
+                "</td><td class=\"text\">" + kinds_of(fit.warnings) + "</td><td>" +
+                (std::isfinite(error) ? format_quantity(error, Quantity::percent) : "-") + "</td></tr>\n";
+    }
+    return html + "</table>\n";
+}
+
 std::string not_asked_html(const Answer& answer) {
     if (answer.not_asked.empty()) return {};
     std::string html =
@@ -269,11 +301,7 @@ std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) 
     if (const std::string words = describe_compression(answer); !words.empty()) html += paragraph(words);
     for (const Reason& warning : answer.warnings)
         html += reason_box(warning, "runs", false);
-    for (const LawFit& fit : answer.fits) {
-        if (fit.refused) html += reason_box(*fit.refused, fit.name, true);
-        for (const Reason& warning : fit.warnings)
-            html += reason_box(warning, fit.name, false);
-    }
+    html += at_a_glance(answer);
     if (!answer.predictions.empty()) html += "<h2>The frontier</h2>\n" + pictures_html(pictures, "");
     for (const LawFit& fit : answer.fits)
         html += law_html(fit, pictures);

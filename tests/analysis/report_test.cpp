@@ -160,7 +160,19 @@ TEST(Ticks, labelDecadesOnLongAxesAndStepsOnShortOnes) {
     EXPECT_THAT(labels(1e12, 1e15, Quantity::flops),
                 testing::ElementsAre("10^{12}", "10^{13}", "10^{14}", "10^{15}"));
     EXPECT_THAT(labels(1e4, 1e5, Quantity::parameters), testing::ElementsAre("10k", "20k", "50k", "100k"));
-    EXPECT_THAT(labels(2e6, 5e6, Quantity::tokens), testing::ElementsAre("2M", "3M", "4M", "5M"));
+    EXPECT_THAT(labels(2e6, 5e6, Quantity::tokens),
+                testing::ElementsAre("2M", "2.5M", "3M", "3.5M", "4M", "4.5M", "5M"));
+    EXPECT_THAT(labels(1.75, 2.7, Quantity::loss), testing::ElementsAre("1.8", "2", "2.2", "2.4", "2.6"));
+    EXPECT_THAT(labels(1.2e18, 2.1e18, Quantity::flops), testing::ElementsAre("1.2\xC3\x97"
+                                                                              "10^{18}",
+                                                                              "1.4\xC3\x97"
+                                                                              "10^{18}",
+                                                                              "1.6\xC3\x97"
+                                                                              "10^{18}",
+                                                                              "1.8\xC3\x97"
+                                                                              "10^{18}",
+                                                                              "2\xC3\x97"
+                                                                              "10^{18}"));
 }
 
 TEST(Numbers, areWrittenByWhatTheyMeasure) {
