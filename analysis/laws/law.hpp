@@ -80,5 +80,7 @@ LawFit fit_isoflop(const Runs& runs, const FitOptions& options);
 LawFit fit_joint(const Runs& runs, const FitOptions& options);
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options);
 LawFit fit_repetition(const Runs& runs, const FitOptions& options);
+LawFit fit_overtraining(const Runs& runs, const FitOptions& options);
+LawFit fit_downstream(const Runs& runs, const FitOptions& options);
 
 }  // namespace isogrid::analysis

@@ -41,6 +41,18 @@ std::span<const Law> laws() {
             "L = E + A / N'^alpha + B / D'^beta, D' = U_D (1 + R_D* (1 - exp(-R_D / R_D*))), the same for N'",
             "Muennighoff et al. 2023, equations 5 and 6",
             fit_repetition},
+        Law{"overtraining",
+            {parameters, tokens, loss},
+            "Loss of models trained longer than compute-optimally",
+            "L(C, M) = E + (a M^eta + b M^-eta) C^-eta with M = D / N",
+            "Gadre et al. 2024, section 2.1, equation 4",
+            fit_overtraining},
+        Law{"downstream",
+            {parameters, tokens, loss, error},
+            "Error on tasks from loss",
+            "error = epsilon - k exp(-gamma L); beside it a sigmoid; L from a law of size and data",
+            "Gadre et al. 2024, section 2.2, equation 5; Bhagia et al. 2024 (sigmoid)",
+            fit_downstream},
     };
     return table;
 }

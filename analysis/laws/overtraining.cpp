@@ -1,0 +1,236 @@
+// What it costs to train longer than compute-optimally: one exponent of compute, whatever the tokens per
+// parameter.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+#include "analysis/fit/parametric.hpp"
+#include "analysis/fit/validation.hpp"
+#include "analysis/laws/joint.hpp"
+#include "analysis/report/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr double factor = 6;  ///< C = 6 N D, as the law's authors count
+
+/// The law as it is fitted: E + A / N^(2 eta) + B / D^(2 eta), which is the same; in log E, log A and log B
+/// at the mean size and data, and log eta. Residuals are of the loss itself, as its authors fit it.
+struct Model {
+    std::vector<double> log_n, log_d, loss;
+    double mean_n = 0, mean_d = 0;
+
+    explicit Model(const std::vector<Run>& runs) {
+        for (const Run& run : runs) {
+            log_n.push_back(std::log(run.parameters)), log_d.push_back(std::log(run.tokens));
+            loss.push_back(run.loss);
+            mean_n += log_n.back() / static_cast<double>(runs.size());
+            mean_d += log_d.back() / static_cast<double>(runs.size());
+        }
+    }
+
+    double residual(std::span<const double> at, std::size_t i, std::span<double> gradient) const {
+        const double exponent = 2 * std::exp(at[3]), n = log_n[i] - mean_n, d = log_d[i] - mean_d;
+        const double floor = std::exp(at[0]), size = std::exp(at[1] - exponent * n),
+                     data = std::exp(at[2] - exponent * d);
+        if (!gradient.empty()) {
+            gradient[0] = floor, gradient[1] = size, gradient[2] = data;
+            gradient[3] = -exponent * (n * size + d * data);
+        }
+        return floor + size + data - loss[i];
+    }
+
+    ResidualModel residuals() const {
+        return {4, loss.size(),
+                [this](std::span<const double> at, std::size_t i, std::span<double> gradient) {
+                    return residual(at, i, gradient);
+                }};
+    }
+
+    /// E, a, b, eta.
+    std::vector<double> report(std::span<const double> at) const {
+        const double eta = std::exp(at[3]), scale = std::pow(factor, eta);
+        return {std::exp(at[0]), std::exp(at[1] + 2 * eta * mean_n) * scale,
+                std::exp(at[2] + 2 * eta * mean_d) * scale, eta};
+    }
+
+    std::vector<std::vector<double>> starts() const {
+        const double lowest = *std::min_element(loss.begin(), loss.end());
+        std::vector<std::vector<double>> grid;
+        for (const double floor : {0.05, 0.4, 0.7, 0.9})
+            for (const double size : {0.03, 0.1, 0.4})
+                for (const double data : {0.03, 0.1, 0.4})
+                    for (const double eta : {0.05, 0.12, 0.25, 0.5})
+                        grid.push_back({std::log(floor * lowest), std::log(size * lowest),
+                                        std::log(data * lowest), std::log(eta)});
+        return grid;
+    }
+};
+
+JointLaw law_of(std::span<const double> v) {
+    const double scale = std::pow(factor, v[3]);
+    return {v[0], v[1] / scale, v[2] / scale, 2 * v[3], 2 * v[3]};
+}
+
+/// Tokens per parameter of the least loss at any compute.
+double best_ratio(std::span<const double> v) {
+    return std::pow(v[2] / v[1], 1 / (2 * v[3]));
+}
+
+/// By how much compute must grow for the loss of the best ratio when M is `times` that ratio.
+double extra_compute(std::span<const double> v, double times) {
+    const double up = std::pow(times, v[3]);
+    return std::pow((up + 1 / up) / 2, 1 / v[3]);
+}
+
+std::optional<Reason> too_few(const std::vector<Run>& runs) {
+    std::set<double> ratios, computes;
+    for (const Run& run : runs) {
+        ratios.insert(std::round(10 * std::log(run.tokens / run.parameters)));
+        computes.insert(std::round(10 * std::log(run.tokens * run.parameters)));
+    }
+    if (runs.size() >= 5 && ratios.size() >= 2 && computes.size() >= 3) return std::nullopt;
+    return Reason{Refusal::too_few_runs,
+                  std::to_string(runs.size()) + " runs of " + std::to_string(ratios.size()) +
+                      " different tokens per parameter and " + std::to_string(computes.size()) +
+                      " amounts of compute (5, 2 and 3 are needed for 4 parameters) train some for longer"};
+}
+
+Figure ratio_figure(const std::vector<Run>& runs, const ParametricFit& found) {
+    Figure figure{
+        "overtraining",
+        "Loss against compute for each number of tokens per parameter",
+        "Points: runs, light ones trained on many tokens per parameter. Lines: the law, with its 95% "
+        "interval, parallel as the law has one exponent; dashed: the best ratio at each compute.",
+        {"compute C = 6 N D (FLOPs)", Quantity::flops, true},
+        {"loss (nats per token)", Quantity::loss, true},
+        {},
+        "tokens per parameter"};
+    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
+    for (const Run& run : runs) {
+        const double flops = factor * run.parameters * run.tokens, ratio = run.tokens / run.parameters;
+        low = std::min(low, flops), high = std::max(high, flops);
+        least = std::min(least, ratio), most = std::max(most, ratio);
+    }
+    const auto line_at = [&](double ratio, Series line, bool with_band) {
+        Series band{"", Mark::band, line.shade, line.ink, {}, {}, {}};
+        for (int k = 0; k <= 40; ++k) {
+            const double flops = low / 2 * std::pow(4 * high / low, k / 40.0);
+            const Parameter loss = derived(found, "", [&](std::span<const double> v) {
+                const double m = ratio > 0 ? ratio : best_ratio(v);
+                const double size = std::sqrt(flops / factor / m);
+                return law_of(v).loss(size, m * size);
+            });
+            line.x.push_back(flops), line.y.push_back(loss.estimate.value);
+            if (!std::isfinite(loss.estimate.low)) continue;
+            band.x.push_back(flops), band.y.push_back(loss.estimate.low);
+            band.upper.push_back(loss.estimate.high);
+        }
+        if (with_band && !band.x.empty()) figure.series.push_back(std::move(band));
+        figure.series.push_back(std::move(line));
+    };
+    const int lines = most > 3 * least ? 3 : 2;
+    for (int k = 0; k < lines; ++k) {
+        const double share = static_cast<double>(k) / (lines - 1);
+        const double ratio = least * std::pow(most / least, share);
+        line_at(ratio, {format_significant(ratio, 3), Mark::line, share, 0, {}, {}, {}}, true);
+    }
+    line_at(0, {"best", Mark::dashes, std::nullopt, 1, {}, {}, {}}, false);
+    for (const Run& run : runs) {
+        const double place =
+            most > least ? std::log(run.tokens / run.parameters / least) / std::log(most / least) : 0.5;
+        figure.series.push_back(
+            {"", Mark::points, place, 0, {factor * run.parameters * run.tokens}, {run.loss}, {}});
+    }
+    return figure;
+}
+
+Table cost_table(const ParametricFit& found) {
+    Table table{"overtraining",
+                "What training longer costs: compute for the same loss, and the size it leaves",
+                {{"times", "tokens per parameter over the best", Quantity::number},
+                 {"ratio", "tokens per parameter", Quantity::number},
+                 {"compute", "compute", Quantity::number},
+                 {"low", "95% from", Quantity::number},
+                 {"high", "to", Quantity::number},
+                 {"size", "size", Quantity::number}},
+                {}};
+    for (const double times : {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0}) {
+        const Estimate extra = derived(found, "", [&](auto v) { return extra_compute(v, times); }).estimate;
+        table.rows.push_back({times, times * best_ratio(found.values), extra.value, extra.low, extra.high,
+                              std::sqrt(extra.value / times)});
+    }
+    return table;
+}
+
+}  // namespace
+
+LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    fit.name = "overtraining";
+    fit.objective = to_string(options.objective) + " of the loss";
+    if ((fit.refused = too_few(runs.used))) return fit;
+    const Model model(runs.used);
+    const double lowest = *std::min_element(model.loss.begin(), model.loss.end());
+    const ParametricFit found = fit_parametric(
+        {.model = model.residuals(),
+         .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true}, {"a"}, {"b"}, {"eta", 0.005, 1.5}},
+         .report = [&](std::span<const double> at) { return model.report(at); },
+         .starts = model.starts()},
+        options);
+    fit.refused = found.refused;
+    fit.warnings = found.warnings;
+    fit.notes = found.notes;
+    if (found.minima.empty()) return fit;
+    fit.objective_value = found.minima.front().value;
+    fit.parameters = found.parameters;
+    if (fit.refused) return fit;
+    fit.derived = {derived(found, "best_ratio", best_ratio)};
+    if (runs.used.size() < 8)
+        fit.warnings.push_back(
+            {Refusal::too_few_runs, std::to_string(runs.used.size()) +
+                                        " runs for 4 parameters (such a fit is hardly tested by "
+                                        "its own runs) add some"});
+    const JointLaw law = law_of(found.values);
+    fit.surface.emplace();
+    fit.surface->loss = [law](double N, double D) { return law.loss(N, D); };
+    for (const auto& replicate : found.replicates)
+        fit.surface->replicates.push_back(
+            [other = law_of(replicate)](double N, double D) { return other.loss(N, D); });
+    fit.surface->flops_per_parameter_token = factor;
+    fit.tables.push_back(cost_table(found));
+    std::vector<double> flops;
+    for (const Run& run : runs.used)  // in octaves
+        flops.push_back(std::exp2(std::ceil(std::log2(factor * run.parameters * run.tokens) - 1e-9)));
+    const auto cuts = expanding_window(
+        flops, model.loss, 5, [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
+            std::vector<Run> chosen;
+            std::vector<double> weights(model.loss.size(), 0.0);
+            for (const std::size_t i : some)
+                chosen.push_back(runs.used[i]), weights[i] = 1;
+            if (too_few(chosen)) return std::nullopt;
+            const auto minima =
+                minimize_from_many(model.residuals(), options.objective, weights, model.starts(), 8);
+            if (minima.empty()) return std::nullopt;
+            return [other = law_of(model.report(minima.front().at)), &runs](std::size_t i) {
+                return other.loss(runs.used[i].parameters, runs.used[i].tokens);
+            };
+        });
+    if (!cuts.empty())
+        fit.tables.push_back(validation_table(cuts, {"flops", "compute", Quantity::flops}, "loss"));
+    fit.figures.push_back(ratio_figure(runs.used, found));
+    fit.predict = [found](double target) {
+        const auto at = [&](const std::string& name, auto pick) {
+            return derived(found, name,
+                           [&](std::span<const double> v) { return pick(law_of(v).optimum(target, factor)); })
+                .estimate;
+        };
+        return Prediction{"overtraining", target, at("N", [](const auto& o) { return o.parameters; }),
+                          at("D", [](const auto& o) { return o.tokens; }),
+                          at("L", [](const auto& o) { return o.loss; })};
+    };
+    return fit;
+}
+
+}  // namespace isogrid::analysis
