@@ -71,7 +71,7 @@ Form exponential() {
 /// low + (high - low) / (1 + exp(-kappa (L - L0))), in low, log(high - low), log kappa, L0.
 Form sigmoid() {
     return {"sigmoid",
-            "low + (high - low) / (1 + exp(-kappa (L - L0)))",
+            "a sigmoid in L",
             {{"low", -0.5, 1, true}, {"high", 0, 1.5, true}, {"kappa", 1e-2, 1e3}, {"L0"}},
             [](std::span<const double> v, double loss) {
                 return v[0] + (v[1] - v[0]) / (1 + std::exp(-v[2] * (loss - v[3])));
@@ -192,6 +192,28 @@ struct Chain {
     }
 };
 
+/// The size of least loss at a budget: one valley in log N.
+struct Best {
+    double parameters = 0, tokens = 0, loss = 0;
+};
+
+Best best_at(const LossSurface& surface, double flops) {
+    const double product = flops / surface.flops_per_parameter_token;
+    const auto loss = [&](double log_size) {
+        return surface.loss(std::exp(log_size), product / std::exp(log_size));
+    };
+    double low = 0.5 * std::log(product) - 8, high = low + 16;
+    for (int k = 0; k < 60; ++k) {
+        const double left = low + 0.382 * (high - low), right = high - 0.382 * (high - low);
+        if (loss(left) < loss(right))
+            high = right;
+        else
+            low = left;
+    }
+    const double size = std::exp((low + high) / 2);
+    return {size, product / size, loss((low + high) / 2)};
+}
+
 Table prediction_table(const Chain& chain, double largest) {
     Table table{"errors",
                 "Predicted error of the best size, from compute alone",
@@ -204,10 +226,10 @@ Table prediction_table(const Chain& chain, double largest) {
                  {"high", "to", Quantity::percent}},
                 {}};
     for (const double more : {1.0, 10.0, 100.0}) {
-        const Prediction best = chain.loss.predict(more * largest);
-        const Estimate error = chain.error(best.parameters.value, best.tokens.value);
-        table.rows.push_back({best.flops, best.parameters.value, best.tokens.value, best.loss.value,
-                              error.value, error.low, error.high});
+        const Best best = best_at(*chain.loss.surface, more * largest);
+        const Estimate error = chain.error(best.parameters, best.tokens);
+        table.rows.push_back(
+            {more * largest, best.parameters, best.tokens, best.loss, error.value, error.low, error.high});
     }
     return table;
 }
@@ -260,8 +282,8 @@ Figure chain_figure(const Chain& chain, const std::vector<Run>& runs) {
     Series band{"95%", Mark::band, std::nullopt, 1, {}, {}, {}};
     for (int k = 0; k <= 40; ++k) {
         const double flops = low * std::pow(30 * high / low, k / 40.0);
-        const Prediction best = chain.loss.predict(flops);
-        const Estimate error = chain.error(best.parameters.value, best.tokens.value);
+        const Best best = best_at(*chain.loss.surface, flops);
+        const Estimate error = chain.error(best.parameters, best.tokens);
         line.x.push_back(flops), line.y.push_back(error.value);
         if (std::isfinite(error.low))
             band.x.push_back(flops), band.y.push_back(error.low), band.upper.push_back(error.high);
@@ -328,7 +350,7 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
                  {"parameters", "parameters", Quantity::number},
                  {"objective", "objective", Quantity::number},
                  {"aic", "AIC", Quantity::number},
-                 {"held_out", "error held out", Quantity::percent}},
+                 {"held_out", "held out", Quantity::percent}},
                 {}};
     const auto row = [&](const Form& of, const ParametricFit& by) {
         forms.rows.push_back({std::string(of.name), std::string(of.equation),
@@ -355,7 +377,7 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
 
     const FitLaw fit_loss = loss_law(runs, options);
     Chain chain{form, found.values, found.replicates, found.widening, fit_loss(runs, options)};
-    if (chain.loss.refused || !chain.loss.surface || !chain.loss.predict) {
+    if (chain.loss.refused || !chain.loss.surface) {
         fit.notes.push_back(
             "no chain from size and data to the error: the law of loss is refused (" +
             std::string(name(chain.loss.refused ? chain.loss.refused->kind : Refusal::missing_columns)) +

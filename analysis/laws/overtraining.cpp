@@ -148,9 +148,9 @@ Figure ratio_figure(const std::vector<Run>& runs, const ParametricFit& found) {
 
 Table cost_table(const ParametricFit& found) {
     Table table{"overtraining",
-                "What training longer costs: compute for the same loss, and the size it leaves",
-                {{"times", "tokens per parameter over the best", Quantity::number},
-                 {"ratio", "tokens per parameter", Quantity::number},
+                "What more tokens per parameter M cost in compute for the same loss, and the size left",
+                {{"times", "M over best", Quantity::number},
+                 {"ratio", "M", Quantity::number},
                  {"compute", "compute", Quantity::number},
                  {"low", "95% from", Quantity::number},
                  {"high", "to", Quantity::number},
@@ -220,16 +220,6 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
     if (!cuts.empty())
         fit.tables.push_back(validation_table(cuts, {"flops", "compute", Quantity::flops}, "loss"));
     fit.figures.push_back(ratio_figure(runs.used, found));
-    fit.predict = [found](double target) {
-        const auto at = [&](const std::string& name, auto pick) {
-            return derived(found, name,
-                           [&](std::span<const double> v) { return pick(law_of(v).optimum(target, factor)); })
-                .estimate;
-        };
-        return Prediction{"overtraining", target, at("N", [](const auto& o) { return o.parameters; }),
-                          at("D", [](const auto& o) { return o.tokens; }),
-                          at("L", [](const auto& o) { return o.loss; })};
-    };
     return fit;
 }
 

@@ -350,7 +350,10 @@ Table frontier_table(const Laws& laws, const std::vector<Run>& runs) {
         const auto loss = [&](double u) { return law.loss(std::exp(u), flops / 6 / std::exp(u), unique); };
         for (int k = 0; k < 80; ++k) {  // one valley: each term bends up in log N
             const double left = low + 0.382 * (high - low), right = high - 0.382 * (high - low);
-            (loss(left) < loss(right) ? high : low) = loss(left) < loss(right) ? right : left;
+            if (loss(left) < loss(right))
+                high = right;
+            else
+                low = left;
         }
         return std::pair{std::exp((low + high) / 2), loss((low + high) / 2)};
     };
