@@ -126,9 +126,9 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
     if (!solved) return line;
     line.coefficients = *solved;
     const double freedom = static_cast<double>(count) - static_cast<double>(terms);
-    if (!(freedom > 0)) return line;
+    if (freedom < 0 || (freedom == 0 && !known)) return line;
     line.scattered = !known;
-    if (known) {
+    if (known && freedom > 0) {
         const double squares = weighted_squares(line, points, weights);
         const double chi_square = by_error ? squares : squares / mean_variance;
         line.scattered = chi_square > boost::math::quantile(
@@ -138,8 +138,9 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
             line.coefficients = solve(points, log_y, weights).value_or(line.coefficients);
         }
     }
-    line.deviation = std::sqrt(weighted_squares(line, points, std::vector<double>(count, 1.0)) / freedom);
-    const double unit = std::sqrt(weighted_squares(line, points, weights) / freedom);
+    const std::vector<double> ones(count, 1.0);
+    line.deviation = freedom > 0 ? std::sqrt(weighted_squares(line, points, ones) / freedom) : std::nan("");
+    const double unit = freedom > 0 ? std::sqrt(weighted_squares(line, points, weights) / freedom) : 0;
     const std::size_t replicates = line.scattered ? options.bootstrap : redrawn.size();
     for (std::size_t k = 0; k < replicates; ++k) {
         std::vector<double> again(count), again_weights = weights;

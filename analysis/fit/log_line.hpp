@@ -41,12 +41,13 @@ struct LinePoint {
     double variance = 0;
 };
 
-/// Least squares; takes points that determine the coefficients, and, for intervals, one point more. `redrawn`
-/// holds, for each replicate, the points' log y estimated again (NaN where one could not be); empty where the
-/// points' own errors are not known. Where the points scatter about the line as their errors let expect
-/// (chi-square at 10%), a replicate is the line through the redraws; where they scatter more, or errors are
-/// not known, the scatter itself is the error: weights and deviation of a random-effects model (DerSimonian
-/// and Laird 1986), with the tails of Student's t (Hartung and Knapp 2001).
+/// Least squares; without coefficients where the points do not determine them, without replicates where
+/// neither the points' own errors nor a point to spare show how sure they are. `redrawn` holds, for each
+/// replicate, the points' log y estimated again (NaN where one could not be); empty where the points' own
+/// errors are not known. Where the points scatter about the line as their errors let expect (chi-square at
+/// 10%), a replicate is the line through the redraws; where they scatter more, or errors are not known, the
+/// scatter itself is the error: weights and deviation of a random-effects model (DerSimonian and Laird 1986),
+/// with the tails of Student's t (Hartung and Knapp 2001).
 LogLine fit_log_line(std::span<const LinePoint> points, const std::vector<std::vector<double>>& redrawn,
                      Weighting weighting, const FitOptions& options);
 

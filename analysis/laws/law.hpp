@@ -82,5 +82,9 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options);
 LawFit fit_repetition(const Runs& runs, const FitOptions& options);
 LawFit fit_overtraining(const Runs& runs, const FitOptions& options);
 LawFit fit_downstream(const Runs& runs, const FitOptions& options);
+LawFit fit_hyperparameters(const Runs& runs, const FitOptions& options);
+LawFit fit_mup(const Runs& runs, const FitOptions& options);
+LawFit fit_mixture(const Runs& runs, const FitOptions& options);
+LawFit fit_experts(const Runs& runs, const FitOptions& options);
 
 }  // namespace isogrid::analysis

@@ -64,7 +64,7 @@ std::string table_text(const Table& table) {
 
 std::string parameter_text(const Parameter& parameter) {
     const Estimate& e = parameter.estimate;
-    std::string text = "  " + pad(parameter.name, 24) + pad(format_significant(e.value, 5), 12);
+    std::string text = "  " + pad(parameter.name + " ", 24) + pad(format_significant(e.value, 5), 12);
     if (std::isfinite(e.low) || std::isfinite(e.high))  // one end may be infinite
         text += pad("+/- " + format_significant(e.se, 2), 15) + "[" + format_significant(e.low, 4) + ", " +
                 format_significant(e.high, 4) + "]";
@@ -87,7 +87,7 @@ std::string law_text(const LawFit& fit) {
             text += parameter_text(parameter);
         for (const Parameter& parameter : fit.derived)
             text += parameter_text(parameter);
-        text += "  " + pad(fit.objective, 24) + format_significant(fit.objective_value, 10) + "\n";
+        text += "  " + pad(fit.objective + " ", 24) + format_significant(fit.objective_value, 10) + "\n";
     }
     for (const Reason& warning : fit.warnings)
         text += wrap("  warning  ", to_string(warning));

@@ -1,0 +1,181 @@
+// Best learning rates and batches: known laws recovered, refusals.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/laws/sweep.hpp"
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+using AnalysisRun = ::isogrid::analysis::Run;
+
+FitOptions replicates(std::size_t count) {
+    FitOptions options;
+    options.bootstrap = count;
+    return options;
+}
+
+bool covers(const Estimate& estimate, double truth) {
+    return estimate.low < truth && truth < estimate.high;
+}
+
+/// Close to Li et al. 2025: eta* = 1.8 N^-.7 D^.3, B* = .6 D^.57.
+double best_rate(double parameters, double tokens) {
+    return 1.8 * std::pow(parameters, -0.7) * std::pow(tokens, 0.3);
+}
+double best_batch(double tokens) {
+    return 0.6 * std::pow(tokens, 0.57);
+}
+
+/// Loss a share of noise about a quadratic in log eta and log B.
+Runs sweeps(double noise, Random& random, bool with_batch,
+            const std::vector<double>& steps = {-2, -1, 0, 1, 2}) {
+    Runs runs;
+    runs.source = "synthetic";
+    for (const double parameters : {5e7, 2e8, 8e8})
+        for (const double tokens : {1e9, 4e9, 1.6e10})
+            for (const double rate : steps)
+                for (const double batch : with_batch ? steps : std::vector<double>{0}) {
+                    AnalysisRun run;
+                    run.name = "run " + std::to_string(runs.used.size());
+                    run.parameters = parameters, run.tokens = tokens, run.flops = 6 * parameters * tokens;
+                    // A grid of powers of two, as people take, so that the optimum lies between its points.
+                    run.learning_rate =
+                        std::exp2(std::round(std::log2(best_rate(parameters, tokens))) + rate);
+                    run.batch =
+                        with_batch ? std::exp2(std::round(std::log2(best_batch(tokens))) + batch) : 5e5;
+                    const double x = std::log(*run.learning_rate / best_rate(parameters, tokens));
+                    const double y = with_batch ? std::log(*run.batch / best_batch(tokens)) : 0;
+                    run.loss =
+                        known_loss(parameters, tokens) *
+                        std::exp(0.01 * x * x + 0.004 * x * y + 0.008 * y * y + noise * random.normal());
+                    runs.used.push_back(run);
+                }
+    return runs;
+}
+
+TEST(Hyperparameters, recoverTheLearningRatesLaw) {
+    Random random(1, 0);
+    const LawFit fit = fit_hyperparameters(sweeps(0, random, false), replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_N_exponent"), -0.7, 1e-9);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_D_exponent"), 0.3, 1e-9);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_coefficient"), 1.8, 1e-7);
+    ASSERT_TRUE(fit.learning_rate_at);
+    EXPECT_NEAR(fit.learning_rate_at(1e9, 2e10).value / best_rate(1e9, 2e10), 1, 1e-8);
+    EXPECT_FALSE(fit.batch_at);
+}
+
+TEST(Hyperparameters, recoverLearningRateAndBatchTogether) {
+    Random random(1, 1);
+    const LawFit fit = fit_hyperparameters(sweeps(0, random, true), replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_N_exponent"), -0.7, 1e-9);
+    EXPECT_NEAR(value_of(fit.parameters, "batch_D_exponent"), 0.57, 1e-9);
+    EXPECT_NEAR(value_of(fit.parameters, "batch_N_exponent"), 0, 1e-9);
+    EXPECT_NEAR(fit.batch_at(1e9, 2e10).value / best_batch(2e10), 1, 1e-8);
+    ASSERT_TRUE(fit.batch_at_loss);
+}
+
+TEST(Hyperparameters, intervalsCoverTheTruth) {
+    const std::size_t draws = recovery_draws();
+    std::size_t size = 0, data = 0, rate = 0, batch = 0, batch_size = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        Random random(23, draw);
+        const LawFit fit = fit_hyperparameters(sweeps(0.002, random, true), replicates(200));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        size += covers(estimate_of(fit.parameters, "learning_rate_N_exponent"), -0.7);
+        data += covers(estimate_of(fit.parameters, "learning_rate_D_exponent"), 0.3);
+        rate += covers(fit.learning_rate_at(1e9, 2e10), best_rate(1e9, 2e10));
+        batch += covers(estimate_of(fit.parameters, "batch_D_exponent"), 0.57);
+        batch_size += covers(fit.batch_at(1e9, 2e10), best_batch(2e10));
+    }
+    expect_coverage(size, draws, "learning rate, exponent of N");
+    expect_coverage(data, draws, "learning rate, exponent of D");
+    expect_coverage(rate, draws, "learning rate predicted");
+    expect_coverage(batch, draws, "batch, exponent of D");
+    expect_coverage(batch_size, draws, "batch predicted");
+}
+
+TEST(Hyperparameters, refuseSweepsThatEndAtTheirBest) {
+    Random random(2, 0);
+    const LawFit fit = fit_hyperparameters(sweeps(0, random, false, {-6, -5, -4, -3}), replicates(0));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::edge_minimum);
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_THAT(fit.warnings.front().text, HasSubstr("the largest learning rate tried"));
+    EXPECT_THAT(fit.warnings.front().text, HasSubstr("try larger ones"));
+}
+
+TEST(Hyperparameters, refuseRunsThatSweepNothing) {
+    const LawFit fit = fit_hyperparameters(isoflop_runs({1e18}, 3, 1, known_loss), {});
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
+}
+
+TEST(Hyperparameters, leaveDivergedRunsOut) {
+    Random random(2, 1);
+    Runs runs = sweeps(0, random, false);
+    const LawFit before = fit_hyperparameters(runs, replicates(0));
+    std::vector<AnalysisRun> diverged;
+    for (AnalysisRun run : runs.used) {
+        run.learning_rate = *run.learning_rate * 64, run.loss = 9;
+        diverged.push_back(run);
+    }
+    runs.used.insert(runs.used.end(), diverged.begin(), diverged.end());
+    const LawFit fit = fit_hyperparameters(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_N_exponent"), -0.7, 1e-9);
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("45 runs with losses above"));
+}
+
+TEST(Hyperparameters, takeTheLowestLossOfOtherSettings) {
+    Random random(2, 2);
+    Runs runs = sweeps(0, random, false);
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {  // another weight decay
+        AnalysisRun worse = runs.used[i];
+        worse.loss *= 1.03;
+        runs.used.push_back(worse);
+    }
+    EXPECT_NEAR(value_of(fit_hyperparameters(runs, replicates(0)).parameters, "learning_rate_N_exponent"),
+                -0.7, 1e-9);
+}
+
+TEST(Hyperparameters, averageRepeatsBySeed) {
+    Runs runs;
+    for (const char* seed : {"1", "2"})
+        for (const double rate : {1e-3, 2e-3, 4e-3}) {
+            AnalysisRun run;
+            run.parameters = 1e6, run.tokens = 1e8, run.seed = seed, run.learning_rate = rate;
+            run.loss = 3 + (seed[0] == '1' ? 0.02 : -0.02) + 0.1 * std::pow(std::log(rate / 2e-3), 2);
+            runs.used.push_back(run);
+        }
+    const auto found = gather_sweeps(runs.used, Sweeping::learning_rate_and_batch);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_NEAR(std::exp(found.front().bowl.minimum), 3, 1e-12);
+}
+
+TEST(Hyperparameters, sayWhereSizeAndDataGrewTogether) {
+    Random random(2, 3);
+    Runs runs;
+    for (double parameters = 1e7; parameters < 2e9; parameters *= 4)
+        for (double step = -2; step <= 2; ++step) {
+            AnalysisRun run;
+            run.parameters = parameters, run.tokens = 20 * parameters;
+            run.learning_rate = best_rate(parameters, run.tokens) * std::exp2(step);
+            run.loss = known_loss(parameters, run.tokens) * (1 + 0.005 * step * step);
+            runs.used.push_back(run);
+        }
+    const LawFit fit = fit_hyperparameters(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_EQ(fit.warnings.front().kind, Refusal::not_separable);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_N_exponent"), -0.4, 1e-3);
+}
+
+}  // namespace
+}  // namespace isogrid::analysis

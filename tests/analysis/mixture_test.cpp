@@ -1,0 +1,137 @@
+// Loss over mixtures: a known law recovered, the best mixture, refusals.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+using AnalysisRun = ::isogrid::analysis::Run;
+using Shares = std::vector<double>;
+
+FitOptions replicates(std::size_t count) {
+    FitOptions options;
+    options.objective = parse_objective("l2").value();  // the noise is normal
+    options.bootstrap = count;
+    return options;
+}
+
+bool covers(const Estimate& estimate, double truth) {
+    return estimate.low < truth && truth < estimate.high;
+}
+
+/// c 2, k .8 and t that add up to 0.
+double exponential_loss(const Shares& r) {
+    return 2 + 0.8 * std::exp(-1.5 * r[0] + 0.5 * r[1] + 1.0 * r[2]);
+}
+
+/// Lowest at (.5, .3, .2).
+double inner_loss(const Shares& r) {
+    return 2.5 + std::pow(r[0] - 0.5, 2) + std::pow(r[1] - 0.3, 2) + std::pow(r[2] - 0.2, 2);
+}
+
+Runs mixtures(double noise, Random& random, double (*loss)(const Shares&)) {
+    Runs runs;
+    runs.source = "synthetic";
+    runs.sources = {"web", "code", "books"};
+    for (int i = 0; i <= 8; ++i)
+        for (int j = 0; i + j <= 8; ++j) {
+            AnalysisRun run;
+            run.name = "run " + std::to_string(runs.used.size());
+            run.parameters = 1e8, run.tokens = 2e9;
+            run.shares = {i / 8., j / 8., (8 - i - j) / 8.};
+            run.loss = loss(run.shares) * std::exp(noise * random.normal());
+            runs.used.push_back(run);
+        }
+    return runs;
+}
+
+TEST(Mixture, recoversTheExponentialLaw) {
+    Random random(1, 0);
+    const LawFit fit = fit_mixture(mixtures(0, random, exponential_loss), replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "c"), 2, 1e-4);
+    EXPECT_NEAR(value_of(fit.parameters, "k"), 0.8, 1e-4);
+    EXPECT_NEAR(value_of(fit.parameters, "t.web"), -1.5, 1e-3);
+    EXPECT_NEAR(value_of(fit.parameters, "t.books"), 1.0, 1e-3);
+    EXPECT_NEAR(value_of(fit.derived, "best.web"), 1, 1e-4);
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_EQ(fit.warnings.back().kind, Refusal::edge_minimum);
+}
+
+TEST(Mixture, findsABestMixtureInside) {
+    Random random(1, 1);
+    const LawFit fit = fit_mixture(mixtures(0.002, random, inner_loss), replicates(200));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.derived, "best.web"), 0.5, 0.03);
+    EXPECT_NEAR(value_of(fit.derived, "best.code"), 0.3, 0.03);
+    EXPECT_THAT(testing::PrintToString(fit.notes),
+                HasSubstr("the best mixture is that of the quadratic form"));
+}
+
+TEST(Mixture, intervalsCoverTheTruth) {
+    const std::size_t draws = recovery_draws();
+    std::size_t rate = 0, other = 0, floor = 0, scale = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        Random random(41, draw);
+        const LawFit fit = fit_mixture(mixtures(0.003, random, exponential_loss), replicates(200));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        rate += covers(estimate_of(fit.parameters, "t.web"), -1.5);
+        other += covers(estimate_of(fit.parameters, "t.code"), 0.5);
+        floor += covers(estimate_of(fit.parameters, "c"), 2);
+        scale += covers(estimate_of(fit.parameters, "k"), 0.8);
+    }
+    expect_coverage(rate, draws, "t.web");
+    expect_coverage(other, draws, "t.code");
+    expect_coverage(floor, draws, "c");
+    expect_coverage(scale, draws, "k");
+}
+
+TEST(Mixture, bestMixturesIntervalsCoverTheTruth) {
+    // The loss is no Scheffe polynomial in logarithms, but so near that noise hides it.
+    const std::size_t draws = recovery_draws();
+    std::size_t web = 0, code = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        Random random(43, draw);
+        const LawFit fit = fit_mixture(mixtures(0.01, random, inner_loss), replicates(100));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        web += covers(estimate_of(fit.derived, "best.web"), 0.5);
+        code += covers(estimate_of(fit.derived, "best.code"), 0.3);
+    }
+    expect_coverage(web, draws, "best.web");
+    expect_coverage(code, draws, "best.code");
+}
+
+TEST(Mixture, staysWithinTheSharesTried) {
+    Random random(1, 2);
+    Runs runs = mixtures(0.001, random, exponential_loss);
+    std::erase_if(runs.used, [](const AnalysisRun& run) { return run.shares[0] > 0.6; });
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.derived, "best.web"), 0.5, 1e-4);
+}
+
+TEST(Mixture, refusesSharesThatDoNotAddUp) {
+    Random random(1, 3);
+    Runs runs = mixtures(0, random, exponential_loss);
+    for (AnalysisRun& run : runs.used)
+        run.shares[2] = 0;
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::missing_columns);
+}
+
+TEST(Mixture, refusesFewMixtures) {
+    Random random(1, 4);
+    Runs runs = mixtures(0, random, exponential_loss);
+    runs.used.resize(5);
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
