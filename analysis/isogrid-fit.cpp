@@ -59,6 +59,9 @@ po::options_description options() {
                       "the law of fresh data that repetition builds on (default: fitted with it)");
     all.add_options()("intervals", text()->default_value("bootstrap")->value_name("WHAT"),
                       "of laws' parameters: bootstrap, or profile (with --objective l2)");
+    all.add_options()("minimum", text()->default_value("auto")->value_name("HOW"),
+                      "of an isoFLOP budget: akima (curve through all sizes), parabola (near the lowest) or "
+                      "auto (akima unless the losses are too noisy for it)");
     all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
                       "of the bootstrap");
     all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
@@ -186,6 +189,10 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
     if (request.fit.intervals == Intervals::profile && request.fit.objective.kind != ObjectiveKind::l2)
         faults.push_back({"--intervals", "no profile of " + to_string(request.fit.objective),
                           "only a sum of squares has a known distribution", "add --objective l2"});
+    if (const auto minimum = parse_minimum(text_of(given, "minimum")))
+        request.fit.minimum = *minimum;
+    else
+        faults.insert(faults.end(), minimum.error().begin(), minimum.error().end());
     request.fit.seed = given["seed"].as<std::uint64_t>();
     request.targets = all_of<double>(given, "at-flops");
     for (const double target : request.targets)

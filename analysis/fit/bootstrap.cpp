@@ -58,12 +58,18 @@ double quantile(std::span<const double> sorted, double fraction) {
     return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+double t_widening(double freedom) {
+    constexpr double z = 1.959963984540054;
+    return std::isfinite(freedom)
+               ? boost::math::quantile(boost::math::students_t(std::max(freedom, 1.0)), 0.975) / z
+               : 1;
+}
+
 double small_sample_widening(std::size_t observations, std::size_t parameters) {
     if (observations <= parameters) return 1;
-    constexpr double z = 1.959963984540054;
     const double n = static_cast<double>(observations),
                  freedom = static_cast<double>(observations - parameters);
-    return std::sqrt(n / freedom) * boost::math::quantile(boost::math::students_t(freedom), 0.975) / z;
+    return std::sqrt(n / freedom) * t_widening(freedom);
 }
 
 Estimate summarize(double value, std::vector<double> replicates, double widening) {

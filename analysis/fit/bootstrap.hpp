@@ -55,6 +55,10 @@ std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed
 /// parameters fitted to n observations (Hesterberg 2015, section 4.3.2, there for a mean); 1 unless n > p.
 double small_sample_widening(std::size_t observations, std::size_t parameters);
 
+/// How much wider than a normal one a 95% interval must be whose error was estimated with so many degrees of
+/// freedom: t(.975, freedom) / z(.975); 1 for infinitely many.
+double t_widening(double freedom);
+
 /// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles, their distance from the value
 /// (in logarithms where all are positive) times `widening`; NaN below 20 replicates.
 Estimate summarize(double value, std::vector<double> replicates, double widening = 1);

@@ -60,6 +60,25 @@ study::Result<GivenLaw> parse_given_law(std::string_view text) {
     return law;
 }
 
+std::string_view name(MinimumBy minimum) {
+    switch (minimum) {
+        case MinimumBy::best:
+            return "auto";
+        case MinimumBy::akima:
+            return "akima";
+        case MinimumBy::parabola:
+            return "parabola";
+    }
+    return "unknown";
+}
+
+study::Result<MinimumBy> parse_minimum(std::string_view text) {
+    for (const MinimumBy minimum : {MinimumBy::best, MinimumBy::akima, MinimumBy::parabola})
+        if (name(minimum) == text) return minimum;
+    return study::fail("--minimum", "\"" + std::string(text) + "\" is no way to a minimum",
+                       "there are auto, akima and parabola", "use one of them");
+}
+
 std::string_view name(Intervals intervals) {
     switch (intervals) {
         case Intervals::bootstrap:

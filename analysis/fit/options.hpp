@@ -41,6 +41,18 @@ std::string_view name(Intervals intervals);
 /// The inverse of name, or a fault that lists the names.
 study::Result<Intervals> parse_intervals(std::string_view text);
 
+/// How a budget's minimum over size is found.
+enum class MinimumBy {
+    best,     ///< on Akima's curve, unless the losses are too noisy for a curve through all of them
+    akima,    ///< on Akima's curve through all sizes (as Porian et al. 2024)
+    parabola  ///< of the parabola near the lowest (as Hoffmann et al. 2022)
+};
+
+std::string_view name(MinimumBy minimum);
+
+/// The inverse of name, or a fault that lists the names.
+study::Result<MinimumBy> parse_minimum(std::string_view text);
+
 struct FitOptions {
     Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs
     std::size_t bootstrap = 1000;  ///< replicates; 0 for none
@@ -49,6 +61,7 @@ struct FitOptions {
     double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
     std::optional<GivenLaw> base;  ///< of fresh data; absent: fitted with what is built on it
     Intervals intervals = Intervals::bootstrap;
+    MinimumBy minimum = MinimumBy::best;  ///< of isoFLOP budgets
 };
 
 }  // namespace isogrid::analysis

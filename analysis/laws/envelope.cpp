@@ -166,9 +166,9 @@ LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
                f.loss.log_coefficient,       f.loss.exponent};
         return row;
     });
-    std::vector<Frontier> frontiers;
+    FrontierReplicates frontiers;
     for (const auto& r : replicates)
-        frontiers.push_back({{r[0], r[1], 0}, {r[2], r[3], 0}, {r[4], r[5], 0}});
+        frontiers.frontiers.push_back({{r[0], r[1], 0}, {r[2], r[3], 0}, {r[4], r[5], 0}});
     fit.optima = envelope.optima;
     answer_with(fit_frontier(envelope.optima), frontiers, fit);
     fit.notes.push_back("the envelope has " + std::to_string(envelope.optima.size()) + " points on " +

@@ -1,10 +1,12 @@
 #include "analysis/laws/frontier.hpp"
 
-#include <functional>
+#include <cmath>
+
+#include "analysis/fit/validation.hpp"
 
 namespace isogrid::analysis {
 
-Frontier fit_frontier(std::span<const Optimum> optima) {
+Frontier fit_frontier(std::span<const Optimum> optima, const FrontierWeights& weights) {
     std::vector<double> flops, parameters, tokens, loss;
     for (const Optimum& optimum : optima) {
         flops.push_back(optimum.flops);
@@ -12,40 +14,91 @@ Frontier fit_frontier(std::span<const Optimum> optima) {
         tokens.push_back(optimum.tokens);
         loss.push_back(optimum.loss);
     }
-    return {fit_power_law(flops, parameters), fit_power_law(flops, tokens), fit_power_law(flops, loss)};
+    return {fit_power_law(flops, parameters, weights.size), fit_power_law(flops, tokens, weights.size),
+            fit_power_law(flops, loss, weights.loss)};
 }
 
-void answer_with(const Frontier& frontier, const std::vector<Frontier>& replicates, LawFit& fit) {
-    const auto estimate = [](const Frontier& best, const std::vector<Frontier>& others,
-                             const std::function<double(const Frontier&)>& of) {
-        std::vector<double> spread;
-        for (const Frontier& other : others)
-            spread.push_back(of(other));
-        return summarize(of(best), std::move(spread));
+Estimate spread(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
+                const std::function<double(const Frontier&)>& of) {
+    std::vector<double> values;
+    for (const Frontier& other : replicates)
+        values.push_back(of(other));
+    return summarize(of(frontier), std::move(values), widening);
+}
+
+Estimate spread_of_log(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
+                       const std::function<double(const Frontier&)>& log_of) {
+    Estimate estimate = spread(frontier, replicates, widening, log_of);
+    estimate.value = std::exp(estimate.value);
+    estimate.se *= estimate.value;
+    estimate.low = std::exp(estimate.low), estimate.high = std::exp(estimate.high);
+    return estimate;
+}
+
+void answer_with(const Frontier& frontier, const FrontierReplicates& replicates, LawFit& fit) {
+    struct Curve {
+        const char* name;
+        PowerLaw Frontier::*law;
+        double widening;
+        bool leading;  ///< its exponent is a parameter of the law, not derived
     };
-    const auto tell = [&](std::vector<Parameter>& where, const char* name,
-                          const std::function<double(const Frontier&)>& of) {
-        where.push_back({name, estimate(frontier, replicates, of)});
-    };
-    tell(fit.parameters, "parameters_exponent", [](const Frontier& f) { return f.parameters.exponent; });
-    tell(fit.parameters, "tokens_exponent", [](const Frontier& f) { return f.tokens.exponent; });
-    tell(fit.derived, "parameters_coefficient", [](const Frontier& f) { return f.parameters.coefficient(); });
-    tell(fit.derived, "tokens_coefficient", [](const Frontier& f) { return f.tokens.coefficient(); });
-    tell(fit.derived, "loss_exponent", [](const Frontier& f) { return f.loss.exponent; });
-    tell(fit.derived, "loss_coefficient", [](const Frontier& f) { return f.loss.coefficient(); });
+    const Curve curves[] = {{"parameters", &Frontier::parameters, replicates.size_widening, true},
+                            {"tokens", &Frontier::tokens, replicates.size_widening, true},
+                            {"loss", &Frontier::loss, replicates.loss_widening, false}};
+    for (const Curve& curve : curves) {
+        (curve.leading ? fit.parameters : fit.derived)
+            .push_back({std::string(curve.name) + "_exponent",
+                        spread(frontier, replicates.frontiers, curve.widening,
+                               [&](const Frontier& f) { return (f.*curve.law).exponent; })});
+        fit.derived.push_back(
+            {std::string(curve.name) + "_coefficient",
+             spread_of_log(frontier, replicates.frontiers, curve.widening,
+                           [&](const Frontier& f) { return (f.*curve.law).log_coefficient; })});
+    }
     fit.objective = "least squares of log N";
     fit.objective_value = frontier.parameters.squares;
     fit.notes.push_back("its loss follows a power law without a floor: beyond the runs, a lower limit");
-    fit.predict = [estimate, frontier, replicates, law = fit.name](double flops) {
-        Prediction prediction{law, flops, {}, {}, {}};
-        prediction.parameters =
-            estimate(frontier, replicates, [flops](const Frontier& f) { return f.parameters.at(flops); });
-        prediction.tokens =
-            estimate(frontier, replicates, [flops](const Frontier& f) { return f.tokens.at(flops); });
-        prediction.loss =
-            estimate(frontier, replicates, [flops](const Frontier& f) { return f.loss.at(flops); });
-        return prediction;
+    fit.predict = [frontier, replicates, law = fit.name](double flops) {
+        const auto at = [&](PowerLaw Frontier::*part, double widening) {
+            return spread_of_log(frontier, replicates.frontiers, widening, [&](const Frontier& f) {
+                return (f.*part).log_coefficient + (f.*part).exponent * std::log(flops);
+            });
+        };
+        return Prediction{law, flops, at(&Frontier::parameters, replicates.size_widening),
+                          at(&Frontier::tokens, replicates.size_widening),
+                          at(&Frontier::loss, replicates.loss_widening)};
     };
+}
+
+std::vector<Table> frontier_validation(std::span<const Optimum> optima, const FrontierWeights& weights) {
+    constexpr std::size_t fewest = 3;
+    std::vector<double> flops, sizes, losses;
+    for (const Optimum& optimum : optima) {
+        flops.push_back(optimum.flops);
+        sizes.push_back(optimum.parameters);
+        losses.push_back(optimum.loss);
+    }
+    const auto some = [&](PowerLaw Frontier::*part) {
+        return [&, part](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+            std::vector<Optimum> small;
+            FrontierWeights their;
+            for (const std::size_t i : fitted) {
+                small.push_back(optima[i]);
+                if (!weights.size.empty()) their.size.push_back(weights.size[i]);
+                if (!weights.loss.empty()) their.loss.push_back(weights.loss[i]);
+            }
+            const PowerLaw law = fit_frontier(small, their).*part;
+            return [law, &flops](std::size_t i) { return law.at(flops[i]); };
+        };
+    };
+    const Column scale{"flops", "fitted up to (FLOPs)", Quantity::flops};
+    std::vector<Table> tables = {
+        validation_table(expanding_window(flops, sizes, fewest, some(&Frontier::parameters)), scale,
+                         "best size"),
+        validation_table(expanding_window(flops, losses, fewest, some(&Frontier::loss)), scale,
+                         "lowest loss")};
+    tables[1].key = "validation_loss";
+    return tables;
 }
 
 }  // namespace isogrid::analysis

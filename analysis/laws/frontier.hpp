@@ -1,6 +1,7 @@
 // The compute-optimal frontier as three power laws: what the envelope and the isoFLOP minima have in common.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -14,12 +15,33 @@ struct Frontier {
     PowerLaw parameters, tokens, loss;
 };
 
+/// How much each optimum counts: its size and tokens, and its loss. Empty: all the same.
+struct FrontierWeights {
+    std::vector<double> size, loss;
+};
+
 /// Least squares in logarithms; takes optima at two or more different FLOPs.
-Frontier fit_frontier(std::span<const Optimum> optima);
+Frontier fit_frontier(std::span<const Optimum> optima, const FrontierWeights& weights = {});
+
+/// The same law of resampled runs, and how much wider than their spread its intervals are (see t_widening).
+struct FrontierReplicates {
+    std::vector<Frontier> frontiers;
+    double size_widening = 1, loss_widening = 1;
+};
 
 /// Writes the frontier into a law's answer: exponents as its parameters, the rest as derived, the sum of
 /// squared residuals of log N as its objective, the three laws as its prediction, each with the replicates'
 /// spread.
-void answer_with(const Frontier& frontier, const std::vector<Frontier>& replicates, LawFit& fit);
+void answer_with(const Frontier& frontier, const FrontierReplicates& replicates, LawFit& fit);
+
+/// A number of the frontier with the replicates' spread. What is positive is spread in logarithms.
+Estimate spread(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
+                const std::function<double(const Frontier&)>& of);
+Estimate spread_of_log(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
+                       const std::function<double(const Frontier&)>& log_of);
+
+/// Expanding windows of the frontier: fitted on the optima of small budgets, tried on those of large ones;
+/// one table of N* and one of the loss.
+std::vector<Table> frontier_validation(std::span<const Optimum> optima, const FrontierWeights& weights = {});
 
 }  // namespace isogrid::analysis

@@ -125,6 +125,7 @@ json to_json(const Answer& answer) {
                        {"bootstrap", answer.options.bootstrap},
                        {"resample", name(answer.options.resampling)},
                        {"intervals", name(answer.options.intervals)},
+                       {"minimum", name(answer.options.minimum)},
                        {"seed", answer.options.seed}}},
                      {"laws", json::object()},
                      {"predictions", json::array()}};

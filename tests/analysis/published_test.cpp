@@ -59,23 +59,5 @@ TEST(Published, allOfChinchillasPointsRaiseBeta) {
     EXPECT_NEAR(value_of(fit_chinchilla(chinchilla, "huber:1e-3", 0, 0).parameters, "beta"), 0.453, 1e-3);
 }
 
-/// Porian et al. 2024 (arXiv 2406.19146) interpolate each budget by Akima splines; a local parabola must come
-/// close where the grid is dense. In `reproducing_kaplan` the smallest budgets have minima between sizes a
-/// factor of three apart, where no two interpolants agree.
-TEST(Published, exponentsOfPorian) {
-    const std::filesystem::path file = published_data() / "porian" / "isoflop_points.csv";
-    ISOGRID_NEEDS_PUBLISHED(file);
-    const auto columns = parse_columns("parameters=n_params,flops=flops,tokens=tokens,loss=loss").value();
-    for (const auto& [experiment, exponent, tolerance] :
-         {std::tuple{"reproducing_kaplan", .8353, .05}, std::tuple{"last_layer_flops", .7065, .01},
-          std::tuple{"correct_warmup", .6020, .01}, std::tuple{"cosine_decay", .5715, .01},
-          std::tuple{"optimizer_tuning", .4969, .01}}) {
-        const CsvRequest request{file, columns, {{"experiment", experiment}, {"dataset", "rw"}}, 0};
-        const LawFit fit = fit_isoflop(read_csv(request).value(), {});
-        ASSERT_FALSE(fit.refused) << experiment << " " << to_string(*fit.refused);
-        EXPECT_NEAR(value_of(fit.parameters, "parameters_exponent"), exponent, tolerance) << experiment;
-    }
-}
-
 }  // namespace
 }  // namespace isogrid::analysis
