@@ -57,6 +57,8 @@ po::options_description options() {
                       "of critical_batch: the batch from which linear scaling is measured (0: the smallest)");
     all.add_options()("base", text()->value_name("E=..,A=..,.."),
                       "the law of fresh data that repetition builds on (default: fitted with it)");
+    all.add_options()("check", text()->value_name("E=..,A=..,.."),
+                      "a published joint law: how far it lies from the one fitted");
     all.add_options()("intervals", text()->default_value("bootstrap")->value_name("WHAT"),
                       "of laws' parameters: bootstrap, or profile (with --objective l2)");
     all.add_options()("minimum", text()->default_value("auto")->value_name("HOW"),
@@ -176,6 +178,12 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
     request.fit.overhead_from = given["overhead-from"].as<double>();
     if (!(request.fit.overhead_from >= 0) || !std::isfinite(request.fit.overhead_from))
         faults.push_back({"--overhead-from", "not a batch", "a batch is positive", "write for example 256"});
+    if (given.count("check")) {
+        if (const auto check = parse_given_law(text_of(given, "check"), "--check"))
+            request.fit.check = *check;
+        else
+            faults.insert(faults.end(), check.error().begin(), check.error().end());
+    }
     if (given.count("base")) {
         if (const auto base = parse_given_law(text_of(given, "base")))
             request.fit.base = *base;

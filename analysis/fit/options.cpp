@@ -29,13 +29,13 @@ study::Result<Resampling> parse_resampling(std::string_view text) {
                        "there are cases, residuals and seeds", "use one of them");
 }
 
-study::Result<GivenLaw> parse_given_law(std::string_view text) {
+study::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option) {
     constexpr double absent = std::numeric_limits<double>::quiet_NaN();
     GivenLaw law{absent, absent, absent, absent, absent};
     const std::array<std::pair<std::string_view, double*>, 5> places = {
         {{"E", &law.E}, {"A", &law.A}, {"B", &law.B}, {"alpha", &law.alpha}, {"beta", &law.beta}}};
     const auto refuse = [&](const std::string& why) {
-        return study::fail("--base", "\"" + std::string(text) + "\" is no law", why,
+        return study::fail(std::string(option), "\"" + std::string(text) + "\" is no law", why,
                            "write E=1.87,A=521,B=1488,alpha=.353,beta=.353");
     };
     for (std::size_t begin = 0; begin <= text.size();) {

@@ -29,7 +29,8 @@ struct GivenLaw {
 };
 
 /// `E=1.87,A=521,B=1488,alpha=.353,beta=.353`, each once and above zero (E may be 0).
-study::Result<GivenLaw> parse_given_law(std::string_view text);
+study::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option = "--base");
+
 /// Where the intervals of a law's parameters come from.
 enum class Intervals {
     bootstrap,  ///< percentiles of refits
@@ -62,6 +63,7 @@ struct FitOptions {
     std::optional<GivenLaw> base;  ///< of fresh data; absent: fitted with what is built on it
     Intervals intervals = Intervals::bootstrap;
     MinimumBy minimum = MinimumBy::best;  ///< of isoFLOP budgets
+    std::optional<GivenLaw> check;  ///< of joint: a published law, held against the one fitted
 };
 
 }  // namespace isogrid::analysis

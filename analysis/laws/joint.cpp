@@ -1,74 +1,214 @@
 // Approach 3 of Hoffmann et al. 2022: one law of size and data, fitted to every run at once.
+#include "analysis/laws/joint.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <set>
+#include <limits>
+#include <memory>
 
-#include "analysis/fit/parametric.hpp"
+#include <Eigen/Dense>
+#include <boost/math/distributions/chi_squared.hpp>
+#include <boost/math/distributions/fisher_f.hpp>
+#include <boost/math/distributions/students_t.hpp>
+
 #include "analysis/laws/joint_model.hpp"
+#include "analysis/laws/surface_form.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
-std::size_t distinct(const std::vector<double>& values) {
-    return std::set<double>(values.begin(), values.end()).size();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+ParametricLaw joint_law(const std::vector<Run>& runs) {
+    const auto data = std::make_shared<const JointModel>(runs);
+    const double lowest = std::exp(*std::min_element(data->log_loss.begin(), data->log_loss.end()));
+    return {.model = {JointModel::parameters, runs.size(),
+                      [data](std::span<const double> at, std::size_t i, std::span<double> gradient) {
+                          return data->residual(at, i, gradient);
+                      },
+                      [data](std::span<const double> at, std::span<double> values,
+                             std::span<double> gradients) { data->residuals(at, values, gradients); }},
+            .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true},
+                           {"A", 0},
+                           {"B", 0},
+                           {"alpha", 0.01, 3},
+                           {"beta", 0.01, 3}},
+            .report =
+                [data](std::span<const double> at) {
+                    const JointLaw law = data->law(at);
+                    return std::vector{law.E, law.A, law.B, law.alpha, law.beta};
+                },
+            .starts = data->starts(),
+            .minimized_starts = std::numeric_limits<std::size_t>::max(),
+            .rivals = {{3, 4}}};
 }
 
-std::optional<Reason> too_few(const Runs& runs, const JointModel& data) {
-    constexpr std::size_t fewest_runs = JointModel::parameters + 3, fewest_sizes = 3;
-    const std::string count = std::to_string(runs.used.size()) + " runs";
-    if (runs.used.size() < fewest_runs)
-        return Reason{Refusal::too_few_runs, count + " (" + std::to_string(fewest_runs) +
-                                                 " are needed for 5 parameters) run more trials"};
-    if (distinct(data.log_n) < fewest_sizes || distinct(data.log_d) < fewest_sizes)
-        return Reason{
-            Refusal::too_few_runs,
-            count + " of " + std::to_string(distinct(data.log_n)) + " sizes and " +
-                std::to_string(distinct(data.log_d)) +
-                " token counts (3 of each are needed to see an exponent and a floor) vary both more"};
-    return std::nullopt;
+JointLaw joint_of(std::span<const double> v) {
+    return {v[0], v[1], v[2], v[3], v[4]};
 }
 
-/// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
-double flops_per_parameter_token(const std::vector<Run>& runs) {
-    const double largest =
-        std::max_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.flops < b.flops; })->flops;
-    std::vector<double> factors;
-    for (const Run& run : runs)
-        if (run.flops > 0.5 * largest) factors.push_back(run.flops / (run.parameters * run.tokens));
-    std::sort(factors.begin(), factors.end());
-    return quantile(factors, 0.5);
+double joint_loss(std::span<const double> v, double N, double D) {
+    return joint_of(v).loss(N, D);
 }
 
-Figure residual_figure(const Runs& runs, const JointLaw& law) {
-    Figure figure{
-        "joint-residuals",
-        "What the joint law leaves unexplained",
-        "Each run's measured loss against the law's, in percent. A trend along the axis, or budgets "
-        "lying apart, would say that the law has the wrong form.",
-        {"training compute C (FLOPs)", Quantity::flops, true},
-        {"loss above the law (%)", Quantity::number, false},
-        {}};
-    Series zero{"", Mark::line, std::nullopt, 4, {}, {}, {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
-    for (const Run& run : runs.used) {
-        low = std::min(low, run.flops), high = std::max(high, run.flops);
-        least = std::min(least, run.parameters), most = std::max(most, run.parameters);
+/// The same law with alpha = beta: one coordinate less, its derivatives added.
+ParametricLaw equal_exponents(const ParametricLaw& law) {
+    constexpr std::size_t shared = JointModel::alpha, other = JointModel::beta;
+    const auto widen = [](std::span<const double> at) {
+        return std::array{at[0], at[1], at[2], at[shared], at[shared]};
+    };
+    ParametricLaw same = law;
+    same.model = {JointModel::parameters - 1, law.model.observations,
+                  [widen, single = law.model.residual](std::span<const double> at, std::size_t i,
+                                                       std::span<double> gradient) {
+                      const auto place = widen(at);
+                      if (gradient.empty()) return single(place, i, gradient);
+                      std::array<double, JointModel::parameters> row{};
+                      const double residual = single(place, i, row);
+                      row[shared] += row[other];
+                      std::copy_n(row.begin(), gradient.size(), gradient.begin());
+                      return residual;
+                  }};
+    same.report = [widen, report = law.report](std::span<const double> at) { return report(widen(at)); };
+    same.starts.clear();
+    for (std::size_t s = 0; s < law.starts.size(); s += 7)
+        same.starts.emplace_back(law.starts[s].begin(), law.starts[s].end() - 1);
+    same.rivals.clear();
+    same.certify = false;
+    return same;
+}
+
+/// How often chance alone does so well as the freer of two laws, `extra` parameters of which the other lacks.
+double chance(const Objective& objective, std::span<const double> fixed, std::span<const double> free,
+              std::size_t parameters, std::size_t extra) {
+    const double gain = std::max(0.0, deviance(objective, fixed) - deviance(objective, free));
+    const double k = static_cast<double>(extra), freedom = static_cast<double>(free.size() - parameters);
+    if (objective.kind == ObjectiveKind::l2) {  // exact for a linear law
+        const double f = std::expm1(gain / static_cast<double>(free.size())) * freedom / k;
+        return boost::math::cdf(complement(boost::math::fisher_f(k, freedom), f));
     }
-    zero.x = {low / 1.3, high * 1.3}, zero.y = {0, 0};
-    figure.series.push_back(zero);
-    for (const Run& run : runs.used) {
-        Series point{"", Mark::points, std::nullopt, 0, {run.flops}, {}, {}};
-        point.shade = most > least ? std::log(run.parameters / least) / std::log(most / least) : 0.5;
-        point.y = {100 * (run.loss / law.loss(run.parameters, run.tokens) - 1)};
-        figure.series.push_back(std::move(point));
+    return boost::math::cdf(complement(boost::math::chi_squared(k), gain));
+}
+
+Table constrained_table(const Runs& runs, const FitOptions& options, const LawFit& fit) {
+    Table table{"constrained",
+                "Would one exponent do for both?",
+                {{"form", "form", Quantity::text},
+                 {"E", "E", Quantity::number},
+                 {"A", "A", Quantity::number},
+                 {"B", "B", Quantity::number},
+                 {"alpha", "alpha", Quantity::number},
+                 {"beta", "beta", Quantity::number},
+                 {"objective", "objective", Quantity::number},
+                 {"aic", "AIC", Quantity::number},
+                 {"p", "p of the constraint", Quantity::number}},
+                {}};
+    const auto row = [&](const std::string& form, std::span<const double> v, double objective,
+                         std::span<const double> residuals, std::size_t parameters, double p) {
+        table.rows.push_back({form, v[0], v[1], v[2], v[3], v[4], objective,
+                              akaike(options.objective, residuals, parameters), p});
+    };
+    std::vector<double> free_values;
+    for (const Parameter& parameter : fit.parameters)
+        free_values.push_back(parameter.estimate.value);
+    const auto free_residuals = log_residuals(runs.used, fit.surface->loss);
+    row("free", free_values, fit.objective_value, free_residuals, JointModel::parameters, nan);
+    FitOptions quick = options;
+    quick.bootstrap = 0;
+    quick.intervals = Intervals::bootstrap;
+    const ParametricFit same = fit_parametric(equal_exponents(joint_law(runs.used)), quick);
+    if (same.refused) return table;
+    const auto residuals =
+        log_residuals(runs.used, [&](double N, double D) { return joint_loss(same.values, N, D); });
+    row("alpha = beta", same.values, same.minima.front().value, residuals, JointModel::parameters - 1,
+        chance(options.objective, residuals, free_residuals, JointModel::parameters, 1));
+    return table;
+}
+
+/// The mean of the residuals, and their trends, each against nothing (Besiroglu et al. 2024, section 3.2).
+Table residual_table(const Runs& runs, const std::vector<double>& residuals) {
+    Table table{"residuals",
+                "Log loss above the law: its mean, and its slope by log10 of N, D and C",
+                {{"of", "of", Quantity::text},
+                 {"value", "value", Quantity::number},
+                 {"se", "error", Quantity::number},
+                 {"low", "2.5%", Quantity::number},
+                 {"high", "97.5%", Quantity::number},
+                 {"t", "t", Quantity::number},
+                 {"p", "p", Quantity::number}},
+                {}};
+    const auto count = static_cast<double>(residuals.size());
+    const auto row = [&](const std::string& of, double value, double se, double freedom) {
+        const boost::math::students_t t(freedom);
+        const double reach = boost::math::quantile(t, 0.975) * se;
+        const double p = se > 0 ? 2 * boost::math::cdf(complement(t, std::abs(value / se))) : nan;
+        table.rows.push_back({of, value, se, value - reach, value + reach, value / se, p});
+    };
+    double mean = 0, squares = 0;
+    for (const double r : residuals)
+        mean += r / count;
+    for (const double r : residuals)
+        squares += (r - mean) * (r - mean);
+    row("mean", mean, std::sqrt(squares / (count - 1) / count), count - 1);
+    for (const auto& [title, member] :
+         {std::pair{"slope by N", &Run::parameters}, std::pair{"slope by D", &Run::tokens},
+          std::pair{"slope by C", &Run::flops}}) {
+        double middle = 0, spread = 0, together = 0;
+        for (const Run& run : runs.used)
+            middle += std::log10(run.*member) / count;
+        for (std::size_t i = 0; i < residuals.size(); ++i) {
+            const double x = std::log10(runs.used[i].*member) - middle;
+            spread += x * x, together += x * residuals[i];
+        }
+        const double slope = together / spread;
+        const double left = std::max(0.0, squares - slope * together);
+        row(title, slope, std::sqrt(left / (count - 2) / spread), count - 2);
     }
-    figure.caption += " Dark points are small models, light ones large.";
-    return figure;
+    return table;
+}
+
+/// How far a given law lies from this one, in the replicates' own units (Besiroglu et al. 2024, section 3.3).
+std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& found) {
+    constexpr Eigen::Index count = 5;
+    if (found.replicates.size() < 20) return std::nullopt;
+    const std::vector<double> law = {given.E, given.A, given.B, given.alpha, given.beta};
+    Table table{"check",
+                "The law given with --check against this one",
+                {{"coordinates", "coordinates", Quantity::text},
+                 {"chi_square", "chi-square of 5", Quantity::number},
+                 {"p", "p", Quantity::number}},
+                {}};
+    for (const bool logarithms : {false, true}) {
+        const auto place = [&](std::span<const double> values) {
+            Eigen::VectorXd at(count);
+            for (Eigen::Index p = 0; p < count; ++p) {
+                const double value = values[static_cast<std::size_t>(p)];
+                at[p] = logarithms && p < 3 ? std::log(value) : value;
+            }
+            return at;
+        };
+        Eigen::VectorXd mean = Eigen::VectorXd::Zero(count);
+        for (const auto& replicate : found.replicates)
+            mean += place(replicate) / static_cast<double>(found.replicates.size());
+        Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(count, count);
+        for (const auto& replicate : found.replicates) {
+            const Eigen::VectorXd off = place(replicate) - mean;
+            covariance += off * off.transpose() / static_cast<double>(found.replicates.size() - 1);
+        }
+        const Eigen::VectorXd off = place(law) - place(found.values);
+        const double distance = off.dot(covariance.fullPivLu().solve(off));
+        table.rows.push_back(
+            {std::string(logarithms ? "log E, log A, log B, alpha, beta" : "E, A, B, alpha, beta"), distance,
+             distance >= 0 ? boost::math::cdf(complement(boost::math::chi_squared(count), distance)) : nan});
+    }
+    return table;
 }
 
 }  // namespace
+
+const SurfaceForm joint_form{"joint", "the joint law", joint_law, joint_loss, joint_of};
 
 double JointLaw::loss(double N, double D) const {
     return E + A * std::pow(N, -alpha) + B * std::pow(D, -beta);
@@ -86,40 +226,9 @@ JointLaw::Optimum JointLaw::optimum(double flops, double flops_per_parameter_tok
 }
 
 LawFit fit_joint(const Runs& runs, const FitOptions& options) {
-    LawFit fit;
-    fit.name = "joint";
-    fit.objective = to_string(options.objective);
-    const JointModel data(runs.used);
-    if ((fit.refused = too_few(runs, data))) return fit;
-
-    const double lowest = std::exp(*std::min_element(data.log_loss.begin(), data.log_loss.end()));
-    const ParametricFit found =
-        fit_parametric({.model = data.model(),
-                        .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true},
-                                       {"A"},
-                                       {"B"},
-                                       {"alpha", 0.01, 3},
-                                       {"beta", 0.01, 3}},
-                        .report =
-                            [&](std::span<const double> at) {
-                                const JointLaw law = data.law(at);
-                                return std::vector{law.E, law.A, law.B, law.alpha, law.beta};
-                            },
-                        .starts = data.starts(),
-                        .minimized_starts = std::numeric_limits<std::size_t>::max()},
-                       options);
-    fit.refused = found.refused;
-    fit.warnings = found.warnings;
-    fit.notes = found.notes;
-    if (found.minima.empty()) return fit;
-    const auto law_of = [](std::span<const double> v) { return JointLaw{v[0], v[1], v[2], v[3], v[4]}; };
-    const JointLaw law = law_of(found.values);
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
-    fit.derived = {derived(found, "parameters_exponent", [](auto v) { return v[4] / (v[3] + v[4]); }),
-                   derived(found, "tokens_exponent", [](auto v) { return v[3] / (v[3] + v[4]); })};
-    if (fit.refused) return fit;
-
+    SurfaceFit surface = fit_surface(joint_form, runs, options);
+    LawFit& fit = surface.fit;
+    if (fit.refused) return std::move(fit);
     for (const Parameter& parameter : fit.parameters)
         if (parameter.name != "A" && parameter.name != "B" &&
             parameter.estimate.se > parameter.estimate.value)
@@ -128,30 +237,20 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
                  parameter.name + " is " + format_significant(parameter.estimate.value, 3) +
                      " with a standard error of " + format_significant(parameter.estimate.se, 3) +
                      " (the runs hardly determine it) add budgets"});
-    const double factor = flops_per_parameter_token(runs.used);
-    fit.notes.push_back("the optimum at a budget assumes C = " + format_significant(factor, 4) +
-                        " N D, as at the largest budget");
-    fit.figures.push_back(residual_figure(runs, law));
-    std::vector<JointLaw> others;
-    for (const auto& replicate : found.replicates)
-        others.push_back(law_of(replicate));
-    fit.surface.emplace();
-    fit.surface->loss = [law](double N, double D) { return law.loss(N, D); };
-    for (const JointLaw& other : others)
-        fit.surface->replicates.push_back([other](double N, double D) { return other.loss(N, D); });
-    fit.surface->flops_per_parameter_token = factor;
-    fit.predict = [law, factor, others, widening = found.widening](double flops) {
-        std::vector<double> sizes, tokens, losses;
-        for (const JointLaw& other : others) {
-            const auto again = other.optimum(flops, factor);
-            sizes.push_back(again.parameters), tokens.push_back(again.tokens), losses.push_back(again.loss);
-        }
-        const auto optimum = law.optimum(flops, factor);
-        return Prediction{"joint", flops, summarize(optimum.parameters, std::move(sizes), widening),
-                          summarize(optimum.tokens, std::move(tokens), widening),
-                          summarize(optimum.loss, std::move(losses), widening)};
-    };
-    return fit;
+    fit.tables.push_back(constrained_table(runs, options, fit));
+    fit.tables.push_back(residual_table(runs, log_residuals(runs.used, fit.surface->loss)));
+    if (options.check) {
+        if (auto table = check_table(*options.check, surface.found))
+            fit.tables.push_back(std::move(*table));
+        else
+            fit.notes.push_back(
+                "no chi-square of the law given with --check: it needs 20 replicates or more");
+    }
+    fit.notes.push_back(
+        "a mean residual or a slope whose p is below .05 says that the law is biased, or bends otherwise "
+        "than the "
+        "runs do (huber and l1 put the median residual near 0, not the mean)");
+    return std::move(fit);
 }
 
 }  // namespace isogrid::analysis

@@ -47,11 +47,28 @@ TEST(Published, huberOptimumOfChinchillasPoints) {
 
 TEST(Published, standardErrorsOfChinchillasPoints) {
     ISOGRID_NEEDS_PUBLISHED(chinchilla);
-    const LawFit fit = fit_chinchilla(chinchilla, "huber:1e-3", 5, 1000);
-    // 1000 replicates know a deviation to 1 / sqrt(2000) = 2%; the published ones are of the l1 optimum: 15%.
-    EXPECT_NEAR(estimate_of(fit.parameters, "E").se / 0.02566, 1, 0.15);
-    EXPECT_NEAR(estimate_of(fit.parameters, "alpha").se / 0.01540, 1, 0.15);
-    EXPECT_NEAR(estimate_of(fit.parameters, "beta").se / 0.02060, 1, 0.15);
+    const LawFit fit = fit_chinchilla(chinchilla, "huber:1e-3", 5, 4000);
+    EXPECT_NEAR(estimate_of(fit.parameters, "A").se / 124.52, 1, 0.05);
+    EXPECT_NEAR(estimate_of(fit.parameters, "E").se / 0.02566, 1, 0.05);
+    EXPECT_NEAR(estimate_of(fit.parameters, "alpha").se / 0.01540, 1, 0.05);
+    EXPECT_NEAR(estimate_of(fit.parameters, "beta").se / 0.02060, 1, 0.05);
+    // B's has a long upper tail, where the published optimizer stops short (docs/laws/joint.md): ours is 5 to
+    // 8% above by seed.
+    EXPECT_NEAR(estimate_of(fit.parameters, "B").se / 1293.28, 1, 0.10);
+}
+
+TEST(Published, distanceOfHoffmannsPrintedLaw) {
+    ISOGRID_NEEDS_PUBLISHED(chinchilla);
+    CsvRequest request{
+        chinchilla, parse_columns("parameters=Model Size,flops=Training FLOP,loss=loss").value(), {}, 5};
+    FitOptions options;
+    options.objective = parse_objective("l1").value();
+    options.bootstrap = 4000;
+    options.check = GivenLaw{1.69, 406.4, 410.7, .3392, .2849};
+    const LawFit fit = fit_joint(read_csv(request).value(), options);
+    for (const Table& table : fit.tables)
+        if (table.key == "check")
+            EXPECT_NEAR(std::get<double>(table.rows[1][1]) / 238.40, 1, 0.15);  // 218 to 252 by seed
 }
 
 TEST(Published, allOfChinchillasPointsRaiseBeta) {
