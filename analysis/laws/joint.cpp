@@ -94,7 +94,7 @@ double chance(const Objective& objective, std::span<const double> fixed, std::sp
 
 Table constrained_table(const Runs& runs, const FitOptions& options, const LawFit& fit) {
     Table table{"constrained",
-                "Would one exponent do for both?",
+                "Would one exponent do for both (p: of so much by chance)?",
                 {{"form", "form", Quantity::text},
                  {"E", "E", Quantity::number},
                  {"A", "A", Quantity::number},
@@ -103,7 +103,7 @@ Table constrained_table(const Runs& runs, const FitOptions& options, const LawFi
                  {"beta", "beta", Quantity::number},
                  {"objective", "objective", Quantity::number},
                  {"aic", "AIC", Quantity::number},
-                 {"p", "p of the constraint", Quantity::number}},
+                 {"p", "p", Quantity::number}},
                 {}};
     const auto row = [&](const std::string& form, std::span<const double> v, double objective,
                          std::span<const double> residuals, std::size_t parameters, double p) {

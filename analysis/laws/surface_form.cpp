@@ -317,20 +317,23 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
         others.push_back(form.core(replicate));
     }
     fit.surface->flops_per_parameter_token = factor;
-    fit.predict = [name = fit.name, surface = *fit.surface, core = form.core(found.values), factor, others,
-                   widening = found.widening](double flops) {
-        std::vector<double> sizes, tokens, losses;
-        for (std::size_t k = 0; k < others.size(); ++k) {
-            const auto again = others[k].optimum(flops, factor);
-            sizes.push_back(again.parameters), tokens.push_back(again.tokens);
-            losses.push_back(surface.replicates[k](again.parameters, again.tokens));
-        }
-        const auto optimum = core.optimum(flops, factor);
-        return Prediction{
-            name, flops, summarize(optimum.parameters, std::move(sizes), widening),
-            summarize(optimum.tokens, std::move(tokens), widening),
-            summarize(surface.loss(optimum.parameters, optimum.tokens), std::move(losses), widening)};
-    };
+    // Recommendations come from one law of loss, chosen by its held-out error (decide.hpp): the others only
+    // show their surface.
+    if (&form == &joint_form)
+        fit.predict = [name = fit.name, surface = *fit.surface, core = form.core(found.values), factor,
+                       others, widening = found.widening](double flops) {
+            std::vector<double> sizes, tokens, losses;
+            for (std::size_t k = 0; k < others.size(); ++k) {
+                const auto again = others[k].optimum(flops, factor);
+                sizes.push_back(again.parameters), tokens.push_back(again.tokens);
+                losses.push_back(surface.replicates[k](again.parameters, again.tokens));
+            }
+            const auto optimum = core.optimum(flops, factor);
+            return Prediction{
+                name, flops, summarize(optimum.parameters, std::move(sizes), widening),
+                summarize(optimum.tokens, std::move(tokens), widening),
+                summarize(surface.loss(optimum.parameters, optimum.tokens), std::move(losses), widening)};
+        };
     fit.tables.push_back(validation_table(validate(form, runs.used, options),
                                           {"flops", "fitted up to (FLOPs)", Quantity::flops}, "loss"));
     const std::vector<double> residuals = log_residuals(runs.used, fit.surface->loss);
@@ -348,12 +351,12 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
 FormComparison compare_forms(const Runs& runs, const FitOptions& options) {
     FormComparison comparison;
     comparison.table = {"forms",
-                        "Forms of L(N, D) on these runs",
+                        "Forms of L(N, D): fitted parameters, AIC above the lowest, error on runs held out",
                         {{"law", "law", Quantity::text},
-                         {"parameters", "fitted parameters", Quantity::number},
+                         {"parameters", "fitted", Quantity::number},
                          {"objective", "objective", Quantity::number},
-                         {"aic", "AIC above the lowest", Quantity::number},
-                         {"held_out", "held-out error", Quantity::percent},
+                         {"aic", "AIC", Quantity::number},
+                         {"held_out", "held out", Quantity::percent},
                          {"status", "status", Quantity::text}},
                         {}};
     FitOptions quick = options;

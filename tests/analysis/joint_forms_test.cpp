@@ -124,12 +124,16 @@ TEST(Kaplan, recoversTheLawThatMadeTheRuns) {
     EXPECT_THAT(fit.notes, testing::Contains(testing::HasSubstr("joint_kaplan predicts held-out runs best")));
 }
 
-TEST(Kaplan, optimumIsTheLowestOfItsBudget) {
-    const LawFit fit = fit_joint_kaplan(rectangle_runs(kaplan), options_of("huber:1e-3", 0));
-    const Prediction best = fit.predict(1e21);
-    for (const double off : {0.9, 1.1}) {
-        const double parameters = off * best.parameters.value;
-        EXPECT_GT(fit.surface->loss(parameters, 1e21 / 6 / parameters), best.loss.value);
+TEST(Forms, theOptimumOfTheirCoreIsTheirs) {
+    const std::vector<std::pair<const SurfaceForm*, std::vector<double>>> known = {
+        {&joint_form, known_values},
+        {&kaplan_form, {6.4e13, .076, 1.8e13, .103}},
+        {&rosenfeld_form, {1.8, 480, 2100, .35, .37, 6}}};
+    for (const auto& [form, values] : known) {
+        const double parameters = form->core(values).optimum(1e21, 6).parameters;
+        const auto loss = [&, f = form, v = values](double N) { return f->loss(v, N, 1e21 / 6 / N); };
+        for (const double off : {0.95, 1.05})
+            EXPECT_GT(loss(off * parameters), loss(parameters)) << form->name;
     }
 }
 
