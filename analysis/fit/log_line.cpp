@@ -6,6 +6,7 @@
 
 #include <Eigen/Dense>
 #include <boost/math/distributions/chi_squared.hpp>
+#include <boost/math/distributions/students_t.hpp>
 
 namespace isogrid::analysis {
 namespace {
@@ -72,11 +73,9 @@ double excess_variance(double chi_square, double freedom, std::span<const double
 
 }  // namespace
 
-double deviation_factor(double freedom, Random& random) {
-    double chi_square = 0;
-    for (int i = 0; i < static_cast<int>(freedom); ++i)
-        chi_square += std::pow(random.normal(), 2);
-    return chi_square > 0 ? std::sqrt(std::floor(freedom) / chi_square) : 1;
+double student_factor(double freedom) {
+    constexpr double z = 1.959963984540054;
+    return boost::math::quantile(boost::math::students_t(freedom), 0.975) / z;
 }
 
 double LogLine::at(std::span<const double> x) const {
@@ -146,7 +145,7 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
         std::vector<double> again(count), again_weights = weights;
         if (line.scattered) {
             Random random(options.seed, options.bootstrap + k);
-            const double factor = unit * deviation_factor(freedom, random);
+            const double factor = unit * student_factor(freedom);
             for (std::size_t i = 0; i < count; ++i)
                 again[i] = line_at(line.coefficients, points[i].x) +
                            factor * random.normal() / std::sqrt(weights[i]);

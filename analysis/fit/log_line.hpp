@@ -10,9 +10,9 @@
 
 namespace isogrid::analysis {
 
-/// A draw of the deviation's factor when a deviation is known from so many degrees of freedom:
-/// sqrt(freedom / chi-square). Redrawn noise times this has the tails of Student's t.
-double deviation_factor(double freedom, Random& random);
+/// How much wider than a normal 95% interval one must be whose deviation is known from so many degrees of
+/// freedom only: t(.975, freedom) / z(.975). Noise redrawn that much larger gives Student's interval.
+double student_factor(double freedom);
 
 /// log y = coefficients[0] + sum over j of coefficients[j + 1] x_j, where x_j is already a logarithm.
 struct LogLine {
@@ -47,7 +47,7 @@ struct LinePoint {
 /// errors are not known. Where the points scatter about the line as their errors let expect (chi-square at
 /// 10%), a replicate is the line through the redraws; where they scatter more, or errors are not known, the
 /// scatter itself is the error: weights and deviation of a random-effects model (DerSimonian and Laird 1986),
-/// with the tails of Student's t (Hartung and Knapp 2001).
+/// with Student's interval (Hartung and Knapp 2001).
 LogLine fit_log_line(std::span<const LinePoint> points, const std::vector<std::vector<double>>& redrawn,
                      Weighting weighting, const FitOptions& options);
 

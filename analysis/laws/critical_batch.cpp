@@ -235,7 +235,7 @@ Redrawn redraw(const std::vector<Sweep>& cells, const Noise& noise, const FitOpt
         for (const std::size_t which : cell.noise)
             draws = std::max(draws, which + 1);
     const auto rows = bootstrap(options.bootstrap, options.seed, [&](Random& random) {
-        const double deviation = noise.deviation * deviation_factor(noise.freedom, random);
+        const double deviation = noise.deviation * student_factor(noise.freedom);
         std::vector<double> moved(draws);
         for (double& move : moved)
             move = deviation * random.normal();
@@ -267,22 +267,40 @@ Estimate estimate(const Sweep& cell, const Redrawn& redrawn, std::size_t which,
     return summarize(of(cell.law), std::move(spread));
 }
 
-/// Of several targets of one size the lowest loss, where the law is in the size: the others say nothing of
-/// it.
+bool inside_batches(const Sweep& cell) {
+    return cell.law.log_critical >= cell.log_batch.front() && cell.law.log_critical <= cell.log_batch.back();
+}
+
+/// Of several targets of one size, where the law is in the size, the lowest loss whose critical batch lies
+/// inside the batches tried (if none does, the lowest): the others say nothing of the size.
 std::vector<std::size_t> cells_for(const Dependence& in, const std::vector<Sweep>& cells) {
     std::map<double, std::size_t> best;
     std::vector<std::size_t> chosen;
+    const auto better = [&](const Sweep& a, const Sweep& b) {
+        if (inside_batches(a) != inside_batches(b)) return inside_batches(a);
+        return a.loss < b.loss;
+    };
     for (std::size_t c = 0; c < cells.size(); ++c) {
         if (std::string_view(in.key) != "parameters") {
             chosen.push_back(c);
             continue;
         }
         const auto [at, fresh] = best.try_emplace(cells[c].parameters, c);
-        if (!fresh && cells[c].loss < cells[at->second].loss) at->second = c;
+        if (!fresh && better(cells[c], cells[at->second])) at->second = c;
     }
     for (const auto& [parameters, c] : best)
         chosen.push_back(c);
     return chosen;
+}
+
+/// Published laws let every critical batch count the same; so does this one, unless some are known ten times
+/// worse (in variance) than others.
+Weighting weighting_of(const std::vector<LinePoint>& points) {
+    constexpr double alike = 10;
+    double least = std::numeric_limits<double>::infinity(), most = 0;
+    for (const LinePoint& point : points)
+        least = std::min(least, point.variance), most = std::max(most, point.variance);
+    return most > alike * least && least > 0 ? Weighting::error : Weighting::equal;
 }
 
 std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<Sweep>& cells, const Redrawn& redrawn,
@@ -311,8 +329,9 @@ std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<Sweep>& 
             overhead_again.back().push_back(std::log(laws[c].overhead_batch(options.overhead_from)));
         }
     }
-    law.line = fit_log_line(points, again, Weighting::equal, options);
-    law.overhead_line = fit_log_line(overhead_points, overhead_again, Weighting::equal, options);
+    const Weighting weighting = weighting_of(points);
+    law.line = fit_log_line(points, again, weighting, options);
+    law.overhead_line = fit_log_line(overhead_points, overhead_again, weighting, options);
     law.cuts = expanding_window(
         x, critical, fewest_cells, [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
             std::vector<LinePoint> some;
@@ -320,7 +339,7 @@ std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<Sweep>& 
                 some.push_back(points[i]);
             FitOptions once;
             once.bootstrap = 0;
-            const LogLine line = fit_log_line(some, {}, Weighting::equal, once);
+            const LogLine line = fit_log_line(some, {}, weighting, once);
             if (line.coefficients.empty()) return std::nullopt;
             return [line, &x](std::size_t i) { return std::exp(line.at(std::array{std::log(x[i])})); };
         });
@@ -417,10 +436,10 @@ Figure steps_figure(const std::vector<Sweep>& cells) {
         for (int step = 0; step <= 60; ++step) {
             const double batch = std::exp(from + (to - from) * step / 60);
             line.x.push_back(batch), line.y.push_back(cell.law.steps(batch));
-            if (batch > 2 * cell.law.critical()) continue;
+            if (batch > 2 * cell.law.critical() || cells.size() > 6) continue;
             linear.x.push_back(batch), linear.y.push_back(cell.law.examples_min() / batch);
         }
-        lines.push_back(std::move(linear));
+        if (!linear.x.empty()) lines.push_back(std::move(linear));
         lines.push_back(std::move(line));
         marks.push_back(
             {"", Mark::diamonds, shade, 0, {cell.law.critical()}, {2 * cell.law.steps_min()}, {}});
@@ -659,7 +678,7 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
              : std::string("would (measure it from a given batch with --overhead-from)")));
     tell_noise_scales(usable, fit);
     for (const Sweep& cell : usable)
-        if (cell.law.log_critical < cell.log_batch.front() || cell.law.log_critical > cell.log_batch.back())
+        if (!inside_batches(cell))
             fit.warnings.push_back(
                 {Refusal::edge_minimum,
                  describe(cell) + ": the critical batch, " + format_count(cell.law.critical()) +

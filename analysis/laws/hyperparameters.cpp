@@ -151,6 +151,13 @@ Table validation(const KnobLaw& law, const SweepNoise& noise) {
     return table;
 }
 
+/// Sweeps of several parametrizations or families.
+bool several_kinds(const std::vector<Sweep>& sweeps) {
+    return std::any_of(sweeps.begin(), sweeps.end(), [&](const Sweep& sweep) {
+        return sweep.parametrization != sweeps.front().parametrization;
+    });
+}
+
 Table sweep_table(const std::vector<Sweep>& sweeps, const std::vector<std::vector<Bowl>>& redrawn) {
     Table table{"sweeps",
                 "Best learning rate and batch of each size and amount of data",
@@ -181,6 +188,10 @@ Table sweep_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
                               sweep.bowl.refused ? none : std::exp(sweep.bowl.minimum),
                               std::string(sweep.bowl.refused ? name(*sweep.bowl.refused) : "ok")});
     }
+    if (!several_kinds(sweeps)) return table;
+    table.columns.insert(table.columns.begin(), {"parametrization", "kind", Quantity::text});
+    for (std::size_t s = 0; s < sweeps.size(); ++s)
+        table.rows[s].insert(table.rows[s].begin(), sweeps[s].parametrization);
     return table;
 }
 
@@ -207,10 +218,12 @@ Figure bowls_figure(const std::vector<Sweep>& sweeps, bool batch) {
     for (std::size_t s = 0; s < shown.size(); ++s) {
         const double shade =
             shown.size() > 1 ? static_cast<double>(s) / static_cast<double>(shown.size() - 1) : 0.5;
-        const std::string label = shown.size() > most_labels
-                                      ? std::string{}
-                                      : format_quantity(shown[s]->parameters, Quantity::parameters) + ", " +
-                                            format_quantity(shown[s]->tokens, Quantity::tokens);
+        const std::string label =
+            shown.size() > most_labels
+                ? std::string{}
+                : (several_kinds(sweeps) ? shown[s]->parametrization + ", " : std::string{}) +
+                      format_quantity(shown[s]->parameters, Quantity::parameters) + ", " +
+                      format_quantity(shown[s]->tokens, Quantity::tokens);
         draw_sweep(*shown[s], knob_of(*shown[s], batch), label, shade, figure);
     }
     cut_high_losses(sweeps, figure);
@@ -291,9 +304,10 @@ std::vector<Usable> usable_of(const std::vector<Sweep>& sweeps, bool batch, LawF
     for (const auto& [kind, some] : kinds)
         if (some.size() > most.size()) most = some;
     if (kinds.size() > 1)
-        fit.notes.push_back(std::string("the law of the ") + (batch ? "batch" : "learning rate") +
-                            " is that of " + most.front().sweep->parametrization +
-                            " alone, which has most sweeps");
+        fit.notes.push_back(
+            std::string("the law of the ") + (batch ? "batch" : "learning rate") + " is that of " +
+            most.front().sweep->parametrization +
+            " alone (optima of different ones do not follow one law; --where keeps the others)");
     return most;
 }
 
@@ -378,7 +392,8 @@ LawFit fit_hyperparameters(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "hyperparameters";
     fit.objective = "squares of log loss";
-    const std::vector<Sweep> sweeps = gather_sweeps(runs.used, Sweeping::learning_rate_and_batch);
+    std::vector<Sweep> sweeps = gather_sweeps(runs.used, Sweeping::learning_rate_and_batch);
+    const SweepNoise noise = sweep_noise(sweeps);
     std::size_t absurd = 0;
     fit.objective_value = 0;
     constexpr std::size_t told = 10;
@@ -391,7 +406,6 @@ LawFit fit_hyperparameters(const Runs& runs, const FitOptions& options) {
     }
     fit.refused = refuse(sweeps);
     if (sweeps.empty()) return fit;
-    const SweepNoise noise = sweep_noise(sweeps);
     const auto redrawn = redraw_sweeps(sweeps, noise, options);
     fit.tables.push_back(sweep_table(sweeps, redrawn));
     for (const bool batch : {false, true}) {

@@ -202,7 +202,7 @@ Form fit_scheffe(const Mixtures& data, bool products, const FitOptions& options)
     std::vector<std::vector<double>> again;
     for (std::size_t k = 0; k < options.bootstrap; ++k) {  // exact for normal noise
         Random random(options.seed, k);
-        const double scale = deviation * deviation_factor(freedom, random);
+        const double scale = deviation * student_factor(freedom);
         Eigen::VectorXd z(columns);
         for (double& value : z)
             value = random.normal();
@@ -218,6 +218,10 @@ Form fit_scheffe(const Mixtures& data, bool products, const FitOptions& options)
             {"loss." + data.sources[j],
              summarize(std::exp(solved[static_cast<Eigen::Index>(j)]), std::move(spread))});
     }
+    for (std::size_t j = 0, at = sources; products && j < sources; ++j)
+        for (std::size_t k = j + 1; k < sources; ++k, ++at)
+            form.parameters.push_back({"interaction." + data.sources[j] + "." + data.sources[k],
+                                       summarize(solved[static_cast<Eigen::Index>(at)], again, at)});
     return form;
 }
 
@@ -508,17 +512,20 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
     if (exponential.refused)
         fit.warnings.push_back(
             {exponential.refused->kind, "the exponential form: " + exponential.refused->text});
-    const Form& told = exponential.refused ? best : exponential;
-    fit.objective_value = told.objective;
-    if (exponential.refused) fit.objective = "squares of log loss";
-    fit.parameters = told.parameters;
-    fit.warnings.insert(fit.warnings.end(), told.warnings.begin(), told.warnings.end());
-    fit.notes.insert(fit.notes.end(), told.notes.begin(), told.notes.end());
-    if (!exponential.refused)
+    fit.objective_value = best.objective;
+    if (chosen > 0) fit.objective = "squares of log loss";
+    fit.parameters = best.parameters;
+    fit.warnings.insert(fit.warnings.end(), best.warnings.begin(), best.warnings.end());
+    fit.notes.insert(fit.notes.end(), best.notes.begin(), best.notes.end());
+    if (chosen == 0)
         fit.notes.push_back(
             "the shares add up to 1, so that only differences of the t mean something: they are "
             "reported with a sum of 0; the source of lowest t lowers the loss most");
-    fit.notes.push_back("the best mixture is that of the " + best.name +
+    else
+        fit.notes.push_back(
+            "loss.SOURCE is the loss of that source alone, by the law; interactions below 0 say "
+            "that two sources do better together than apart");
+    fit.notes.push_back("parameters and best mixture are those of the " + best.name +
                         " form, whose held-out error is lowest (or within a tenth of it)");
     tell_best(best, data, fit);
     fit.figures.push_back(held_out_figure(data, predicted[chosen], best));

@@ -16,7 +16,7 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 /// What the slope of log best learning rate against log width says.
 struct Verdict {
-    std::string word;  ///< transfers, does not transfer, undecided
+    std::string word;  ///< transfers, nearly transfers, does not transfer, undecided
     std::string text;
 };
 
@@ -34,6 +34,12 @@ Verdict judge(const Estimate& slope) {
                 "the interval " + interval + " holds 0 and stays within half a power of the width"};
     if (!holds_zero) {
         const double ten = std::pow(10.0, slope.value);
+        if (slope.low > -half && slope.high < half)
+            return {"nearly transfers",
+                    "the interval " + interval +
+                        " excludes 0 but stays within half a power of the width: the best "
+                        "learning rate changes by a factor of " +
+                        format_significant(ten, 2) + " as the width grows tenfold"};
         return {"does not transfer", "the interval " + interval +
                                          " excludes 0: the best learning rate changes by a factor of " +
                                          format_significant(ten, 2) + " as the width grows tenfold"};
@@ -101,7 +107,7 @@ Table width_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
     Table table{"widths",
                 "Best learning rate of each width",
                 {{"parametrization", "parametrization", Quantity::text},
-                 {"width", "width", Quantity::number},
+                 {"width", "width", Quantity::tokens},
                  {"points", "points", Quantity::number},
                  {"learning_rate", "learning rate", Quantity::number},
                  {"learning_rate_low", "from", Quantity::number},
@@ -150,6 +156,7 @@ Figure bowls_figure(const Group& group, const std::vector<Sweep>& sweeps) {
     if (!group.verdict.word.empty())
         figure.title = group.name + ": the best learning rate " +
                        (group.verdict.word == "transfers"           ? "stays where it is as models widen"
+                        : group.verdict.word == "nearly transfers"  ? "moves little as models widen"
                         : group.verdict.word == "does not transfer" ? "moves as models widen"
                                                                     : "may or may not move as models widen");
     figure.legend = "width";
@@ -159,7 +166,7 @@ Figure bowls_figure(const Group& group, const std::vector<Sweep>& sweeps) {
     std::stable_sort(shown.begin(), shown.end(), [](auto& a, auto& b) { return a.width < b.width; });
     const double least = shown.front().width, most = shown.back().width;
     for (const Sweep& sweep : shown)
-        draw_sweep(sweep, 0, format_count(sweep.width),
+        draw_sweep(sweep, 0, format_significant(sweep.width, 6),
                    most > least ? std::log(sweep.width / least) / std::log(most / least) : 0.5, figure);
     cut_high_losses(shown, figure);
     return figure;
@@ -172,7 +179,7 @@ Figure slopes_figure(const std::vector<Group>& groups, const std::vector<Sweep>&
         "How the best learning rate moves with width",
         "Best learning rate of each width with its 95% interval, and its power law in the width with a 95% "
         "band. Level: a learning rate tuned on a narrow model suits a wide one.",
-        {"width", Quantity::number, true},
+        {"width", Quantity::tokens, true},
         {"best learning rate", Quantity::number, true},
         {}};
     int ink = 0;
@@ -235,6 +242,7 @@ LawFit fit_mup(const Runs& runs, const FitOptions& options) {
                    "learning rates) sweep the learning rate at three widths or more"};
         return fit;
     }
+    const SweepNoise noise = sweep_noise(sweeps);
     fit.objective_value = 0;
     constexpr std::size_t told = 10;
     for (const Sweep& sweep : sweeps) {
@@ -243,7 +251,6 @@ LawFit fit_mup(const Runs& runs, const FitOptions& options) {
         else if (fit.warnings.size() < told)
             fit.warnings.push_back(explain(sweep));
     }
-    const SweepNoise noise = sweep_noise(sweeps);
     const auto redrawn = redraw_sweeps(sweeps, noise, options);
     std::vector<Group> groups = gather(sweeps);
     bool any = false;

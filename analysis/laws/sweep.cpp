@@ -12,6 +12,7 @@ namespace isogrid::analysis {
 namespace {
 
 constexpr double same_tokens = 1.02;
+constexpr double vague = 0.7;  ///< a factor of two
 
 /// Runs by what they must share, tokens apart.
 using Key = std::tuple<double, double, std::string, std::string, double>;
@@ -127,6 +128,12 @@ Reason explain(const Sweep& sweep) {
                           std::to_string(sweep.bowl.absurd.size()) +
                           " of them diverged or nearly (too few for a quadratic in log loss) try more " +
                           knobs};
+    if (kind == Refusal::ill_conditioned)
+        return {kind,
+                which +
+                    "the losses are so flat about their minimum that noise hides it (known to no better than "
+                    "a factor of two) try " +
+                    knobs + " farther apart, or repeat runs by seed"};
     if (kind == Refusal::concave)
         return {kind, which + "the quadratic opens downwards (the losses have no minimum over " + knobs +
                           ") look at the runs: something else differs between them"};
@@ -138,16 +145,17 @@ Reason explain(const Sweep& sweep) {
         const double best = sweep.places[sweep.bowl.lowest][k];
         const std::string knob = rate ? "learning rate" : "batch";
         if (best == low || best == high)
-            return {kind, which + "the " + (best == low ? "smallest " : "largest ") + knob + " tried, " +
-                              format_significant(std::exp(best), 3) +
-                              ", does best (the minimum lies beyond it) try " +
-                              (best == low ? "smaller" : "larger") + " ones"};
+            return {kind,
+                    which + "the " + (best == low ? "smallest " : "largest ") + knob + " tried, " +
+                        format_significant(std::exp(best), 3) +
+                        ", does best (the minimum lies beyond it, unless what lies there diverged) try " +
+                        (best == low ? "smaller" : "larger") + " ones"};
     }
     return {kind, which + "the minimum lies outside the " + knobs +
                       " near the best (the losses are too uneven) try more of them around it"};
 }
 
-SweepNoise sweep_noise(const std::vector<Sweep>& sweeps) {
+SweepNoise sweep_noise(std::vector<Sweep>& sweeps) {
     SweepNoise noise;
     double squares = 0;
     for (const Sweep& sweep : sweeps) {
@@ -156,6 +164,11 @@ SweepNoise sweep_noise(const std::vector<Sweep>& sweeps) {
         noise.freedom += sweep.bowl.freedom();
     }
     if (noise.freedom > 0) noise.deviation = std::sqrt(squares / noise.freedom);
+    for (Sweep& sweep : sweeps) {
+        if (sweep.bowl.refused) continue;
+        for (const double variance : sweep.bowl.vertex_variance)
+            if (noise.deviation * std::sqrt(variance) > vague) sweep.bowl.refused = Refusal::ill_conditioned;
+    }
     return noise;
 }
 
@@ -169,7 +182,7 @@ std::vector<std::vector<Bowl>> redraw_sweeps(const std::vector<Sweep>& sweeps, c
             fitted.push_back(sweep.bowl.refused ? 0 : sweep.bowl.at(place));
     for (std::size_t k = 0; k < options.bootstrap; ++k) {
         Random random(options.seed, k);
-        const double deviation = noise.deviation * deviation_factor(noise.freedom, random);
+        const double deviation = noise.deviation * student_factor(noise.freedom);
         std::size_t at = 0;
         for (const Sweep& sweep : sweeps) {
             std::vector<double> log_loss;

@@ -51,7 +51,9 @@ Reason explain(const Sweep& sweep);
 struct SweepNoise {
     double deviation = 0, freedom = 0;
 };
-SweepNoise sweep_noise(const std::vector<Sweep>& sweeps);
+/// Refuses, as ill_conditioned, sweeps so flat that this noise leaves an optimum known to no better than a
+/// factor of two (one standard error).
+SweepNoise sweep_noise(std::vector<Sweep>& sweeps);
 
 /// For each replicate each sweep's bowl after its losses were drawn again about it.
 std::vector<std::vector<Bowl>> redraw_sweeps(const std::vector<Sweep>& sweeps, const SweepNoise& noise,
