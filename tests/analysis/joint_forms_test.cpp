@@ -82,7 +82,7 @@ void expect_recovery(const SurfaceForm& form, const std::function<Runs(const Los
 }
 
 Runs budgets_runs(const LossOf& loss_of) {
-    return isoflop_runs(six_budgets, 20, 4, loss_of);
+    return isoflop_runs(six_budgets, 40, 4, loss_of);
 }
 
 const std::vector<double> known_values = {known_law.E, known_law.A, known_law.B, known_law.alpha,
