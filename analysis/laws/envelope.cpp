@@ -1,6 +1,7 @@
 // Approach 1 of Hoffmann et al. 2022: the lowest loss that any training curve reaches at each compute.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "analysis/laws/frontier.hpp"
@@ -65,30 +66,78 @@ struct Envelope {
     std::size_t sizes = 0;  ///< different sizes among the optima
 };
 
-/// The points at which some curve goes below everything reached with less compute. `drawn` says which runs
-/// take part (how often does not matter to a minimum).
-Envelope lower_envelope(const Curves& curves, std::span<const double> drawn) {
+/// The points at which some curve goes below everything reached with less compute.
+Envelope lower_envelope(const Curves& curves) {
     Envelope envelope;
+    std::vector<Optimum> all;
     std::set<double> sizes;
     double lowest = std::numeric_limits<double>::infinity();
     for (std::size_t k = 0; k < curves.flops.size(); ++k) {
         std::size_t best = curves.readings.size();
         for (std::size_t r = 0; r < curves.readings.size(); ++r)
-            if ((drawn.empty() || drawn[r] > 0) && curves.readings[r][k].loss < lowest) {
+            if (curves.readings[r][k].loss < lowest) {
                 lowest = curves.readings[r][k].loss;
                 best = r;
             }
         if (best == curves.readings.size()) continue;
-        const double size = curves.parameters[best];
-        if (size == curves.smallest || size == curves.largest) {
-            ++envelope.edge;
-            continue;
-        }
-        sizes.insert(size);
-        envelope.optima.push_back({curves.flops[k], size, curves.readings[best][k].tokens, lowest});
+        all.push_back({curves.flops[k], curves.parameters[best], curves.readings[best][k].tokens, lowest});
     }
+    // Between the last point of the smallest size and the first of the largest: leaving out just their points
+    // would keep those of low C whose size is large and those of high C whose size is small, and bend the
+    // law.
+    auto begin = all.begin(), end = all.end();
+    for (auto at = all.begin(); at != end; ++at)
+        if (at->parameters == curves.smallest) begin = at + 1;
+    end = std::find_if(begin, end, [&](const Optimum& at) { return at.parameters == curves.largest; });
+    envelope.optima.assign(begin, end);
+    envelope.edge = all.size() - envelope.optima.size();
+    for (const Optimum& optimum : envelope.optima)
+        sizes.insert(optimum.parameters);
     envelope.sizes = sizes.size();
     return envelope;
+}
+
+/// One point a size, in the middle of where it is best: there N does not grow at all, and a line through
+/// every point of a staircase of k equal steps is too flat by 1 / k^2. The points of one size come from
+/// hardly more than one run, so they are one observation besides.
+std::vector<Optimum> steps_of(const std::vector<Optimum>& optima) {
+    std::map<double, std::vector<const Optimum*>> sizes;
+    for (const Optimum& optimum : optima)
+        sizes[optimum.parameters].push_back(&optimum);
+    std::vector<Optimum> steps;
+    for (const auto& [parameters, points] : sizes) {
+        Optimum mean;
+        for (const Optimum* point : points) {
+            const double share = 1 / static_cast<double>(points.size());
+            mean.flops += share * std::log(point->flops);
+            mean.tokens += share * std::log(point->tokens);
+            mean.loss += share * std::log(point->loss);
+        }
+        steps.push_back({std::exp(mean.flops), parameters, std::exp(mean.tokens), std::exp(mean.loss)});
+    }
+    return steps;
+}
+
+/// Steps redrawn as far as they lie off the line, with Student's t: what a size lacks at a compute its tokens
+/// have too much of.
+FrontierReplicates replicate(const std::vector<Optimum>& steps, const Frontier& frontier,
+                             const FitOptions& options) {
+    const auto freedom = static_cast<double>(steps.size() - 2);
+    const double size = std::sqrt(frontier.parameters.squares / freedom),
+                 loss = std::sqrt(frontier.loss.squares / freedom);
+    FrontierReplicates replicates;
+    replicates.size_widening = replicates.loss_widening = t_widening(freedom);
+    for (std::size_t k = 0; k < options.bootstrap; ++k) {
+        Random random(options.seed, k);
+        std::vector<Optimum> again = steps;
+        for (Optimum& step : again) {
+            const double off = std::exp(size * random.normal());
+            step.parameters *= off, step.tokens /= off;
+            step.loss *= std::exp(loss * random.normal());
+        }
+        replicates.frontiers.push_back(fit_frontier(again));
+    }
+    return replicates;
 }
 
 Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
@@ -152,25 +201,16 @@ LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "envelope";
     const Curves curves = read_all(runs);
-    const Envelope envelope = lower_envelope(curves, {});
+    const Envelope envelope = lower_envelope(curves);
     if (!curves.flops.empty()) fit.figures.push_back(curves_figure(runs, envelope.optima));
     if ((fit.refused = unusable(curves, envelope))) return fit;
 
-    const auto replicates = bootstrap(options.bootstrap, options.seed, [&](Random& random) {
-        const Envelope again = lower_envelope(curves, resample(curves.readings.size(), random));
-        std::optional<std::vector<double>> row;
-        if (again.sizes < fewest_sizes) return row;
-        const Frontier f = fit_frontier(again.optima);
-        row = {f.parameters.log_coefficient, f.parameters.exponent,
-               f.tokens.log_coefficient,     f.tokens.exponent,
-               f.loss.log_coefficient,       f.loss.exponent};
-        return row;
-    });
-    FrontierReplicates frontiers;
-    for (const auto& r : replicates)
-        frontiers.frontiers.push_back({{r[0], r[1], 0}, {r[2], r[3], 0}, {r[4], r[5], 0}});
+    const std::vector<Optimum> steps = steps_of(envelope.optima);
+    const Frontier frontier = fit_frontier(steps);
     fit.optima = envelope.optima;
-    answer_with(fit_frontier(envelope.optima), frontiers, fit);
+    answer_with(frontier, replicate(steps, frontier, options), fit);
+    for (Table& table : frontier_validation(steps))
+        if (!table.rows.empty()) fit.tables.push_back(std::move(table));
     fit.notes.push_back("the envelope has " + std::to_string(envelope.optima.size()) + " points on " +
                         std::to_string(envelope.sizes) +
                         " sizes; points of one run are not independent, and "

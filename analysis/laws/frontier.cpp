@@ -91,12 +91,12 @@ std::vector<Table> frontier_validation(std::span<const Optimum> optima, const Fr
             return [law, &flops](std::size_t i) { return law.at(flops[i]); };
         };
     };
-    const Column scale{"flops", "fitted up to (FLOPs)", Quantity::flops};
+    const auto scale = [](const char* title) { return Column{"flops", title, Quantity::flops}; };
     std::vector<Table> tables = {
-        validation_table(expanding_window(flops, sizes, fewest, some(&Frontier::parameters)), scale,
-                         "best size"),
-        validation_table(expanding_window(flops, losses, fewest, some(&Frontier::loss)), scale,
-                         "lowest loss")};
+        validation_table(expanding_window(flops, sizes, fewest, some(&Frontier::parameters)),
+                         scale("N* up to (FLOPs)"), "best size"),
+        validation_table(expanding_window(flops, losses, fewest, some(&Frontier::loss)),
+                         scale("loss up to (FLOPs)"), "lowest loss")};
     tables[1].key = "validation_loss";
     return tables;
 }

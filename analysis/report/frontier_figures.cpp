@@ -80,8 +80,8 @@ std::vector<Figure> frontier_figures(const Answer& answer) {
     if (answer.predictions.empty()) return {};
     const Axis compute{"training compute C (FLOPs)", Quantity::flops, true};
     const std::string shared =
-        " Lines are the laws, bands their 95% intervals where drawn, diamonds the minima of "
-        "the isoFLOP parabolas, green points the envelope.";
+        " Lines are the laws, bands their 95% intervals where drawn, diamonds the best size "
+        "of each isoFLOP budget, green points the envelope.";
     return {
         frontier_figure(answer,
                         {"frontier-parameters",

@@ -68,5 +68,46 @@ TEST(Envelope, isRefusedWithoutCurvesOrWithTooFewSizes) {
     ASSERT_TRUE(few.refused);
 }
 
+/// Runs of the known law at a constant learning rate, four times as long as is best for their size.
+Runs constant_rate_runs(std::size_t sizes, double noise, Random& random) {
+    Runs runs;
+    for (std::size_t k = 0; k < sizes; ++k) {
+        Run& run = runs.used.emplace_back();
+        const double share = static_cast<double>(k) / static_cast<double>(sizes - 1);
+        const auto best = known_law.optimum(1e18 * std::pow(1000, share), 6);
+        run.parameters = best.parameters * std::exp(0.1 * random.normal());
+        run.tokens = 4 * best.tokens;
+        run.flops = run.budget = 6 * run.parameters * run.tokens;
+        const double off = 1 + noise * random.normal();
+        for (int i = 0; i <= 60; ++i) {
+            const double tokens = run.tokens * std::pow(10, -2 + i / 30.0);
+            run.curve.push_back(
+                {tokens, 6 * run.parameters * tokens, off * known_loss(run.parameters, tokens)});
+        }
+        run.loss = run.curve.back().loss;
+    }
+    return runs;
+}
+
+TEST(Envelope, intervalsCoverTheTruth) {
+    const double truth = known_law.beta / (known_law.alpha + known_law.beta);
+    const std::size_t draws = recovery_draws();
+    std::size_t covered = 0;
+    double mean = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        Random random(23, draw);
+        FitOptions options;
+        options.bootstrap = 200;
+        const LawFit fit = fit_envelope(constant_rate_runs(12, 3e-3, random), options);
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const Estimate exponent = estimate_of(fit.parameters, "parameters_exponent");
+        covered += exponent.low <= truth && truth <= exponent.high;
+        mean += exponent.value / static_cast<double>(draws);
+    }
+    expect_coverage(covered, draws, "envelope: exponent of N*");
+    // A line through every point of the staircase would be too flat by .04; the draws scatter by .037.
+    EXPECT_NEAR(mean, truth, 0.01 + 2.5 * 0.037 / std::sqrt(static_cast<double>(draws)));
+}
+
 }  // namespace
 }  // namespace isogrid::analysis

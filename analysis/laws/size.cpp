@@ -1,0 +1,26 @@
+// Loss against model size alone.
+#include "analysis/laws/law.hpp"
+#include "analysis/laws/single_variable.hpp"
+
+namespace isogrid::analysis {
+
+LawFit fit_size(const Runs& runs, const FitOptions& options) {
+    Ladder ladder{
+        "size",
+        "N",
+        {"parameters N", Quantity::parameters, true},
+        {},
+        {},
+        [](const Run& run) { return run.parameters; },
+        [](const Run& run) { return &run.other_parameters; },
+        {"the lowest loss that each size reaches; sizes that do no better than a smaller one lacked "
+         "data and are left out. E holds what the data cannot teach"},
+        "train more sizes on as much data as there is"};
+    for (const Run& run : runs.used)
+        if (run.parameters > 0) ladder.used.push_back(&run);
+    keep_best_at_each(ladder);
+    keep_lower_envelope(ladder);
+    return fit_single_variable(std::move(ladder), options);
+}
+
+}  // namespace isogrid::analysis

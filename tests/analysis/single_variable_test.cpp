@@ -1,0 +1,235 @@
+// Loss over data, size or compute alone: forms told apart, windows found, truth covered.
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/laws/curve_forms.hpp"
+#include "published_data.hpp"
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+/// One size trained on `count` amounts of data, a factor of `ratio` apart from 1e7 tokens on.
+Runs data_ladder(std::size_t count, double ratio, const std::function<double(double tokens)>& loss) {
+    Runs runs;
+    runs.source = "ladder";
+    for (std::size_t i = 0; i < count; ++i) {
+        Run& run = runs.used.emplace_back();
+        run.name = "run " + std::to_string(i);
+        run.parameters = 1e8;
+        run.tokens = 1e7 * std::pow(ratio, i);
+        run.flops = run.budget = 6 * run.parameters * run.tokens;
+        run.loss = loss(run.tokens);
+    }
+    return runs;
+}
+
+double power_with_floor(double tokens) {
+    return 1.8 + 400 * std::pow(tokens, -0.3);
+}
+
+FitOptions without_bootstrap() {
+    FitOptions options;
+    options.bootstrap = 0;
+    return options;
+}
+
+const Table& table_of(const LawFit& fit, const std::string& key) {
+    for (const Table& table : fit.tables)
+        if (table.key == key) return table;
+    throw std::runtime_error("no table " + key);
+}
+
+std::string best_form(const LawFit& fit) {
+    for (const auto& row : table_of(fit, "forms").rows)
+        if (std::get<std::string>(row.back()) == "best") return std::get<std::string>(row.front());
+    return "none";
+}
+
+TEST(CurveForms, haveTheGradientsTheySay) {
+    for (const CurveForm& form : curve_forms()) {
+        std::vector<double> at = {0.4, 0.3, 0.5, -1};
+        at.resize(form.parameters.size());
+        if (form.name == "logarithmic") at = {3, 0.3};
+        std::vector<double> gradient(at.size());
+        for (const double z : {-2.0, 0.1, 1.5}) {
+            form.log_loss(at, z, gradient);
+            for (std::size_t p = 0; p < at.size(); ++p) {
+                constexpr double h = 1e-6;
+                std::vector<double> up = at, down = at;
+                up[p] += h, down[p] -= h;
+                const double slope = (form.log_loss(up, z, {}) - form.log_loss(down, z, {})) / (2 * h);
+                EXPECT_NEAR(gradient[p], slope, 1e-8) << form.name << " " << p << " at " << z;
+            }
+            // The reported parameters say the same.
+            const std::vector<double> values = form.report(at, 5);
+            EXPECT_NEAR(std::log(form.loss(values, std::exp(z + 5))), form.log_loss(at, z, {}), 1e-12);
+        }
+    }
+}
+
+TEST(Data, recoversTheLawThatMadeTheRuns) {
+    const LawFit fit = fit_data(data_ladder(10, 2.5, power_with_floor), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.3, 1e-4);
+    EXPECT_NEAR(value_of(fit.parameters, "A") / 400, 1, 1e-3);
+}
+
+TEST(Data, namesTheFormThatMadeTheRuns) {
+    Random noise(1, 0);
+    const auto best_of = [&](const std::function<double(double)>& loss) {
+        return best_form(
+            fit_data(data_ladder(14, 2, [&](double d) { return loss(d) * (1 + 2e-4 * noise.normal()); }),
+                     without_bootstrap()));
+    };
+    EXPECT_EQ(best_of(power_with_floor), "E + A x^-alpha");
+    EXPECT_EQ(best_of([](double d) { return 20 * std::pow(d, -0.1); }), "A x^-alpha");
+    EXPECT_EQ(best_of([](double d) { return 2 + 3 * std::exp(-d / 3e8); }), "E + A exp(-x / k)");
+    EXPECT_EQ(best_of([](double d) { return 1.5 + 5e3 * std::pow(d + 1e8, -0.4); }), "E + A (x + x0)^-alpha");
+    EXPECT_EQ(best_of([](double d) { return 9 - 0.25 * std::log(d); }), "a - b log x");
+}
+
+TEST(Data, leavesOutAPlateauOfSmallData) {
+    Random noise(2, 0);
+    const LawFit fit = fit_data(data_ladder(14, 2,
+                                            [&](double d) {
+                                                const double law = 1.8 + 4000 * std::pow(d, -0.4);
+                                                return std::min(law, 4.5) * (1 + 5e-4 * noise.normal());
+                                            }),
+                                without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    // The law reaches 4.5 at 8.4e7 tokens: four amounts (1e7, 2e7, 4e7, 8e7) lie below it.
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("the 4 smallest D lie on a plateau")));
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.4, 0.02);
+    ASSERT_FALSE(fit.figures.empty());
+    EXPECT_THAT(fit.figures[0].series, Contains(testing::Field(&Series::mark, Mark::crosses)));
+}
+
+TEST(Data, saysHowFarAStraightLineHolds) {
+    const LawFit fit = fit_data(
+        data_ladder(12, 2.5,
+                    [](double d) { return std::max(20 * std::pow(d, -0.1), 20 * std::pow(6.25e8, -0.1)); }),
+        without_bootstrap());
+    // The loss is flat from 6.25e8 tokens on: the sixth amount is 9.8e8.
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("exponent -0.1, holds from 10M to 391M (5 of 12 runs)")));
+}
+
+TEST(Data, isRefusedWithFewAmountsOrANarrowSpan) {
+    const LawFit few = fit_data(data_ladder(5, 4, power_with_floor), {});
+    ASSERT_TRUE(few.refused);
+    EXPECT_EQ(few.refused->kind, Refusal::too_few_runs);
+    const LawFit narrow = fit_data(data_ladder(8, 1.1, power_with_floor), {});
+    ASSERT_TRUE(narrow.refused);
+    EXPECT_THAT(narrow.refused->text, HasSubstr("decades"));
+}
+
+TEST(Size, leavesOutSizesThatLackedData) {
+    Runs runs;
+    for (int i = 0; i < 9; ++i) {
+        auto& run = runs.used.emplace_back();
+        run.parameters = 1e6 * std::pow(3, i);
+        run.tokens = 1e10;
+        run.loss = 2 + 50 * std::pow(run.parameters, -0.3) + (i == 8 ? 0.5 : 0);
+        run.other_parameters = {{"as given", run.parameters},
+                                {"non_embedding", run.parameters * run.parameters / (run.parameters + 1e6)}};
+    }
+    const LawFit fit = fit_size(runs, without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.3, 1e-3);
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("8 runs count")));
+    // Without embeddings small models look smaller, and the exponent is another one.
+    const Table& conventions = table_of(fit, "conventions");
+    ASSERT_EQ(conventions.rows.size(), 2u);
+    EXPECT_NEAR(std::get<double>(conventions.rows[0][1]), 0.3, 1e-3);
+    EXPECT_LT(std::get<double>(conventions.rows[1][1]), 0.28);
+}
+
+TEST(Compute, takesTheBestOfEachBudgetUnlessItIsAtTheEdge) {
+    std::vector<double> budgets;
+    for (int k = 0; k < 8; ++k)
+        budgets.push_back(1e18 * std::pow(3, k));
+    Runs runs = isoflop_runs(budgets, 9, 2, known_loss);
+    for (auto& run : runs.used)  // of the first budget only the small models are left
+        if (run.budget == budgets[0] && run.parameters > 0.8 * known_law.optimum(budgets[0], 6).parameters)
+            run.budget = run.flops = run.tokens = 0;
+    const LawFit fit = fit_compute(runs, without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("1 budgets whose smallest or largest")));
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("7 runs count")));
+    // At the optimum the loss falls towards E as C^-(alpha beta / (alpha + beta)).
+    EXPECT_NEAR(value_of(fit.parameters, "E"), known_law.E, 0.02);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"),
+                known_law.alpha * known_law.beta / (known_law.alpha + known_law.beta), 0.01);
+}
+
+void expect_recovery(std::size_t count, double ratio, double sigma) {
+    const std::size_t draws = recovery_draws();
+    std::size_t floor = 0, exponent = 0, ahead = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        Random random(11, draw);
+        FitOptions options;
+        options.bootstrap = 200;
+        const LawFit fit = fit_data(
+            data_ladder(count, ratio,
+                        [&](double d) { return power_with_floor(d) * std::exp(sigma * random.normal()); }),
+            options);
+        if (fit.refused) continue;
+        const auto holds = [](double low, double high, double value) {
+            return low <= value && value <= high;
+        };
+        const Estimate E = estimate_of(fit.parameters, "E"), alpha = estimate_of(fit.parameters, "alpha");
+        floor += holds(E.low, E.high, 1.8);
+        exponent += holds(alpha.low, alpha.high, 0.3);
+        const auto& row = table_of(fit, "ahead").rows[1];  // ten times the most data
+        ahead += holds(std::get<double>(row[2]), std::get<double>(row[3]),
+                       power_with_floor(std::get<double>(row[0])));
+    }
+    const std::string which = std::to_string(count) + " amounts";
+    expect_coverage(floor, draws, which + ": E");
+    expect_coverage(exponent, draws, which + ": alpha");
+    expect_coverage(ahead, draws, which + ": loss ahead");
+}
+
+TEST(Data, intervalsCoverTheTruthWithEightAmounts) {
+    expect_recovery(8, 3, 2e-3);
+}
+
+TEST(Data, intervalsCoverTheTruthWithTwentyAmounts) {
+    expect_recovery(20, 1.5, 2e-3);
+}
+
+/// Porian et al. 2024 fit E + A C^-alpha to the lowest losses between 1e16 and 5e17 FLOPs, by least squares
+/// of the log loss.
+TEST(Published, lossOverComputeOfPorian) {
+    const std::filesystem::path file = published_data() / "porian" / "optimal_pairs.csv";
+    ISOGRID_NEEDS_PUBLISHED(file);
+    const auto columns = parse_columns("flops=flops,loss=loss_star").value();
+    struct Published {
+        const char* experiment;
+        double A, E, alpha;
+    };
+    for (const Published& published : {Published{"optimizer_tuning", 128.932, 2.00556, .105970},
+                                       {"cosine_decay", 562235.9, 3.08184, .335866},
+                                       {"att_optimizer_tuning", 109.579, 1.92759, .100347},
+                                       {"correct_warmup", 963055, 3.23300, .353259}}) {
+        const CsvRequest request{
+            file, columns, {{"experiment", published.experiment}, {"dataset", "rw"}}, 0, true};
+        auto runs = read_csv(request).value();
+        std::erase_if(runs.used, [](const auto& run) { return run.flops < 1e16 || run.flops > 5e17; });
+        const LawFit fit = fit_compute(runs, without_bootstrap());
+        ASSERT_FALSE(fit.refused) << published.experiment << " " << to_string(*fit.refused);
+        EXPECT_NEAR(value_of(fit.parameters, "E") / published.E, 1, 1e-4) << published.experiment;
+        EXPECT_NEAR(value_of(fit.parameters, "alpha") / published.alpha, 1, 1e-4) << published.experiment;
+        EXPECT_NEAR(value_of(fit.parameters, "A") / published.A, 1, 2e-3) << published.experiment;
+    }
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
