@@ -31,7 +31,8 @@ po::options_description options() {
     const auto text = [] { return po::value<std::string>(); };
     const auto texts = [] { return po::value<std::vector<std::string>>(); };
     all.add_options()("help,h", "this text");
-    all.add_options()("csv", text()->value_name("FILE"), "runs as comma-separated values, one a row");
+    all.add_options()("csv", texts()->value_name("FILE"),
+                      "runs as comma-separated values, one a row; may be repeated");
     all.add_options()("columns", text()->value_name("ROLE=COL,.."),
                       "which column is what: parameters, tokens, loss, flops, batch, name, run "
                       "(rows of one run make its curve), and what single laws need (docs/laws)");
@@ -55,6 +56,8 @@ po::options_description options() {
                       "what a replicate draws again: cases, residuals or seeds");
     all.add_options()("overhead-from", po::value<double>()->default_value(0)->value_name("B"),
                       "of critical_batch: the batch from which linear scaling is measured (0: the smallest)");
+    all.add_options()("hold-out", texts()->value_name("RUN"),
+                      "of schedule: predict this curve instead of fitting it; may be repeated");
     all.add_options()("base", text()->value_name("E=..,A=..,.."),
                       "the law of fresh data that repetition builds on (default: fitted with it)");
     all.add_options()("check", text()->value_name("E=..,A=..,.."),
@@ -88,6 +91,7 @@ std::optional<std::pair<std::string, std::string>> split(const std::string& text
 /// What was asked for on the command line, checked.
 struct Request {
     std::optional<CsvRequest> csv;
+    std::vector<std::filesystem::path> files;  ///< of comma-separated values
     ArchiveRequest archive;
     std::vector<std::string> laws;
     FitOptions fit;
@@ -121,7 +125,8 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
                               "it counts as its author did", "drop it"});
     if (csv) {
         request.csv.emplace();
-        request.csv->file = text_of(given, "csv");
+        for (const std::string& file : all_of<std::string>(given, "csv"))
+            request.files.emplace_back(file);
         request.csv->drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
         request.csv->skip_bad_rows = given["skip-bad-rows"].as<bool>();
         if (given.count("columns") == 0)
@@ -184,6 +189,7 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
         else
             faults.insert(faults.end(), check.error().begin(), check.error().end());
     }
+    request.fit.hold_out = all_of<std::string>(given, "hold-out");
     if (given.count("base")) {
         if (const auto base = parse_given_law(text_of(given, "base")))
             request.fit.base = *base;
@@ -290,7 +296,7 @@ study::Faults check_laws(const Request& request, const Runs& runs) {
 }
 
 int run(const Request& request) {
-    auto runs = request.csv ? read_csv(*request.csv) : read_archive_runs(request.archive);
+    auto runs = request.csv ? read_csv(request.files, *request.csv) : read_archive_runs(request.archive);
     if (!runs) return refuse(runs.error());
     if (runs->used.empty()) {
         study::Faults faults{

@@ -124,7 +124,12 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
 /// section 2.1); conventions say so. Faults, each with its line and column: a value that is missing, not a
 /// number, not finite or not positive (unless `skip_bad_rows`, which rejects the row instead), text where a
 /// number belongs, a decimal comma, two rows that say the same.
+/// With the role `step` but not `run` the file is the curve of one run, named after it.
 study::Result<Runs> read_csv(const CsvRequest& request);
+
+/// The runs of several files with the same columns, each read as `request` says; --drop-highest-loss counts
+/// in each.
+study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request);
 
 enum class ParameterConvention { total, non_embedding };
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include "analysis/csv.hpp"
@@ -347,7 +348,10 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
         faults.push_back({runs.source, "and " + std::to_string(more) + " more", "the first are listed", ""});
     }
     if (!faults.empty()) return tl::unexpected(faults);
-    if (places->contains("run"))
+    if (places->contains("step") && !places->contains("run"))  // the file is one run's curve
+        for (Run& run : runs.used)
+            run.name = request.file.stem().string();
+    if (places->contains("run") || places->contains("step"))
         join_curves(runs.used);
     else
         for (Run& run : runs.used)
@@ -358,6 +362,29 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
         runs.notes.push_back(std::to_string(table->rows.size() - rows.size()) + " of " +
                              std::to_string(table->rows.size()) + " rows were set aside by --where");
     return runs;
+}
+
+study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request) {
+    Runs all;
+    std::string digests;
+    for (const std::filesystem::path& file : files) {
+        request.file = file;
+        auto runs = read_csv(request);
+        if (!runs || files.size() == 1) return runs;
+        digests += runs->digest;
+        all.source = all.source.empty()
+                         ? runs->source
+                         : std::to_string(files.size()) + " files, the first " + files.front().string();
+        all.conventions = runs->conventions;
+        all.sources = runs->sources;
+        std::move(runs->used.begin(), runs->used.end(), std::back_inserter(all.used));
+        std::move(runs->rejected.begin(), runs->rejected.end(), std::back_inserter(all.rejected));
+        for (const std::string& note : runs->notes)
+            all.notes.push_back(file.filename().string() + ": " + note);
+    }
+    all.digest = study::sha256(digests);
+    join_budgets(all.used);
+    return all;
 }
 
 }  // namespace isogrid::analysis

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "analysis/fit/objective.hpp"
 #include "study/fault.hpp"
@@ -60,7 +62,8 @@ struct FitOptions {
     std::uint64_t seed = 1;
     Resampling resampling = Resampling::cases;
     double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
-    std::optional<GivenLaw> base;  ///< of fresh data; absent: fitted with what is built on it
+    std::vector<std::string> hold_out;  ///< of schedule: curves that are predicted, not fitted
+    std::optional<GivenLaw> base;       ///< of fresh data; absent: fitted with what is built on it
     Intervals intervals = Intervals::bootstrap;
     MinimumBy minimum = MinimumBy::best;  ///< of isoFLOP budgets
     std::optional<GivenLaw> check;  ///< of joint: a published law, held against the one fitted

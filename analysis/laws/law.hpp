@@ -91,5 +91,6 @@ LawFit fit_hyperparameters(const Runs& runs, const FitOptions& options);
 LawFit fit_mup(const Runs& runs, const FitOptions& options);
 LawFit fit_mixture(const Runs& runs, const FitOptions& options);
 LawFit fit_experts(const Runs& runs, const FitOptions& options);
+LawFit fit_schedule(const Runs& runs, const FitOptions& options);
 
 }  // namespace isogrid::analysis

@@ -113,6 +113,13 @@ std::span<const Law> laws() {
             "error = epsilon - k exp(-gamma L); beside it a sigmoid; L from a law of size and data",
             "Gadre et al. 2024, section 2.2, equation 5; Bhagia et al. 2024 (sigmoid)",
             fit_downstream},
+        Law{"schedule",
+            {run, learning_rate, loss},
+            "Loss under any learning-rate schedule",
+            "L(t) = L0 + A S1(t)^-alpha - B sum_k (eta_(k-1) - eta_k) G(C eta_k^-gamma S_k(t)), G(x) = 1 - (1 + "
+            "x)^-beta",
+            "Luo et al. 2025, multi-power law",
+            fit_schedule},
     };
     return table;
 }

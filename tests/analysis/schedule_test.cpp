@@ -1,0 +1,212 @@
+// Loss under any learning-rate schedule: curves made from a known law, and those that others published.
+#include "analysis/laws/schedule.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "published_data.hpp"
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+const ScheduleLaw truth{2.8, 0.55, 0.5, 400, 1.3, 0.8, 0.55};
+constexpr double peak = 3e-4, warmup = 2000;
+
+/// The schedule seen every 200 steps, its losses from the law.
+auto curve_of(const std::string& name, const Schedule& coarse, double noise, Random& random) {
+    Schedule fine{{coarse.step.front()}, {coarse.learning_rate.front()}};
+    for (std::size_t i = 1; i < coarse.step.size(); ++i) {
+        const double width = coarse.step[i] - coarse.step[i - 1];
+        const int parts = std::max(1, static_cast<int>(width / 200));
+        const bool jump = coarse.learning_rate[i] < 0.75 * coarse.learning_rate[i - 1];
+        for (int p = 1; p <= parts; ++p) {
+            const double share = static_cast<double>(p) / parts;
+            fine.step.push_back(coarse.step[i - 1] + share * width);
+            const double between =
+                coarse.learning_rate[i - 1] + share * (coarse.learning_rate[i] - coarse.learning_rate[i - 1]);
+            fine.learning_rate.push_back(jump && p < parts ? coarse.learning_rate[i - 1] : between);
+        }
+    }
+    const std::vector<double> losses = truth.losses(fine);
+    auto run = Runs{}.used.emplace_back();
+    run.name = name;
+    run.digest = std::string(64, 'c');
+    for (std::size_t i = 0; i < losses.size(); ++i)
+        run.curve.push_back({fine.step[i], 0, losses[i] * std::exp(noise * random.normal()), fine.step[i],
+                             fine.learning_rate[i]});
+    run.loss = run.curve.back().loss;
+    run.tokens = run.curve.back().tokens;
+    run.learning_rate = peak;
+    return run;
+}
+
+Runs three_schedules(double noise, std::uint64_t draw) {
+    Random random(5, draw);
+    Runs runs;
+    runs.used.push_back(curve_of("constant", Schedule::constant(peak, warmup, 20000), noise, random));
+    runs.used.push_back(curve_of("cosine", Schedule::cosine(peak, warmup, 20000, 0.1), noise, random));
+    const Schedule two{{warmup, 8000, 8200, 16000}, {peak, peak, 0.3 * peak, 0.3 * peak}};
+    runs.used.push_back(curve_of("two stages", two, noise, random));
+    runs.used.push_back(
+        curve_of("decay", Schedule::linear_decay(peak, warmup, 20000, 16000, 0.1), noise, random));
+    return runs;
+}
+
+const Table& table_of(const LawFit& fit, const std::string& key) {
+    for (const Table& table : fit.tables)
+        if (table.key == key) return table;
+    throw std::logic_error("no table " + key);
+}
+
+TEST(ScheduleLaw, isTheSumOverSteps) {
+    // Step by step, as the law is written, with a warm-up from zero and one fall.
+    std::vector<double> rate(6000);
+    for (std::size_t t = 0; t < rate.size(); ++t)
+        rate[t] = t < warmup ? peak * (static_cast<double>(t) + 0.5) / warmup : t < 4000 ? peak : 0.3 * peak;
+    double sum = 0, before = 0, drop = 0;
+    std::vector<double> sums(rate.size());
+    for (std::size_t t = 0; t < rate.size(); ++t)
+        sums[t] = sum += rate[t];
+    for (std::size_t k = 0; k < rate.size(); ++k) {
+        const double since = sum - (k > 0 ? sums[k - 1] : 0);
+        const double x = truth.C * std::pow(rate[k], -truth.gamma) * since;
+        drop += (before - rate[k]) * (1 - std::pow(1 + x, -truth.beta));
+        before = rate[k];
+    }
+    const double expected = truth.L0 + truth.A * std::pow(sum, -truth.alpha) - truth.B * drop;
+    const Schedule schedule{{warmup, 3999, 4000, 6000}, {peak, peak, 0.3 * peak, 0.3 * peak}};
+    EXPECT_NEAR(truth.final_loss(schedule), expected, 2e-4);
+}
+
+TEST(ScheduleLaw, decayPaysOffOverAConstantRate) {
+    const double constant = truth.final_loss(Schedule::constant(peak, warmup, 20000));
+    const double cosine = truth.final_loss(Schedule::cosine(peak, warmup, 20000, 0.1));
+    EXPECT_LT(cosine, constant - 0.02);
+}
+
+TEST(Schedule, predictsCurvesThatWereHeldOut) {
+    FitOptions options;
+    options.bootstrap = 0;
+    options.hold_out = {"decay"};
+    const LawFit fit = fit_schedule(three_schedules(1e-4, 0), options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_GT(value_of(fit.derived, "held_out_R2"), 0.9995);
+    EXPECT_NEAR(value_of(fit.parameters, "L0"), truth.L0, 0.02);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), truth.alpha, 0.03);
+    EXPECT_EQ(table_of(fit, "curves").rows.size(), 4u);
+    EXPECT_EQ(fit.figures.size(), 2u);
+}
+
+TEST(Schedule, correctsATruncatedCosine) {
+    // A run that was meant for 40000 steps and stopped at 20000, had it been annealed to its end.
+    Random random(5, 9);
+    Runs runs = three_schedules(1e-4, 1);
+    Schedule half = Schedule::cosine(peak, warmup, 40000, 0.1);
+    while (half.step.back() > 20000)
+        half.step.pop_back(), half.learning_rate.pop_back();
+    runs.used.push_back(curve_of("truncated", half, 1e-4, random));
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_schedule(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    const auto& row = table_of(fit, "forecasts").rows.back();
+    const double last = std::get<double>(row[1]);
+    EXPECT_NEAR(std::get<double>(row[5]), truth.final_loss(Schedule::cosine(peak, warmup, last, 0.1)), 3e-3);
+    EXPECT_LT(std::get<double>(row[5]), std::get<double>(row[2]));  // lower than what was measured
+}
+
+TEST(Schedule, refusesCurvesOfOneConstantRate) {
+    Runs runs = three_schedules(0, 0);
+    runs.used.resize(1);
+    FitOptions options;
+    const LawFit one = fit_schedule(runs, options);
+    ASSERT_TRUE(one.refused);
+    EXPECT_EQ(one.refused->kind, Refusal::too_few_runs);
+    for (auto& run : runs.used)
+        run.curve.clear();
+    const LawFit none = fit_schedule(runs, options);
+    ASSERT_TRUE(none.refused);
+    EXPECT_EQ(none.refused->kind, Refusal::no_curves);
+}
+
+TEST(Schedule, intervalsCoverTheForecast) {
+    const std::size_t draws = recovery_draws(12);
+    std::size_t cosine = 0, decay = 0;
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        FitOptions options;
+        options.bootstrap = draws < 100 ? 80 : 300;
+        options.objective = parse_objective("l2").value();
+        const LawFit fit = fit_schedule(three_schedules(2e-3, draw), options);
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const auto& row = table_of(fit, "forecasts").rows.front();
+        const auto number = [&](std::size_t c) { return std::get<double>(row[c]); };
+        cosine +=
+            std::abs(number(5) - truth.final_loss(Schedule::cosine(peak, warmup, 20000, 0.1))) <= number(6);
+        decay +=
+            std::abs(number(7) - truth.final_loss(Schedule::linear_decay(peak, warmup, 20000, 16000, 0))) <=
+            number(8);
+    }
+    expect_coverage(cosine, draws, "cosine");
+    expect_coverage(decay, draws, "decay");
+}
+
+/// Luo et al. 2025 (arXiv 2503.12811): three curves are fitted, six predicted.
+const std::filesystem::path curves = published_data() / "multipowerlaw";
+const std::vector<std::string> fitted = {"constant_24000", "cosine_24000", "wsdcon_9"},
+                               predicted = {"constant_72000",    "cosine_72000", "wsd_20000_24000",
+                                            "wsdld_20000_24000", "wsdcon_3",     "wsdcon_18"};
+
+Runs published_curves(const std::string& folder) {
+    std::vector<std::filesystem::path> files;
+    for (const auto* list : {&fitted, &predicted})
+        for (const std::string& name : *list)
+            files.push_back(curves / folder / (name + ".csv"));
+    CsvRequest request;
+    request.columns = parse_columns("step=step,learning_rate=lr,loss=loss").value();
+    return read_csv(files, request).value();
+}
+
+TEST(Published, lawOfLearningRatesHasThePublishedTestR2) {
+    ISOGRID_NEEDS_PUBLISHED(curves);
+    for (const auto& [folder, law, r2] :
+         {std::tuple{"csv_25",
+                     ScheduleLaw{3.04045406, 0.52468604, 0.50786857, 363.78751622, 2.06560812, 0.58279013,
+                                 0.64142257},
+                     0.9988},
+          std::tuple{
+              "csv_100",
+              ScheduleLaw{2.6514477, 0.60115152, 0.45295811, 437.9464276, 2.13245612, 0.59785199, 0.65523644},
+              0.9983}}) {
+        double mean = 0;
+        for (const auto& run : published_curves(folder).used) {
+            if (std::find(predicted.begin(), predicted.end(), run.name) == predicted.end()) continue;
+            std::vector<double> losses;
+            for (const CurveSample& sample : run.curve)
+                losses.push_back(sample.loss);
+            mean += explained(losses, law.losses(Schedule::of(run.curve))) / 6;
+        }
+        EXPECT_NEAR(mean, r2, 1e-4) << folder;
+    }
+}
+
+TEST(Published, curvesOfOtherSchedulesArePredicted) {
+    ISOGRID_NEEDS_PUBLISHED(curves);
+    for (const auto& [folder, r2] : {std::pair{"csv_25", 0.9982}, std::pair{"csv_100", 0.9983}}) {
+        FitOptions options;
+        options.bootstrap = 0;
+        options.hold_out = predicted;
+        const LawFit fit = fit_schedule(published_curves(folder), options);
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        EXPECT_GE(value_of(fit.derived, "held_out_R2"), r2) << folder;
+        for (const auto& row : table_of(fit, "curves").rows)
+            EXPECT_LT(std::get<double>(row[4]), 0.005) << std::get<std::string>(row[0]);  // mean error
+    }
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
