@@ -10,9 +10,9 @@
 namespace isogrid::analysis {
 namespace {
 
-constexpr int bits = 30;                             // of the minimum's place: half of a double's are real
-constexpr double widest = 16.2;                      // e-folds searched to each side: a factor of 1e7
-constexpr std::size_t replicates_of_lifetime = 200;  // a minimum over sizes each: enough for an interval
+constexpr int bits = 30;                            // of the minimum's place: half of a double's are real
+constexpr double widest = 16.2;                     // e-folds searched to each side: a factor of 1e7
+constexpr std::size_t replicates_of_surface = 200;  // a minimum over sizes each: enough for an interval
 
 /// The tokens with which N parameters reach `wanted`, between 1e-7 and 1e7 times `about`; nothing if none do.
 std::optional<double> tokens_to_reach(const LossSurface::Loss& loss, double parameters, double wanted,
@@ -59,14 +59,31 @@ std::optional<Life> cheapest(const LossSurface::Loss& loss, double factor, doubl
 /// The law whose N, D and loss are taken; null when none stands.
 const LawFit* most_trusted(std::span<const LawFit> fits) {
     const LawFit* best = nullptr;
-    for (const LawFit& fit : fits)
-        if (!fit.refused && fit.predict && fit.surface &&
-            (best == nullptr || mean_held_out_error(fit) < mean_held_out_error(*best)))
-            best = &fit;
+    for (const LawFit& fit : fits) {
+        if (fit.refused || !fit.surface) continue;
+        if (!fit.predict && std::isinf(mean_held_out_error(fit)))
+            continue;  // it has not shown that it predicts
+        if (best == nullptr || mean_held_out_error(fit) < mean_held_out_error(*best)) best = &fit;
+    }
     for (const char* name : {"isoflop", "envelope"})
         for (const LawFit& fit : fits)
             if (best == nullptr && fit.name == name && !fit.refused && fit.predict) best = &fit;
     return best;
+}
+
+/// The law's own optimum, or that of its surface.
+Prediction predict(const LawFit& law, double flops) {
+    if (law.predict) return law.predict(flops);
+    const double factor = law.surface->flops_per_parameter_token;
+    std::array<std::vector<double>, 3> spread;
+    for (std::size_t r = 0; r < std::min(replicates_of_surface, law.surface->replicates.size()); ++r) {
+        const Optimum best = optimum_on(law.surface->replicates[r], flops, factor);
+        spread[0].push_back(best.parameters), spread[1].push_back(best.tokens),
+            spread[2].push_back(best.loss);
+    }
+    const Optimum best = optimum_on(law.surface->loss, flops, factor);
+    return {law.name, flops, summarize(best.parameters, spread[0]), summarize(best.tokens, spread[1]),
+            summarize(best.loss, spread[2])};
 }
 
 Estimate quotient(const Estimate& over, const Estimate& under) {
@@ -118,7 +135,7 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
     const auto best = cheapest(surface.loss, factor, flops, inference_tokens);
     if (!best) return std::nullopt;
     std::array<std::vector<double>, 4> spread;
-    for (std::size_t r = 0; r < std::min(replicates_of_lifetime, surface.replicates.size()); ++r)
+    for (std::size_t r = 0; r < std::min(replicates_of_surface, surface.replicates.size()); ++r)
         if (const auto life = cheapest(surface.replicates[r], factor, flops, inference_tokens)) {
             spread[0].push_back(life->parameters), spread[1].push_back(life->tokens);
             spread[2].push_back(life->training), spread[3].push_back(life->total);
@@ -135,7 +152,7 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
                                std::optional<double> inference_tokens) {
     const LawFit* law = most_trusted(fits);
     if (law == nullptr) return std::nullopt;
-    const Prediction best = law->predict(flops);
+    const Prediction best = predict(*law, flops);
     Decision decision;
     decision.law = law->name;
     decision.flops = flops;
@@ -147,7 +164,9 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
             decision.learning_rate = fit.learning_rate_at(best.parameters.value, best.tokens.value);
             decision.learning_rate_law = fit.name;
         }
-        if (!decision.batch && (fit.batch_at_loss || fit.batch_at)) {
+        // A batch that did best where it was tried goes before one that wastes little.
+        const bool known = fit.batch_at_loss || fit.batch_at;
+        if (known && (!decision.batch || fit.name == "hyperparameters")) {
             decision.batch = fit.batch_at_loss ? fit.batch_at_loss(best.loss.value)
                                                : fit.batch_at(best.parameters.value, best.tokens.value);
             decision.batch_law = fit.name;

@@ -55,6 +55,12 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     for (const double target : all.targets)
         if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens))
             all.decisions.push_back(std::move(*decision));
+    for (const Decision& decision : all.decisions)
+        if (std::none_of(all.predictions.begin(), all.predictions.end(), [&](const Prediction& p) {
+                return p.law == decision.law && p.flops == decision.flops;
+            }))
+            all.predictions.push_back(
+                {decision.law, decision.flops, decision.parameters, decision.tokens, decision.loss});
     return all;
 }
 
