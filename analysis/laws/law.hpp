@@ -83,6 +83,7 @@ LawFit fit_joint_rosenfeld(const Runs& runs, const FitOptions& options);
 LawFit fit_data(const Runs& runs, const FitOptions& options);
 LawFit fit_size(const Runs& runs, const FitOptions& options);
 LawFit fit_compute(const Runs& runs, const FitOptions& options);
+LawFit fit_compare(const Runs& runs, const FitOptions& options);
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options);
 LawFit fit_repetition(const Runs& runs, const FitOptions& options);
 LawFit fit_overtraining(const Runs& runs, const FitOptions& options);

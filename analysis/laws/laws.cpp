@@ -95,6 +95,13 @@ std::span<const Law> laws() {
             "Clark et al. 2022",
             fit_experts,
             {experts}},
+        Law{"compare",
+            {family, flops, loss},
+            "Families of models against each other",
+            "L_f(C) = E + A_f C^-alpha, or C^-alpha_f; what one family saves as a factor of compute",
+            "Hestness et al. 2017, section 4; Kaplan et al. 2020, section 3.2.3 (LSTMs against transformers)",
+            fit_compare,
+            {family}},
         Law{"repetition",
             {parameters, tokens, loss, unique_tokens},
             "Repeated data and excess parameters",
@@ -116,7 +123,8 @@ std::span<const Law> laws() {
         Law{"schedule",
             {run, learning_rate, loss},
             "Loss under any learning-rate schedule",
-            "L(t) = L0 + A S1(t)^-alpha - B sum_k (eta_(k-1) - eta_k) G(C eta_k^-gamma S_k(t)), G(x) = 1 - (1 + "
+            "L(t) = L0 + A S1(t)^-alpha - B sum_k (eta_(k-1) - eta_k) G(C eta_k^-gamma S_k(t)), G(x) = 1 - "
+            "(1 + "
             "x)^-beta",
             "Luo et al. 2025, multi-power law",
             fit_schedule},

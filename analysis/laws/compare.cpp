@@ -1,0 +1,362 @@
+// Two or more families of models on one axis of compute: who is better, by how much, and whether that turns.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include <boost/math/distributions/fisher_f.hpp>
+
+#include "analysis/fit/parametric.hpp"
+#include "analysis/fit/validation.hpp"
+#include "analysis/laws/law.hpp"
+#include "analysis/report/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr std::size_t fewest_points = 4;  ///< of a family
+
+/// A family's loss at some compute: the best of its runs there.
+struct Point {
+    std::size_t family = 0;
+    double flops = 0, loss = 0;
+};
+
+struct Points {
+    std::vector<std::string> families;  ///< in order of first appearance; the first is the reference
+    std::vector<Point> used;
+    std::size_t left_out = 0;  ///< runs that something of their family with no more compute beats
+
+    std::size_t count(std::size_t family) const {
+        return static_cast<std::size_t>(
+            std::count_if(used.begin(), used.end(), [&](const Point& p) { return p.family == family; }));
+    }
+};
+
+/// Along rising compute, a family's runs that go below all of its cheaper ones.
+Points lower_envelopes(const Runs& runs) {
+    Points points;
+    std::vector<std::vector<const Run*>> members;
+    for (const Run& run : runs.used) {
+        if (run.family.empty()) continue;
+        const auto known = std::find(points.families.begin(), points.families.end(), run.family);
+        const auto place = static_cast<std::size_t>(known - points.families.begin());
+        if (known == points.families.end()) points.families.push_back(run.family), members.emplace_back();
+        members[place].push_back(&run);
+    }
+    for (std::size_t family = 0; family < members.size(); ++family) {
+        auto& order = members[family];
+        std::stable_sort(order.begin(), order.end(), [](const Run* a, const Run* b) {
+            return a->budget != b->budget ? a->budget < b->budget : a->loss < b->loss;
+        });
+        double lowest = std::numeric_limits<double>::infinity();
+        for (const Run* run : order) {
+            if (!(run->loss < lowest)) {
+                ++points.left_out;
+                continue;
+            }
+            lowest = run->loss;
+            points.used.push_back({family, run->budget, run->loss});
+        }
+    }
+    return points;
+}
+
+/// log L_f = log(exp(e) + exp(a_f - alpha_f x)), x = log C from its mean. Coordinates: e, a of each family,
+/// then one alpha or one of each family.
+struct Form {
+    std::size_t families = 0;
+    bool shared = true;
+    double mean = 0;  ///< of log C
+
+    std::size_t parameters() const { return 1 + families + (shared ? 1 : families); }
+    std::size_t a(std::size_t family) const { return 1 + family; }
+    std::size_t alpha(std::size_t family) const { return 1 + families + (shared ? 0 : family); }
+
+    /// Of reported values: E, A of each family (the loss above E at one FLOP), alpha.
+    double loss(std::span<const double> values, std::size_t family, double flops) const {
+        return values[0] + values[a(family)] * std::pow(flops, -values[alpha(family)]);
+    }
+    /// The compute at which the reference reaches what `family` reaches with `flops`, over `flops`.
+    double multiplier(std::span<const double> values, std::size_t family, double flops) const {
+        const double above = std::log(values[a(family)]) - values[alpha(family)] * std::log(flops);
+        return std::exp((std::log(values[a(0)]) - above) / values[alpha(0)]) / flops;
+    }
+    /// Where the family's law meets the reference's; NaN for equal slopes.
+    double crossing(std::span<const double> values, std::size_t family) const {
+        const double slopes = values[alpha(family)] - values[alpha(0)];
+        return slopes == 0 ? std::nan("")
+                           : std::exp((std::log(values[a(family)]) - std::log(values[a(0)])) / slopes);
+    }
+};
+
+ParametricLaw law_of(const Form& form, const std::vector<Point>& points,
+                     const std::vector<std::string>& names) {
+    double lowest = std::numeric_limits<double>::infinity();
+    for (const Point& point : points)
+        lowest = std::min(lowest, point.loss);
+    ParametricLaw law;
+    law.model.parameters = form.parameters();
+    law.model.observations = points.size();
+    law.model.residual = [form, points](std::span<const double> at, std::size_t i,
+                                        std::span<double> gradient) {
+        const Point& point = points[i];
+        const double x = std::log(point.flops) - form.mean;
+        const double power = at[form.a(point.family)] - at[form.alpha(point.family)] * x;
+        const double top = std::max(at[0], power);
+        const double floor = std::exp(at[0] - top), above = std::exp(power - top), sum = floor + above;
+        if (!gradient.empty()) {
+            std::fill(gradient.begin(), gradient.end(), 0.0);
+            gradient[0] = floor / sum;
+            gradient[form.a(point.family)] = above / sum;
+            gradient[form.alpha(point.family)] = -x * above / sum;
+        }
+        return top + std::log(sum) - std::log(point.loss);
+    };
+    law.parameters.push_back({"E", 1e-3 * lowest, lowest, /*soft=*/true});
+    for (const std::string& name : names)
+        law.parameters.push_back({"A." + name});
+    if (form.shared)
+        law.parameters.push_back({"alpha", 0.005, 3});
+    else
+        for (const std::string& name : names)
+            law.parameters.push_back({"alpha." + name, 0.005, 3});
+    law.report = [form](std::span<const double> at) {
+        std::vector<double> values(at.begin(), at.end());
+        values[0] = std::exp(at[0]);
+        for (std::size_t f = 0; f < form.families; ++f)
+            values[form.a(f)] = std::exp(at[form.a(f)] + at[form.alpha(f)] * form.mean);
+        return values;
+    };
+    for (const double floor : {0.05, 0.3, 0.6, 0.9})
+        for (const double above : {0.05, 0.2, 0.6})
+            for (const double alpha : {0.03, 0.08, 0.15, 0.3, 0.6}) {
+                std::vector<double> start(form.parameters(), alpha);
+                start[0] = std::log(lowest * floor);
+                std::fill_n(start.begin() + 1, form.families, std::log(lowest * above));
+                law.starts.push_back(std::move(start));
+            }
+    return law;
+}
+
+/// The sum of squared residuals of log L at the least-squares optimum of a form.
+double squares(const Form& form, const Points& points, FitOptions options) {
+    options.objective = {ObjectiveKind::l2, 0};
+    options.bootstrap = 0;
+    options.intervals = Intervals::bootstrap;
+    ParametricLaw law = law_of(form, points.used, points.families);
+    law.certify = false;
+    const auto found = fit_parametric(law, options);
+    return found.minima.empty() ? std::numeric_limits<double>::infinity() : found.minima.front().value;
+}
+
+/// The two forms side by side, and the chance that equal slopes would look as unequal (F test).
+struct Choice {
+    bool shared = true;
+    double chance = 1;
+    Table table;
+};
+
+Choice choose(Form form, const Points& points, const FitOptions& options) {
+    const auto n = static_cast<double>(points.used.size());
+    Choice choice;
+    choice.table = {"forms",
+                    "One slope or several",
+                    {{"form", "form", Quantity::text},
+                     {"parameters", "parameters", Quantity::number},
+                     {"squares", "squares of log loss", Quantity::number},
+                     {"aicc", "AICc", Quantity::number}},
+                    {}};
+    std::array<double, 2> rest{}, count{};
+    for (const bool shared : {true, false}) {
+        form.shared = shared;
+        const double k = static_cast<double>(form.parameters()), found = squares(form, points, options);
+        rest[shared ? 0 : 1] = found, count[shared ? 0 : 1] = k;
+        const double aicc = n * std::log(found / n) + 2 * k + 2 * k * (k + 1) / std::max(1.0, n - k - 1);
+        choice.table.rows.push_back({std::string(shared ? "one slope" : "a slope each"), k, found, aicc});
+    }
+    const double freedom = n - count[1], extra = count[1] - count[0];
+    if (freedom >= 1 && rest[1] > 0) {
+        const double ratio = std::max(0.0, (rest[0] - rest[1]) / extra) / (rest[1] / freedom);
+        choice.chance = cdf(complement(boost::math::fisher_f(extra, freedom), ratio));
+    }
+    choice.shared = !(choice.chance < 0.05);
+    return choice;
+}
+
+Table multipliers(const Form& form, const Points& points, const ParametricFit& found) {
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Point& point : points.used)
+        low = std::min(low, point.flops), high = std::max(high, point.flops);
+    Table table{"multipliers",
+                "Compute that " + points.families[0] + " needs for the same loss, over the family's own",
+                {{"family", "family", Quantity::text},
+                 {"flops", "at C", Quantity::flops},
+                 {"decades_beyond_runs", "decades beyond", Quantity::number},
+                 {"multiplier", "times", Quantity::number},
+                 {"low", "from", Quantity::number},
+                 {"high", "to", Quantity::number}},
+                {}};
+    for (std::size_t family = 1; family < points.families.size(); ++family)
+        for (const double flops : {low, high, 10 * high, 100 * high}) {
+            const Estimate times =
+                derived(found, "", [&](auto v) { return form.multiplier(v, family, flops); }).estimate;
+            table.rows.push_back({points.families[family], flops, std::log10(flops / high), times.value,
+                                  times.low, times.high});
+        }
+    return table;
+}
+
+/// Where laws cross, if they do; said in words, as a crossing far outside the runs is no finding.
+void tell_crossings(const Form& form, const Points& points, const ParametricFit& found, LawFit& fit) {
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Point& point : points.used)
+        low = std::min(low, point.flops), high = std::max(high, point.flops);
+    for (std::size_t family = 1; family < points.families.size(); ++family) {
+        const std::string& name = points.families[family];
+        if (form.shared) {
+            fit.notes.push_back(name + " and " + points.families[0] +
+                                " are not seen to cross: one slope explains both");
+            continue;
+        }
+        // Slopes that nearly agree put the crossing anywhere: its logarithm is what is summarized.
+        const Estimate place =
+            derived(found, "", [&](auto v) { return std::log10(form.crossing(v, family)); }).estimate;
+        Estimate crossing{std::pow(10.0, place.value), std::nan(""), std::pow(10.0, place.low),
+                          std::pow(10.0, place.high)};
+        fit.derived.push_back({"crossing." + name, crossing});
+        const bool inside = crossing.value >= low && crossing.value <= high;
+        if (!inside)
+            fit.warnings.push_back({Refusal::far_extrapolation,
+                                    "the laws of " + name + " and " + points.families[0] + " cross at " +
+                                        format_quantity(crossing.value, Quantity::flops) +
+                                        " FLOPs (the runs span " + format_quantity(low, Quantity::flops) +
+                                        " to " + format_quantity(high, Quantity::flops) +
+                                        ") run both there before you "
+                                        "count on it"});
+    }
+}
+
+Figure curves(const Form& form, const Points& points, const ParametricFit& found) {
+    Figure figure{
+        "compare-curves",
+        "Loss of each family against compute",
+        "Points are the best runs of a family at their compute, lines its law, bands 95% intervals. A "
+        "family further to the left needs less compute for the same loss.",
+        {"training compute C (FLOPs)", Quantity::flops, true},
+        {"loss (nats a token)", Quantity::loss, true},
+        {}};
+    double low = std::numeric_limits<double>::infinity(), high = 0;
+    for (const Point& point : points.used)
+        low = std::min(low, point.flops), high = std::max(high, point.flops);
+    constexpr std::array inks = {2, 1, 3, 5, 6, 0};
+    constexpr int samples = 50;
+    for (std::size_t family = 0; family < points.families.size(); ++family) {
+        const int ink = inks[family % inks.size()];
+        Series band{"", Mark::band, std::nullopt, ink, {}, {}, {}};
+        Series line{points.families[family], Mark::line, std::nullopt, ink, {}, {}, {}};
+        Series dots{"", Mark::points, std::nullopt, ink, {}, {}, {}};
+        for (int k = 0; k <= samples; ++k) {
+            const double flops = low * std::pow(10 * high / low, static_cast<double>(k) / samples);
+            const Estimate loss =
+                derived(found, "", [&](auto v) { return form.loss(v, family, flops); }).estimate;
+            line.x.push_back(flops), line.y.push_back(loss.value);
+            if (!std::isfinite(loss.low)) continue;
+            band.x.push_back(flops), band.y.push_back(loss.low), band.upper.push_back(loss.high);
+        }
+        for (const Point& point : points.used)
+            if (point.family == family) dots.x.push_back(point.flops), dots.y.push_back(point.loss);
+        if (!band.x.empty()) figure.series.insert(figure.series.begin(), std::move(band));
+        figure.series.push_back(std::move(line));
+        figure.series.push_back(std::move(dots));
+    }
+    return figure;
+}
+
+std::vector<Cut> validate(Form form, const Points& points, FitOptions options) {
+    options.bootstrap = 0;
+    options.intervals = Intervals::bootstrap;
+    std::vector<double> scale, observed;
+    for (const Point& point : points.used)
+        scale.push_back(point.flops), observed.push_back(point.loss);
+    return expanding_window(scale, observed, form.parameters() + 2,
+                            [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+                                Points some{points.families, {}, 0};
+                                for (const std::size_t i : fitted)
+                                    some.used.push_back(points.used[i]);
+                                for (std::size_t family = 0; family < form.families; ++family)
+                                    if (some.count(family) < fewest_points) return std::nullopt;
+                                ParametricLaw law = law_of(form, some.used, some.families);
+                                law.certify = false;
+                                const ParametricFit found = fit_parametric(law, options);
+                                if (found.refused) return std::nullopt;
+                                return [&points, form, values = found.values](std::size_t i) {
+                                    return form.loss(values, points.used[i].family, points.used[i].flops);
+                                };
+                            });
+}
+
+std::optional<Reason> too_few(const Points& points) {
+    if (points.families.size() < 2)
+        return Reason{Refusal::too_few_runs,
+                      "one family (two are needed to compare) name what tells runs apart: "
+                      "--columns family=COL"};
+    for (std::size_t family = 0; family < points.families.size(); ++family)
+        if (points.count(family) < fewest_points)
+            return Reason{Refusal::too_few_runs,
+                          points.families[family] + " has " + std::to_string(points.count(family)) +
+                              " budgets at which it improves (" + std::to_string(fewest_points) +
+                              " are needed) run it at more compute"};
+    return std::nullopt;
+}
+
+}  // namespace
+
+LawFit fit_compare(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    fit.name = "compare";
+    fit.objective = to_string(options.objective);
+    const Points points = lower_envelopes(runs);
+    if ((fit.refused = too_few(points))) return fit;
+
+    Form form{points.families.size(), true, 0};
+    for (const Point& point : points.used)
+        form.mean += std::log(point.flops) / static_cast<double>(points.used.size());
+    Choice choice = choose(form, points, options);
+    form.shared = choice.shared;
+    const ParametricFit found = fit_parametric(law_of(form, points.used, points.families), options);
+    fit.refused = found.refused;
+    fit.warnings = found.warnings;
+    fit.notes = found.notes;
+    if (found.minima.empty()) return fit;
+    fit.objective_value = found.minima.front().value;
+    fit.parameters = found.parameters;
+    fit.tables.push_back(std::move(choice.table));
+    if (fit.refused) return fit;
+
+    const std::string chance = format_significant(choice.chance, 2);
+    fit.notes.push_back(
+        form.shared ? "one slope for all families: slopes as different as those found come by chance in " +
+                          chance + " of 1 (F test), so the families differ by a factor of compute"
+                    : "a slope for each family: equal slopes would look as different in only " + chance +
+                          " of 1 (F test), so what a family gains changes with compute");
+    double high = 0;
+    for (const Point& point : points.used)
+        high = std::max(high, point.flops);
+    for (std::size_t family = 1; family < points.families.size(); ++family)
+        fit.derived.push_back(derived(found, "compute_multiplier." + points.families[family],
+                                      [&](auto v) { return form.multiplier(v, family, high); }));
+    fit.tables.push_back(multipliers(form, points, found));
+    if (const auto cuts = validate(form, points, options); !cuts.empty())
+        fit.tables.push_back(validation_table(cuts, {"flops", "C up to", Quantity::flops}, "loss"));
+    tell_crossings(form, points, found, fit);
+    fit.notes.push_back("compute multipliers are against " + points.families[0] +
+                        ": above 1, the family needs that much less compute for the same loss");
+    if (points.left_out > 0)
+        fit.notes.push_back(std::to_string(points.left_out) +
+                            " runs are left out: others of their family do as well with no more compute");
+    fit.figures.push_back(curves(form, points, found));
+    return fit;
+}
+
+}  // namespace isogrid::analysis

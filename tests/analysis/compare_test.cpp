@@ -1,0 +1,117 @@
+// Families made from laws that are known, and what is said of them.
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/fit/bootstrap.hpp"
+#include "analysis/laws/law.hpp"
+#include "recovery.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+struct Family {
+    std::string name;
+    double A, alpha;
+};
+
+/// Twelve budgets over 2.75 decades a family, L = 1.5 + A C^-alpha with relative noise.
+Runs families(const std::vector<Family>& all, double noise, std::uint64_t seed) {
+    Runs runs;
+    Random random(seed, 0);
+    for (const Family& family : all)
+        for (int k = 0; k < 12; ++k) {
+            auto& run = runs.used.emplace_back();
+            run.family = family.name;
+            run.name = family.name + std::to_string(k);
+            run.flops = run.budget = 1e17 * std::pow(10.0, 0.25 * k);
+            run.loss =
+                (1.5 + family.A * std::pow(run.flops, -family.alpha)) * std::exp(noise * random.normal());
+        }
+    return runs;
+}
+
+FitOptions options(std::size_t replicates) {
+    FitOptions some;
+    some.objective = {ObjectiveKind::l2, 0};
+    some.bootstrap = replicates;
+    return some;
+}
+
+// (A_old / A_new)^(1 / alpha): what the new family saves.
+const double threefold = 40 * std::pow(3.0, -0.1);
+const std::vector<Family> like = {{"old", 40, 0.1}, {"new", threefold, 0.1}};
+// They meet where 40 C^-.1 = A C^-.13, here at 1e18.
+const std::vector<Family> crossing = {{"old", 40, 0.1}, {"new", 40 * std::pow(1e18, 0.03), 0.13}};
+
+TEST(Compare, findsTheFactorOfComputeBetweenFamiliesOfOneSlope) {
+    const LawFit fit = fit_compare(families(like, 0, 1), options(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.5, 1e-3);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.1, 1e-4);
+    EXPECT_NEAR(value_of(fit.derived, "compute_multiplier.new"), 3, 1e-3);
+}
+
+TEST(Compare, findsWhereFamiliesOfDifferentSlopesCross) {
+    const LawFit fit = fit_compare(families(crossing, 1e-4, 1), options(100));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha.old"), 0.1, 5e-3);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha.new"), 0.13, 5e-3);
+    const Estimate place = estimate_of(fit.derived, "crossing.new");
+    EXPECT_NEAR(std::log10(place.value), 18, 0.05);
+    EXPECT_LT(place.low, 1e18);
+    EXPECT_GT(place.high, 1e18);
+    EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("a slope for each family")));
+}
+
+TEST(Compare, doesNotSeeACrossingWhereOneSlopeExplainsBoth) {
+    const LawFit fit = fit_compare(families(like, 2e-3, 3), options(40));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("are not seen to cross")));
+    EXPECT_TRUE(std::isnan(value_of(fit.derived, "crossing.new")));
+}
+
+TEST(Compare, leavesOutWhatCheaperRunsOfTheFamilyBeat) {
+    Runs runs = families(like, 0, 1);
+    auto worse = runs.used[5];
+    worse.loss *= 1.2;
+    runs.used.push_back(worse);
+    const LawFit fit = fit_compare(runs, options(0));
+    EXPECT_NEAR(value_of(fit.derived, "compute_multiplier.new"), 3, 1e-3);
+    EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("1 runs are left out")));
+}
+
+TEST(Compare, refusesOneFamilyAndFamiliesOfFewBudgets) {
+    const LawFit one = fit_compare(families({like[0]}, 0, 1), options(0));
+    ASSERT_TRUE(one.refused);
+    EXPECT_THAT(one.refused->text, HasSubstr("one family"));
+    Runs few = families(like, 0, 1);
+    few.used.resize(12 + 3);
+    const LawFit fit = fit_compare(few, options(0));
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
+    EXPECT_THAT(fit.refused->text, HasSubstr("new has 3 budgets"));
+}
+
+TEST(Compare, intervalsCoverTheTruth) {
+    const std::size_t draws = recovery_draws(30);
+    std::size_t multiplier = 0, alpha = 0;
+    const auto holds = [](const Estimate& e, double truth) { return e.low <= truth && truth <= e.high; };
+    for (std::size_t draw = 0; draw < draws; ++draw) {
+        const LawFit fit = fit_compare(families(like, 1e-3, 100 + draw), options(200));
+        // Families that look of different slopes by chance (1 in 20) report another multiplier, still at the
+        // largest compute.
+        multiplier += !fit.refused && holds(estimate_of(fit.derived, "compute_multiplier.new"), 3);
+        const Estimate slope = estimate_of(fit.parameters, "alpha");
+        alpha += holds(std::isnan(slope.value) ? estimate_of(fit.parameters, "alpha.old") : slope, 0.1);
+    }
+    expect_coverage(multiplier, draws, "compute multiplier");
+    expect_coverage(alpha, draws, "alpha");
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
