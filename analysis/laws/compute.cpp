@@ -37,15 +37,12 @@ Budgets best_of_budgets(const Runs& runs) {
 }  // namespace
 
 LawFit fit_compute(const Runs& runs, const FitOptions& options) {
-    Ladder ladder{"compute",
-                  "C",
-                  {"training compute C (FLOPs)", Quantity::flops, true},
-                  {},
-                  {},
-                  [](const Run& run) { return run.flops; },
-                  [](const Run& run) { return &run.other_flops; },
-                  {},
-                  "run more budgets, or larger ones"};
+    Ladder ladder;
+    ladder.law = "compute", ladder.symbol = "C";
+    ladder.axis = {"training compute C (FLOPs)", Quantity::flops, true};
+    ladder.x = [](const Run& run) { return run.flops; };
+    ladder.others = [](const Run& run) { return &run.other_flops; };
+    ladder.advice = "run more budgets, or larger ones";
     Budgets budgets = best_of_budgets(runs);
     if (budgets.best.size() + budgets.left_out.size() >= 3) {
         ladder.used = std::move(budgets.best);

@@ -30,15 +30,12 @@ std::vector<const Run*> largest_ladder(const Runs& runs) {
 }  // namespace
 
 LawFit fit_data(const Runs& runs, const FitOptions& options) {
-    Ladder ladder{"data",
-                  "D",
-                  {"tokens D", Quantity::tokens, true},
-                  largest_ladder(runs),
-                  {},
-                  [](const Run& run) { return run.tokens; },
-                  nullptr,
-                  {},
-                  "train one size on more different amounts of data"};
+    Ladder ladder;
+    ladder.law = "data", ladder.symbol = "D";
+    ladder.axis = {"tokens D", Quantity::tokens, true};
+    ladder.used = largest_ladder(runs);
+    ladder.x = [](const Run& run) { return run.tokens; };
+    ladder.advice = "train one size on more different amounts of data";
     const bool one_size = !ladder.used.empty();
     if (one_size) {
         const double size = ladder.used.front()->parameters;

@@ -15,10 +15,11 @@ struct Ladder {
     std::string symbol;  ///< `D`
     Axis axis;           ///< of the variable
     std::vector<const Run*> used, left_out;
-    double (*x)(const Run&);                               ///< the variable
-    const std::vector<Convention>* (*others)(const Run&);  ///< it under every stored convention; null: none
-    std::vector<std::string> notes;                        ///< which runs were taken, and why
-    std::string advice;                                    ///< what to do about too few
+    double (*x)(const Run&) = nullptr;  ///< the variable
+    const std::vector<Convention>* (*others)(const Run&) =
+        nullptr;                     ///< it under every stored convention; null: none
+    std::vector<std::string> notes;  ///< which runs were taken, and why
+    std::string advice;              ///< what to do about too few
 };
 
 /// Of runs with the same x (to 1e-6) the best, by rising x; worse ones are left out.

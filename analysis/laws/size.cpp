@@ -5,17 +5,16 @@
 namespace isogrid::analysis {
 
 LawFit fit_size(const Runs& runs, const FitOptions& options) {
-    Ladder ladder{
-        "size",
-        "N",
-        {"parameters N", Quantity::parameters, true},
-        {},
-        {},
-        [](const Run& run) { return run.parameters; },
-        [](const Run& run) { return &run.other_parameters; },
-        {"the lowest loss that each size reaches; sizes that do no better than a smaller one lacked "
-         "data and are left out. E holds what the data cannot teach"},
-        "train more sizes on as much data as there is"};
+    Ladder ladder;
+    ladder.law = "size", ladder.symbol = "N";
+    ladder.axis = {"parameters N", Quantity::parameters, true};
+    ladder.x = [](const Run& run) { return run.parameters; };
+    ladder.others = [](const Run& run) { return &run.other_parameters; };
+    ladder.notes = {
+        "the lowest loss that each size reaches; sizes that do no better than a smaller one lacked data and "
+        "are "
+        "left out. E holds what the data cannot teach"};
+    ladder.advice = "train more sizes on as much data as there is";
     for (const Run& run : runs.used)
         if (run.parameters > 0) ladder.used.push_back(&run);
     keep_best_at_each(ladder);
