@@ -95,7 +95,8 @@ std::string table_html(const Table& table) {
             const double* value = std::get_if<double>(&row[c]);
             const std::string text =
                 value ? format_quantity(*value, table.columns[c].quantity) : std::get<std::string>(row[c]);
-            const std::string kind = value ? "" : text == "ok" ? " class=\"text\"" : " class=\"text bad\"";
+            const bool bad = table.columns[c].key == "status" && text != "ok";
+            const std::string kind = value ? "" : bad ? " class=\"text bad\"" : " class=\"text\"";
             html += "<td" + kind + ">" + escape(text) + "</td>";
         }
         html += "</tr>\n";
