@@ -56,14 +56,22 @@ std::optional<Life> cheapest(const LossSurface::Loss& loss, double factor, doubl
     return life_at(at);
 }
 
-/// The law whose N, D and loss are taken; null when none stands.
+/// A parameter without a limit, or at one: good enough to describe runs, not to decide beyond them.
+bool has_an_open_end(const LawFit& fit) {
+    return std::any_of(fit.warnings.begin(), fit.warnings.end(), [](const Reason& warning) {
+        return warning.kind == Refusal::unbounded || warning.kind == Refusal::on_bound;
+    });
+}
+
+/// The law whose N, D and loss are taken; null when none stands. Held-out errors are of all runs, good sizes
+/// and bad, so a form must be clearly better before it displaces the one listed before it.
 const LawFit* most_trusted(std::span<const LawFit> fits) {
+    constexpr double clearly = 0.5;
     const LawFit* best = nullptr;
     for (const LawFit& fit : fits) {
         if (fit.refused || !fit.surface) continue;
-        if (!fit.predict && std::isinf(mean_held_out_error(fit)))
-            continue;  // it has not shown that it predicts
-        if (best == nullptr || mean_held_out_error(fit) < mean_held_out_error(*best)) best = &fit;
+        if (!fit.predict && (std::isinf(mean_held_out_error(fit)) || has_an_open_end(fit))) continue;
+        if (best == nullptr || mean_held_out_error(fit) < clearly * mean_held_out_error(*best)) best = &fit;
     }
     for (const char* name : {"isoflop", "envelope"})
         for (const LawFit& fit : fits)

@@ -45,9 +45,9 @@ Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per
 /// fall with the tokens.
 std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, double inference_tokens);
 
-/// Decides for a budget. N, D and loss come from the joint law, of several from the one that predicts
-/// held-out runs best, else from isoflop, else from the envelope; nothing when none of them stands. `largest`
-/// is the largest compute of a run.
+/// Decides for a budget. N, D and loss come from the joint law or from a rival that predicts held-out runs
+/// clearly better, else from isoflop, else from the envelope; nothing when none of them stands. `largest` is
+/// the largest compute of a run.
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
                                std::optional<double> inference_tokens);
 
