@@ -27,6 +27,12 @@ struct Points {
     std::vector<Point> used;
     std::size_t left_out = 0;  ///< runs that something of their family with no more compute beats
 
+    /// The least and the most compute of a point.
+    std::pair<double, double> span() const {
+        const auto [low, high] = std::minmax_element(
+            used.begin(), used.end(), [](const Point& a, const Point& b) { return a.flops < b.flops; });
+        return {low->flops, high->flops};
+    }
     std::size_t count(std::size_t family) const {
         return static_cast<std::size_t>(
             std::count_if(used.begin(), used.end(), [&](const Point& p) { return p.family == family; }));
@@ -185,9 +191,7 @@ Choice choose(Form form, const Points& points, const FitOptions& options) {
 }
 
 Table multipliers(const Form& form, const Points& points, const ParametricFit& found) {
-    double low = std::numeric_limits<double>::infinity(), high = 0;
-    for (const Point& point : points.used)
-        low = std::min(low, point.flops), high = std::max(high, point.flops);
+    const auto [low, high] = points.span();
     Table table{"multipliers",
                 "Compute that " + points.families[0] + " needs for the same loss, over the family's own",
                 {{"family", "family", Quantity::text},
@@ -209,9 +213,7 @@ Table multipliers(const Form& form, const Points& points, const ParametricFit& f
 
 /// Where laws cross, if they do; said in words, as a crossing far outside the runs is no finding.
 void tell_crossings(const Form& form, const Points& points, const ParametricFit& found, LawFit& fit) {
-    double low = std::numeric_limits<double>::infinity(), high = 0;
-    for (const Point& point : points.used)
-        low = std::min(low, point.flops), high = std::max(high, point.flops);
+    const auto [low, high] = points.span();
     for (std::size_t family = 1; family < points.families.size(); ++family) {
         const std::string& name = points.families[family];
         if (form.shared) {
@@ -246,9 +248,7 @@ Figure curves(const Form& form, const Points& points, const ParametricFit& found
         {"training compute C (FLOPs)", Quantity::flops, true},
         {"loss (nats a token)", Quantity::loss, true},
         {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0;
-    for (const Point& point : points.used)
-        low = std::min(low, point.flops), high = std::max(high, point.flops);
+    const auto [low, high] = points.span();
     constexpr std::array inks = {2, 1, 3, 5, 6, 0};
     constexpr int samples = 50;
     for (std::size_t family = 0; family < points.families.size(); ++family) {
@@ -340,9 +340,7 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
                           chance + " of 1 (F test), so the families differ by a factor of compute"
                     : "a slope for each family: equal slopes would look as different in only " + chance +
                           " of 1 (F test), so what a family gains changes with compute");
-    double high = 0;
-    for (const Point& point : points.used)
-        high = std::max(high, point.flops);
+    const double high = points.span().second;
     for (std::size_t family = 1; family < points.families.size(); ++family)
         fit.derived.push_back(derived(found, "compute_multiplier." + points.families[family],
                                       [&](auto v) { return form.multiplier(v, family, high); }));

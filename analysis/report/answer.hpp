@@ -37,7 +37,7 @@ struct Answer {
     std::vector<LawFit> fits;             ///< in the order of laws()
     std::vector<NotAsked> not_asked;      ///< laws whose subject the runs do not hold
     std::vector<double> targets;          ///< FLOPs to recommend for
-    std::vector<Prediction> predictions;  ///< by target, then the laws in reverse
+    std::vector<Prediction> predictions;  ///< by target, laws in reverse; a deciding law last
     std::vector<Decision> decisions;      ///< one a target, where a law stands
     std::vector<Reason> warnings;         ///< about the runs as a whole
     std::vector<Reference> references;
