@@ -16,7 +16,7 @@ namespace {
 
 Simd kernels_of(InstructionSet instruction_set) {
     Simd simd{};
-    if (instruction_set == InstructionSet::avx512) {
+    if (instruction_set >= InstructionSet::avx512) {
         avx512::provide_rows(simd);
         avx512::provide_elementwise(simd);
         avx512::provide_cross_entropy(simd);
@@ -46,8 +46,7 @@ class CpuBackend final : public HostBackend {
     std::string name() const override { return "cpu"; }
 
     std::string instruction_set() const override {
-        const std::string own = instruction_set_ == InstructionSet::avx512 ? "avx512" : "avx2";
-        return own + " (oneDNN " + matrix_product_version() + " " + matrix_product_instruction_set() + ")";
+        return std::string(cpu::name(instruction_set_)) + " (oneDNN " + matrix_product_version() + " " + matrix_product_instruction_set() + ")";
     }
 
     void embedding(std::span<const TokenId> ids, ConstMatrix table, float scale, MutableMatrix out) override {
@@ -196,15 +195,41 @@ class CpuBackend final : public HostBackend {
 
 }  // namespace
 
+std::string_view name(InstructionSet instruction_set) {
+    switch (instruction_set) {
+        case InstructionSet::avx2:
+            return "avx2";
+        case InstructionSet::avx512:
+            return "avx512";
+        case InstructionSet::avx512_bf16:
+            return "avx512_bf16";
+    }
+    throw std::invalid_argument("no such instruction set");
+}
+
 bool supported(InstructionSet instruction_set) {
-    if (instruction_set == InstructionSet::avx512) return __builtin_cpu_supports("x86-64-v4") != 0;
-    return __builtin_cpu_supports("x86-64-v3") != 0;
+    switch (instruction_set) {
+        case InstructionSet::avx2:
+            return __builtin_cpu_supports("x86-64-v3") != 0;
+        case InstructionSet::avx512:
+            return __builtin_cpu_supports("x86-64-v4") != 0;
+        case InstructionSet::avx512_bf16:
+            return __builtin_cpu_supports("x86-64-v4") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
+    }
+    return false;
+}
+
+InstructionSet best_instruction_set() {
+    for (auto at = instruction_sets.rbegin(); at != instruction_sets.rend(); ++at)
+        if (supported(*at)) return *at;
+    throw std::runtime_error(
+        "no cpu backend (this processor lacks AVX2 or FMA) run on x86-64-v3 or newer");
 }
 
 std::unique_ptr<Backend> make_backend(InstructionSet instruction_set) {
     if (!supported(instruction_set))
-        throw std::runtime_error(
-            "no cpu backend (this processor lacks AVX2 or FMA) run on x86-64-v3 or newer");
+        throw std::runtime_error("no " + std::string(name(instruction_set)) +
+                                 " backend (this processor does not run it) choose another, or another machine");
     return std::make_unique<CpuBackend>(instruction_set);
 }
 
@@ -213,9 +238,7 @@ std::unique_ptr<Backend> make_backend(InstructionSet instruction_set) {
 namespace isogrid::kernels {
 
 std::unique_ptr<Backend> make_cpu_backend() {
-    using cpu::InstructionSet;
-    return cpu::make_backend(cpu::supported(InstructionSet::avx512) ? InstructionSet::avx512
-                                                                    : InstructionSet::avx2);
+    return cpu::make_backend(cpu::best_instruction_set());
 }
 
 }  // namespace isogrid::kernels

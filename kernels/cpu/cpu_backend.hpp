@@ -1,17 +1,30 @@
-// The CPU backend with its instruction set named, for tests and benchmarks.
+// The CPU backend with its instruction set named: for pinning one, for tests and benchmarks.
 #pragma once
+
+#include <array>
+#include <string_view>
 
 #include "kernels/backend.hpp"
 
 namespace isogrid::kernels::cpu {
 
-enum class InstructionSet { avx2, avx512 };
+/// Each includes those before it.
+enum class InstructionSet { avx2, avx512, avx512_bf16 };
+
+inline constexpr std::array instruction_sets = {InstructionSet::avx2, InstructionSet::avx512,
+                                                InstructionSet::avx512_bf16};
+
+/// The word for it on command lines and in archives: `avx512_bf16`.
+std::string_view name(InstructionSet instruction_set);
 
 /// Whether this processor (and operating system) runs it.
 bool supported(InstructionSet instruction_set);
 
-/// As make_cpu_backend(), but with own kernels of the given instruction set, which must be supported. The
-/// matrix products are oneDNN's, which chooses by itself (ONEDNN_MAX_CPU_ISA limits it).
+/// The last that is supported; throws std::runtime_error on a processor that runs none.
+InstructionSet best_instruction_set();
+
+/// As make_cpu_backend(), but of the given instruction set. Throws std::runtime_error where it is not
+/// supported.
 std::unique_ptr<Backend> make_backend(InstructionSet instruction_set);
 
 }  // namespace isogrid::kernels::cpu

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -135,8 +136,16 @@ void Program::run(std::span<const kernels::TokenId> inputs, std::span<const kern
         targets,           graph_,
         offsets_,          {weights.data(), gradients.data(), floats(constants_), floats(arena_)},
         floats(workspace_)};
-    for (const Op& op : graph_.ops())
+    for (const Op& op : graph_.ops()) {
+        if (op_seconds_ == nullptr) {
+            std::visit(executor, op);
+            continue;
+        }
+        using Clock = std::chrono::steady_clock;
+        const auto start = Clock::now();
         std::visit(executor, op);
+        (*op_seconds_)[name(op)] += std::chrono::duration<double>(Clock::now() - start).count();
+    }
 }
 
 std::span<const float> Program::losses() const {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "graph/graph.hpp"
@@ -10,6 +12,9 @@
 #include "kernels/backend.hpp"
 
 namespace isogrid::graph {
+
+/// Seconds by the name of the op (graph/ops.hpp).
+using OpSeconds = std::map<std::string_view, double>;
 
 class Program {
   public:
@@ -20,6 +25,10 @@ class Program {
     /// parameters' layout (gradients may be empty for a graph without backward ops). Allocates nothing.
     void run(std::span<const kernels::TokenId> inputs, std::span<const kernels::TokenId> targets,
              std::span<float> weights, std::span<float> gradients);
+
+    /// From now on run() adds the seconds that it spends in each kind of op to `seconds`, which must outlive
+    /// the runs; none: no longer.
+    void time_ops(OpSeconds* seconds) { op_seconds_ = seconds; }
 
     /// Nats, one a row, of the last run; in the backend's memory.
     std::span<const float> losses() const;
@@ -33,6 +42,7 @@ class Program {
     ParameterLayout layout_;
     kernels::Storage arena_, constants_, workspace_;
     std::vector<std::int64_t> offsets_;  ///< by tensor index, in floats, inside the tensor's space
+    OpSeconds* op_seconds_ = nullptr;
 };
 
 /// Floats that Program allocates for a graph, before it does: arena, constants and workspace.

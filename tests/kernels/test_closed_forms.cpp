@@ -184,7 +184,7 @@ TEST(CpuBackend, staysOnTheCallingThread) {
 TEST(CpuBackend, namesWhatItRunsOn) {
     const auto backend = make_cpu_backend();
     EXPECT_EQ(backend->name(), "cpu");
-    EXPECT_THAT(backend->instruction_set(), testing::MatchesRegex("avx(2|512) \\(oneDNN .+\\)"));
+    EXPECT_THAT(backend->instruction_set(), testing::MatchesRegex("avx(2|512|512_bf16) \\(oneDNN .+\\)"));
 }
 
 TEST(CudaBackend, saysThatThisBuildHasNone) {
