@@ -6,6 +6,8 @@
 // additions are fused only where multiply_add says so (-ffp-contract=off).
 #pragma once
 
+#include "kernels/backend.hpp"
+
 #ifdef __AVX512F__
 #include "kernels/cpu/simd/lanes_avx512.hpp"
 #else
@@ -28,6 +30,19 @@ inline void for_lanes(int64_t count, Work work) {
         work(i, Full{});
     if (i < count) work(i, Part(count - i));
 }
+
+/// While it lives, numbers below 2^-126 count as zero in float32 arithmetic too, as they do in the
+/// processors' own products of bfloat16: so that all instruction sets give the same bits.
+class SmallNumbersAreZero {
+  public:
+    SmallNumbersAreZero() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+    ~SmallNumbersAreZero() { _mm_setcsr(before_); }
+    SmallNumbersAreZero(const SmallNumbersAreZero&) = delete;
+    SmallNumbersAreZero& operator=(const SmallNumbersAreZero&) = delete;
+
+  private:
+    unsigned before_;
+};
 
 constexpr float infinity = __builtin_inff();
 
