@@ -41,9 +41,9 @@ ParameterLayout lay_out_parameters(const Graph& graph) {
     for (const TensorId id : graph.parameters()) {
         layout.offsets.push_back(layout.floats);
         layout.sizes.push_back(graph.tensor(id).size());
-        layout.floats += followed.contains(id) ? layout.sizes.back() : aligned(layout.sizes.back());
+        layout.floats += layout.sizes.back();
+        if (!followed.contains(id)) layout.floats = aligned(layout.floats);
     }
-    layout.floats = aligned(layout.floats);
     for (std::size_t i = 0; i < layout.offsets.size(); ++i)
         layout.offset_of.emplace(graph.parameters()[i], layout.offsets[i]);
     for (const auto& [whole, parts] : graph.joins())

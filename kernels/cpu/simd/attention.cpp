@@ -36,43 +36,13 @@ struct Pieces {
     }
 };
 
+/// Queries whose softmax is kept whole on the way back; a multiple of the lanes.
+constexpr int64_t group_queries = 128;
+
 int64_t workspace_floats(const AttentionShape& shape, Element) {
     const HeadSize size(shape);
-    return 8 * (size.size() + size.padded_width) + 9 * size.square() + 4 * (size.context + 1) * lanes;
-}
-
-template <class Vector>
-Vector read(const float* from) {
-    Vector value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-
-/// Rotates pairs from `i` on while whole Vectors of them are left; returns where it stopped. Half a head is
-/// often four or eight numbers, for which sixteen lanes are too many.
-template <class Vector>
-int64_t rotate_pairs(int64_t i, int64_t half, const float* cosines, const float* sines, float sign,
-                     float* x) {
-    constexpr int64_t count = sizeof(Vector) / sizeof(float);
-    for (; i + count <= half; i += count) {
-        const Vector cosine = read<Vector>(cosines + i), sine = sign * read<Vector>(sines + i);
-        const Vector first = read<Vector>(x + i), second = read<Vector>(x + half + i);
-        const Vector new_first = first * cosine - second * sine, new_second = second * cosine + first * sine;
-        __builtin_memcpy(x + i, &new_first, sizeof new_first);
-        __builtin_memcpy(x + half + i, &new_second, sizeof new_second);
-    }
-    return i;
-}
-
-/// One token of a head, by its position's angle, or back by it.
-void rotate(const HeadSize& size, const RotaryTables& tables, int64_t position, bool back, float* token) {
-    const int64_t half = size.width / 2;
-    const float* cosines = tables.cosines + position * half;
-    const float* sines = tables.sines + position * half;
-    const float sign = back ? -1.0f : 1.0f;
-    int64_t i = rotate_pairs<__m256>(0, half, cosines, sines, sign, token);
-    i = rotate_pairs<__m128>(i, half, cosines, sines, sign, token);
-    rotate_pairs<float>(i, half, cosines, sines, sign, token);
+    return 7 * size.size() + size.padded_width + 4 * group_queries * size.padded_width + 5 * size.square() +
+           3 * (size.context + 1) * lanes + 2 * size.context * group_queries;
 }
 
 /// `count` tokens of a head, (count, width) with `stride`, to (count, padded_width) of float32, padded with
@@ -85,30 +55,53 @@ void gather(const HeadSize& size, int64_t count, int64_t stride, const Number* h
         });
 }
 
-/// The same, rotated by positions first, first + 1, ... and then multiplied by `factor`.
+/// Tokens first, first + 1, ... of q or k, rotated by their positions and multiplied by `factor`.
 template <class Number>
 void gather_rotated(const HeadSize& size, const RotaryTables& tables, int64_t first, int64_t count,
                     const Number* head, float factor, float* gathered) {
-    gather(size, count, size.qkv_stride(), head + first * size.qkv_stride(), gathered);
+    const int64_t half = size.width / 2;
+    const Lanes scale = broadcast(factor);
     for (int64_t token = 0; token < count; ++token) {
-        float* numbers = gathered + token * size.padded_width;
-        rotate(size, tables, first + token, false, numbers);
-        if (factor != 1.0f)
-            for_lanes(size.padded_width, [&](int64_t i, auto part) {
-                store(numbers + i, broadcast(factor) * load(numbers + i, part), part);
-            });
+        const Number* from = head + (first + token) * size.qkv_stride();
+        const float* cosines = tables.cosines + (first + token) * half;
+        const float* sines = tables.sines + (first + token) * half;
+        float* to = gathered + token * size.padded_width;
+        for (int64_t i = size.width; i < size.padded_width; ++i)
+            to[i] = 0;
+        for_lanes(half, [&](int64_t i, auto part) {
+            const Lanes cosine = load(cosines + i, part), sine = load(sines + i, part);
+            const Lanes x = load(from + i, part), y = load(from + half + i, part);
+            store(to + i, scale * (x * cosine - y * sine), part);
+            store(to + half + i, scale * (y * cosine + x * sine), part);
+        });
     }
 }
 
-/// Back to (count, width) with the stride of qkv; what was rotated is turned back first, in place.
+/// (count, padded_width) back to tokens first, first + 1, ... of v.
 template <class Number>
-void scatter(const HeadSize& size, const RotaryTables* tables, int64_t first, int64_t count, float* gathered,
-             Number* head) {
-    for (int64_t token = 0; token < count; ++token) {
-        float* numbers = gathered + token * size.padded_width;
-        if (tables != nullptr) rotate(size, *tables, first + token, true, numbers);
+void scatter(const HeadSize& size, int64_t first, int64_t count, const float* gathered, Number* head) {
+    for (int64_t token = 0; token < count; ++token)
         for_lanes(size.width, [&](int64_t i, auto part) {
-            store(head + (first + token) * size.qkv_stride() + i, load(numbers + i, part), part);
+            store(head + (first + token) * size.qkv_stride() + i,
+                  load(gathered + token * size.padded_width + i, part), part);
+        });
+}
+
+/// The same of q or k, rotated back.
+template <class Number>
+void scatter_rotated(const HeadSize& size, const RotaryTables& tables, int64_t first, int64_t count,
+                     const float* gathered, Number* head) {
+    const int64_t half = size.width / 2;
+    for (int64_t token = 0; token < count; ++token) {
+        const float* from = gathered + token * size.padded_width;
+        const float* cosines = tables.cosines + (first + token) * half;
+        const float* sines = tables.sines + (first + token) * half;
+        Number* to = head + (first + token) * size.qkv_stride();
+        for_lanes(half, [&](int64_t i, auto part) {
+            const Lanes cosine = load(cosines + i, part), sine = load(sines + i, part);
+            const Lanes x = load(from + i, part), y = load(from + half + i, part);
+            store(to + i, x * cosine + y * sine, part);
+            store(to + half + i, y * cosine - x * sine, part);
         });
     }
 }
@@ -144,6 +137,8 @@ void transpose_lanes(const HeadSize& size, const float* transposed, Lanes factor
 struct AsFloat32 : Float32Words {
     using Number = float;
 
+    /// Sixteen numbers of a row of a matrix whose words run along its rows, from number i of the matrix on.
+    static void put(float* matrix, int64_t i, Lanes numbers) { store(matrix + i, numbers, Full{}); }
     /// Words along each row. `to` has room for the matrix.
     static const float* along_rows(int64_t, int64_t, const float* from, float*) { return from; }
     /// Words along the columns: (rows, columns) to (words_of(rows), columns).
@@ -152,6 +147,9 @@ struct AsFloat32 : Float32Words {
 struct AsBfloat16 : Bfloat16Words {
     using Number = Bfloat16;
 
+    static void put(float* matrix, int64_t i, Lanes numbers) {
+        store(reinterpret_cast<Bfloat16*>(matrix) + i, numbers, Full{});
+    }
     /// columns is a multiple of the lanes; the result has columns / 2 words a row.
     static const float* along_rows(int64_t rows, int64_t columns, const float* from, float* to) {
         auto* numbers = reinterpret_cast<Bfloat16*>(to);
@@ -262,23 +260,29 @@ struct HeadGradients {
 };
 
 /// With p = softmax(s): dv_j = sum_i p_ij dout_i, ds_ij = p_ij (dout_i . v_j - dout_i . out_i).
+///
+/// Queries go in groups of whose softmax and score gradients all are kept, so that the gradients of keys and
+/// values are taken up and put down once a group.
 template <class Operands>
 void attend_backward(const HeadSize& size, const RotaryTables& tables, float scale,
                      const HeadGradients<typename Operands::Number>& head, float* workspace) {
+    const int64_t group_numbers = group_queries * size.padded_width;
     Pieces pieces{workspace};
     float *keys = pieces.take(size.size()), *values = pieces.take(size.size());
     float *packed_keys = pieces.take(size.size()), *packed_values = pieces.take(size.size());
     float* paired_keys = pieces.take(size.size() + size.padded_width);
     float *key_gradients = pieces.take(size.size()), *value_gradients = pieces.take(size.size());
-    float *queries = pieces.take(size.square()), *out_gradients = pieces.take(size.square());
+    float *queries = pieces.take(group_numbers), *out_gradients = pieces.take(group_numbers);
+    float *paired_queries = pieces.take(group_numbers), *paired_gradients = pieces.take(group_numbers);
     float *results = pieces.take(size.square()), *transposed = pieces.take(size.square());
     float *transposed_gradients = pieces.take(size.square()), *packed = pieces.take(size.square());
-    float *paired_queries = pieces.take(size.square()), *paired_gradients = pieces.take(size.square());
     float* scratch = pieces.take(size.square());
-    float* weights = pieces.take((size.context + 1) * lanes);
+    float* scores = pieces.take((size.context + 1) * lanes);
     float* score_gradients = pieces.take((size.context + 1) * lanes);
-    float* rounded_weights = pieces.take((size.context + 1) * lanes);
-    float* rounded_gradients = pieces.take((size.context + 1) * lanes);
+    float* paired = pieces.take((size.context + 1) * lanes);
+    // (context, group): a key's row over the queries of the group
+    float* group_weights = pieces.take(size.context * group_queries);
+    float* group_gradients = pieces.take(size.context * group_queries);
 
     gather_rotated(size, tables, 0, size.context, head.k, 1.0f, keys);
     gather(size, size.context, size.qkv_stride(), head.v, values);
@@ -293,53 +297,67 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
         store(value_gradients + i, broadcast(0.0f), Full{});
     }
 
-    for (int64_t first = 0; first < size.context; first += lanes) {
-        const int64_t count = size.context - first < lanes ? size.context - first : lanes;
-        const int64_t seen = first + count;
-        gather_rotated(size, tables, first, count, head.q, scale, queries);
-        gather(size, count, size.out_stride, head.out_gradient + first * size.out_stride, out_gradients);
-        gather(size, count, size.out_stride, head.out + first * size.out_stride, results);
-        transpose_tokens(size, count, results, scratch);
-        transpose_tokens(size, count, queries, transposed);
-        transpose_tokens(size, count, out_gradients, transposed_gradients);
-        Lanes means = broadcast(0.0f), log_sums = broadcast(0.0f);
-        for (int64_t i = 0; i < size.width; ++i)
-            means = multiply_add(load(transposed_gradients + i * lanes, Full{}),
-                                 load(scratch + i * lanes, Full{}), means);
-        for_lanes(count, [&](int64_t, auto part) { log_sums = load(head.log_sum + first, part); });
+    for (int64_t group = 0; group < size.context; group += group_queries) {
+        const int64_t group_end = size.context < group + group_queries ? size.context : group + group_queries;
+        for (int64_t first = group; first < group_end; first += lanes) {
+            const int64_t count = group_end - first < lanes ? group_end - first : lanes;
+            const int64_t seen = first + count, at = (first - group) * size.padded_width;
+            gather_rotated(size, tables, first, count, head.q, scale, queries + at);
+            gather(size, count, size.out_stride, head.out_gradient + first * size.out_stride,
+                   out_gradients + at);
+            gather(size, count, size.out_stride, head.out + first * size.out_stride, results);
+            transpose_tokens(size, count, results, scratch);
+            transpose_tokens(size, count, queries + at, transposed);
+            transpose_tokens(size, count, out_gradients + at, transposed_gradients);
+            Lanes means = broadcast(0.0f), log_sums = broadcast(0.0f);
+            for (int64_t i = 0; i < size.width; ++i)
+                means = multiply_add(load(transposed_gradients + i * lanes, Full{}),
+                                     load(scratch + i * lanes, Full{}), means);
+            for_lanes(count, [&](int64_t, auto part) { log_sums = load(head.log_sum + first, part); });
 
-        multiply<Operands>(seen, lanes, size.width, key_rows,
-                           Operands::along_columns(size.width, lanes, transposed, packed), weights,
-                           Write::replace);
-        multiply<Operands>(seen, lanes, size.width, value_rows,
-                           Operands::along_columns(size.width, lanes, transposed_gradients, packed),
-                           score_gradients, Write::replace);
-        mask(first, seen, -infinity, weights);
-        for (int64_t j = 0; j < seen; ++j) {
-            const Lanes weight = exponential(load(weights + j * lanes, Full{}) - log_sums);
-            store(weights + j * lanes, weight, Full{});
-            const Lanes gradient = load(score_gradients + j * lanes, Full{}) - means;
-            store(score_gradients + j * lanes, weight * gradient, Full{});
+            multiply<Operands>(seen, lanes, size.width, key_rows,
+                               Operands::along_columns(size.width, lanes, transposed, packed), scores,
+                               Write::replace);
+            multiply<Operands>(seen, lanes, size.width, value_rows,
+                               Operands::along_columns(size.width, lanes, transposed_gradients, packed),
+                               score_gradients, Write::replace);
+            mask(first, seen, -infinity, scores);
+            for (int64_t j = 0; j < seen; ++j) {
+                const Lanes weight = exponential(load(scores + j * lanes, Full{}) - log_sums);
+                const Lanes gradient = weight * (load(score_gradients + j * lanes, Full{}) - means);
+                store(score_gradients + j * lanes, gradient, Full{});
+                Operands::put(group_weights, j * group_queries + first - group, weight);
+                Operands::put(group_gradients, j * group_queries + first - group, gradient);
+            }
+            multiply<Operands>(size.width, lanes, seen, key_columns,
+                               Operands::along_columns(seen, lanes, score_gradients, paired), scratch,
+                               Write::replace);
+            transpose_lanes(size, scratch, broadcast(scale), results);
+            scatter_rotated(size, tables, first, count, results, head.q_gradient);
         }
-        multiply<Operands>(size.width, lanes, seen, key_columns,
-                           Operands::along_columns(seen, lanes, score_gradients, rounded_gradients), scratch,
-                           Write::replace);
-        transpose_lanes(size, scratch, broadcast(scale), results);
-        scatter(size, &tables, first, count, results, head.q_gradient);
 
-        multiply<Operands>(
-            seen, size.padded_width, count,
-            rows_of<Operands>(Operands::along_rows(seen, lanes, score_gradients, rounded_gradients), lanes),
-            Operands::along_columns(count, size.padded_width, queries, paired_queries), key_gradients,
-            Write::add);
-        multiply<Operands>(
-            seen, size.padded_width, count,
-            rows_of<Operands>(Operands::along_rows(seen, lanes, weights, rounded_weights), lanes),
-            Operands::along_columns(count, size.padded_width, out_gradients, paired_gradients),
-            value_gradients, Write::add);
+        const int64_t count = group_end - group;
+        const float* query_columns =
+            Operands::along_columns(count, size.padded_width, queries, paired_queries);
+        const float* gradient_columns =
+            Operands::along_columns(count, size.padded_width, out_gradients, paired_gradients);
+        for (int64_t key = 0; key < group_end; key += lanes) {
+            const int64_t rows = group_end - key < lanes ? group_end - key : lanes;
+            // The first query of the group that sees the first of these keys; a multiple of the lanes.
+            const int64_t skipped = key > group ? key - group : 0;
+            const int64_t corner = (key * group_queries + skipped) / Operands::numbers;
+            const int64_t column = skipped / Operands::numbers * size.padded_width;
+            multiply<Operands>(rows, size.padded_width, count - skipped,
+                               rows_of<Operands>(group_gradients + corner, group_queries),
+                               query_columns + column, key_gradients + key * size.padded_width, Write::add);
+            multiply<Operands>(rows, size.padded_width, count - skipped,
+                               rows_of<Operands>(group_weights + corner, group_queries),
+                               gradient_columns + column, value_gradients + key * size.padded_width,
+                               Write::add);
+        }
     }
-    scatter(size, &tables, 0, size.context, key_gradients, head.k_gradient);
-    scatter(size, nullptr, 0, size.context, value_gradients, head.v_gradient);
+    scatter_rotated(size, tables, 0, size.context, key_gradients, head.k_gradient);
+    scatter(size, 0, size.context, value_gradients, head.v_gradient);
 }
 
 /// Calls work(offset of the head's first number in qkv, in out, offset of its log sums) for every head of

@@ -10,8 +10,9 @@ struct Lanes {
     __m256 low, high;
 };
 
-/// A product tile whose sums fit the 16 registers: rows, and panels of sixteen columns.
-constexpr int tile_rows = 6, tile_panels = 1;
+/// Product tiles whose sums fit the 16 registers: rows, and panels of sixteen columns; rows of a single
+/// panel.
+constexpr int tile_rows = 6, tile_panels = 1, narrow_tile_rows = 6;
 
 inline Lanes operator+(Lanes a, Lanes b) {
     return {a.low + b.low, a.high + b.high};

@@ -8,8 +8,9 @@ namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
 using Lanes = __m512;  // has + - * / by GCC's vector extension
 
-/// A product tile whose sums fit the 32 registers: rows, and panels of sixteen columns.
-constexpr int tile_rows = 12, tile_panels = 2;
+/// Product tiles whose sums fit the 32 registers: rows, and panels of sixteen columns; rows of a single
+/// panel.
+constexpr int tile_rows = 12, tile_panels = 2, narrow_tile_rows = 16;
 
 /// All sixteen lanes, or only the first `count` of them.
 struct Full {};

@@ -128,6 +128,9 @@ inline void strip_product(int64_t columns, int64_t steps, Left left, Right right
 template <class Words, bool by_rows>
 void strips_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
     int64_t row = 0;
+    if (columns == lanes)  // as attention has it: one panel, and mostly sixteen rows at a time
+        for (; row + narrow_tile_rows <= rows; row += narrow_tile_rows)
+            tile_product<Words, by_rows, narrow_tile_rows, 1>(steps, left, right, target, row, 0, Full{});
     for (; row + tile_rows <= rows; row += tile_rows)
         strip_product<Words, by_rows, tile_rows>(columns, steps, left, right, target, row);
     for (; row + tile_rows / 3 <= rows; row += tile_rows / 3)
