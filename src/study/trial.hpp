@@ -55,6 +55,7 @@ struct Evaluation {
     bool operator==(const Evaluation&) const = default;
 };
 
+/// Of activations and matrix products. Weights, optimizer, sums and losses are float32 (or wider) in both.
 enum class Precision { float32, bfloat16 };
 
 struct Trial {

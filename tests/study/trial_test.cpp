@@ -81,6 +81,7 @@ const std::vector<std::function<void(Trial&)>>& every_change() {
         [](Trial& trial) { trial.schedule.final_fraction = 0; },
         [](Trial& trial) { trial.evaluation.tokens = 128; },
         [](Trial& trial) { trial.evaluation.steps = {500}; },
+        [](Trial& trial) { trial.precision = Precision::bfloat16; },
         [](Trial& trial) { trial.batch = 32; },
         [](Trial& trial) { trial.leaves = 1; },
         [](Trial& trial) { trial.steps = std::int64_t{1} << 60; },
