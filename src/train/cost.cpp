@@ -36,7 +36,7 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::
     const graph::Graph training = training_graph(trial), forward = evaluation_graph(trial);
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t gradients =
-        ReductionTree::buffers(std::max<std::int64_t>(1, trial.leaves / ranks), ranks);
+        ReductionTree::buffers(std::max<std::int64_t>(1, trial.leaves / ranks), ranks, 1);
     const std::int64_t floats = parameters * (3 + gradients) + graph::program_floats(training, backend) +
                                 graph::program_floats(forward, backend) +
                                 graph::PackedParameters::floats(training, backend);

@@ -10,6 +10,7 @@
 #include "study/trial.hpp"
 #include "train/blocks.hpp"
 #include "train/communicator.hpp"
+#include "train/thread_team.hpp"
 
 namespace isogrid::train {
 
@@ -18,7 +19,7 @@ class Evaluation {
     /// The first `trial.evaluation.tokens` of the validation part, in whole sequences. It must also hold one
     /// token more, the last target. `parameters` are those of the training program.
     Evaluation(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
-               Communicator& group, std::shared_ptr<graph::PackedParameters> parameters);
+               Communicator& group, ThreadTeam& team, std::shared_ptr<graph::PackedParameters> parameters);
 
     /// Mean nats a token under the parameters last packed.
     double loss();
@@ -27,7 +28,8 @@ class Evaluation {
     std::int64_t context_, sequences_, sequences_a_chunk_;
     data::TokenFile tokens_;
     Communicator* group_;
-    Blocks blocks_;
+    ThreadTeam* team_;
+    std::vector<Blocks> blocks_;  ///< by member of the team
     std::vector<double> chunk_losses_, incoming_;
 };
 

@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <numbers>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/sampler.hpp"
 #include "model/llama.hpp"
@@ -17,6 +19,7 @@
 #include "train/evaluation.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/schedule.hpp"
+#include "train/thread_team.hpp"
 
 namespace isogrid::train {
 namespace {
@@ -43,16 +46,17 @@ class Trainer {
                    trial.batch),
           roles_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
-          blocks_(training_graph(trial), backend),
-          evaluation_(trial, tokens, backend, group, blocks_.program().parameters()),
-          tree_(trial.leaves, layout().floats, backend, group) {
+          team_(ReductionTree::members(trial.leaves / group.size(), options.threads)),
+          blocks_(blocks_of(trial, team_.size(), backend)),
+          evaluation_(trial, tokens, backend, group, team_, parameters()),
+          tree_(trial.leaves, layout().floats, backend, group, team_) {
         const std::vector<float> initial =
             model::initial_weights(roles_, layout(), trial.shape, trial.parametrization, trial.seed);
         const std::size_t bytes = initial.size() * sizeof(float);
         state_ = backend.allocate(3 * bytes);
         backend.fill_zero(state_.get(), 3 * bytes);
         backend.copy_in(weights().data(), initial.data(), bytes);
-        blocks_.program().parameters()->pack(weights());
+        parameters()->pack(weights());
     }
 
     TrialResult run() {
@@ -88,7 +92,19 @@ class Trainer {
     }
 
   private:
-    const graph::ParameterLayout& layout() const { return blocks_.program().layout(); }
+    /// A program for each thread, all under the same weights.
+    static std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend) {
+        std::vector<Blocks> blocks;
+        for (int member = 0; member < threads; ++member)
+            blocks.emplace_back(training_graph(trial), backend,
+                                member == 0 ? nullptr : blocks.front().program().parameters());
+        return blocks;
+    }
+
+    const graph::ParameterLayout& layout() const { return blocks_.front().program().layout(); }
+    const std::shared_ptr<graph::PackedParameters>& parameters() const {
+        return blocks_.front().program().parameters();
+    }
 
     std::span<float> state(std::int64_t index) {
         const std::int64_t floats = layout().floats;
@@ -106,8 +122,8 @@ class Trainer {
     /// Trains on one batch. False when a rank was asked to stop.
     bool take_step(std::int64_t step) {
         const bool stop = report_progress();
-        const LeafSums sums = tree_.reduce([&](std::int64_t leaf, std::span<float> gradient) {
-            const double loss = blocks_.run(
+        const LeafSums sums = tree_.reduce([&](std::int64_t leaf, std::span<float> gradient, int member) {
+            const double loss = blocks_[static_cast<std::size_t>(member)].run(
                 tokens_.training(), trial_.leaf_batch(),
                 [&](std::int64_t sequence) {
                     return sampler_.window_start(step - 1, leaf * trial_.leaf_batch() + sequence);
@@ -147,7 +163,7 @@ class Trainer {
                      clips ? static_cast<float>(optimizer.gradient_clip / gradient_norm_) : 1.0f},
                 slice(tree_.gradient()), slice(weights()), slice(first_moment()), slice(second_moment()));
         }
-        blocks_.program().parameters()->pack(weights());
+        parameters()->pack(weights());
     }
 
     CurvePoint& new_row(std::int64_t step) {
@@ -212,7 +228,8 @@ class Trainer {
     data::Sampler sampler_;
     std::vector<model::Role> roles_;
     double exact_flops_per_token_;
-    Blocks blocks_;
+    ThreadTeam team_;
+    std::vector<Blocks> blocks_;  ///< by member of the team
     Evaluation evaluation_;
     ReductionTree tree_;
     kernels::Storage state_;  ///< weights, first moment, second moment
