@@ -36,6 +36,9 @@ struct Pieces {
     }
 };
 
+/// Scores are kept in units of ln 2, so that the softmax is made of powers of 2.
+constexpr float log2_of_e = 1.44269504088896341f, ln_of_2 = 0.69314718055994531f;
+
 /// Queries whose softmax is kept whole on the way back; a multiple of the lanes.
 constexpr int64_t group_queries = 128;
 
@@ -87,11 +90,12 @@ void scatter(const HeadSize& size, int64_t first, int64_t count, const float* ga
         });
 }
 
-/// The same of q or k, rotated back.
+/// The same of q or k, rotated back and multiplied by `factor`.
 template <class Number>
 void scatter_rotated(const HeadSize& size, const RotaryTables& tables, int64_t first, int64_t count,
-                     const float* gathered, Number* head) {
+                     const float* gathered, float factor, Number* head) {
     const int64_t half = size.width / 2;
+    const Lanes scale = broadcast(factor);
     for (int64_t token = 0; token < count; ++token) {
         const float* from = gathered + token * size.padded_width;
         const float* cosines = tables.cosines + (first + token) * half;
@@ -100,8 +104,8 @@ void scatter_rotated(const HeadSize& size, const RotaryTables& tables, int64_t f
         for_lanes(half, [&](int64_t i, auto part) {
             const Lanes cosine = load(cosines + i, part), sine = load(sines + i, part);
             const Lanes x = load(from + i, part), y = load(from + half + i, part);
-            store(to + i, x * cosine + y * sine, part);
-            store(to + half + i, y * cosine - x * sine, part);
+            store(to + i, scale * (x * cosine + y * sine), part);
+            store(to + half + i, scale * (y * cosine - x * sine), part);
         });
     }
 }
@@ -137,8 +141,14 @@ void transpose_lanes(const HeadSize& size, const float* transposed, Lanes factor
 struct AsFloat32 : Float32Words {
     using Number = float;
 
+    static Lanes exponential2(Lanes x) { return ISOGRID_ISA::exponential2(x); }
     /// Sixteen numbers of a row of a matrix whose words run along its rows, from number i of the matrix on.
     static void put(float* matrix, int64_t i, Lanes numbers) { store(matrix + i, numbers, Full{}); }
+    /// Rows j and j + 1, j even, of a matrix (rows, lanes) whose words run along its columns.
+    static void put_rows(float* matrix, int64_t j, Lanes even, Lanes odd) {
+        store(matrix + j * lanes, even, Full{});
+        store(matrix + (j + 1) * lanes, odd, Full{});
+    }
     /// Words along each row. `to` has room for the matrix.
     static const float* along_rows(int64_t, int64_t, const float* from, float*) { return from; }
     /// Words along the columns: (rows, columns) to (words_of(rows), columns).
@@ -147,8 +157,12 @@ struct AsFloat32 : Float32Words {
 struct AsBfloat16 : Bfloat16Words {
     using Number = Bfloat16;
 
+    static Lanes exponential2(Lanes x) { return rough_exponential2(x); }
     static void put(float* matrix, int64_t i, Lanes numbers) {
         store(reinterpret_cast<Bfloat16*>(matrix) + i, numbers, Full{});
+    }
+    static void put_rows(float* matrix, int64_t j, Lanes even, Lanes odd) {
+        store(matrix + j / 2 * lanes, pair(even, odd), Full{});
     }
     /// columns is a multiple of the lanes; the result has columns / 2 words a row.
     static const float* along_rows(int64_t rows, int64_t columns, const float* from, float* to) {
@@ -225,7 +239,7 @@ void attend(const HeadSize& size, const RotaryTables& tables, float scale, const
     for (int64_t first = 0; first < size.context; first += lanes) {
         const int64_t count = size.context - first < lanes ? size.context - first : lanes;
         const int64_t seen = first + count;  // keys that the last of these queries sees
-        gather_rotated(size, tables, first, count, q, scale, tokens);
+        gather_rotated(size, tables, first, count, q, scale * log2_of_e, tokens);
         transpose_tokens(size, count, tokens, queries);
         multiply<Operands>(seen, lanes, size.width, keys,
                            Operands::along_columns(size.width, lanes, queries, packed_queries), scores,
@@ -233,15 +247,21 @@ void attend(const HeadSize& size, const RotaryTables& tables, float scale, const
         mask(first, seen, -infinity, scores);
         const Lanes tops = largest_scores(seen, scores);
         Lanes totals = broadcast(0.0f);
-        for (int64_t j = 0; j < seen; ++j) {
-            const Lanes weight = exponential(load(scores + j * lanes, Full{}) - tops);
-            store(scores + j * lanes, weight, Full{});
+        const auto weight_of = [&](int64_t j) {
+            const Lanes weight = Operands::exponential2(load(scores + j * lanes, Full{}) - tops);
             totals = totals + weight;
+            return weight;
+        };
+        int64_t j = 0;
+        for (; j + 2 <= seen; j += 2) {
+            const Lanes even = weight_of(j);
+            Operands::put_rows(weights, j, even, weight_of(j + 1));
         }
-        const Lanes log_sums = tops + logarithm(totals);
+        if (j < seen) Operands::put_rows(weights, j, weight_of(j), broadcast(0.0f));
+        const Lanes log_sums = multiply_add(tops, broadcast(ln_of_2), logarithm(totals));
         for_lanes(count, [&](int64_t, auto part) { store(log_sum + first, log_sums, part); });
-        multiply<Operands>(size.width, lanes, seen, {value_columns, 1, size.padded_width},
-                           Operands::along_columns(seen, lanes, scores, weights), mixed, Write::replace);
+        multiply<Operands>(size.width, lanes, seen, {value_columns, 1, size.padded_width}, weights, mixed,
+                           Write::replace);
         transpose_lanes(size, mixed, broadcast(1.0f) / totals, tokens);
         for (int64_t token = 0; token < count; ++token)
             for_lanes(size.width, [&](int64_t i, auto part) {
@@ -279,7 +299,7 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
     float* scratch = pieces.take(size.square());
     float* scores = pieces.take((size.context + 1) * lanes);
     float* score_gradients = pieces.take((size.context + 1) * lanes);
-    float* paired = pieces.take((size.context + 1) * lanes);
+    float* columns = pieces.take((size.context + 1) * lanes);  // score gradients as words along the keys
     // (context, group): a key's row over the queries of the group
     float* group_weights = pieces.take(size.context * group_queries);
     float* group_gradients = pieces.take(size.context * group_queries);
@@ -302,7 +322,7 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
         for (int64_t first = group; first < group_end; first += lanes) {
             const int64_t count = group_end - first < lanes ? group_end - first : lanes;
             const int64_t seen = first + count, at = (first - group) * size.padded_width;
-            gather_rotated(size, tables, first, count, head.q, scale, queries + at);
+            gather_rotated(size, tables, first, count, head.q, scale * log2_of_e, queries + at);
             gather(size, count, size.out_stride, head.out_gradient + first * size.out_stride,
                    out_gradients + at);
             gather(size, count, size.out_stride, head.out + first * size.out_stride, results);
@@ -313,7 +333,9 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
             for (int64_t i = 0; i < size.width; ++i)
                 means = multiply_add(load(transposed_gradients + i * lanes, Full{}),
                                      load(scratch + i * lanes, Full{}), means);
-            for_lanes(count, [&](int64_t, auto part) { log_sums = load(head.log_sum + first, part); });
+            for_lanes(count, [&](int64_t, auto part) {
+                log_sums = broadcast(log2_of_e) * load(head.log_sum + first, part);
+            });
 
             multiply<Operands>(seen, lanes, size.width, key_rows,
                                Operands::along_columns(size.width, lanes, transposed, packed), scores,
@@ -322,18 +344,22 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
                                Operands::along_columns(size.width, lanes, transposed_gradients, packed),
                                score_gradients, Write::replace);
             mask(first, seen, -infinity, scores);
-            for (int64_t j = 0; j < seen; ++j) {
-                const Lanes weight = exponential(load(scores + j * lanes, Full{}) - log_sums);
+            const auto gradient_of = [&](int64_t j) {
+                const Lanes weight = Operands::exponential2(load(scores + j * lanes, Full{}) - log_sums);
                 const Lanes gradient = weight * (load(score_gradients + j * lanes, Full{}) - means);
-                store(score_gradients + j * lanes, gradient, Full{});
                 Operands::put(group_weights, j * group_queries + first - group, weight);
                 Operands::put(group_gradients, j * group_queries + first - group, gradient);
+                return gradient;
+            };
+            int64_t j = 0;
+            for (; j + 2 <= seen; j += 2) {
+                const Lanes even = gradient_of(j);
+                Operands::put_rows(columns, j, even, gradient_of(j + 1));
             }
-            multiply<Operands>(size.width, lanes, seen, key_columns,
-                               Operands::along_columns(seen, lanes, score_gradients, paired), scratch,
-                               Write::replace);
+            if (j < seen) Operands::put_rows(columns, j, gradient_of(j), broadcast(0.0f));
+            multiply<Operands>(size.width, lanes, seen, key_columns, columns, scratch, Write::replace);
             transpose_lanes(size, scratch, broadcast(scale), results);
-            scatter_rotated(size, tables, first, count, results, head.q_gradient);
+            scatter_rotated(size, tables, first, count, results, 1.0f, head.q_gradient);
         }
 
         const int64_t count = group_end - group;
@@ -356,7 +382,7 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
                                Write::add);
         }
     }
-    scatter_rotated(size, tables, 0, size.context, key_gradients, head.k_gradient);
+    scatter_rotated(size, tables, 0, size.context, key_gradients, ln_of_2, head.k_gradient);
     scatter(size, 0, size.context, value_gradients, head.v_gradient);
 }
 

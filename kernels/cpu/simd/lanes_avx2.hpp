@@ -119,6 +119,15 @@ inline __m256 pair(__m256 even, __m256 odd) {
 inline Lanes pair(Lanes even, Lanes odd) {
     return {pair(even.low, odd.low), pair(even.high, odd.high)};
 }
+template <class Columns>
+inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Columns columns) {
+    // A number loaded stands in the upper half of its lane.
+    const auto words = [](__m256 lower, __m256 upper) {
+        return _mm256_or_ps(_mm256_castsi256_ps(_mm256_srli_epi32(_mm256_castps_si256(lower), 16)), upper);
+    };
+    const Lanes lower = load(even, columns), upper = load(odd, columns);
+    return {words(lower.low, upper.low), words(lower.high, upper.high)};
+}
 /// Thirty-two numbers rounded, in sixteen words, in the order of memory.
 inline Lanes words(Lanes first, Lanes second) {
     return {_mm256_castsi256_ps(rounded(first)), _mm256_castsi256_ps(rounded(second))};

@@ -107,6 +107,13 @@ inline Lanes pair(Lanes even, Lanes odd) {
     return _mm512_castsi512_ps(_mm512_or_epi32(_mm512_cvtepu16_epi32(rounded(even)),
                                                _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded(odd)), 16)));
 }
+template <class Columns>
+inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Columns columns) {
+    // A number loaded stands in the upper half of its lane.
+    return _mm512_castsi512_ps(
+        _mm512_or_epi32(_mm512_srli_epi32(_mm512_castps_si512(load(even, columns)), 16),
+                        _mm512_castps_si512(load(odd, columns))));
+}
 /// Thirty-two numbers rounded, in sixteen words, in the order of memory.
 inline Lanes words(Lanes first, Lanes second) {
     return _mm512_castsi512_ps(

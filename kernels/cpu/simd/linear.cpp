@@ -117,10 +117,13 @@ void linear_backward_input(int64_t rows, int64_t outputs, int64_t inputs, Elemen
 /// Words of rows 2 i and 2 i + 1: (rows, columns) bfloat16 to (rows / 2, columns) words.
 void pair_rows(int64_t rows, int64_t columns, const Bfloat16* from, float* paired) {
     const int64_t stride = (columns + 1) / 2 * 2;
-    for (int64_t row = 0; row < rows; row += 2, from += 2 * stride, paired += columns)
+    for (int64_t row = 0; row + 2 <= rows; row += 2, from += 2 * stride, paired += columns)
         for_lanes(columns, [&](int64_t i, auto part) {
-            const Lanes odd = row + 1 < rows ? load(from + stride + i, part) : broadcast(0.0f);
-            store(paired + i, pair(load(from + i, part), odd), part);
+            store(paired + i, pair(from + i, from + stride + i, part), part);
+        });
+    if (rows % 2 != 0)
+        for_lanes(columns, [&](int64_t i, auto part) {
+            store(paired + i, pair(load(from + i, part), broadcast(0.0f)), part);
         });
 }
 

@@ -50,8 +50,8 @@ struct Target {
 };
 
 template <class Words, bool by_rows, int rows, int panels, class Columns>
-inline void tile_product(int64_t steps, Left left, Right right, Target target, int64_t row, int64_t column,
-                         Columns columns) {
+[[gnu::always_inline]] inline void tile_product(int64_t steps, Left left, Right right, Target target,
+                                                int64_t row, int64_t column, Columns columns) {
     Lanes sums[rows][panels];
     const int64_t corner = row * target.stride + column;
 #pragma GCC unroll 16
@@ -113,8 +113,8 @@ inline void tile_product(int64_t steps, Left left, Right right, Target target, i
 
 /// All columns of `rows` rows from `row` on.
 template <class Words, bool by_rows, int rows>
-inline void strip_product(int64_t columns, int64_t steps, Left left, Right right, Target target,
-                          int64_t row) {
+[[gnu::always_inline]] inline void strip_product(int64_t columns, int64_t steps, Left left, Right right,
+                                                 Target target, int64_t row) {
     int64_t column = 0;
     for (; column + tile_panels * lanes <= columns; column += tile_panels * lanes)
         tile_product<Words, by_rows, rows, tile_panels>(steps, left, right, target, row, column, Full{});
