@@ -125,7 +125,6 @@ class Backend {
 
     // Memory. On a CPU these are plain allocations and copies.
     virtual Storage allocate(std::size_t bytes) = 0;
-    virtual std::int64_t allocated_bytes(std::int64_t bytes) const = 0;  ///< that allocate(bytes) takes
     virtual void copy_in(void* destination, const void* host_source, std::size_t bytes) = 0;
     virtual void copy_out(void* host_destination, const void* source, std::size_t bytes) = 0;
     virtual void fill_zero(void* destination, std::size_t bytes) = 0;

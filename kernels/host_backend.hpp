@@ -8,7 +8,6 @@ namespace isogrid::kernels {
 class HostBackend : public Backend {
   public:
     Storage allocate(std::size_t bytes) override;
-    std::int64_t allocated_bytes(std::int64_t bytes) const override;
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override;
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override;
     void fill_zero(void* destination, std::size_t bytes) override;

@@ -32,14 +32,16 @@ double median_seconds(const std::function<void()>& run) {
 
 }  // namespace
 
-std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::Backend& backend) {
-    const graph::Graph training = training_graph(trial), forward = evaluation_graph(trial);
+std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
+                           const kernels::Backend& backend) {
+    const graph::Graph training = training_graph(trial), evaluation = evaluation_graph(trial);
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
-    const std::int64_t gradients =
-        ReductionTree::buffers(std::max<std::int64_t>(1, trial.leaves / ranks), ranks, 1);
-    const std::int64_t floats = parameters * (3 + gradients) + graph::program_floats(training, backend) +
-                                graph::program_floats(forward, backend) +
-                                graph::PackedParameters::floats(training, backend);
+    const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
+    const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
+    const std::int64_t floats =
+        (3 + gradients) * parameters + graph::PackedParameters::floats(training, backend) +
+        ReductionTree::members(leaves_of_rank, threads) *
+            (graph::program_floats(training, backend) + graph::program_floats(evaluation, backend));
     return floats * static_cast<std::int64_t>(sizeof(float));
 }
 

@@ -39,6 +39,9 @@ class ReductionTree {
 
     std::span<float> gradient() { return buffer(0); }
 
+    /// Frees the gradient's memory: the tree is of no more use.
+    void release() { storage_.reset(); }
+
     /// Gradient-sized buffers that a rank with `leaves_of_rank` leaves in a group of `ranks` needs when it
     /// computes with `threads`.
     static std::int64_t buffers(std::int64_t leaves_of_rank, int ranks, int threads);

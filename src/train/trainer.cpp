@@ -50,12 +50,13 @@ class Trainer {
           blocks_(blocks_of(trial, team_.size(), backend)),
           evaluation_(trial, tokens, backend, group, team_, parameters()),
           tree_(trial.leaves, layout().floats, backend, group, team_) {
-        const std::vector<float> initial =
-            model::initial_weights(roles_, layout(), trial.shape, trial.parametrization, trial.seed);
-        const std::size_t bytes = initial.size() * sizeof(float);
+        const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
         state_ = backend.allocate(3 * bytes);
         backend.fill_zero(state_.get(), 3 * bytes);
-        backend.copy_in(weights().data(), initial.data(), bytes);
+        backend.copy_in(
+            weights().data(),
+            model::initial_weights(roles_, layout(), trial.shape, trial.parametrization, trial.seed).data(),
+            bytes);
         parameters()->pack(weights());
     }
 
@@ -198,9 +199,16 @@ class Trainer {
         result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 *
                                 static_cast<double>(corpus.validation_tokens) /
                                 static_cast<double>(corpus.validation_bytes);
-        std::vector<float> host(weights().size());
-        backend_.copy_out(host.data(), weights().data(), host.size() * sizeof(float));
-        std::vector<float> packed = model::pack(layout(), host);
+        tree_.release();  // a copy of the weights takes the gradient's place, so that memory does not peak
+                          // here
+        std::vector<float> packed;
+        packed.reserve(weights().size());
+        for (std::size_t i = 0; i < layout().sizes.size(); ++i) {
+            const std::size_t first = packed.size(), size = static_cast<std::size_t>(layout().sizes[i]);
+            packed.resize(first + size);
+            backend_.copy_out(packed.data() + first, weights().data() + layout().offsets[i],
+                              size * sizeof(float));
+        }
         result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
         if (options_.keep_weights) result_.weights = std::move(packed);
     }

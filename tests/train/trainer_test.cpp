@@ -2,7 +2,10 @@
 #include "train/trainer.hpp"
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <numbers>
 #include <set>
 
@@ -90,7 +93,9 @@ TEST(Trainer, givesTheSameBitsOnAnyNumberOfRanks) {
 TEST(Trainer, givesTheSameBitsOnAnyNumberOfThreads) {
     const TrialResult expected = train_alone(small_trial());
     for (const int threads : {2, 3, 4, 16}) {
-        const TrialResult result = train_alone(small_trial(), {.threads = threads});
+        train::TrainOptions options;
+        options.threads = threads;
+        const TrialResult result = train_alone(small_trial(), options);
         EXPECT_EQ(result.weights_digest, expected.weights_digest) << threads << " threads";
         EXPECT_EQ(result.validation_loss, expected.validation_loss) << threads << " threads";
     }
@@ -261,10 +266,58 @@ TEST(Trainer, decayTakesItsShareAndLeavesGainsAlone) {
 
 TEST(PlannedBytes, fallWithRanksOnlyByTheGradientsOfTheirLeaves) {
     const auto backend = kernels::make_reference_backend();
-    const std::int64_t alone = train::planned_bytes(small_trial(), 1, *backend);
-    const std::int64_t shared = train::planned_bytes(small_trial(), 4, *backend);
+    study::Trial trial = small_trial();
+    const std::int64_t alone = train::planned_bytes(trial, 1, 1, *backend);
+    const std::int64_t shared = train::planned_bytes(trial, 4, 1, *backend);
     EXPECT_LT(shared, alone);
-    EXPECT_GT(shared, 4 * 4 * study::count_parameters(small_trial().shape).total());
+    EXPECT_GT(shared, 4 * 4 * study::count_parameters(trial.shape).total());
+    EXPECT_GT(train::planned_bytes(trial, 1, 4, *backend), alone);  // each thread sums leaves of its own
+}
+
+/// A number of /proc/self/status in bytes: VmRSS is what the process holds, VmHWM the most it has held.
+std::int64_t memory(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;)
+        if (word == key + ":") {
+            std::int64_t kilobytes = 0;
+            status >> kilobytes;
+            return kilobytes * 1024;
+        }
+    return 0;
+}
+
+TEST(PlannedBytes, areThoseOfATrainingProcess) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the address sanitizer keeps memory of its own";
+#endif
+    study::Trial trial = small_trial();
+    trial.shape = {.width = 512,
+                   .depth = 2,
+                   .heads = 8,
+                   .mlp_width = 1376,
+                   .vocabulary = 2048,
+                   .context = 16,
+                   .tied_head = false};
+    trial.steps = 1;
+    trial.evaluation.steps = {1};
+    for (const study::Precision precision : study::precisions) {
+        trial.precision = precision;
+        const data::TokenFile tokens = corpus();
+        const auto backend = kernels::make_cpu_backend();
+        const std::int64_t planned = train::planned_bytes(trial, 1, 1, *backend);
+        // In a process of its own, whose peak is no other test's. It tells the ratio in percent.
+        EXPECT_EXIT(
+            {
+                const std::int64_t before = memory("VmRSS");
+                train::Alone alone;
+                train::train(trial, tokens, *backend, alone, {});
+                const double held = static_cast<double>(memory("VmHWM") - before);
+                std::cerr << "held " << held / static_cast<double>(planned) << " of what was planned";
+                std::exit(std::abs(held / static_cast<double>(planned) - 1) < 0.02 ? 0 : 1);
+            },
+            testing::ExitedWithCode(0), "")
+            << name(precision);
+    }
 }
 
 }  // namespace
