@@ -387,6 +387,7 @@ int run(const options::variables_map& given) {
          .train = train,
          .instruction_set = backend->instruction_set(),
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
+         .pin = !given.contains("no-pin"),
          .alone = given.contains("alone")},
         session);
 }
@@ -428,13 +429,14 @@ std::vector<Verb> verbs() {
          plan})("ranks", value<int>()->default_value(1), "ranks that will train")(
         "isa", value<std::string>()->default_value("auto"), isa.c_str())("json", "as JSON");
     add({"run",
-         "JOB.toml --archive OUT.h5 [--isa NAME] [--alone]",
+         "JOB.toml --archive OUT.h5 [--isa NAME] [--no-pin] [--alone]",
          "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
          {},
          {"JOB"},
          false,
          run})("archive", value<std::string>()->required(), "the archive to write")(
         "isa", value<std::string>()->default_value("auto"), isa.c_str())(
+        "no-pin", "leave it to the launcher on which cores ranks compute")(
         "alone", "one rank on purpose, inside a Slurm job of several tasks");
     add({"status",
          "OUT.h5 [--watch] [--json]",

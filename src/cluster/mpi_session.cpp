@@ -83,13 +83,44 @@ int MpiSession::first_without(bool good) const {
 }
 
 int MpiSession::lowest(int number) const {
+    return combined(number, true);
+}
+
+int MpiSession::sum(int number) const {
+    return combined(number, false);
+}
+
+int MpiSession::combined(int number, bool lowest) const {
     if (!started_) return number;
-    int lowest = number;
+    int result = number;
     MPI_Request compared = MPI_REQUEST_NULL;
-    check_mpi(MPI_Iallreduce(&number, &lowest, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD, &compared),
-              "comparing notes");
+    check_mpi(
+        MPI_Iallreduce(&number, &result, 1, MPI_INT, lowest ? MPI_MIN : MPI_SUM, MPI_COMM_WORLD, &compared),
+        "comparing notes");
     wait_for_request(compared, "comparing notes");
-    return lowest;
+    return result;
+}
+
+MpiSession::Node MpiSession::on_node(const std::vector<int>& numbers) const {
+    if (!started_) return {.said = {numbers}};
+    MPI_Comm node = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
+              "finding the ranks of a node");
+    int size = 1, me = 0;
+    const int count = static_cast<int>(numbers.size());
+    std::vector<int> all;
+    int code = MPI_Comm_size(node, &size);
+    if (code == MPI_SUCCESS) code = MPI_Comm_rank(node, &me);
+    if (code == MPI_SUCCESS) {
+        all.resize(static_cast<std::size_t>(size) * numbers.size());
+        code = MPI_Allgather(numbers.data(), count, MPI_INT, all.data(), count, MPI_INT, node);
+    }
+    MPI_Comm_free(&node);
+    check_mpi(code, "asking the ranks of a node");
+    Node result{.me = static_cast<std::size_t>(me)};
+    for (auto first = all.begin(); first != all.end(); first += count)
+        result.said.emplace_back(first, first + count);
+    return result;
 }
 
 void MpiSession::abort(int exit_code) const {

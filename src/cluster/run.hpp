@@ -23,6 +23,7 @@ struct RunRequest {
     TrainTrial train;
     std::string instruction_set;    ///< of the backend that `train` uses
     archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
+    bool pin = true;                ///< workers to cores of their own, where the launcher has not
     bool alone = false;             ///< run by oneself although Slurm gave the job several tasks
 };
 

@@ -3,6 +3,7 @@
 //   cluster_mpi_program exchange
 //   cluster_mpi_program time               how long exchanges take, and what waiting costs
 //   cluster_mpi_program sweep ARCHIVE CORPUS [--ranks-per-trial N] [--seconds-per-step S] [--trouble RANK]
+//   [--pin yes|no]
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "archive/provenance.hpp"
+#include "cluster/cores.hpp"
 #include "cluster/mpi_communicator.hpp"
 #include "cluster/mpi_transport.hpp"
 #include "cluster/run.hpp"
@@ -185,17 +187,29 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
     study::Study study = test::study_of({5e9, 4e9, 3e9, 2e9, 1e9}, 4);
     study.job.token_file = arguments.at(2);
     test::FakeTraining training;
+    bool pin = true;
     training.width = 20'000;  // more than MPI sends without the receiver
     for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
         if (arguments[i] == "--ranks-per-trial") study.job.ranks_per_trial = std::stol(arguments[i + 1]);
+        if (arguments[i] == "--pin") pin = arguments[i + 1] == "yes";
         if (arguments[i] == "--seconds-per-step") training.seconds_per_step = std::stod(arguments[i + 1]);
         if (arguments[i] == "--trouble") {
             training.troubles = {{1, test::Trouble::no_memory}, {3, test::Trouble::exception}};
             training.troubled_rank = std::stoi(arguments[i + 1]);
         }
     }
+    // What each rank computed on, for the test to read.
+    const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
+                           train::Communicator& group, const train::TrainOptions& options) {
+        std::string line = "rank " + std::to_string(session.rank()) + " trains on cores";
+        for (const int core : allowed_cores())
+            line += " " + std::to_string(core);
+        std::cout << line + "\n" << std::flush;
+        return training(trial, tokens, group, options);
+    };
     return run_sweep(
-        {.study = study, .archive = arguments.at(1), .train = training, .instruction_set = "none"}, session);
+        {.study = study, .archive = arguments.at(1), .train = train, .instruction_set = "none", .pin = pin},
+        session);
 }
 
 }  // namespace
