@@ -386,6 +386,8 @@ int run(const options::variables_map& given) {
          .archive = text(given, "archive"),
          .train = train,
          .instruction_set = backend->instruction_set(),
+         .seconds_per_step =
+             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
          .alone = given.contains("alone")},

@@ -348,7 +348,9 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
         session.abort(exit_bad_input);
     }
     const RunFolder folder = run_folder_of(request.archive);
-    const Workplace workplace{request.study, *tokens, folder.trials, request.train, request.instruction_set};
+    const Workplace workplace{request.study,           *tokens,
+                              folder.trials,           request.train,
+                              request.instruction_set, request.seconds_per_step};
     MpiTransport transport(session);
     constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
     const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {
