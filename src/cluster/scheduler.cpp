@@ -32,7 +32,7 @@ Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial)
 
 void Scheduler::worker_idle(int rank) {
     idle_.insert(rank);
-    returning_.erase(rank);
+    busy_.erase(rank);
     changed_ = true;
 }
 
@@ -56,6 +56,8 @@ std::vector<Assignment> Scheduler::assign(double now) {
         waiting_.pop_back();
         sizes_.pop_back();
         idle_.erase(idle_.begin(), end);
+        for (const int rank : started.ranks)
+            busy_[rank] = started.task.trial;
         assignments.push_back({started.task.trial, started.ranks});
         running_.emplace(started.task.trial, std::move(started));
     }
@@ -112,7 +114,7 @@ std::vector<Waiting> Scheduler::in_order(const std::map<double, Speed>& speeds,
 
 /// Seconds from `now` until each rank is free.
 std::vector<double> Scheduler::free_at(const std::map<double, Speed>& speeds, double now) const {
-    std::vector<double> free_at(idle_.size() + returning_.size(), 0.0);
+    std::map<int, double> ends;
     for (const auto& [trial, running] : running_) {
         // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
         const bool shown = running.fraction > 0.1 && running.seconds() > 0;
@@ -120,7 +122,13 @@ std::vector<double> Scheduler::free_at(const std::map<double, Speed>& speeds, do
             shown ? running.flops_done() / running.seconds() : speed_of(running.task.size, speeds);
         const double left =
             (running.task.flops - running.flops_done()) / (speed * effective_ranks(running.size()));
-        free_at.insert(free_at.end(), running.ranks.size(), std::max(0.0, running.seen + left - now));
+        ends[trial] = std::max(0.0, running.seen + left - now);
+    }
+    std::vector<double> free_at(idle_.size(), 0.0);
+    for (const auto& [rank, trial] : busy_) {
+        const auto end = ends.find(trial);
+        free_at.push_back(end != ends.end() ? end->second
+                                            : 0);  // its trial has ended; it will say in a moment
     }
     return free_at;
 }
@@ -144,7 +152,6 @@ void Scheduler::finished(int trial, double fraction, double now) {
         speed.flops += found->second.flops_done();
         speed.seconds += found->second.seconds();
     }
-    returning_.insert(found->second.ranks.begin(), found->second.ranks.end());
     running_.erase(found);
 }
 

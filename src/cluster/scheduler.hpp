@@ -93,7 +93,8 @@ class Scheduler {
     std::vector<int> sizes_;     ///< of their groups
     bool changed_ = true;        ///< something since the last plan
     double next_plan_ = 0;
-    std::set<int> idle_, returning_;  ///< returning: their trial has ended, and they will say in a moment
+    std::set<int> idle_;
+    std::map<int, int> busy_;  ///< the trial that a rank was given last, until it is idle again
     std::map<int, Running> running_;
     int ranks_per_trial_;
     bool stopped_ = false;

@@ -71,6 +71,20 @@ TEST(Scheduler, countsOnRanksWhoseTrialHasEnded) {
     EXPECT_EQ(scheduler.assign(5.01), (std::vector<Assignment>{{1, Ranks{1, 2}}}));
 }
 
+TEST(Scheduler, countsEachRankOnceWhateverNoteComesFirst) {
+    // Rank 2 asks for work, and is given a trial, before rank 1 tells how theirs ended.
+    Scheduler scheduler = with_workers({{0, 8, 2}, {1, 2, 1}, {2, 2, 1}}, 0, 2);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(4), (std::vector<Assignment>{{1, Ranks{2}}}));
+    scheduler.finished(0, 1, 4);
+    // Speed 8 / (4 s of two ranks): each of the two takes 2 / speed, and there are no ranks but 1 and 2.
+    const double seconds = 2 / (8 / (4 * effective_ranks(2)));
+    EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(4, 2), seconds);
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(5), (std::vector<Assignment>{{2, Ranks{1}}}));
+}
+
 TEST(Scheduler, startsWhatTakesLongestByTheSpeedsOfSizes) {
     // The same FLOPs, but models of size 10 do 1 a second, of size 1000 4.
     Scheduler scheduler =
