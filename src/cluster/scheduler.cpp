@@ -145,8 +145,6 @@ void Scheduler::finished(int trial, double fraction, double now) {
     progressed(trial, fraction, now);
     const auto found = running_.find(trial);
     assert(found != running_.end());
-    flops_done_ += found->second.flops_done();
-    rank_seconds_ += found->second.rank_seconds();
     if (found->second.flops_done() > 0 && found->second.seconds() > 0) {
         Speed& speed = ended_[found->second.task.size];
         speed.flops += found->second.flops_done();
@@ -161,15 +159,6 @@ void Scheduler::interrupted(int trial, double fraction, double now) {
     waiting_.push_back(task);
     sizes_.push_back(1);
     stop();
-}
-
-double Scheduler::flops_per_rank_second() const {
-    double flops = flops_done_, rank_seconds = rank_seconds_;
-    for (const auto& [trial, running] : running_) {
-        flops += running.flops_done();
-        rank_seconds += running.rank_seconds();
-    }
-    return rank_seconds > 0 ? flops / rank_seconds : 0;
 }
 
 double Scheduler::remaining_rank_seconds() const {

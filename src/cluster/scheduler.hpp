@@ -59,14 +59,11 @@ class Scheduler {
 
     bool over() const { return running_.empty() && (waiting_.empty() || stopped_); }
 
-    /// FLOP/s of one rank, over everything done so far; 0 before anything was.
-    double flops_per_rank_second() const;
-
     /// Seconds of one rank that the unfinished trials still cost; NaN before any throughput is known.
     double remaining_rank_seconds() const;
 
-    /// Seconds from `now` until the last trial ends, by list scheduling the waiting ones behind the running
-    /// ones on all `ranks` workers; NaN before any throughput is known.
+    /// Seconds from `now` until the last trial ends, the waiting ones allotted behind the running ones on
+    /// all `ranks` workers; NaN before any throughput is known.
     double remaining_seconds(double now, int ranks) const;
 
   private:
@@ -78,7 +75,6 @@ class Scheduler {
 
         int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
-        double rank_seconds() const { return (seen - started) * size(); }
         double seconds() const { return (seen - started) * effective_ranks(size()); }
     };
     struct Speed {
@@ -98,8 +94,7 @@ class Scheduler {
     std::map<int, Running> running_;
     int ranks_per_trial_;
     bool stopped_ = false;
-    double flops_done_ = 0, rank_seconds_ = 0;  ///< of the trials that ended
-    std::map<double, Speed> ended_;             ///< the same by size
+    std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
 };
 
 }  // namespace isogrid::cluster

@@ -138,7 +138,6 @@ TEST(Scheduler, predictsFromTheThroughputMeasuredSoFar) {
     // s.
     scheduler.progressed(0, 0.25, 5);
     scheduler.progressed(1, 0.5, 5);
-    EXPECT_DOUBLE_EQ(scheduler.flops_per_rank_second(), 2);
     EXPECT_DOUBLE_EQ(scheduler.remaining_rank_seconds(), (30 + 10 + 20) / 2.0);
     EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(5, 2), 15);
     EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(7, 2), 13) << "time passes between reports";
