@@ -214,7 +214,7 @@ int plan(const options::variables_map& given) {
     const cluster::Costs costs{
         .seconds_per_step =
             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
-        .bytes = [&](const study::Trial& trial) { return train::planned_bytes(trial, 1, *backend); }};
+        .bytes = [&](const study::Trial& trial) { return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend); }};
     const cluster::Plan plan = cluster::make_plan(*study, costs, ranks);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, terminal_columns()));
