@@ -25,14 +25,6 @@ else()
     add_library(isogrid::hdf5 ALIAS isogrid_hdf5)
 endif()
 
-# oneDNN as Debian ships it has no CMake package.
-find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-add_library(isogrid_dnnl INTERFACE)
-target_include_directories(isogrid_dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
-target_link_libraries(isogrid_dnnl INTERFACE ${DNNL_LIBRARY})
-add_library(isogrid::dnnl ALIAS isogrid_dnnl)
-
 # CUDA is used where it is found and never required. There is no CUDA backend yet: kernels/cuda/no_cuda.cpp stands in
 # for it, and says so to whoever asks for one.
 find_package(CUDAToolkit QUIET)

@@ -1,9 +1,12 @@
 // The arithmetic of every op behind one interface: reference/ is the oracle, cpu/ and cuda/ are fast.
 //
-// Everything is float32, row-major, in the backend's own memory. `rows` is batch x context unless said.
-// Matrices of weights are (outputs, inputs), as the checkpoint formats of the field have them. Where a
-// function takes `Write mode`, its result either replaces or is added to what stands in the output. Results
-// are deterministic: the same inputs give the same bits on every call, whatever else runs.
+// Everything is row-major, in the backend's own memory. `rows` is batch x context unless said. Matrices of
+// weights are (outputs, inputs), as the checkpoint formats of the field have them. Weights, their gradients,
+// the residual stream, logits and losses are float32; what passes through products may be bfloat16, whose
+// products are summed in float32. Where a function takes `Write mode`, its result either replaces or is added
+// to what stands in the output. Results are deterministic: the same inputs give the same bits on every call,
+// whatever else runs. Sums over rows (the gradients of weights, gains and tables) run in rising order of rows
+// from what stands in the output: adding block after block of rows gives the bits of all rows at once.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +21,14 @@ using TokenId = std::int32_t;
 
 enum class Write { replace, add };
 
+/// What the numbers of a matrix are.
+enum class Element { float32, bfloat16 };
+
+/// The upper half of a float32: 8 bits of exponent and 7 of fraction.
+struct Bfloat16 {
+    std::uint16_t bits;
+};
+
 /// Row-major view of `rows * columns` floats. T is float or const float.
 template <class T>
 struct Matrix {
@@ -30,18 +41,64 @@ struct Matrix {
 using ConstMatrix = Matrix<const float>;
 using MutableMatrix = Matrix<float>;
 
-/// Causal attention over `batch` sequences of `context` tokens; q, k, v and outputs are
-/// (batch * context, heads * head_width), a head's columns standing together.
+/// Elements from one row to the next: rows of bfloat16 begin at whole words of four bytes, so that products
+/// can read them in pairs; an odd row is followed by one element that is zero.
+constexpr std::int64_t row_stride(std::int64_t columns, Element element) {
+    return element == Element::bfloat16 ? (columns + 1) / 2 * 2 : columns;
+}
+
+/// Floats that a matrix of such elements takes.
+constexpr std::int64_t floats_of(std::int64_t rows, std::int64_t columns, Element element) {
+    return element == Element::bfloat16 ? rows * row_stride(columns, element) / 2 : rows * columns;
+}
+
+/// Row-major view of numbers that pass through products. Void is void or const void.
+template <class Void>
+struct ActivationView {
+    Void* data = nullptr;
+    std::int64_t rows = 0, columns = 0;
+    Element element = Element::float32;
+
+    ActivationView() = default;
+    ActivationView(Void* numbers, std::int64_t row_count, std::int64_t column_count, Element kind)
+        : data(numbers), rows(row_count), columns(column_count), element(kind) {}
+    template <class T>
+    ActivationView(Matrix<T> matrix)  // NOLINT(google-explicit-constructor)
+        : data(matrix.data), rows(matrix.rows), columns(matrix.columns) {}
+    operator ActivationView<const Void>() const {  // NOLINT(google-explicit-constructor)
+        return {data, rows, columns, element};
+    }
+
+    std::int64_t size() const { return rows * columns; }
+    std::int64_t stride() const { return row_stride(columns, element); }  ///< in elements
+};
+using ConstActivations = ActivationView<const void>;
+using Activations = ActivationView<void>;
+
+/// Weights (outputs, inputs) as products read them: made by Backend::pack_weights, of no further meaning.
+struct PackedWeights {
+    ConstMatrix weights;  ///< what was packed, unchanged since
+    Element element = Element::float32;
+    const float* packed = nullptr;
+};
+
+/// Causal attention over `batch` sequences of `context` tokens. q, k and v stand side by side in one matrix
+/// (batch * context, 3 * heads * head_width), a head's columns together; outputs are (batch * context,
+/// heads * head_width).
 struct AttentionShape {
     std::int64_t batch = 0, context = 0, heads = 0, head_width = 0;
     float scale = 0;  ///< multiplies q.k before the softmax
+
+    std::int64_t rows() const { return batch * context; }
+    std::int64_t width() const { return heads * head_width; }
 };
 
 /// Rotary positions in the half-split convention of Hugging Face's Llama: column i of a head's first half is
 /// rotated with column i of its second half by position * theta^(-2 i / head_width) (Su et al. 2021,
-/// RoFormer, eq. 15).
-struct RotaryShape {
-    std::int64_t context = 0, heads = 0, head_width = 0;
+/// RoFormer, eq. 15). Both tables are (context, head_width / 2).
+struct RotaryTables {
+    const float* cosines = nullptr;
+    const float* sines = nullptr;
 };
 
 /// One step of AdamW over a run of parameters (Loshchilov and Hutter 2019, algorithm 2, decoupled decay).
@@ -62,6 +119,9 @@ class Backend {
 
     virtual std::string name() const = 0;             ///< reference, cpu or cuda
     virtual std::string instruction_set() const = 0;  ///< what the arithmetic runs on, for the provenance
+    /// Whether products of such numbers have instructions of their own here; else they are correct and
+    /// slower.
+    virtual bool multiplies_natively(Element element) const = 0;
 
     // Memory. On a CPU these are plain allocations and copies.
     virtual Storage allocate(std::size_t bytes) = 0;
@@ -78,50 +138,60 @@ class Backend {
                                     MutableMatrix table_gradient, Write mode) = 0;
 
     /// out = x * inverse_rms * gain, inverse_rms[r] = 1 / sqrt(mean(x[r]^2) + epsilon); gain (width).
-    virtual void rms_norm(ConstMatrix x, const float* gain, float epsilon, MutableMatrix out,
+    virtual void rms_norm(ConstMatrix x, const float* gain, float epsilon, Activations out,
                           float* inverse_rms) = 0;
     virtual void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
                                    const float* inverse_rms, MutableMatrix x_gradient, Write x_mode,
                                    float* gain_gradient, Write gain_mode) = 0;
 
-    /// out (rows, outputs) = scale * x (rows, inputs) * weights (outputs, inputs)^T.
-    virtual void linear(ConstMatrix x, ConstMatrix weights, float scale, MutableMatrix out, Write mode) = 0;
-    /// x_gradient = scale * out_gradient * weights.
-    virtual void linear_backward_input(ConstMatrix out_gradient, ConstMatrix weights, float scale,
-                                       MutableMatrix x_gradient, Write mode) = 0;
-    /// weights_gradient = scale * out_gradient^T * x.
-    virtual void linear_backward_weights(ConstMatrix out_gradient, ConstMatrix x, float scale,
-                                         MutableMatrix weights_gradient, Write mode) = 0;
+    /// Lays weights out for products with activations of `element`; `packed` has packed_floats of them.
+    /// linear and linear_backward_input read both: pack again after the weights have changed.
+    virtual PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) = 0;
+    virtual std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const = 0;
 
-    /// Rotates x (rows, heads * head_width) by its position in the sequence; `cosines` and `sines` are
-    /// (context, head_width / 2). `inverse` rotates back, which is also the derivative. out may be x.
-    virtual void rotary(ConstMatrix x, const float* cosines, const float* sines, RotaryShape shape,
-                        bool inverse, MutableMatrix out) = 0;
+    /// out (rows, outputs) = x (rows, inputs) * weights (outputs, inputs)^T, plus `addend` (rows, outputs)
+    /// where there is one (then out is float32; it may be the addend's own memory).
+    virtual void linear(ConstActivations x, PackedWeights weights, const float* addend, Activations out) = 0;
+    /// x_gradient = out_gradient * weights. Only float32 can be added to.
+    virtual void linear_backward_input(ConstActivations out_gradient, PackedWeights weights,
+                                       Activations x_gradient, Write mode) = 0;
+    /// weights_gradient = out_gradient^T * x, both of one element; workspace: linear_workspace floats.
+    virtual void linear_backward_weights(ConstActivations out_gradient, ConstActivations x,
+                                         MutableMatrix weights_gradient, Write mode, float* workspace) = 0;
+    virtual std::int64_t linear_workspace(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
+                                          Element element) const = 0;
 
-    /// out = softmax(scale * q k^T, causal) v; log_sum (batch * heads * context) keeps each row's
-    /// log(sum(exp)) for the backward pass. workspace: attention_workspace(shape) floats.
-    virtual void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, AttentionShape shape,
-                           MutableMatrix out, float* log_sum, float* workspace) = 0;
-    virtual void attention_backward(ConstMatrix out_gradient, ConstMatrix q, ConstMatrix k, ConstMatrix v,
-                                    ConstMatrix out, const float* log_sum, AttentionShape shape,
-                                    MutableMatrix q_gradient, MutableMatrix k_gradient,
-                                    MutableMatrix v_gradient, float* workspace) = 0;
-    virtual std::int64_t attention_workspace(AttentionShape shape) const = 0;  ///< floats, for both passes
+    /// q and k rotated by their positions, out = softmax(scale * q k^T, causal) v; log_sum (batch * heads *
+    /// context) keeps each row's log(sum(exp)) for the backward pass. qkv and out have one element; in
+    /// bfloat16 the rotated q and k and the softmax are rounded before they enter products. workspace:
+    /// attention_workspace floats, for both passes.
+    virtual void attention(ConstActivations qkv, RotaryTables rotary, AttentionShape shape, Activations out,
+                           float* log_sum, float* workspace) = 0;
+    virtual void attention_backward(ConstActivations out_gradient, ConstActivations qkv, RotaryTables rotary,
+                                    ConstActivations out, const float* log_sum, AttentionShape shape,
+                                    Activations qkv_gradient, float* workspace) = 0;
+    virtual std::int64_t attention_workspace(AttentionShape shape, Element element) const = 0;
 
-    /// out = gate / (1 + exp(-gate)) * up (Shazeer 2020, "GLU variants improve transformer").
-    virtual void swiglu(ConstMatrix gate, ConstMatrix up, MutableMatrix out) = 0;
-    virtual void swiglu_backward(ConstMatrix out_gradient, ConstMatrix gate, ConstMatrix up,
-                                 MutableMatrix gate_gradient, MutableMatrix up_gradient) = 0;
+    /// out (rows, hidden) = gate / (1 + exp(-gate)) * up, gate and up side by side in gate_up (rows,
+    /// 2 * hidden) (Shazeer 2020, "GLU variants improve transformer"). All of one element.
+    virtual void swiglu(ConstActivations gate_up, Activations out) = 0;
+    virtual void swiglu_backward(ConstActivations out_gradient, ConstActivations gate_up,
+                                 Activations gate_up_gradient) = 0;
 
     /// out = a + b; out may be a or b.
     virtual void add(ConstMatrix a, ConstMatrix b, MutableMatrix out) = 0;
 
-    /// losses[r] = log(sum(exp(logits[r]))) - logits[r][targets[r]], nats; log_sum[r] is kept for backward.
-    virtual void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float* losses,
-                               float* log_sum) = 0;
-    /// logits_gradient = scale * (softmax(logits) - onehot(target)); may be the logits' own memory.
-    virtual void cross_entropy_backward(ConstMatrix logits, std::span<const TokenId> targets,
-                                        const float* log_sum, float scale, MutableMatrix logits_gradient) = 0;
+    /// out (bfloat16) = x, to nearest even.
+    virtual void round(ConstMatrix x, Activations out) = 0;
+
+    /// With z = logit_scale * logits: losses[r] = log(sum(exp(z[r]))) - z[r][targets[r]], nats.
+    virtual void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                               float* losses) = 0;
+    /// The losses, and logits_gradient = loss_scale * logit_scale * (softmax(z) - onehot(target)), the
+    /// derivative of loss_scale * sum(losses). Spoils the logits, whose memory the gradient may share.
+    virtual void cross_entropy_gradient(MutableMatrix logits, std::span<const TokenId> targets,
+                                        float logit_scale, float loss_scale, float* losses,
+                                        Activations logits_gradient) = 0;
 
     // Flat work on parameters and gradients.
     virtual void accumulate(std::span<float> destination, std::span<const float> source) = 0;  ///< d += s
@@ -134,7 +204,7 @@ class Backend {
 /// Plain loops, float64 accumulation: the oracle.
 std::unique_ptr<Backend> make_reference_backend();
 
-/// Fast on x86-64 with AVX2 or AVX-512 (chosen at run time) and oneDNN; one thread. Throws std::runtime_error
+/// Fast on x86-64 with AVX2 or AVX-512 (chosen at run time), on the calling thread. Throws std::runtime_error
 /// on a processor without AVX2 and FMA.
 std::unique_ptr<Backend> make_cpu_backend();
 

@@ -1,4 +1,4 @@
-// Memory of the backends that live on the host: plain 64-byte aligned allocations and copies.
+// Memory of the backends that live on the host: allocations and plain copies.
 #pragma once
 
 #include "kernels/backend.hpp"

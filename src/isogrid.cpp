@@ -6,6 +6,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,6 +22,7 @@
 #include "archive/provenance.hpp"
 #include "archive/verify.hpp"
 #include "cluster/plan.hpp"
+#include "cluster/processor.hpp"
 #include "cluster/run.hpp"
 #include "cluster/status.hpp"
 #include "data/batches.hpp"
@@ -28,6 +30,7 @@
 #include "data/token_file.hpp"
 #include "data/tokenize.hpp"
 #include "kernels/backend.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
 #include "model/export.hpp"
 #include "model/llama.hpp"
 #include "study/study.hpp"
@@ -154,11 +157,26 @@ study::Faults other_numerics(const study::PlannedTrial& planned) {
 }
 
 /// Trains a trial of an archive again, up to `step` (-1: to its end).
-archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step) {
-    const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
+archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
+                             cluster::InstructionSet instruction_set) {
+    const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(instruction_set);
     train::Alone alone;
     return train::train(trial, tokens, *backend, alone,
                         {.keep_weights = true, .stop_after_step = step, .on_progress = {}});
+}
+
+/// What --isa of `verb` pins; nothing where it leaves the choice open.
+study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
+    std::string_view verb, const options::variables_map& given) {
+    if (text(given, "isa") == "auto") return std::optional<cluster::InstructionSet>();
+    return cluster::instruction_set_of(verb, text(given, "isa")).map([](cluster::InstructionSet named) {
+        return std::optional(named);
+    });
+}
+
+void warn_of_precision(study::Study& study, cluster::InstructionSet instruction_set) {
+    for (std::string& warning : cluster::precision_warnings(study, instruction_set))
+        study.grid.warnings.push_back(std::move(warning));
 }
 
 int terminal_columns() {
@@ -187,13 +205,16 @@ int plan(const options::variables_map& given) {
     const int ranks = given["ranks"].as<int>();
     if (ranks < 1)
         return refuse({{"isogrid plan", "--ranks must be at least 1", std::to_string(ranks), "ask for one"}});
-    const auto study = read_job(text(given, "JOB"));
+    const auto instruction_set = cluster::instruction_set_of("plan", text(given, "isa"));
+    if (!instruction_set) return refuse(instruction_set.error());
+    auto study = read_job(text(given, "JOB"));
     if (!study) return refuse(study.error());
-    const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
+    warn_of_precision(*study, *instruction_set);
+    const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
     const cluster::Costs costs{
         .seconds_per_step =
             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
-        .bytes = [&](const study::Trial& trial) { return train::planned_bytes(trial, 1, *backend); }};
+        .bytes = [&](const study::Trial& trial) { return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend); }};
     const cluster::Plan plan = cluster::make_plan(*study, costs, ranks);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, terminal_columns()));
@@ -269,7 +290,11 @@ int export_model(const options::variables_map& given) {
         if (const auto faults = other_numerics(record.planned); !faults.empty()) return refuse(faults);
         const auto tokens = tokens_of(*archive, given);
         if (!tokens) return refuse(tokens.error());
-        archive::TrialResult result = retrain(trial, *tokens, step);
+        const auto pinned = pinned_instruction_set("export", given);
+        if (!pinned) return refuse(pinned.error());
+        archive::TrialResult result =
+            retrain(trial, *tokens, step,
+                    cluster::retraining(record.provenance.instruction_set, *pinned).instruction_set);
         if (result.outcome != archive::Outcome::completed)
             return refuse({{record.planned.name, "has no weights at step " + std::to_string(step),
                             result.cause, "export an earlier --step"}});
@@ -285,6 +310,8 @@ int export_model(const options::variables_map& given) {
 
 int verify(const options::variables_map& given) {
     const std::string path = text(given, "ARCHIVE");
+    const auto pinned = pinned_instruction_set("verify", given);
+    if (!pinned) return refuse(pinned.error());
     const archive::VerifyReport report = archive::verify_archive(path);
     const bool readable = !report.digest.empty();
     if (!readable && !given.contains("json")) return refuse(report.faults);
@@ -313,14 +340,18 @@ int verify(const options::variables_map& given) {
         for (const std::size_t index : chosen) {
             archive::TrialRecord again = archive->trials[index];
             const std::string expected = archive::digest(again);
-            again.result = retrain(again.planned.trial, *tokens, -1);
+            const cluster::Retraining how = cluster::retraining(again.provenance.instruction_set, *pinned);
+            again.result = retrain(again.planned.trial, *tokens, -1, how.instruction_set);
             const bool same = archive::digest(again) == expected;
             good = good && same;
-            json["retrained"].push_back({{"name", again.planned.name}, {"same_bits", same}});
-            words +=
-                again.planned.name + (same ? ": retrained, the same bits\n"
-                                           : ": retrained, OTHER BITS (another processor, library or code "
-                                             "revision computes this) compare the provenance\n");
+            json["retrained"].push_back({{"name", again.planned.name},
+                                         {"same_bits", same},
+                                         {"made_with", how.made_with},
+                                         {"retrained_with", kernels::cpu::name(how.instruction_set)}});
+            words += again.planned.name + ": " + how.words +
+                     (same ? ": the same bits\n"
+                           : ": OTHER BITS (another processor, library or code revision computes this) "
+                             "compare the provenance\n");
         }
     }
     std::cout << (given.contains("json") ? json.dump(2) + "\n" : words);
@@ -330,12 +361,20 @@ int verify(const options::variables_map& given) {
 /// Every rank comes here; the first one speaks for all.
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
-    const auto study = read_job(text(given, "JOB"));
+    auto study = read_job(text(given, "JOB"));
     // A file that only some ranks can read must not leave the others waiting for them.
     if (const int without = session.first_without(study.has_value()); without >= 0)
         return session.rank() == without ? refuse(study.error()) : bad_input;
+    const auto best = cluster::instruction_set_of("run", text(given, "isa"));
+    if (const int without = session.first_without(best.has_value()); without >= 0)
+        return session.rank() == without ? refuse(best.error()) : bad_input;
 
-    const std::unique_ptr<kernels::Backend> backend = kernels::make_cpu_backend();
+    // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
+    // must not depend on which ranks it came to.
+    const auto instruction_set =
+        static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(*best)));
+    warn_of_precision(*study, instruction_set);
+    const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(instruction_set);
     const std::string token_file =
         std::filesystem::absolute(study->job.token_file).lexically_normal().string();
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
@@ -366,6 +405,10 @@ std::vector<Verb> verbs() {
         return all.back().described.add_options();
     };
     all.reserve(8);
+    const std::string words = cluster::instruction_set_words();
+    const std::string isa = "instruction set to compute with: " + words + " (the best that all ranks have)";
+    const std::string isa_again = "instruction set to train again with: " + words +
+                                  " (what made the trial, where this processor runs it)";
     add({"tokenize",
          "TEXT... --out FILE.tok [--tokenizer T] [--validation F]",
          "Turns text files (- is standard input) into one token file with a held-out validation part.",
@@ -377,19 +420,21 @@ std::vector<Verb> verbs() {
         "bytes, sentencepiece:VOCABULARY to train one, or a .model file")(
         "validation", value<double>()->default_value(0.01), "fraction of the text to hold out");
     add({"plan",
-         "JOB.toml [--ranks N] [--json]",
+         "JOB.toml [--ranks N] [--isa NAME] [--json]",
          "Prints the trials of a job, what they cost, and what the grid cannot answer. Trains nothing.",
          {},
          {"JOB"},
          false,
-         plan})("ranks", value<int>()->default_value(1), "ranks that will train")("json", "as JSON");
+         plan})("ranks", value<int>()->default_value(1), "ranks that will train")(
+        "isa", value<std::string>()->default_value("auto"), isa.c_str())("json", "as JSON");
     add({"run",
-         "JOB.toml --archive OUT.h5",
+         "JOB.toml --archive OUT.h5 [--isa NAME] [--alone]",
          "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
          {},
          {"JOB"},
          false,
          run})("archive", value<std::string>()->required(), "the archive to write")(
+        "isa", value<std::string>()->default_value("auto"), isa.c_str())(
         "alone", "one rank on purpose, inside a Slurm job of several tasks");
     add({"status",
          "OUT.h5 [--watch] [--json]",
@@ -399,15 +444,16 @@ std::vector<Verb> verbs() {
          false,
          status})("watch", "again every few seconds")("json", "as JSON");
     add({"verify",
-         "OUT.h5 [--retrain TRIAL|all] [--tokens FILE.tok] [--json]",
+         "OUT.h5 [--retrain TRIAL|all] [--isa NAME] [--tokens FILE.tok] [--json]",
          "Computes every digest of an archive again; with --retrain, trains again and compares the bits.",
          {},
          {"ARCHIVE"},
          false,
          verify})("retrain", value<std::string>(), "a trial (number, name, or identity), or all")(
+        "isa", value<std::string>()->default_value("auto"), isa_again.c_str())(
         "tokens", value<std::string>(), "the token file, if it has moved")("json", "as JSON");
     add({"export",
-         "OUT.h5 --trial T --to DIR [--step S] [--tokens FILE.tok]",
+         "OUT.h5 --trial T --to DIR [--step S] [--isa NAME] [--tokens FILE.tok]",
          "Writes a trial's model as config.json and model.safetensors, for Hugging Face's LlamaForCausalLM.",
          {},
          {"ARCHIVE"},
@@ -415,6 +461,7 @@ std::vector<Verb> verbs() {
          export_model})("trial", value<std::string>()->required(), "number, name, or identity")(
         "to", value<std::string>()->required(), "folder to write")(
         "step", value<std::int64_t>(), "the model after this many steps (0: as it starts); default the last")(
+        "isa", value<std::string>()->default_value("auto"), isa_again.c_str())(
         "tokens", value<std::string>(), "the token file, if it has moved");
     add({"batches",
          "JOB.toml --trial T --steps A:B [--to FILE.npy]",

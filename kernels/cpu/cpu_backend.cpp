@@ -1,4 +1,4 @@
-// The fast backend of x86-64: vector kernels of the best instruction set at hand, matrix products by oneDNN.
+// The fast backend of x86-64: vector kernels and products of the best instruction set at hand.
 #include "kernels/cpu/cpu_backend.hpp"
 
 #include <algorithm>
@@ -6,7 +6,6 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "kernels/cpu/matrix_product.hpp"
 #include "kernels/cpu/simd.hpp"
 #include "kernels/host_backend.hpp"
 
@@ -16,22 +15,30 @@ namespace {
 
 Simd kernels_of(InstructionSet instruction_set) {
     Simd simd{};
-    if (instruction_set >= InstructionSet::avx512) {
-        avx512::provide_rows(simd);
-        avx512::provide_elementwise(simd);
-        avx512::provide_cross_entropy(simd);
-        avx512::provide_attention(simd);
-    } else {
-        avx2::provide_rows(simd);
-        avx2::provide_elementwise(simd);
-        avx2::provide_cross_entropy(simd);
-        avx2::provide_attention(simd);
+    switch (instruction_set) {
+        case InstructionSet::avx2:
+            avx2::provide_rows(simd);
+            avx2::provide_elementwise(simd);
+            avx2::provide_cross_entropy(simd);
+            avx2::provide_linear(simd);
+            avx2::provide_attention(simd);
+            break;
+        case InstructionSet::avx512:
+            avx512::provide_rows(simd);
+            avx512::provide_elementwise(simd);
+            avx512::provide_cross_entropy(simd);
+            avx512::provide_linear(simd);
+            avx512::provide_attention(simd);
+            break;
+        case InstructionSet::avx512_bf16:
+            avx512_bf16::provide_rows(simd);
+            avx512_bf16::provide_elementwise(simd);
+            avx512_bf16::provide_cross_entropy(simd);
+            avx512_bf16::provide_linear(simd);
+            avx512_bf16::provide_attention(simd);
+            break;
     }
     return simd;
-}
-
-float kept(Write mode) {
-    return mode == Write::add ? 1.0f : 0.0f;
 }
 
 std::int64_t length(std::span<const float> values) {
@@ -45,8 +52,10 @@ class CpuBackend final : public HostBackend {
 
     std::string name() const override { return "cpu"; }
 
-    std::string instruction_set() const override {
-        return std::string(cpu::name(instruction_set_)) + " (oneDNN " + matrix_product_version() + " " + matrix_product_instruction_set() + ")";
+    std::string instruction_set() const override { return std::string(cpu::name(instruction_set_)); }
+
+    bool multiplies_natively(Element element) const override {
+        return element == Element::float32 || instruction_set_ >= InstructionSet::avx512_bf16;
     }
 
     void embedding(std::span<const TokenId> ids, ConstMatrix table, float scale, MutableMatrix out) override {
@@ -63,10 +72,10 @@ class CpuBackend final : public HostBackend {
                                  scale, table_gradient.data);
     }
 
-    void rms_norm(ConstMatrix x, const float* gain, float epsilon, MutableMatrix out,
+    void rms_norm(ConstMatrix x, const float* gain, float epsilon, Activations out,
                   float* inverse_rms) override {
-        assert(x.rows == out.rows && x.columns == out.columns);
-        simd_.rms_norm(x.rows, x.columns, x.data, gain, epsilon, out.data, inverse_rms);
+        assert(x.rows == out.rows && x.columns == out.columns && whole_words(out));
+        simd_.rms_norm(x.rows, x.columns, x.data, gain, epsilon, out.element, out.data, inverse_rms);
     }
 
     void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
@@ -79,69 +88,80 @@ class CpuBackend final : public HostBackend {
                                 x_gradient.data, x_mode, gain_gradient);
     }
 
-    void linear(ConstMatrix x, ConstMatrix weights, float scale, MutableMatrix out, Write mode) override {
-        assert(x.columns == weights.columns && out.rows == x.rows && out.columns == weights.rows);
-        matrix_product(out.rows, out.columns, x.columns, scale, {x.data, Transpose::no, x.columns},
-                       {weights.data, Transpose::yes, weights.columns}, kept(mode), out.data);
+    PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) override {
+        simd_.pack_weights(weights.rows, weights.columns, weights.data, element, packed);
+        return {weights, element, packed};
     }
 
-    void linear_backward_input(ConstMatrix out_gradient, ConstMatrix weights, float scale,
-                               MutableMatrix x_gradient, Write mode) override {
-        assert(out_gradient.columns == weights.rows && x_gradient.rows == out_gradient.rows &&
-               x_gradient.columns == weights.columns);
-        matrix_product(x_gradient.rows, x_gradient.columns, weights.rows, scale,
-                       {out_gradient.data, Transpose::no, out_gradient.columns},
-                       {weights.data, Transpose::no, weights.columns}, kept(mode), x_gradient.data);
+    std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const override {
+        return simd_.packed_floats(outputs, inputs, element);
     }
 
-    void linear_backward_weights(ConstMatrix out_gradient, ConstMatrix x, float scale,
-                                 MutableMatrix weights_gradient, Write mode) override {
-        assert(out_gradient.rows == x.rows && weights_gradient.rows == out_gradient.columns &&
-               weights_gradient.columns == x.columns);
-        matrix_product(weights_gradient.rows, weights_gradient.columns, x.rows, scale,
-                       {out_gradient.data, Transpose::yes, out_gradient.columns},
-                       {x.data, Transpose::no, x.columns}, kept(mode), weights_gradient.data);
+    void linear(ConstActivations x, PackedWeights weights, const float* addend, Activations out) override {
+        assert(x.columns == weights.weights.columns && x.element == weights.element);
+        assert(out.rows == x.rows && out.columns == weights.weights.rows && whole_words(out));
+        assert(addend == nullptr || out.element == Element::float32);
+        simd_.linear(x.rows, out.columns, x.columns, x.element, x.data, weights.packed, addend, out.element,
+                     out.data);
     }
 
-    void rotary(ConstMatrix x, const float* cosines, const float* sines, RotaryShape shape, bool inverse,
-                MutableMatrix out) override {
-        assert(x.columns == shape.heads * shape.head_width && x.rows % shape.context == 0);
-        assert(out.rows == x.rows && out.columns == x.columns);
-        simd_.rotary(x.rows, shape, x.data, cosines, sines, inverse, out.data);
+    void linear_backward_input(ConstActivations out_gradient, PackedWeights weights, Activations x_gradient,
+                               Write mode) override {
+        assert(out_gradient.columns == weights.weights.rows && out_gradient.element == weights.element);
+        assert(x_gradient.rows == out_gradient.rows && x_gradient.columns == weights.weights.columns);
+        assert(whole_words(x_gradient) && (mode == Write::replace || x_gradient.element == Element::float32));
+        simd_.linear_backward_input(out_gradient.rows, out_gradient.columns, x_gradient.columns,
+                                    out_gradient.element, out_gradient.data, weights.weights.data,
+                                    weights.packed, x_gradient.element, x_gradient.data, mode);
     }
 
-    void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, AttentionShape shape, MutableMatrix out,
+    void linear_backward_weights(ConstActivations out_gradient, ConstActivations x,
+                                 MutableMatrix weights_gradient, Write mode, float* workspace) override {
+        assert(out_gradient.rows == x.rows && out_gradient.element == x.element);
+        assert(weights_gradient.rows == out_gradient.columns && weights_gradient.columns == x.columns);
+        simd_.linear_backward_weights(x.rows, out_gradient.columns, x.columns, x.element, out_gradient.data,
+                                      x.data, weights_gradient.data, mode, workspace);
+    }
+
+    std::int64_t linear_workspace(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
+                                  Element element) const override {
+        return simd_.linear_workspace(rows, outputs, inputs, element);
+    }
+
+    void attention(ConstActivations qkv, RotaryTables rotary, AttentionShape shape, Activations out,
                    float* log_sum, float* workspace) override {
-        assert(fits(q, shape) && fits(k, shape) && fits(v, shape) && fits(out, shape));
-        simd_.attention(shape, q.data, k.data, v.data, out.data, log_sum, workspace);
+        assert(is_qkv(qkv, shape) && is_out(out, shape) && qkv.element == out.element);
+        simd_.attention(shape, rotary, qkv.element, qkv.data, out.data, log_sum, workspace);
     }
 
-    void attention_backward(ConstMatrix out_gradient, ConstMatrix q, ConstMatrix k, ConstMatrix v,
-                            ConstMatrix out, const float* log_sum, AttentionShape shape,
-                            MutableMatrix q_gradient, MutableMatrix k_gradient, MutableMatrix v_gradient,
-                            float* workspace) override {
-        assert(fits(out_gradient, shape) && fits(q, shape) && fits(k, shape) && fits(v, shape) &&
-               fits(out, shape) && fits(q_gradient, shape) && fits(k_gradient, shape) &&
-               fits(v_gradient, shape));
-        simd_.attention_backward(shape, out_gradient.data, q.data, k.data, v.data, out.data, log_sum,
-                                 q_gradient.data, k_gradient.data, v_gradient.data, workspace);
+    void attention_backward(ConstActivations out_gradient, ConstActivations qkv, RotaryTables rotary,
+                            ConstActivations out, const float* log_sum, AttentionShape shape,
+                            Activations qkv_gradient, float* workspace) override {
+        assert(is_out(out_gradient, shape) && is_qkv(qkv, shape) && is_out(out, shape) &&
+               is_qkv(qkv_gradient, shape));
+        assert(out_gradient.element == qkv.element && out.element == qkv.element &&
+               qkv_gradient.element == qkv.element);
+        simd_.attention_backward(shape, rotary, qkv.element, out_gradient.data, qkv.data, out.data, log_sum,
+                                 qkv_gradient.data, workspace);
     }
 
-    std::int64_t attention_workspace(AttentionShape shape) const override {
-        return simd_.attention_workspace(shape);
+    std::int64_t attention_workspace(AttentionShape shape, Element element) const override {
+        return simd_.attention_workspace(shape, element);
     }
 
-    void swiglu(ConstMatrix gate, ConstMatrix up, MutableMatrix out) override {
-        assert(gate.size() == out.size() && up.size() == out.size());
-        simd_.swiglu(out.size(), gate.data, up.data, out.data);
+    void swiglu(ConstActivations gate_up, Activations out) override {
+        assert(gate_up.rows == out.rows && gate_up.columns == 2 * out.columns && whole_words(out) &&
+               gate_up.element == out.element);
+        simd_.swiglu(out.rows, out.columns, out.element, gate_up.data, out.data);
     }
 
-    void swiglu_backward(ConstMatrix out_gradient, ConstMatrix gate, ConstMatrix up,
-                         MutableMatrix gate_gradient, MutableMatrix up_gradient) override {
-        assert(gate.size() == out_gradient.size() && up.size() == gate.size() &&
-               gate_gradient.size() == gate.size() && up_gradient.size() == gate.size());
-        simd_.swiglu_backward(gate.size(), out_gradient.data, gate.data, up.data, gate_gradient.data,
-                              up_gradient.data);
+    void swiglu_backward(ConstActivations out_gradient, ConstActivations gate_up,
+                         Activations gate_up_gradient) override {
+        assert(gate_up.rows == out_gradient.rows && gate_up.columns == 2 * out_gradient.columns);
+        assert(gate_up_gradient.size() == gate_up.size() && whole_words(out_gradient));
+        assert(gate_up.element == out_gradient.element && gate_up_gradient.element == gate_up.element);
+        simd_.swiglu_backward(gate_up.rows, out_gradient.columns, gate_up.element, out_gradient.data,
+                              gate_up.data, gate_up_gradient.data);
     }
 
     void add(ConstMatrix a, ConstMatrix b, MutableMatrix out) override {
@@ -149,17 +169,22 @@ class CpuBackend final : public HostBackend {
         simd_.add(out.size(), a.data, b.data, out.data);
     }
 
-    void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float* losses,
-                       float* log_sum) override {
-        assert(std::int64_t(targets.size()) == logits.rows);
-        simd_.cross_entropy(logits.rows, logits.columns, logits.data, targets.data(), losses, log_sum);
+    void round(ConstMatrix x, Activations out) override {
+        assert(out.rows == x.rows && out.columns == x.columns && out.element == Element::bfloat16);
+        simd_.round(x.rows, x.columns, x.data, static_cast<Bfloat16*>(out.data));
     }
 
-    void cross_entropy_backward(ConstMatrix logits, std::span<const TokenId> targets, const float* log_sum,
-                                float scale, MutableMatrix logits_gradient) override {
+    void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                       float* losses) override {
+        assert(std::int64_t(targets.size()) == logits.rows);
+        simd_.cross_entropy(logits.rows, logits.columns, logits.data, targets.data(), logit_scale, losses);
+    }
+
+    void cross_entropy_gradient(MutableMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                                float loss_scale, float* losses, Activations logits_gradient) override {
         assert(std::int64_t(targets.size()) == logits.rows && logits_gradient.size() == logits.size());
-        simd_.cross_entropy_backward(logits.rows, logits.columns, logits.data, targets.data(), log_sum, scale,
-                                     logits_gradient.data);
+        simd_.cross_entropy_gradient(logits.rows, logits.columns, logits.data, targets.data(), logit_scale,
+                                     loss_scale, losses, logits_gradient.element, logits_gradient.data);
     }
 
     void accumulate(std::span<float> destination, std::span<const float> source) override {
@@ -185,8 +210,15 @@ class CpuBackend final : public HostBackend {
     }
 
   private:
-    [[maybe_unused]] static bool fits(ConstMatrix matrix, const AttentionShape& shape) {
-        return matrix.rows == shape.batch * shape.context && matrix.columns == shape.heads * shape.head_width;
+    /// Only logits may have an odd number of columns in bfloat16.
+    [[maybe_unused]] static bool whole_words(ConstActivations matrix) {
+        return matrix.stride() == matrix.columns;
+    }
+    [[maybe_unused]] static bool is_qkv(ConstActivations matrix, const AttentionShape& shape) {
+        return matrix.rows == shape.rows() && matrix.columns == 3 * shape.width() && whole_words(matrix);
+    }
+    [[maybe_unused]] static bool is_out(ConstActivations matrix, const AttentionShape& shape) {
+        return matrix.rows == shape.rows() && matrix.columns == shape.width() && whole_words(matrix);
     }
 
     InstructionSet instruction_set_;
@@ -222,14 +254,14 @@ bool supported(InstructionSet instruction_set) {
 InstructionSet best_instruction_set() {
     for (auto at = instruction_sets.rbegin(); at != instruction_sets.rend(); ++at)
         if (supported(*at)) return *at;
-    throw std::runtime_error(
-        "no cpu backend (this processor lacks AVX2 or FMA) run on x86-64-v3 or newer");
+    throw std::runtime_error("no cpu backend (this processor lacks AVX2 or FMA) run on x86-64-v3 or newer");
 }
 
 std::unique_ptr<Backend> make_backend(InstructionSet instruction_set) {
     if (!supported(instruction_set))
-        throw std::runtime_error("no " + std::string(name(instruction_set)) +
-                                 " backend (this processor does not run it) choose another, or another machine");
+        throw std::runtime_error(
+            "no " + std::string(name(instruction_set)) +
+            " backend (this processor does not run it) choose another, or another machine");
     return std::make_unique<CpuBackend>(instruction_set);
 }
 

@@ -5,7 +5,8 @@
 
 namespace isogrid::kernels::cpu {
 
-/// The ops of Backend that are not matrix products, on plain pointers: see there what each computes.
+/// The ops of Backend on plain pointers: see there what each computes. Numbers behind void pointers are of
+/// the `element` that stands beside them.
 struct Simd {
     void (*embedding)(const TokenId* ids, std::int64_t rows, std::int64_t width, const float* table,
                       float scale, float* out);
@@ -13,31 +14,43 @@ struct Simd {
                                const float* out_gradient, float scale, float* table_gradient);
 
     void (*rms_norm)(std::int64_t rows, std::int64_t width, const float* x, const float* gain, float epsilon,
-                     float* out, float* inverse_rms);
+                     Element element, void* out, float* inverse_rms);
     void (*rms_norm_backward)(std::int64_t rows, std::int64_t width, const float* out_gradient,
                               const float* x, const float* gain, const float* inverse_rms, float* x_gradient,
                               Write x_mode, float* gain_gradient);  ///< adds to gain_gradient
 
-    void (*rotary)(std::int64_t rows, const RotaryShape& shape, const float* x, const float* cosines,
-                   const float* sines, bool inverse, float* out);
+    void (*pack_weights)(std::int64_t outputs, std::int64_t inputs, const float* weights, Element element,
+                         float* packed);
+    std::int64_t (*packed_floats)(std::int64_t outputs, std::int64_t inputs, Element element);
+    void (*linear)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs, Element element,
+                   const void* x, const float* packed, const float* addend, Element out_element, void* out);
+    void (*linear_backward_input)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
+                                  Element element, const void* out_gradient, const float* weights,
+                                  const float* packed, Element x_element, void* x_gradient, Write mode);
+    void (*linear_backward_weights)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
+                                    Element element, const void* out_gradient, const void* x,
+                                    float* weights_gradient, Write mode, float* workspace);
+    std::int64_t (*linear_workspace)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
+                                     Element element);
 
-    std::int64_t (*attention_workspace)(const AttentionShape& shape);
-    void (*attention)(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
-                      float* log_sum, float* workspace);
-    void (*attention_backward)(const AttentionShape& shape, const float* out_gradient, const float* q,
-                               const float* k, const float* v, const float* out, const float* log_sum,
-                               float* q_gradient, float* k_gradient, float* v_gradient, float* workspace);
+    std::int64_t (*attention_workspace)(const AttentionShape& shape, Element element);
+    void (*attention)(const AttentionShape& shape, const RotaryTables& rotary, Element element,
+                      const void* qkv, void* out, float* log_sum, float* workspace);
+    void (*attention_backward)(const AttentionShape& shape, const RotaryTables& rotary, Element element,
+                               const void* out_gradient, const void* qkv, const void* out,
+                               const float* log_sum, void* qkv_gradient, float* workspace);
 
-    void (*swiglu)(std::int64_t size, const float* gate, const float* up, float* out);
-    void (*swiglu_backward)(std::int64_t size, const float* out_gradient, const float* gate, const float* up,
-                            float* gate_gradient, float* up_gradient);
+    void (*swiglu)(std::int64_t rows, std::int64_t hidden, Element element, const void* gate_up, void* out);
+    void (*swiglu_backward)(std::int64_t rows, std::int64_t hidden, Element element, const void* out_gradient,
+                            const void* gate_up, void* gate_up_gradient);
     void (*add)(std::int64_t size, const float* a, const float* b, float* out);
+    void (*round)(std::int64_t rows, std::int64_t columns, const float* x, Bfloat16* out);
 
     void (*cross_entropy)(std::int64_t rows, std::int64_t columns, const float* logits,
-                          const TokenId* targets, float* losses, float* log_sum);
-    void (*cross_entropy_backward)(std::int64_t rows, std::int64_t columns, const float* logits,
-                                   const TokenId* targets, const float* log_sum, float scale,
-                                   float* logits_gradient);
+                          const TokenId* targets, float logit_scale, float* losses);
+    void (*cross_entropy_gradient)(std::int64_t rows, std::int64_t columns, float* logits,
+                                   const TokenId* targets, float logit_scale, float loss_scale, float* losses,
+                                   Element element, void* logits_gradient);
 
     double (*sum)(std::int64_t size, const float* values);
     double (*sum_of_squares)(std::int64_t size, const float* values);
@@ -48,17 +61,27 @@ struct Simd {
 
 // Each fills its part of the table; defined in simd/, once for each instruction set.
 namespace avx2 {
-void provide_elementwise(Simd& simd);
 void provide_rows(Simd& simd);
+void provide_elementwise(Simd& simd);
 void provide_cross_entropy(Simd& simd);
+void provide_linear(Simd& simd);
 void provide_attention(Simd& simd);
 }  // namespace avx2
 
 namespace avx512 {
-void provide_elementwise(Simd& simd);
 void provide_rows(Simd& simd);
+void provide_elementwise(Simd& simd);
 void provide_cross_entropy(Simd& simd);
+void provide_linear(Simd& simd);
 void provide_attention(Simd& simd);
 }  // namespace avx512
+
+namespace avx512_bf16 {
+void provide_rows(Simd& simd);
+void provide_elementwise(Simd& simd);
+void provide_cross_entropy(Simd& simd);
+void provide_linear(Simd& simd);
+void provide_attention(Simd& simd);
+}  // namespace avx512_bf16
 
 }  // namespace isogrid::kernels::cpu

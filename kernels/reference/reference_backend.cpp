@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
+#include "kernels/bfloat16.hpp"
 #include "kernels/host_backend.hpp"
 
 namespace isogrid::kernels {
@@ -14,19 +16,19 @@ void write(float& place, double value, Write mode) {
     place = static_cast<float>(mode == Write::add ? place + value : value);
 }
 
-/// One head of one sequence inside a (batch * context, heads * head_width) matrix.
-template <class T>
-struct Head {
-    T* first;
-    std::int64_t stride;
-    T* operator[](std::int64_t token) const { return first + token * stride; }
-};
+double read(ConstActivations matrix, std::int64_t row, std::int64_t column) {
+    const std::int64_t i = row * matrix.stride() + column;
+    if (matrix.element == Element::bfloat16) return widened(static_cast<const Bfloat16*>(matrix.data)[i]);
+    return static_cast<const float*>(matrix.data)[i];
+}
 
-template <class T>
-Head<T> head_of(Matrix<T> matrix, const AttentionShape& shape, std::int64_t sequence, std::int64_t head) {
-    const std::int64_t stride = shape.heads * shape.head_width;
-    assert(matrix.rows == shape.batch * shape.context && matrix.columns == stride);
-    return {matrix.data + sequence * shape.context * stride + head * shape.head_width, stride};
+void write(Activations matrix, std::int64_t row, std::int64_t column, double value, Write mode) {
+    const std::int64_t i = row * matrix.stride() + column;
+    if (matrix.element == Element::float32) return write(static_cast<float*>(matrix.data)[i], value, mode);
+    assert(mode == Write::replace);
+    auto* numbers = static_cast<Bfloat16*>(matrix.data);
+    numbers[i] = rounded(static_cast<float>(value));
+    if (column == matrix.columns - 1 && matrix.stride() > matrix.columns) numbers[i + 1] = {0};
 }
 
 double dot(const float* a, const float* b, std::int64_t size) {
@@ -34,6 +36,44 @@ double dot(const float* a, const float* b, std::int64_t size) {
     for (std::int64_t i = 0; i < size; ++i)
         total += double(a[i]) * b[i];
     return total;
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+/// One head of one sequence, token by token: (context, head_width).
+using Head = std::vector<std::vector<double>>;
+
+/// `first_column` is where the head's columns begin in the matrix.
+Head read_head(ConstActivations matrix, const AttentionShape& shape, std::int64_t sequence,
+               std::int64_t first_column) {
+    assert(matrix.rows == shape.rows());
+    Head head(shape.context, std::vector<double>(shape.head_width));
+    for (std::int64_t token = 0; token < shape.context; ++token)
+        for (std::int64_t column = 0; column < shape.head_width; ++column)
+            head[token][column] = read(matrix, sequence * shape.context + token, first_column + column);
+    return head;
+}
+
+void write_head(const Head& head, Activations matrix, const AttentionShape& shape, std::int64_t sequence,
+                std::int64_t first_column) {
+    for (std::int64_t token = 0; token < shape.context; ++token)
+        for (std::int64_t column = 0; column < shape.head_width; ++column)
+            write(matrix, sequence * shape.context + token, first_column + column, head[token][column],
+                  Write::replace);
+}
+
+void rotate(Head& head, RotaryTables tables, bool back) {
+    const std::int64_t half = std::int64_t(head[0].size()) / 2;
+    for (std::size_t token = 0; token < head.size(); ++token)
+        for (std::int64_t i = 0; i < half; ++i) {
+            const double cosine = tables.cosines[token * half + i];
+            const double sine = back ? -tables.sines[token * half + i] : tables.sines[token * half + i];
+            const double first = head[token][i], second = head[token][i + half];
+            head[token][i] = first * cosine - second * sine;
+            head[token][i + half] = second * cosine + first * sine;
+        }
 }
 
 /// log(sum(exp(values))), safe from overflow by taking the largest value out first.
@@ -50,6 +90,7 @@ class ReferenceBackend final : public HostBackend {
   public:
     std::string name() const override { return "reference"; }
     std::string instruction_set() const override { return "plain loops, float64 accumulation"; }
+    bool multiplies_natively(Element element) const override { return element == Element::float32; }
 
     void embedding(std::span<const TokenId> ids, ConstMatrix table, float scale, MutableMatrix out) override {
         const std::int64_t width = table.columns;
@@ -68,14 +109,14 @@ class ReferenceBackend final : public HostBackend {
                     scale * out_gradient.data[row * width + column];
     }
 
-    void rms_norm(ConstMatrix x, const float* gain, float epsilon, MutableMatrix out,
+    void rms_norm(ConstMatrix x, const float* gain, float epsilon, Activations out,
                   float* inverse_rms) override {
         const std::int64_t width = x.columns;
         for (std::int64_t row = 0; row < x.rows; ++row) {
             const float* values = x.data + row * width;
             const double inverse = 1 / std::sqrt(dot(values, values, width) / width + epsilon);
             for (std::int64_t column = 0; column < width; ++column)
-                out.data[row * width + column] = static_cast<float>(values[column] * inverse * gain[column]);
+                write(out, row, column, values[column] * inverse * gain[column], Write::replace);
             inverse_rms[row] = static_cast<float>(inverse);
         }
     }
@@ -104,135 +145,141 @@ class ReferenceBackend final : public HostBackend {
             write(gain_gradient[column], gain_total[column], gain_mode);
     }
 
-    void linear(ConstMatrix x, ConstMatrix weights, float scale, MutableMatrix out, Write mode) override {
-        for (std::int64_t row = 0; row < x.rows; ++row)
-            for (std::int64_t output = 0; output < weights.rows; ++output)
-                write(out.data[row * weights.rows + output],
-                      scale * dot(x.data + row * x.columns, weights.data + output * x.columns, x.columns),
-                      mode);
+    /// A copy, rounded to the element.
+    PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) override {
+        for (std::int64_t i = 0; i < weights.size(); ++i)
+            packed[i] = element == Element::bfloat16 ? widened(rounded(weights.data[i])) : weights.data[i];
+        return {weights, element, packed};
     }
 
-    void linear_backward_input(ConstMatrix out_gradient, ConstMatrix weights, float scale,
-                               MutableMatrix x_gradient, Write mode) override {
-        const std::int64_t outputs = weights.rows, inputs = weights.columns;
+    std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element) const override {
+        return outputs * inputs;
+    }
+
+    void linear(ConstActivations x, PackedWeights weights, const float* addend, Activations out) override {
+        const std::int64_t outputs = weights.weights.rows, inputs = weights.weights.columns;
+        for (std::int64_t row = 0; row < x.rows; ++row)
+            for (std::int64_t output = 0; output < outputs; ++output) {
+                double total = addend != nullptr ? addend[row * outputs + output] : 0.0;
+                for (std::int64_t input = 0; input < inputs; ++input)
+                    total += read(x, row, input) * weights.packed[output * inputs + input];
+                write(out, row, output, total, Write::replace);
+            }
+    }
+
+    void linear_backward_input(ConstActivations out_gradient, PackedWeights weights, Activations x_gradient,
+                               Write mode) override {
+        const std::int64_t outputs = weights.weights.rows, inputs = weights.weights.columns;
         for (std::int64_t row = 0; row < out_gradient.rows; ++row)
             for (std::int64_t input = 0; input < inputs; ++input) {
                 double total = 0;
                 for (std::int64_t output = 0; output < outputs; ++output)
-                    total += double(out_gradient.data[row * outputs + output]) *
-                             weights.data[output * inputs + input];
-                write(x_gradient.data[row * inputs + input], scale * total, mode);
+                    total += read(out_gradient, row, output) * weights.packed[output * inputs + input];
+                write(x_gradient, row, input, total, mode);
             }
     }
 
-    void linear_backward_weights(ConstMatrix out_gradient, ConstMatrix x, float scale,
-                                 MutableMatrix weights_gradient, Write mode) override {
+    void linear_backward_weights(ConstActivations out_gradient, ConstActivations x,
+                                 MutableMatrix weights_gradient, Write mode, float*) override {
         const std::int64_t outputs = out_gradient.columns, inputs = x.columns;
         for (std::int64_t output = 0; output < outputs; ++output)
             for (std::int64_t input = 0; input < inputs; ++input) {
                 double total = 0;
                 for (std::int64_t row = 0; row < x.rows; ++row)
-                    total += double(out_gradient.data[row * outputs + output]) * x.data[row * inputs + input];
-                write(weights_gradient.data[output * inputs + input], scale * total, mode);
+                    total += read(out_gradient, row, output) * read(x, row, input);
+                write(weights_gradient.data[output * inputs + input], total, mode);
             }
     }
 
-    void rotary(ConstMatrix x, const float* cosines, const float* sines, RotaryShape shape, bool inverse,
-                MutableMatrix out) override {
-        const std::int64_t half = shape.head_width / 2;
-        for (std::int64_t row = 0; row < x.rows; ++row) {
-            const std::int64_t position = row % shape.context;
-            for (std::int64_t head = 0; head < shape.heads; ++head) {
-                const std::int64_t start = row * x.columns + head * shape.head_width;
-                for (std::int64_t i = 0; i < half; ++i) {
-                    const double cosine = cosines[position * half + i];
-                    const double sine = inverse ? -sines[position * half + i] : sines[position * half + i];
-                    const double first = x.data[start + i], second = x.data[start + i + half];
-                    out.data[start + i] = static_cast<float>(first * cosine - second * sine);
-                    out.data[start + i + half] = static_cast<float>(second * cosine + first * sine);
-                }
-            }
-        }
+    std::int64_t linear_workspace(std::int64_t, std::int64_t, std::int64_t, Element) const override {
+        return 0;
     }
 
-    void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, AttentionShape shape, MutableMatrix out,
+    void attention(ConstActivations qkv, RotaryTables rotary, AttentionShape shape, Activations out,
                    float* log_sum, float*) override {
-        std::vector<double> scores(shape.context);
-        for (std::int64_t sequence = 0; sequence < shape.batch; ++sequence)
-            for (std::int64_t head = 0; head < shape.heads; ++head) {
-                const auto queries = head_of(q, shape, sequence, head);
-                const auto keys = head_of(k, shape, sequence, head);
-                const auto values = head_of(v, shape, sequence, head);
-                const auto results = head_of(out, shape, sequence, head);
-                float* log_sums = log_sum + (sequence * shape.heads + head) * shape.context;
+        for_heads(
+            shape,
+            [&](std::int64_t sequence, std::int64_t column, float* log_sums) {
+                Head q = read_head(qkv, shape, sequence, column);
+                Head k = read_head(qkv, shape, sequence, shape.width() + column);
+                const Head v = read_head(qkv, shape, sequence, 2 * shape.width() + column);
+                rotate(q, rotary, false);
+                rotate(k, rotary, false);
+                Head mixed(shape.context, std::vector<double>(shape.head_width, 0.0));
+                std::vector<double> scores(shape.context);
                 for (std::int64_t i = 0; i < shape.context; ++i) {
                     for (std::int64_t j = 0; j <= i; ++j)
-                        scores[j] = shape.scale * dot(queries[i], keys[j], shape.head_width);
+                        scores[j] = shape.scale * dot(q[i], k[j]);
                     const double total = log_sum_exp(scores.data(), i + 1);
                     log_sums[i] = static_cast<float>(total);
-                    for (std::int64_t column = 0; column < shape.head_width; ++column) {
-                        double mixed = 0;
-                        for (std::int64_t j = 0; j <= i; ++j)
-                            mixed += std::exp(scores[j] - total) * values[j][column];
-                        results[i][column] = static_cast<float>(mixed);
-                    }
+                    for (std::int64_t j = 0; j <= i; ++j)
+                        for (std::int64_t c = 0; c < shape.head_width; ++c)
+                            mixed[i][c] += std::exp(scores[j] - total) * v[j][c];
                 }
-            }
+                write_head(mixed, out, shape, sequence, column);
+            },
+            log_sum);
     }
 
     /// With p = softmax(s): dv_j = sum_i p_ij dout_i, ds_ij = p_ij (dout_i . v_j - dout_i . out_i).
-    void attention_backward(ConstMatrix out_gradient, ConstMatrix q, ConstMatrix k, ConstMatrix v,
-                            ConstMatrix out, const float* log_sum, AttentionShape shape,
-                            MutableMatrix q_gradient, MutableMatrix k_gradient, MutableMatrix v_gradient,
-                            float*) override {
-        const std::int64_t size = shape.context * shape.head_width;
-        for (std::int64_t sequence = 0; sequence < shape.batch; ++sequence)
-            for (std::int64_t head = 0; head < shape.heads; ++head) {
-                const auto gradients = head_of(out_gradient, shape, sequence, head);
-                const auto queries = head_of(q, shape, sequence, head);
-                const auto keys = head_of(k, shape, sequence, head);
-                const auto values = head_of(v, shape, sequence, head);
-                const auto results = head_of(out, shape, sequence, head);
-                const float* log_sums = log_sum + (sequence * shape.heads + head) * shape.context;
-                std::vector<double> dq(size, 0.0), dk(size, 0.0), dv(size, 0.0);
+    void attention_backward(ConstActivations out_gradient, ConstActivations qkv, RotaryTables rotary,
+                            ConstActivations out, const float* log_sum, AttentionShape shape,
+                            Activations qkv_gradient, float*) override {
+        for_heads(
+            shape,
+            [&](std::int64_t sequence, std::int64_t column, const float* log_sums) {
+                const Head gradients = read_head(out_gradient, shape, sequence, column);
+                const Head results = read_head(out, shape, sequence, column);
+                Head q = read_head(qkv, shape, sequence, column);
+                Head k = read_head(qkv, shape, sequence, shape.width() + column);
+                const Head v = read_head(qkv, shape, sequence, 2 * shape.width() + column);
+                rotate(q, rotary, false);
+                rotate(k, rotary, false);
+                Head dq(shape.context, std::vector<double>(shape.head_width, 0.0)), dk = dq, dv = dq;
                 for (std::int64_t i = 0; i < shape.context; ++i) {
-                    const double mean = dot(gradients[i], results[i], shape.head_width);
+                    const double mean = dot(gradients[i], results[i]);
                     for (std::int64_t j = 0; j <= i; ++j) {
-                        const double score = shape.scale * dot(queries[i], keys[j], shape.head_width);
-                        const double probability = std::exp(score - log_sums[i]);
-                        const double score_gradient = shape.scale * probability *
-                                                      (dot(gradients[i], values[j], shape.head_width) - mean);
-                        for (std::int64_t column = 0; column < shape.head_width; ++column) {
-                            dq[i * shape.head_width + column] += score_gradient * keys[j][column];
-                            dk[j * shape.head_width + column] += score_gradient * queries[i][column];
-                            dv[j * shape.head_width + column] += probability * gradients[i][column];
+                        const double probability = std::exp(shape.scale * dot(q[i], k[j]) - log_sums[i]);
+                        const double score_gradient =
+                            shape.scale * probability * (dot(gradients[i], v[j]) - mean);
+                        for (std::int64_t c = 0; c < shape.head_width; ++c) {
+                            dq[i][c] += score_gradient * k[j][c];
+                            dk[j][c] += score_gradient * q[i][c];
+                            dv[j][c] += probability * gradients[i][c];
                         }
                     }
                 }
-                store(dq, head_of(q_gradient, shape, sequence, head), shape);
-                store(dk, head_of(k_gradient, shape, sequence, head), shape);
-                store(dv, head_of(v_gradient, shape, sequence, head), shape);
+                rotate(dq, rotary, true);
+                rotate(dk, rotary, true);
+                write_head(dq, qkv_gradient, shape, sequence, column);
+                write_head(dk, qkv_gradient, shape, sequence, shape.width() + column);
+                write_head(dv, qkv_gradient, shape, sequence, 2 * shape.width() + column);
+            },
+            log_sum);
+    }
+
+    std::int64_t attention_workspace(AttentionShape, Element) const override { return 0; }
+
+    void swiglu(ConstActivations gate_up, Activations out) override {
+        for (std::int64_t row = 0; row < out.rows; ++row)
+            for (std::int64_t column = 0; column < out.columns; ++column) {
+                const double gate = read(gate_up, row, column), up = read(gate_up, row, out.columns + column);
+                write(out, row, column, gate / (1 + std::exp(-gate)) * up, Write::replace);
             }
     }
 
-    std::int64_t attention_workspace(AttentionShape) const override { return 0; }
-
-    void swiglu(ConstMatrix gate, ConstMatrix up, MutableMatrix out) override {
-        for (std::int64_t i = 0; i < out.size(); ++i)
-            out.data[i] =
-                static_cast<float>(gate.data[i] / (1 + std::exp(-double(gate.data[i]))) * up.data[i]);
-    }
-
-    void swiglu_backward(ConstMatrix out_gradient, ConstMatrix gate, ConstMatrix up,
-                         MutableMatrix gate_gradient, MutableMatrix up_gradient) override {
-        for (std::int64_t i = 0; i < gate.size(); ++i) {
-            const double value = gate.data[i], gradient = out_gradient.data[i];
-            const double sigmoid = 1 / (1 + std::exp(-value));
-            const double slope = sigmoid * (1 + value * (1 - sigmoid));
-            const double up_value = up.data[i];
-            gate_gradient.data[i] = static_cast<float>(gradient * up_value * slope);
-            up_gradient.data[i] = static_cast<float>(gradient * value * sigmoid);
-        }
+    void swiglu_backward(ConstActivations out_gradient, ConstActivations gate_up,
+                         Activations gate_up_gradient) override {
+        const std::int64_t hidden = out_gradient.columns;
+        for (std::int64_t row = 0; row < out_gradient.rows; ++row)
+            for (std::int64_t column = 0; column < hidden; ++column) {
+                const double gate = read(gate_up, row, column), up = read(gate_up, row, hidden + column);
+                const double gradient = read(out_gradient, row, column);
+                const double sigmoid = 1 / (1 + std::exp(-gate));
+                const double slope = sigmoid * (1 + gate * (1 - sigmoid));
+                write(gate_up_gradient, row, column, gradient * up * slope, Write::replace);
+                write(gate_up_gradient, row, hidden + column, gradient * gate * sigmoid, Write::replace);
+            }
     }
 
     void add(ConstMatrix a, ConstMatrix b, MutableMatrix out) override {
@@ -240,25 +287,35 @@ class ReferenceBackend final : public HostBackend {
             out.data[i] = a.data[i] + b.data[i];
     }
 
-    void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float* losses,
-                       float* log_sum) override {
+    void round(ConstMatrix x, Activations out) override {
+        assert(out.element == Element::bfloat16);
+        for (std::int64_t row = 0; row < x.rows; ++row)
+            for (std::int64_t column = 0; column < x.columns; ++column)
+                write(out, row, column, x.data[row * x.columns + column], Write::replace);
+    }
+
+    void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                       float* losses) override {
         for (std::int64_t row = 0; row < logits.rows; ++row) {
-            const float* values = logits.data + row * logits.columns;
-            const double total = log_sum_exp(values, logits.columns);
-            log_sum[row] = static_cast<float>(total);
-            losses[row] = static_cast<float>(total - values[targets[row]]);
+            const std::vector<double> scaled = scaled_row(logits, row, logit_scale);
+            losses[row] =
+                static_cast<float>(log_sum_exp(scaled.data(), logits.columns) - scaled[targets[row]]);
         }
     }
 
-    void cross_entropy_backward(ConstMatrix logits, std::span<const TokenId> targets, const float* log_sum,
-                                float scale, MutableMatrix logits_gradient) override {
-        for (std::int64_t row = 0; row < logits.rows; ++row)
+    void cross_entropy_gradient(MutableMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                                float loss_scale, float* losses, Activations logits_gradient) override {
+        for (std::int64_t row = 0; row < logits.rows; ++row) {
+            const std::vector<double> scaled = scaled_row(logits, row, logit_scale);
+            const double total = log_sum_exp(scaled.data(), logits.columns);
+            losses[row] = static_cast<float>(total - scaled[targets[row]]);
             for (std::int64_t column = 0; column < logits.columns; ++column) {
-                const std::int64_t i = row * logits.columns + column;
-                const double probability = std::exp(double(logits.data[i]) - log_sum[row]);
-                logits_gradient.data[i] =
-                    static_cast<float>(scale * (probability - (column == targets[row] ? 1 : 0)));
+                const double wanted = column == targets[row] ? 1 : 0;
+                write(logits_gradient, row, column,
+                      double(loss_scale) * logit_scale * (std::exp(scaled[column] - total) - wanted),
+                      Write::replace);
             }
+        }
     }
 
     void accumulate(std::span<float> destination, std::span<const float> source) override {
@@ -295,10 +352,21 @@ class ReferenceBackend final : public HostBackend {
     }
 
   private:
-    static void store(const std::vector<double>& values, Head<float> head, const AttentionShape& shape) {
-        for (std::int64_t token = 0; token < shape.context; ++token)
-            for (std::int64_t column = 0; column < shape.head_width; ++column)
-                head[token][column] = static_cast<float>(values[token * shape.head_width + column]);
+    static std::vector<double> scaled_row(ConstMatrix logits, std::int64_t row, float scale) {
+        const float* first = logits.data + row * logits.columns;
+        std::vector<double> scaled(first, first + logits.columns);
+        for (double& value : scaled)
+            value *= scale;
+        return scaled;
+    }
+
+    /// Calls work(sequence, the head's first column, its log sums) for every head of every sequence.
+    template <class Work, class Float>
+    static void for_heads(const AttentionShape& shape, Work work, Float* log_sum) {
+        for (std::int64_t sequence = 0; sequence < shape.batch; ++sequence)
+            for (std::int64_t head = 0; head < shape.heads; ++head)
+                work(sequence, head * shape.head_width,
+                     log_sum + (sequence * shape.heads + head) * shape.context);
     }
 };
 

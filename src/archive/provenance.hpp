@@ -20,7 +20,7 @@ using Facts = std::vector<Fact>;
 std::string code_revision();
 
 /// Revision, compiler, flags, build type and the version of HDF5; callers add the libraries they know, such
-/// as MPI and oneDNN.
+/// as MPI.
 Facts build_facts();
 
 /// Host name, processor model, kernel.

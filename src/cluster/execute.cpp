@@ -67,9 +67,10 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.provenance.started_unix = unix_time();
 
     const auto start = std::chrono::steady_clock::now();
-    auto [result, mine] =
-        train_part(workplace, record.planned.trial, group,
-                   {.keep_weights = workplace.study.job.keep_weights, .on_progress = std::move(on_progress)});
+    auto [result, mine] = train_part(workplace, record.planned.trial, group,
+                                     {.threads = static_cast<int>(workplace.study.job.threads_per_rank),
+                                      .keep_weights = workplace.study.job.keep_weights,
+                                      .on_progress = std::move(on_progress)});
     const Verdict verdict = group.agree(mine);
     if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
         const std::int64_t steps_done = result.steps_done;

@@ -55,11 +55,15 @@ MpiSession::~MpiSession() {
 }
 
 int MpiSession::first_without(bool good) const {
-    int first = good ? size_ : rank_;
-    if (started_)
-        check_mpi(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD),
-                  "comparing notes");
+    const int first = lowest(good ? size_ : rank_);
     return first == size_ ? -1 : first;
+}
+
+int MpiSession::lowest(int number) const {
+    if (started_)
+        check_mpi(MPI_Allreduce(MPI_IN_PLACE, &number, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD),
+                  "comparing notes");
+    return number;
 }
 
 void MpiSession::abort(int exit_code) const {

@@ -36,6 +36,9 @@ class MpiSession {
     /// of one rank's input ends them all, and is told once.
     int first_without(bool good) const;
 
+    /// The lowest of the numbers that the ranks say; all ranks must ask.
+    int lowest(int number) const;
+
     /// Ends the whole job at once, other ranks included; for an exception that no rank can go on after.
     [[noreturn]] void abort(int exit_code) const;
 

@@ -1,5 +1,7 @@
 #include "cluster/stop_signals.hpp"
 
+#include <cstddef>
+
 namespace isogrid::cluster {
 
 namespace {
@@ -12,16 +14,12 @@ extern "C" void note_signal(int) {
 
 }  // namespace
 
-StopSignals::StopSignals() : stack_(std::size_t{64} << 10) {  // frames: 3 kB with AVX-512, 11 kB with AMX
-    stack_t own{};
-    own.ss_sp = stack_.data();
-    own.ss_size = stack_.size();
-    sigaltstack(&own, &stack_before_);
+StopSignals::StopSignals() {
     noted = 0;
     for (std::size_t i = 0; i < signals.size(); ++i) {
         struct sigaction action {};
         action.sa_handler = note_signal;
-        action.sa_flags = SA_ONSTACK | SA_RESTART | (signals[i] == SIGINT ? SA_RESETHAND : 0);
+        action.sa_flags = SA_RESTART | (signals[i] == SIGINT ? SA_RESETHAND : 0);
         sigaction(signals[i], &action, &before_[i]);
     }
 }
@@ -29,7 +27,6 @@ StopSignals::StopSignals() : stack_(std::size_t{64} << 10) {  // frames: 3 kB wi
 StopSignals::~StopSignals() {
     for (std::size_t i = 0; i < signals.size(); ++i)
         sigaction(signals[i], &before_[i], nullptr);
-    sigaltstack(&stack_before_, nullptr);
 }
 
 bool StopSignals::received() const {

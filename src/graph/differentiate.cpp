@@ -3,6 +3,8 @@
 #include <cassert>
 #include <cstddef>
 #include <map>
+#include <string>
+#include <type_traits>
 #include <variant>
 
 namespace isogrid::graph {
@@ -31,20 +33,24 @@ class Differentiator {
     }
 
   private:
+    // The losses are known when their gradient is: one op takes the place of the forward one.
     void backward(const CrossEntropy& op) {
-        const Slot logits = fresh_slot(op.logits);
-        graph_.append(CrossEntropyBackward{op.logits, op.log_sum, logits.gradient, loss_scale_});
+        const Slot logits = fresh_slot(op.logits, graph_.element());
+        graph_.replace(
+            static_cast<std::size_t>(position_),
+            CrossEntropyGradient{op.logits, op.losses, logits.gradient, op.logit_scale, loss_scale_});
         finish(op.logits, logits);
     }
 
     void backward(const Linear& op) {
-        const TensorId out_gradient = gradient_.at(op.out);
+        const TensorId out_gradient = for_products(gradient_.at(op.out));
         const Slot weights = slot(op.weights);
-        graph_.append(LinearBackwardWeights{out_gradient, op.x, weights.gradient, op.scale, weights.mode});
+        graph_.append(LinearBackwardWeights{out_gradient, op.x, weights.gradient, weights.mode});
         finish(op.weights, weights);
         const Slot x = slot(op.x);
-        graph_.append(LinearBackwardInput{out_gradient, op.weights, x.gradient, op.scale, x.mode});
+        graph_.append(LinearBackwardInput{out_gradient, op.weights, x.gradient, x.mode});
         finish(op.x, x);
+        if (op.addend.valid()) pass_on(gradient_.at(op.out), op.addend);
     }
 
     void backward(const RmsNorm& op) {
@@ -56,39 +62,56 @@ class Differentiator {
         finish(op.gain, gain);
     }
 
-    void backward(const Rotary& op) {
-        const Slot x = fresh_slot(op.x);
-        graph_.append(Rotary{gradient_.at(op.out), op.cosines, op.sines, x.gradient, op.shape, !op.inverse});
-        finish(op.x, x);
-    }
-
     void backward(const Attention& op) {
-        const Slot q = fresh_slot(op.q), k = fresh_slot(op.k), v = fresh_slot(op.v);
-        graph_.append(AttentionBackward{gradient_.at(op.out), op.q, op.k, op.v, op.out, op.log_sum,
-                                        q.gradient, k.gradient, v.gradient, op.shape});
-        finish(op.q, q);
-        finish(op.k, k);
-        finish(op.v, v);
+        const Slot qkv = fresh_slot(op.qkv, graph_.element());
+        graph_.append(AttentionBackward{gradient_.at(op.out), op.qkv, op.cosines, op.sines, op.out,
+                                        op.log_sum, qkv.gradient, op.shape});
+        finish(op.qkv, qkv);
     }
 
     void backward(const SwiGlu& op) {
-        const Slot gate = fresh_slot(op.gate), up = fresh_slot(op.up);
-        graph_.append(SwiGluBackward{gradient_.at(op.out), op.gate, op.up, gate.gradient, up.gradient});
-        finish(op.gate, gate);
-        finish(op.up, up);
+        const Slot gate_up = fresh_slot(op.gate_up, graph_.element());
+        graph_.append(SwiGluBackward{gradient_.at(op.out), op.gate_up, gate_up.gradient});
+        finish(op.gate_up, gate_up);
     }
 
     // The gradient of a sum is the gradient of each operand: they share its memory until one of them grows.
     void backward(const Add& op) {
         assert(op.a != op.b);
         const TensorId out_gradient = gradient_.at(op.out);
-        for (const TensorId operand : {op.a, op.b}) {
-            const auto found = gradient_.find(operand);
-            if (found == gradient_.end())
-                gradient_[operand] = out_gradient;
-            else
-                found->second = sum_of(found->second, out_gradient);
-        }
+        pass_on(out_gradient, op.a);
+        pass_on(out_gradient, op.b);
+    }
+
+    void pass_on(TensorId out_gradient, TensorId operand) {
+        const auto found = gradient_.find(operand);
+        if (found == gradient_.end())
+            gradient_[operand] = out_gradient;
+        else
+            found->second = sum_of(found->second, out_gradient);
+    }
+
+    /// A gradient as products read it.
+    TensorId for_products(TensorId gradient) {
+        const Tensor of = graph_.tensor(gradient);
+        if (of.element == graph_.element()) return gradient;
+        const TensorId rounded =
+            graph_.activation(of.name + ".rounded", of.rows, of.columns, graph_.element());
+        graph_.append(Round{gradient, rounded});
+        return rounded;
+    }
+
+    /// What a gradient is kept in: norms, sums and look-ups take theirs in float32.
+    kernels::Element gradient_element(TensorId of) const {
+        const auto producer = producer_.find(of);
+        if (producer == producer_.end()) return kernels::Element::float32;
+        return std::visit(
+            [&](const auto& op) {
+                using Kind = std::decay_t<decltype(op)>;
+                const bool in_float32 = std::is_same_v<Kind, RmsNorm> || std::is_same_v<Kind, Embedding>;
+                return in_float32 ? kernels::Element::float32 : graph_.tensor(of).element;
+            },
+            graph_.ops()[static_cast<std::size_t>(producer->second)]);
     }
 
     void backward(const Embedding& op) {
@@ -111,16 +134,16 @@ class Differentiator {
         const auto found = gradient_.find(of);
         if (found != gradient_.end() && !awaited_by_others(of, found->second))
             return {found->second, Write::add, {}};
-        return fresh_slot(of);
+        return fresh_slot(of, gradient_element(of));
     }
 
     /// For ops that can only replace their output.
-    Slot fresh_slot(TensorId of) {
-        const Tensor& tensor = graph_.tensor(of);
+    Slot fresh_slot(TensorId of, kernels::Element element) {
+        const Tensor tensor = graph_.tensor(of);
         const std::string name = tensor.name + ".gradient";
         const auto found = gradient_.find(of);
         const TensorId earlier = found == gradient_.end() ? TensorId{} : found->second;
-        return {graph_.activation(name, tensor.rows, tensor.columns), Write::replace, earlier};
+        return {graph_.activation(name, tensor.rows, tensor.columns, element), Write::replace, earlier};
     }
 
     void finish(TensorId of, const Slot& slot) {
@@ -130,7 +153,8 @@ class Differentiator {
 
     TensorId sum_of(TensorId a, TensorId b) {
         const Tensor like = graph_.tensor(a);
-        const TensorId out = graph_.activation(like.name, like.rows, like.columns);
+        assert(like.element == kernels::Element::float32);
+        const TensorId out = graph_.activation(like.name, like.rows, like.columns, like.element);
         graph_.append(Add{a, b, out});
         return out;
     }

@@ -6,9 +6,12 @@
 
 namespace isogrid::graph {
 
-TensorId Graph::make(std::string name, std::int64_t rows, std::int64_t columns, Space space) {
+using kernels::Element;
+
+TensorId Graph::make(std::string name, std::int64_t rows, std::int64_t columns, Space space,
+                     kernels::Element element) {
     assert(rows > 0 && columns > 0);
-    tensors_.push_back({std::move(name), rows, columns, space});
+    tensors_.push_back({std::move(name), rows, columns, space, element});
     return {static_cast<std::int32_t>(tensors_.size() - 1)};
 }
 
@@ -26,8 +29,23 @@ TensorId Graph::constant(std::string name, std::int64_t rows, std::int64_t colum
     return id;
 }
 
-TensorId Graph::activation(std::string name, std::int64_t rows, std::int64_t columns) {
-    return make(std::move(name), rows, columns, Space::activation);
+TensorId Graph::activation(std::string name, std::int64_t rows, std::int64_t columns,
+                           kernels::Element element) {
+    return make(std::move(name), rows, columns, Space::activation, element);
+}
+
+TensorId Graph::joined(const std::vector<TensorId>& parts) {
+    std::int64_t rows = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        assert(tensor(parts[i]).columns == tensor(parts[0]).columns && !joins_.contains(parts[i]));
+        // Each right after the one before.
+        assert(parameters_[parameters_.size() - parts.size() + i] == parts[i]);
+        rows += tensor(parts[i]).rows;
+    }
+    const Tensor first = tensor(parts.front());
+    const TensorId id = make(first.name + "+", rows, first.columns, Space::parameter);
+    joins_.emplace(id, parts);
+    return id;
 }
 
 TensorId Graph::parameter_gradient(TensorId parameter) {
@@ -44,60 +62,71 @@ TensorId Graph::gradient_of(TensorId parameter) const {
 }
 
 TensorId Graph::embedding(TensorId table, float scale) {
-    const TensorId out = activation("embedding", rows(), tensor(table).columns);
+    const TensorId out = activation("embedding", rows(), tensor(table).columns, Element::float32);
     append(Embedding{table, out, scale});
     return out;
 }
 
 TensorId Graph::rms_norm(TensorId x, TensorId gain, float epsilon) {
     assert(tensor(gain).size() == tensor(x).columns);
-    const TensorId out = activation("rms_norm", tensor(x).rows, tensor(x).columns);
-    const TensorId inverse_rms = activation("rms_norm.inverse_rms", 1, tensor(x).rows);
+    const TensorId out = activation("rms_norm", tensor(x).rows, tensor(x).columns, element_);
+    const TensorId inverse_rms = activation("rms_norm.inverse_rms", 1, tensor(x).rows, Element::float32);
     append(RmsNorm{x, gain, out, inverse_rms, epsilon});
     return out;
 }
 
-TensorId Graph::linear(TensorId x, TensorId weights, float scale) {
-    assert(tensor(x).columns == tensor(weights).columns);
-    const TensorId out = activation("linear", tensor(x).rows, tensor(weights).rows);
-    append(Linear{x, weights, out, scale});
+TensorId Graph::linear(TensorId x, TensorId weights) {
+    assert(tensor(x).columns == tensor(weights).columns && tensor(x).element == element_);
+    const TensorId out = activation("linear", tensor(x).rows, tensor(weights).rows, element_);
+    append(Linear{x, weights, {}, out});
     return out;
 }
 
-TensorId Graph::rotary(TensorId x, TensorId cosines, TensorId sines, std::int64_t heads) {
-    const std::int64_t head_width = tensor(x).columns / heads;
-    assert(head_width * heads == tensor(x).columns && tensor(cosines).columns == head_width / 2);
+TensorId Graph::add_linear(TensorId addend, TensorId x, TensorId weights) {
+    assert(tensor(x).columns == tensor(weights).columns && tensor(x).element == element_);
+    assert(tensor(addend).columns == tensor(weights).rows && tensor(addend).element == Element::float32);
+    const TensorId out = activation("add_linear", tensor(x).rows, tensor(weights).rows, Element::float32);
+    append(Linear{x, weights, addend, out});
+    return out;
+}
+
+TensorId Graph::logits(TensorId x, TensorId weights) {
+    assert(tensor(x).columns == tensor(weights).columns && tensor(x).element == element_);
+    const TensorId out = activation("logits", tensor(x).rows, tensor(weights).rows, Element::float32);
+    append(Linear{x, weights, {}, out});
+    return out;
+}
+
+TensorId Graph::attention(TensorId qkv, TensorId cosines, TensorId sines, std::int64_t heads, float scale) {
+    const std::int64_t width = tensor(qkv).columns / 3;
+    const kernels::AttentionShape shape{batch_, context_, heads, width / heads, scale};
+    assert(3 * shape.width() == tensor(qkv).columns && tensor(cosines).columns == shape.head_width / 2);
     assert(tensor(cosines).rows == context_ && tensor(sines).rows == context_);
-    const TensorId out = activation("rotary", tensor(x).rows, tensor(x).columns);
-    append(Rotary{x, cosines, sines, out, {context_, heads, head_width}, false});
+    const TensorId out = activation("attention", tensor(qkv).rows, width, element_);
+    const TensorId log_sum = activation("attention.log_sum", 1, batch_ * heads * context_, Element::float32);
+    append(Attention{qkv, cosines, sines, out, log_sum, shape});
     return out;
 }
 
-TensorId Graph::attention(TensorId q, TensorId k, TensorId v, std::int64_t heads, float scale) {
-    const kernels::AttentionShape shape{batch_, context_, heads, tensor(q).columns / heads, scale};
-    const TensorId out = activation("attention", tensor(q).rows, tensor(q).columns);
-    const TensorId log_sum = activation("attention.log_sum", 1, batch_ * heads * context_);
-    append(Attention{q, k, v, out, log_sum, shape});
-    return out;
-}
-
-TensorId Graph::swiglu(TensorId gate, TensorId up) {
-    const TensorId out = activation("swiglu", tensor(gate).rows, tensor(gate).columns);
-    append(SwiGlu{gate, up, out});
+TensorId Graph::swiglu(TensorId gate_up) {
+    assert(tensor(gate_up).columns % 2 == 0);
+    const TensorId out = activation("swiglu", tensor(gate_up).rows, tensor(gate_up).columns / 2, element_);
+    append(SwiGlu{gate_up, out});
     return out;
 }
 
 TensorId Graph::add(TensorId a, TensorId b) {
     assert(tensor(a).size() == tensor(b).size());
-    const TensorId out = activation("add", tensor(a).rows, tensor(a).columns);
+    assert(tensor(a).element == Element::float32 && tensor(b).element == Element::float32);
+    const TensorId out = activation("add", tensor(a).rows, tensor(a).columns, Element::float32);
     append(Add{a, b, out});
     return out;
 }
 
-TensorId Graph::cross_entropy(TensorId logits) {
-    assert(!losses_.valid());
-    losses_ = activation("losses", 1, rows());
-    append(CrossEntropy{logits, losses_, activation("losses.log_sum", 1, rows())});
+TensorId Graph::cross_entropy(TensorId logits, float logit_scale) {
+    assert(!losses_.valid() && tensor(logits).element == Element::float32);
+    losses_ = activation("losses", 1, rows(), Element::float32);
+    append(CrossEntropy{logits, losses_, logit_scale});
     return losses_;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 #include <numeric>
+#include <set>
 
 namespace isogrid::graph {
 namespace {
@@ -33,12 +34,20 @@ std::vector<std::ptrdiff_t> last_uses(const Graph& graph) {
 }  // namespace
 
 ParameterLayout lay_out_parameters(const Graph& graph) {
+    std::set<TensorId> followed;  // by the next part of what they are joined to
+    for (const auto& [whole, parts] : graph.joins())
+        followed.insert(parts.begin(), parts.end() - 1);
     ParameterLayout layout;
     for (const TensorId id : graph.parameters()) {
         layout.offsets.push_back(layout.floats);
         layout.sizes.push_back(graph.tensor(id).size());
-        layout.floats += aligned(layout.sizes.back());
+        layout.floats += layout.sizes.back();
+        if (!followed.contains(id)) layout.floats = aligned(layout.floats);
     }
+    for (std::size_t i = 0; i < layout.offsets.size(); ++i)
+        layout.offset_of.emplace(graph.parameters()[i], layout.offsets[i]);
+    for (const auto& [whole, parts] : graph.joins())
+        layout.offset_of.emplace(whole, layout.offset_of.at(parts.front()));
     return layout;
 }
 
@@ -54,14 +63,14 @@ MemoryPlan plan_memory(const Graph& graph) {
             const Tensor& tensor = graph.tensor(id);
             if (tensor.space != Space::activation) continue;
             if (piece_of[id.index] < 0) {
-                const bool takes_over = id == pair.output && piece_of[pair.input.index] >= 0 &&
-                                        last[pair.input.index] == now &&
-                                        graph.tensor(pair.input).size() == tensor.size();
+                const bool takes_over = id == pair.output && pair.input.valid() &&
+                                        piece_of[pair.input.index] >= 0 && last[pair.input.index] == now &&
+                                        graph.tensor(pair.input).floats() == tensor.floats();
                 if (takes_over) {
                     piece_of[id.index] = piece_of[pair.input.index];
                 } else {
                     piece_of[id.index] = static_cast<std::ptrdiff_t>(pieces.size());
-                    pieces.push_back({aligned(tensor.size())});
+                    pieces.push_back({aligned(tensor.floats())});
                 }
             }
             Piece& piece = pieces[piece_of[id.index]];

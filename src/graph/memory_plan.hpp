@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "graph/graph.hpp"
 
 namespace isogrid::graph {
 
-/// Offsets are in floats and multiples of 16, so that every tensor begins on a 64-byte boundary.
+/// Offsets are in floats and multiples of 16, so that every tensor begins on a 64-byte boundary; of joined
+/// parameters the first does, and the others follow it without a gap.
 inline constexpr std::int64_t alignment_floats = 16;
 constexpr std::int64_t aligned(std::int64_t floats) {
     return (floats + alignment_floats - 1) / alignment_floats * alignment_floats;
@@ -19,6 +21,7 @@ constexpr std::int64_t aligned(std::int64_t floats) {
 struct ParameterLayout {
     std::vector<std::int64_t> offsets;  ///< in order of Graph::parameters()
     std::vector<std::int64_t> sizes;
+    std::map<TensorId, std::int64_t> offset_of;  ///< parameters and joined ones
     std::int64_t floats = 0;
 };
 ParameterLayout lay_out_parameters(const Graph& graph);

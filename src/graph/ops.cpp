@@ -25,16 +25,16 @@ double visible_scores(const kernels::AttentionShape& shape) {
 std::string_view name(const Op& op) {
     return std::visit(
         Overloaded{[](const Embedding&) { return "embedding"; }, [](const RmsNorm&) { return "rms_norm"; },
-                   [](const Linear&) { return "linear"; }, [](const Rotary&) { return "rotary"; },
-                   [](const Attention&) { return "attention"; }, [](const SwiGlu&) { return "swiglu"; },
-                   [](const Add&) { return "add"; }, [](const CrossEntropy&) { return "cross_entropy"; },
+                   [](const Linear&) { return "linear"; }, [](const Attention&) { return "attention"; },
+                   [](const SwiGlu&) { return "swiglu"; }, [](const Add&) { return "add"; },
+                   [](const Round&) { return "round"; }, [](const CrossEntropy&) { return "cross_entropy"; },
+                   [](const CrossEntropyGradient&) { return "cross_entropy_gradient"; },
                    [](const EmbeddingBackward&) { return "embedding_backward"; },
                    [](const RmsNormBackward&) { return "rms_norm_backward"; },
                    [](const LinearBackwardInput&) { return "linear_backward_input"; },
                    [](const LinearBackwardWeights&) { return "linear_backward_weights"; },
                    [](const AttentionBackward&) { return "attention_backward"; },
-                   [](const SwiGluBackward&) { return "swiglu_backward"; },
-                   [](const CrossEntropyBackward&) { return "cross_entropy_backward"; }},
+                   [](const SwiGluBackward&) { return "swiglu_backward"; }},
         op);
 }
 
@@ -45,21 +45,20 @@ std::vector<TensorId> reads(const Op& op) {
                                      return Ids{o.x, o.gain};
                                  },
                                  [](const Linear& o) {
-                                     return Ids{o.x, o.weights};
-                                 },
-                                 [](const Rotary& o) {
-                                     return Ids{o.x, o.cosines, o.sines};
+                                     Ids ids{o.x, o.weights};
+                                     if (o.addend.valid()) ids.push_back(o.addend);
+                                     return ids;
                                  },
                                  [](const Attention& o) {
-                                     return Ids{o.q, o.k, o.v};
+                                     return Ids{o.qkv, o.cosines, o.sines};
                                  },
-                                 [](const SwiGlu& o) {
-                                     return Ids{o.gate, o.up};
-                                 },
+                                 [](const SwiGlu& o) { return Ids{o.gate_up}; },
                                  [](const Add& o) {
                                      return Ids{o.a, o.b};
                                  },
+                                 [](const Round& o) { return Ids{o.x}; },
                                  [](const CrossEntropy& o) { return Ids{o.logits}; },
+                                 [](const CrossEntropyGradient& o) { return Ids{o.logits}; },
                                  [](const EmbeddingBackward& o) {
                                      Ids ids{o.out_gradient};
                                      also_if_added(ids, o.mode, o.table_gradient);
@@ -82,13 +81,10 @@ std::vector<TensorId> reads(const Op& op) {
                                      return ids;
                                  },
                                  [](const AttentionBackward& o) {
-                                     return Ids{o.out_gradient, o.q, o.k, o.v, o.out, o.log_sum};
+                                     return Ids{o.out_gradient, o.qkv, o.cosines, o.sines, o.out, o.log_sum};
                                  },
                                  [](const SwiGluBackward& o) {
-                                     return Ids{o.out_gradient, o.gate, o.up};
-                                 },
-                                 [](const CrossEntropyBackward& o) {
-                                     return Ids{o.logits, o.log_sum};
+                                     return Ids{o.out_gradient, o.gate_up};
                                  }},
                       op);
 }
@@ -100,13 +96,15 @@ std::vector<TensorId> writes(const Op& op) {
                    [](const RmsNorm& o) {
                        return Ids{o.out, o.inverse_rms};
                    },
-                   [](const Linear& o) { return Ids{o.out}; }, [](const Rotary& o) { return Ids{o.out}; },
+                   [](const Linear& o) { return Ids{o.out}; },
                    [](const Attention& o) {
                        return Ids{o.out, o.log_sum};
                    },
                    [](const SwiGlu& o) { return Ids{o.out}; }, [](const Add& o) { return Ids{o.out}; },
-                   [](const CrossEntropy& o) {
-                       return Ids{o.losses, o.log_sum};
+                   [](const Round& o) { return Ids{o.out}; },
+                   [](const CrossEntropy& o) { return Ids{o.losses}; },
+                   [](const CrossEntropyGradient& o) {
+                       return Ids{o.losses, o.logits_gradient};
                    },
                    [](const EmbeddingBackward& o) { return Ids{o.table_gradient}; },
                    [](const RmsNormBackward& o) {
@@ -114,24 +112,19 @@ std::vector<TensorId> writes(const Op& op) {
                    },
                    [](const LinearBackwardInput& o) { return Ids{o.x_gradient}; },
                    [](const LinearBackwardWeights& o) { return Ids{o.weights_gradient}; },
-                   [](const AttentionBackward& o) {
-                       return Ids{o.q_gradient, o.k_gradient, o.v_gradient};
-                   },
-                   [](const SwiGluBackward& o) {
-                       return Ids{o.gate_gradient, o.up_gradient};
-                   },
-                   [](const CrossEntropyBackward& o) { return Ids{o.logits_gradient}; }},
+                   [](const AttentionBackward& o) { return Ids{o.qkv_gradient}; },
+                   [](const SwiGluBackward& o) { return Ids{o.gate_up_gradient}; }},
         op);
 }
 
 InPlace in_place(const Op& op) {
-    return std::visit(Overloaded{[](const Rotary& o) {
-                                     return InPlace{o.x, o.out};
+    return std::visit(Overloaded{[](const Linear& o) {
+                                     return InPlace{o.addend, o.out};
                                  },
                                  [](const Add& o) {
                                      return InPlace{o.a, o.out};
                                  },
-                                 [](const CrossEntropyBackward& o) {
+                                 [](const CrossEntropyGradient& o) {
                                      return InPlace{o.logits, o.logits_gradient};
                                  },
                                  [](const auto&) { return InPlace{}; }},
@@ -154,30 +147,35 @@ double flops(const Op& op, const std::vector<Tensor>& tensors) {
             [&](const RmsNormBackward& o) {
                 return 9 * size(o.x) + 3 * size(o.inverse_rms) + added(o.x_mode, o.x_gradient);
             },
-            [&](const Linear& o) { return 2 * size(o.out) * columns(o.x); },
+            [&](const Linear& o) {
+                return 2 * size(o.out) * columns(o.x) + (o.addend.valid() ? size(o.out) : 0.0);
+            },
             [&](const LinearBackwardInput& o) {
                 return 2 * size(o.out_gradient) * columns(o.weights) + added(o.mode, o.x_gradient);
             },
             [&](const LinearBackwardWeights& o) {
                 return 2 * size(o.out_gradient) * columns(o.x) + added(o.mode, o.weights_gradient);
             },
-            [&](const Rotary& o) { return 3 * size(o.x); },
-            // Two products of head_width multiply-adds a visible score; scale, maximum, exponential, sum,
-            // division.
+            // Rotation of q and k (3 a number); two products of head_width multiply-adds a visible score;
+            // scale, maximum, exponential, sum, division.
             [&](const Attention& o) {
-                return visible_scores(o.shape) * (4.0 * static_cast<double>(o.shape.head_width) + 5);
+                return 3 * size(o.qkv) * 2 / 3 +
+                       visible_scores(o.shape) * (4.0 * static_cast<double>(o.shape.head_width) + 5);
             },
-            // Five products (scores again, and four gradients), and the softmax's derivative; rowwise out .
-            // gradient.
+            // Rotation again, and back; five products (scores again, and four gradients), and the softmax's
+            // derivative; rowwise out . gradient.
             [&](const AttentionBackward& o) {
-                return visible_scores(o.shape) * (10.0 * static_cast<double>(o.shape.head_width) + 6) +
+                return 2 * 3 * size(o.qkv) * 2 / 3 +
+                       visible_scores(o.shape) * (10.0 * static_cast<double>(o.shape.head_width) + 6) +
                        2 * size(o.out);
             },
             [&](const SwiGlu& o) { return 5 * size(o.out); },
             [&](const SwiGluBackward& o) { return 11 * size(o.out_gradient); },
             [&](const Add& o) { return size(o.out); },
-            [&](const CrossEntropy& o) { return 4 * size(o.logits) + 3 * size(o.losses); },
-            [&](const CrossEntropyBackward& o) { return 3 * size(o.logits) + size(o.log_sum); },
+            [&](const Round&) { return 0.0; },
+            // Scale, maximum, difference, exponential, sum; the gradient also takes its share of each.
+            [&](const CrossEntropy& o) { return 5 * size(o.logits) + 3 * size(o.losses); },
+            [&](const CrossEntropyGradient& o) { return 6 * size(o.logits) + 6 * size(o.losses); },
         },
         op);
 }
@@ -185,9 +183,9 @@ double flops(const Op& op, const std::vector<Tensor>& tensors) {
 double bytes(const Op& op, const std::vector<Tensor>& tensors) {
     double total = 0;
     for (const TensorId id : reads(op))
-        total += static_cast<double>(tensors[id.index].size() * 4);
+        total += static_cast<double>(tensors[id.index].floats() * 4);
     for (const TensorId id : writes(op))
-        total += static_cast<double>(tensors[id.index].size() * 4);
+        total += static_cast<double>(tensors[id.index].floats() * 4);
     return total;
 }
 

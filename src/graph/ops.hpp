@@ -36,58 +36,54 @@ struct RmsNormBackward {
     Write x_mode, gain_mode;
 };
 
-struct Linear {  ///< out = scale * x * weights^T
-    TensorId x, weights, out;
-    float scale;
+struct Linear {  ///< out = x * weights^T, plus the addend where there is one
+    TensorId x, weights, addend, out;
 };
 struct LinearBackwardInput {
     TensorId out_gradient, weights, x_gradient;
-    float scale;
     Write mode;
 };
 struct LinearBackwardWeights {
     TensorId out_gradient, x, weights_gradient;
-    float scale;
     Write mode;
 };
 
-struct Rotary {
-    TensorId x, cosines, sines, out;
-    kernels::RotaryShape shape;
-    bool inverse;
-};
-
 struct Attention {
-    TensorId q, k, v, out, log_sum;
+    TensorId qkv, cosines, sines, out, log_sum;
     kernels::AttentionShape shape;
 };
 struct AttentionBackward {
-    TensorId out_gradient, q, k, v, out, log_sum, q_gradient, k_gradient, v_gradient;
+    TensorId out_gradient, qkv, cosines, sines, out, log_sum, qkv_gradient;
     kernels::AttentionShape shape;
 };
 
 struct SwiGlu {
-    TensorId gate, up, out;
+    TensorId gate_up, out;
 };
 struct SwiGluBackward {
-    TensorId out_gradient, gate, up, gate_gradient, up_gradient;
+    TensorId out_gradient, gate_up, gate_up_gradient;
 };
 
 struct Add {
     TensorId a, b, out;
 };
 
-struct CrossEntropy {  ///< against the step's target tokens; losses and log_sum are (1, rows)
-    TensorId logits, losses, log_sum;
-};
-struct CrossEntropyBackward {
-    TensorId logits, log_sum, logits_gradient;
-    float scale;
+struct Round {  ///< to bfloat16
+    TensorId x, out;
 };
 
-using Op = std::variant<Embedding, RmsNorm, Linear, Rotary, Attention, SwiGlu, Add, CrossEntropy,  //
-                        EmbeddingBackward, RmsNormBackward, LinearBackwardInput, LinearBackwardWeights,
-                        AttentionBackward, SwiGluBackward, CrossEntropyBackward>;
+struct CrossEntropy {  ///< against the step's target tokens; losses are (1, rows)
+    TensorId logits, losses;
+    float logit_scale;
+};
+struct CrossEntropyGradient {  ///< the losses and their derivative in one go
+    TensorId logits, losses, logits_gradient;
+    float logit_scale, loss_scale;
+};
+
+using Op = std::variant<Embedding, RmsNorm, Linear, Attention, SwiGlu, Add, Round, CrossEntropy,  //
+                        CrossEntropyGradient, EmbeddingBackward, RmsNormBackward, LinearBackwardInput,
+                        LinearBackwardWeights, AttentionBackward, SwiGluBackward>;
 
 std::string_view name(const Op& op);
 

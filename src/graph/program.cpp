@@ -12,9 +12,15 @@ namespace {
 
 std::int64_t workspace_floats(const Graph& graph, const kernels::Backend& backend) {
     std::int64_t most = 0;
-    for (const Op& op : graph.ops())
+    for (const Op& op : graph.ops()) {
         if (const auto* attention = std::get_if<Attention>(&op))
-            most = std::max(most, backend.attention_workspace(attention->shape));
+            most = std::max(most, backend.attention_workspace(attention->shape, graph.element()));
+        if (const auto* linear = std::get_if<LinearBackwardWeights>(&op)) {
+            const Tensor &gradient = graph.tensor(linear->out_gradient), &x = graph.tensor(linear->x);
+            most = std::max(most,
+                            backend.linear_workspace(x.rows, gradient.columns, x.columns, graph.element()));
+        }
+    }
     return most;
 }
 
@@ -39,73 +45,102 @@ struct Executor {
     std::span<const kernels::TokenId> inputs, targets;
     const Graph& graph;
     std::span<const std::int64_t> offsets;  ///< by tensor, inside its space
-    std::array<float*, 4> bases;            ///< by Space
+    const PackedParameters& parameters;
+    std::array<float*, 3> bases;  ///< by Space, from parameter_gradient on
     float* workspace;
+    Write gradient_mode;
 
-    float* vector(TensorId id) const {
-        return bases[static_cast<std::size_t>(graph.tensor(id).space)] + offsets[id.index];
+    const float* read(TensorId id) const {
+        if (graph.tensor(id).space == Space::parameter)
+            return parameters.weights().data() + offsets[id.index];
+        return written(id);
     }
-    kernels::MutableMatrix matrix(TensorId id) const {
-        return {vector(id), graph.tensor(id).rows, graph.tensor(id).columns};
+    float* written(TensorId id) const {
+        assert(graph.tensor(id).space != Space::parameter);
+        return bases[static_cast<std::size_t>(graph.tensor(id).space) - 1] + offsets[id.index];
     }
+    kernels::ConstMatrix matrix(TensorId id) const {
+        return {read(id), graph.tensor(id).rows, graph.tensor(id).columns};
+    }
+    kernels::MutableMatrix written_matrix(TensorId id) const {
+        return {written(id), graph.tensor(id).rows, graph.tensor(id).columns};
+    }
+    kernels::ConstActivations activations(TensorId id) const {
+        const Tensor& tensor = graph.tensor(id);
+        return {read(id), tensor.rows, tensor.columns, tensor.element};
+    }
+    kernels::Activations written_activations(TensorId id) const {
+        const Tensor& tensor = graph.tensor(id);
+        return {written(id), tensor.rows, tensor.columns, tensor.element};
+    }
+    kernels::PackedWeights packed(TensorId id) const {
+        return parameters.packed(offsets[id.index], graph.tensor(id).rows);
+    }
+    /// How a parameter's gradient is written that the graph writes by `mode`.
+    Write of_gradient(Write mode) const { return gradient_mode == Write::add ? Write::add : mode; }
 
     void operator()(const Embedding& o) const {
-        backend.embedding(inputs, matrix(o.table), o.scale, matrix(o.out));
+        backend.embedding(inputs, matrix(o.table), o.scale, written_matrix(o.out));
     }
     void operator()(const EmbeddingBackward& o) const {
-        backend.embedding_backward(inputs, matrix(o.out_gradient), o.scale, matrix(o.table_gradient), o.mode);
+        backend.embedding_backward(inputs, matrix(o.out_gradient), o.scale, written_matrix(o.table_gradient),
+                                   of_gradient(o.mode));
     }
     void operator()(const RmsNorm& o) const {
-        backend.rms_norm(matrix(o.x), vector(o.gain), o.epsilon, matrix(o.out), vector(o.inverse_rms));
+        backend.rms_norm(matrix(o.x), read(o.gain), o.epsilon, written_activations(o.out),
+                         written(o.inverse_rms));
     }
     void operator()(const RmsNormBackward& o) const {
-        backend.rms_norm_backward(matrix(o.out_gradient), matrix(o.x), vector(o.gain), vector(o.inverse_rms),
-                                  matrix(o.x_gradient), o.x_mode, vector(o.gain_gradient), o.gain_mode);
+        backend.rms_norm_backward(matrix(o.out_gradient), matrix(o.x), read(o.gain), read(o.inverse_rms),
+                                  written_matrix(o.x_gradient), o.x_mode, written(o.gain_gradient),
+                                  of_gradient(o.gain_mode));
     }
     void operator()(const Linear& o) const {
-        backend.linear(matrix(o.x), matrix(o.weights), o.scale, matrix(o.out), Write::replace);
+        backend.linear(activations(o.x), packed(o.weights), o.addend.valid() ? read(o.addend) : nullptr,
+                       written_activations(o.out));
     }
     void operator()(const LinearBackwardInput& o) const {
-        backend.linear_backward_input(matrix(o.out_gradient), matrix(o.weights), o.scale,
-                                      matrix(o.x_gradient), o.mode);
+        backend.linear_backward_input(activations(o.out_gradient), packed(o.weights),
+                                      written_activations(o.x_gradient), o.mode);
     }
     void operator()(const LinearBackwardWeights& o) const {
-        backend.linear_backward_weights(matrix(o.out_gradient), matrix(o.x), o.scale,
-                                        matrix(o.weights_gradient), o.mode);
-    }
-    void operator()(const Rotary& o) const {
-        backend.rotary(matrix(o.x), vector(o.cosines), vector(o.sines), o.shape, o.inverse, matrix(o.out));
+        backend.linear_backward_weights(activations(o.out_gradient), activations(o.x),
+                                        written_matrix(o.weights_gradient), of_gradient(o.mode), workspace);
     }
     void operator()(const Attention& o) const {
-        backend.attention(matrix(o.q), matrix(o.k), matrix(o.v), o.shape, matrix(o.out), vector(o.log_sum),
-                          workspace);
+        backend.attention(activations(o.qkv), {read(o.cosines), read(o.sines)}, o.shape,
+                          written_activations(o.out), written(o.log_sum), workspace);
     }
     void operator()(const AttentionBackward& o) const {
-        backend.attention_backward(matrix(o.out_gradient), matrix(o.q), matrix(o.k), matrix(o.v),
-                                   matrix(o.out), vector(o.log_sum), o.shape, matrix(o.q_gradient),
-                                   matrix(o.k_gradient), matrix(o.v_gradient), workspace);
+        backend.attention_backward(activations(o.out_gradient), activations(o.qkv),
+                                   {read(o.cosines), read(o.sines)}, activations(o.out), read(o.log_sum),
+                                   o.shape, written_activations(o.qkv_gradient), workspace);
     }
-    void operator()(const SwiGlu& o) const { backend.swiglu(matrix(o.gate), matrix(o.up), matrix(o.out)); }
+    void operator()(const SwiGlu& o) const {
+        backend.swiglu(activations(o.gate_up), written_activations(o.out));
+    }
     void operator()(const SwiGluBackward& o) const {
-        backend.swiglu_backward(matrix(o.out_gradient), matrix(o.gate), matrix(o.up), matrix(o.gate_gradient),
-                                matrix(o.up_gradient));
+        backend.swiglu_backward(activations(o.out_gradient), activations(o.gate_up),
+                                written_activations(o.gate_up_gradient));
     }
-    void operator()(const Add& o) const { backend.add(matrix(o.a), matrix(o.b), matrix(o.out)); }
+    void operator()(const Add& o) const { backend.add(matrix(o.a), matrix(o.b), written_matrix(o.out)); }
+    void operator()(const Round& o) const { backend.round(matrix(o.x), written_activations(o.out)); }
     void operator()(const CrossEntropy& o) const {
-        backend.cross_entropy(matrix(o.logits), targets, vector(o.losses), vector(o.log_sum));
+        backend.cross_entropy(matrix(o.logits), targets, o.logit_scale, written(o.losses));
     }
-    void operator()(const CrossEntropyBackward& o) const {
-        backend.cross_entropy_backward(matrix(o.logits), targets, vector(o.log_sum), o.scale,
-                                       matrix(o.logits_gradient));
+    void operator()(const CrossEntropyGradient& o) const {
+        backend.cross_entropy_gradient(written_matrix(o.logits), targets, o.logit_scale, o.loss_scale,
+                                       written(o.losses), written_activations(o.logits_gradient));
     }
 };
 
 }  // namespace
 
-Program::Program(Graph graph, kernels::Backend& backend)
+Program::Program(Graph graph, kernels::Backend& backend, std::shared_ptr<PackedParameters> parameters)
     : graph_(std::move(graph)),
       backend_(&backend),
       layout_(lay_out_parameters(graph_)),
+      parameters_(parameters ? std::move(parameters) : std::make_shared<PackedParameters>(graph_, backend)),
       offsets_(graph_.tensors().size(), -1) {
     MemoryPlan plan = plan_memory(graph_);
     arena_ = allocate_floats(backend, plan.arena_floats);
@@ -119,23 +154,26 @@ Program::Program(Graph graph, kernels::Backend& backend)
         backend.copy_in(floats(constants_) + constant_offset, values.data(), values.size() * sizeof(float));
         constant_offset += aligned(graph_.tensor(id).size());
     }
-    for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
-        const TensorId parameter = graph_.parameters()[i];
-        offsets_[parameter.index] = layout_.offsets[i];
+    for (const auto& [parameter, offset] : layout_.offset_of) {
+        offsets_[parameter.index] = offset;
         const TensorId gradient = graph_.gradient_of(parameter);
-        if (gradient.valid()) offsets_[gradient.index] = layout_.offsets[i];
+        if (gradient.valid()) offsets_[gradient.index] = offset;
     }
 }
 
 void Program::run(std::span<const kernels::TokenId> inputs, std::span<const kernels::TokenId> targets,
-                  std::span<float> weights, std::span<float> gradients) {
+                  std::span<float> gradients, kernels::Write gradient_mode) {
     assert(static_cast<std::int64_t>(inputs.size()) == graph_.rows() && targets.size() == inputs.size());
-    assert(static_cast<std::int64_t>(weights.size()) == layout_.floats);
-    const Executor executor{
-        *backend_,         inputs,
-        targets,           graph_,
-        offsets_,          {weights.data(), gradients.data(), floats(constants_), floats(arena_)},
-        floats(workspace_)};
+    assert(static_cast<std::int64_t>(parameters_->weights().size()) == layout_.floats);
+    const Executor executor{*backend_,
+                            inputs,
+                            targets,
+                            graph_,
+                            offsets_,
+                            *parameters_,
+                            {gradients.data(), floats(constants_), floats(arena_)},
+                            floats(workspace_),
+                            gradient_mode};
     for (const Op& op : graph_.ops()) {
         if (op_seconds_ == nullptr) {
             std::visit(executor, op);

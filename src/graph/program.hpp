@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "graph/graph.hpp"
 #include "graph/memory_plan.hpp"
+#include "graph/packed_parameters.hpp"
 #include "kernels/backend.hpp"
 
 namespace isogrid::graph {
@@ -18,13 +20,15 @@ using OpSeconds = std::map<std::string_view, double>;
 
 class Program {
   public:
-    /// Allocates the arena. `backend` must outlive the program.
-    Program(Graph graph, kernels::Backend& backend);
+    /// Allocates the arena. `parameters` are those of this graph or of one with the same parameters, and may
+    /// be shared with other programs; none: the program's own. `backend` must outlive the program.
+    Program(Graph graph, kernels::Backend& backend, std::shared_ptr<PackedParameters> parameters = nullptr);
 
-    /// Runs every op once. inputs and targets hold graph.rows() tokens; weights and gradients have the
-    /// parameters' layout (gradients may be empty for a graph without backward ops). Allocates nothing.
+    /// Runs every op once, with the weights last packed. inputs and targets hold graph.rows() tokens;
+    /// gradients have the parameters' layout and are replaced or added to (they may be empty for a graph
+    /// without backward ops). Allocates nothing.
     void run(std::span<const kernels::TokenId> inputs, std::span<const kernels::TokenId> targets,
-             std::span<float> weights, std::span<float> gradients);
+             std::span<float> gradients, kernels::Write gradient_mode = kernels::Write::replace);
 
     /// From now on run() adds the seconds that it spends in each kind of op to `seconds`, which must outlive
     /// the runs; none: no longer.
@@ -34,18 +38,21 @@ class Program {
     std::span<const float> losses() const;
 
     const Graph& graph() const { return graph_; }
-    const ParameterLayout& parameters() const { return layout_; }
+    const ParameterLayout& layout() const { return layout_; }
+    const std::shared_ptr<PackedParameters>& parameters() const { return parameters_; }
 
   private:
     Graph graph_;
     kernels::Backend* backend_;
     ParameterLayout layout_;
+    std::shared_ptr<PackedParameters> parameters_;
     kernels::Storage arena_, constants_, workspace_;
     std::vector<std::int64_t> offsets_;  ///< by tensor index, in floats, inside the tensor's space
     OpSeconds* op_seconds_ = nullptr;
 };
 
-/// Floats that Program allocates for a graph, before it does: arena, constants and workspace.
+/// Floats that Program allocates for a graph, before it does: arena, constants and workspace. The packed
+/// parameters come on top.
 std::int64_t program_floats(const Graph& graph, const kernels::Backend& backend);
 
 }  // namespace isogrid::graph

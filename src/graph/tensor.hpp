@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/backend.hpp"
+
 namespace isogrid::graph {
 
 /// Index of a tensor in its graph.
@@ -22,13 +24,15 @@ enum class Space {
     activation           ///< in the arena: its memory is another tensor's when nothing reads it any more
 };
 
-/// A float32 matrix, row-major. Vectors have one row.
+/// A row-major matrix. Vectors have one row.
 struct Tensor {
     std::string name;
     std::int64_t rows = 0, columns = 0;
     Space space = Space::activation;
+    kernels::Element element = kernels::Element::float32;  ///< bfloat16 only for activations
 
     std::int64_t size() const { return rows * columns; }
+    std::int64_t floats() const { return kernels::floats_of(rows, columns, element); }  ///< of memory
 };
 
 }  // namespace isogrid::graph

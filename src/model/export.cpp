@@ -44,7 +44,7 @@ NamedTensor scaled(const graph::Tensor& tensor, std::span<const float> values, d
 
 NamedTensors fold(const study::Shape& shape, const study::Parametrization& parametrization,
                   std::span<const float> weights) {
-    const Llama model = build_forward(shape, parametrization, 1);
+    const Llama model = build_forward(shape, parametrization, study::Precision::float32, 1);
     NamedTensors tensors;
     std::size_t offset = 0;
     for (const graph::TensorId parameter : model.graph.parameters()) {

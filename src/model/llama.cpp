@@ -17,8 +17,8 @@ using graph::TensorId;
 /// Records parameters together with their roles.
 class Recorder {
   public:
-    Recorder(const study::Shape& shape, std::int64_t batch)
-        : model_{graph::Graph(batch, shape.context), {}} {}
+    Recorder(const study::Shape& shape, std::int64_t batch, kernels::Element element)
+        : model_{graph::Graph(batch, shape.context, element), {}} {}
 
     TensorId parameter(std::string name, Role role, std::int64_t rows, std::int64_t columns) {
         model_.roles.push_back(role);
@@ -50,6 +50,7 @@ RotaryTables rotary_tables(graph::Graph& graph, const study::Shape& shape) {
             graph.constant("rotary.sines", shape.context, half, std::move(sines))};
 }
 
+/// Attention over x, added to x.
 TensorId attention_block(Recorder& record, TensorId x, const RotaryTables& tables, const study::Shape& shape,
                          float scale, const std::string& layer) {
     graph::Graph& graph = record.graph();
@@ -61,18 +62,17 @@ TensorId attention_block(Recorder& record, TensorId x, const RotaryTables& table
         record.parameter(layer + "self_attn.k_proj.weight", Role::hidden, width, width);
     const TensorId v_weights =
         record.parameter(layer + "self_attn.v_proj.weight", Role::hidden, width, width);
+    const TensorId qkv_weights = graph.joined({q_weights, k_weights, v_weights});
     const TensorId o_weights =
         record.parameter(layer + "self_attn.o_proj.weight", Role::residual_output, width, width);
 
     const TensorId normed = graph.rms_norm(x, gain, rms_norm_epsilon);
-    const TensorId q =
-        graph.rotary(graph.linear(normed, q_weights), tables.cosines, tables.sines, shape.heads);
-    const TensorId k =
-        graph.rotary(graph.linear(normed, k_weights), tables.cosines, tables.sines, shape.heads);
-    const TensorId v = graph.linear(normed, v_weights);
-    return graph.linear(graph.attention(q, k, v, shape.heads, scale), o_weights);
+    const TensorId qkv = graph.linear(normed, qkv_weights);
+    return graph.add_linear(x, graph.attention(qkv, tables.cosines, tables.sines, shape.heads, scale),
+                            o_weights);
 }
 
+/// The mlp of x, added to x.
 TensorId mlp_block(Recorder& record, TensorId x, const study::Shape& shape, const std::string& layer) {
     graph::Graph& graph = record.graph();
     const std::int64_t width = shape.width, hidden = shape.mlp_width;
@@ -80,20 +80,23 @@ TensorId mlp_block(Recorder& record, TensorId x, const study::Shape& shape, cons
     const TensorId gate_weights =
         record.parameter(layer + "mlp.gate_proj.weight", Role::hidden, hidden, width);
     const TensorId up_weights = record.parameter(layer + "mlp.up_proj.weight", Role::hidden, hidden, width);
+    const TensorId gate_up_weights = graph.joined({gate_weights, up_weights});
     const TensorId down_weights =
         record.parameter(layer + "mlp.down_proj.weight", Role::residual_output, width, hidden);
 
     const TensorId normed = graph.rms_norm(x, gain, rms_norm_epsilon);
-    const TensorId gate = graph.linear(normed, gate_weights);
-    const TensorId up = graph.linear(normed, up_weights);
-    return graph.linear(graph.swiglu(gate, up), down_weights);
+    return graph.add_linear(x, graph.swiglu(graph.linear(normed, gate_up_weights)), down_weights);
 }
 
 }  // namespace
 
+kernels::Element element_of(study::Precision precision) {
+    return precision == study::Precision::bfloat16 ? kernels::Element::bfloat16 : kernels::Element::float32;
+}
+
 Llama build_forward(const study::Shape& shape, const study::Parametrization& parametrization,
-                    std::int64_t batch) {
-    Recorder record(shape, batch);
+                    study::Precision precision, std::int64_t batch) {
+    Recorder record(shape, batch, element_of(precision));
     graph::Graph& graph = record.graph();
     const auto attention_factor = static_cast<float>(attention_scale(shape, parametrization));
 
@@ -103,37 +106,37 @@ Llama build_forward(const study::Shape& shape, const study::Parametrization& par
     TensorId x = graph.embedding(table, static_cast<float>(parametrization.embedding_multiplier));
     for (std::int64_t i = 0; i < shape.depth; ++i) {
         const std::string layer = "model.layers." + std::to_string(i) + ".";
-        x = graph.add(x, attention_block(record, x, tables, shape, attention_factor, layer));
-        x = graph.add(x, mlp_block(record, x, shape, layer));
+        x = attention_block(record, x, tables, shape, attention_factor, layer);
+        x = mlp_block(record, x, shape, layer);
     }
     const TensorId gain = record.parameter("model.norm.weight", Role::gain, 1, shape.width);
     const TensorId normed = graph.rms_norm(x, gain, rms_norm_epsilon);
     const TensorId head = shape.tied_head
                               ? table
                               : record.parameter("lm_head.weight", Role::head, shape.vocabulary, shape.width);
-    graph.cross_entropy(graph.linear(normed, head, static_cast<float>(logit_scale(shape, parametrization))));
+    graph.cross_entropy(graph.logits(normed, head), static_cast<float>(logit_scale(shape, parametrization)));
     return record.take();
 }
 
 Llama build_training(const study::Shape& shape, const study::Parametrization& parametrization,
-                     std::int64_t batch, float loss_scale) {
-    Llama model = build_forward(shape, parametrization, batch);
+                     study::Precision precision, std::int64_t batch, float loss_scale) {
+    Llama model = build_forward(shape, parametrization, precision, batch);
     graph::differentiate(model.graph, loss_scale);
     return model;
 }
 
-std::vector<float> initial_weights(const Llama& model, const graph::ParameterLayout& layout,
+std::vector<float> initial_weights(const std::vector<Role>& roles, const graph::ParameterLayout& layout,
                                    const study::Shape& shape, const study::Parametrization& parametrization,
                                    std::uint64_t seed) {
     std::vector<float> weights(static_cast<std::size_t>(layout.floats), 0.0f);
-    for (std::size_t i = 0; i < model.roles.size(); ++i) {
+    for (std::size_t i = 0; i < roles.size(); ++i) {
         const std::span<float> values(weights.data() + layout.offsets[i],
                                       static_cast<std::size_t>(layout.sizes[i]));
-        if (model.roles[i] == Role::gain)
+        if (roles[i] == Role::gain)
             std::fill(values.begin(), values.end(), 1.0f);
         else
             data::fill_normal(values, seed, static_cast<std::uint32_t>(i),
-                              tensor_rule(model.roles[i], shape, parametrization).initial_deviation);
+                              tensor_rule(roles[i], shape, parametrization).initial_deviation);
     }
     return weights;
 }
@@ -148,7 +151,7 @@ std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const fl
 }
 
 double exact_flops_per_token(const study::Shape& shape) {
-    const Llama model = build_training(shape, {}, 1, 1.0f);
+    const Llama model = build_training(shape, {}, study::Precision::float32, 1, 1.0f);
     return graph::flops(model.graph) / static_cast<double>(model.graph.rows());
 }
 

@@ -22,24 +22,26 @@ struct Llama {
     std::vector<Role> roles;  ///< of graph.parameters(), in the same order
 };
 
+kernels::Element element_of(study::Precision precision);
+
 /// The forward pass over `batch` sequences, ending in the losses.
 Llama build_forward(const study::Shape& shape, const study::Parametrization& parametrization,
-                    std::int64_t batch);
+                    study::Precision precision, std::int64_t batch);
 
 /// Forward and backward: gradients of loss_scale times the sum of the losses.
 Llama build_training(const study::Shape& shape, const study::Parametrization& parametrization,
-                     std::int64_t batch, float loss_scale);
+                     study::Precision precision, std::int64_t batch, float loss_scale);
 
-/// Weights at step 0 in the layout's order: a pure function of the seed, whatever the batch.
-std::vector<float> initial_weights(const Llama& model, const graph::ParameterLayout& layout,
+/// Weights at step 0 in the layout's order, of parameters of these roles: a pure function of the seed.
+std::vector<float> initial_weights(const std::vector<Role>& roles, const graph::ParameterLayout& layout,
                                    const study::Shape& shape, const study::Parametrization& parametrization,
                                    std::uint64_t seed);
 
 /// The weights one tensor after the other, without the layout's gaps: the form that archives keep.
 std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const float> weights);
 
-/// Forward and backward FLOPs for a token: the sum over the graph's ops. Independent of parametrization and
-/// batch.
+/// Forward and backward FLOPs for a token: the sum over the graph's ops. Independent of parametrization,
+/// precision and batch.
 double exact_flops_per_token(const study::Shape& shape);
 
 }  // namespace isogrid::model

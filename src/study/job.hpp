@@ -57,8 +57,9 @@ struct Job {
     Recipe recipe;
     Isoflop isoflop;
     EvaluationPlan evaluation;
-    std::int64_t ranks_per_trial = 0;  ///< [run]; power of two; 0 lets the scheduler choose
-    bool keep_weights = true;          ///< [run]; store final weights in the archive
+    std::int64_t ranks_per_trial = 0;   ///< [run]; power of two; 0 lets the scheduler choose
+    std::int64_t threads_per_rank = 1;  ///< [run]; threads that a rank computes with
+    bool keep_weights = true;           ///< [run]; store final weights in the archive
 
     std::filesystem::path path;  ///< of the job file
     std::string text;            ///< the job file as read

@@ -135,6 +135,8 @@ std::string_view name(Precision precision) {
     switch (precision) {
         case Precision::float32:
             return "float32";
+        case Precision::bfloat16:
+            return "bfloat16";
     }
     throw std::invalid_argument("no such precision");
 }

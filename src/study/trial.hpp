@@ -13,7 +13,7 @@
 namespace isogrid::study {
 
 /// Raised whenever a change to the code alters the bits of any trial's result. Part of a trial's identity.
-inline constexpr int numerics_version = 1;
+inline constexpr int numerics_version = 2;
 
 enum class ParametrizationKind { standard, mup };
 
@@ -55,7 +55,8 @@ struct Evaluation {
     bool operator==(const Evaluation&) const = default;
 };
 
-enum class Precision { float32 };
+/// Of activations and matrix products. Weights, optimizer, sums and losses are float32 (or wider) in both.
+enum class Precision { float32, bfloat16 };
 
 struct Trial {
     int numerics =
@@ -81,7 +82,7 @@ struct Trial {
 inline constexpr std::array parametrization_kinds = {ParametrizationKind::standard, ParametrizationKind::mup};
 inline constexpr std::array schedule_kinds = {ScheduleKind::constant, ScheduleKind::cosine,
                                               ScheduleKind::linear, ScheduleKind::warmup_stable_decay};
-inline constexpr std::array precisions = {Precision::float32};
+inline constexpr std::array precisions = {Precision::float32, Precision::bfloat16};
 
 /// The word that job files and canonical texts use for it.
 std::string_view name(ParametrizationKind kind);

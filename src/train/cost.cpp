@@ -5,8 +5,8 @@
 #include <functional>
 #include <vector>
 
-#include "graph/program.hpp"
 #include "model/llama.hpp"
+#include "train/blocks.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/trainer.hpp"
 
@@ -32,35 +32,40 @@ double median_seconds(const std::function<void()>& run) {
 
 }  // namespace
 
-std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::Backend& backend) {
-    const model::Llama training =
-        model::build_training(trial.shape, trial.parametrization, trial.leaf_batch(), 1.0f);
-    const model::Llama forward = model::build_forward(trial.shape, trial.parametrization, trial.leaf_batch());
-    const std::int64_t parameters = graph::lay_out_parameters(training.graph).floats;
-    const std::int64_t gradients =
-        ReductionTree::buffers(std::max<std::int64_t>(1, trial.leaves / ranks), ranks);
-    const std::int64_t floats = parameters * (3 + gradients) +
-                                graph::program_floats(training.graph, backend) +
-                                graph::program_floats(forward.graph, backend);
+std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
+                           const kernels::Backend& backend) {
+    const graph::Graph training = training_graph(trial), evaluation = evaluation_graph(trial);
+    const std::int64_t parameters = graph::lay_out_parameters(training).floats;
+    const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
+    const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
+    const std::int64_t floats =
+        (3 + gradients) * parameters + graph::PackedParameters::floats(training, backend) +
+        ReductionTree::members(leaves_of_rank, threads) *
+            (graph::program_floats(training, backend) + graph::program_floats(evaluation, backend));
     return floats * static_cast<std::int64_t>(sizeof(float));
 }
 
 double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend) {
-    const model::Llama model =
-        model::build_training(trial.shape, trial.parametrization, trial.leaf_batch(), 1.0f);
-    graph::Program program(model.graph, backend);
-    std::vector<float> weights =
-        model::initial_weights(model, program.parameters(), trial.shape, trial.parametrization, trial.seed);
+    Blocks blocks(training_graph(trial), backend);
+    graph::PackedParameters& parameters = *blocks.program().parameters();
+    const model::Llama model = model::build_forward(trial.shape, trial.parametrization, trial.precision, 1);
+    std::vector<float> weights = model::initial_weights(model.roles, blocks.program().layout(), trial.shape,
+                                                        trial.parametrization, trial.seed);
     std::vector<float> gradient(weights.size()), first_moment(weights.size()), second_moment(weights.size());
-    std::vector<kernels::TokenId> tokens(static_cast<std::size_t>(model.graph.rows()));
+    std::vector<data::Token> tokens(static_cast<std::size_t>(trial.shape.context + 1));
     for (std::size_t i = 0; i < tokens.size(); ++i)
-        tokens[i] = static_cast<kernels::TokenId>(i * 7 % static_cast<std::size_t>(trial.shape.vocabulary));
+        tokens[i] = static_cast<data::Token>(i * 7 % static_cast<std::size_t>(trial.shape.vocabulary));
+    parameters.pack(weights);
 
-    const double leaf_seconds = median_seconds([&] { program.run(tokens, tokens, weights, gradient); });
+    const double leaf_seconds = median_seconds([&] {
+        blocks.run(
+            tokens, trial.leaf_batch(), [](std::int64_t) { return std::int64_t{0}; }, gradient);
+    });
     const double update_seconds = median_seconds([&] {
         backend.sum_of_squares(gradient);
         backend.adamw({.learning_rate = 0.0f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, gradient,
                       weights, first_moment, second_moment);
+        parameters.pack(weights);
     });
     return leaf_seconds * static_cast<double>(trial.leaves) + update_seconds;
 }

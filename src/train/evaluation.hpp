@@ -2,36 +2,34 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <vector>
 
 #include "data/token_file.hpp"
-#include "graph/program.hpp"
 #include "kernels/backend.hpp"
 #include "study/trial.hpp"
+#include "train/blocks.hpp"
 #include "train/communicator.hpp"
+#include "train/thread_team.hpp"
 
 namespace isogrid::train {
 
 class Evaluation {
   public:
     /// The first `trial.evaluation.tokens` of the validation part, in whole sequences. It must also hold one
-    /// token more, the last target.
+    /// token more, the last target. `parameters` are those of the training program.
     Evaluation(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
-               Communicator& group);
+               Communicator& group, ThreadTeam& team, std::shared_ptr<graph::PackedParameters> parameters);
 
-    /// Mean nats a token under `weights` (laid out as graph::ParameterLayout).
-    double loss(std::span<float> weights);
+    /// Mean nats a token under the parameters last packed.
+    double loss();
 
   private:
-    double chunk_loss(std::int64_t chunk, std::span<float> weights);
-
     std::int64_t context_, sequences_, sequences_a_chunk_;
     data::TokenFile tokens_;
-    kernels::Backend* backend_;
     Communicator* group_;
-    graph::Program program_;
-    std::vector<kernels::TokenId> inputs_, targets_;
+    ThreadTeam* team_;
+    std::vector<Blocks> blocks_;  ///< by member of the team
     std::vector<double> chunk_losses_, incoming_;
 };
 

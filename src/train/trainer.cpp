@@ -5,19 +5,21 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <memory>
 #include <numbers>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "data/sampler.hpp"
-#include "graph/program.hpp"
 #include "model/llama.hpp"
 #include "study/digest.hpp"
+#include "train/blocks.hpp"
 #include "train/evaluation.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/schedule.hpp"
-#include "train/windows.hpp"
+#include "train/thread_team.hpp"
 
 namespace isogrid::train {
 namespace {
@@ -31,11 +33,6 @@ constexpr std::int64_t curve_rows = 200;
 constexpr double batch_noise_margin = 1.1;
 constexpr std::chrono::milliseconds progress_interval{500};
 
-/// The sum over leaves of loss_scale * summed losses is the mean loss over the batch.
-float loss_scale(const study::Trial& trial) {
-    return 1.0f / static_cast<float>(trial.tokens_per_step());
-}
-
 class Trainer {
   public:
     Trainer(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
@@ -47,20 +44,20 @@ class Trainer {
           options_(options),
           sampler_(trial.seed, static_cast<std::int64_t>(tokens.training().size()), trial.shape.context,
                    trial.batch),
-          model_(model::build_training(trial.shape, trial.parametrization, trial.leaf_batch(),
-                                       loss_scale(trial))),
+          roles_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
-          program_(model_.graph, backend),
-          evaluation_(trial, tokens, backend, group),
-          tree_(trial.leaves, program_.parameters().floats, backend, group),
-          inputs_(static_cast<std::size_t>(model_.graph.rows())),
-          targets_(inputs_.size()) {
-        const std::vector<float> initial = model::initial_weights(model_, program_.parameters(), trial.shape,
-                                                                  trial.parametrization, trial.seed);
-        const std::size_t bytes = initial.size() * sizeof(float);
+          team_(ReductionTree::members(trial.leaves / group.size(), options.threads)),
+          blocks_(blocks_of(trial, team_.size(), backend)),
+          evaluation_(trial, tokens, backend, group, team_, parameters()),
+          tree_(trial.leaves, layout().floats, backend, group, team_) {
+        const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
         state_ = backend.allocate(3 * bytes);
         backend.fill_zero(state_.get(), 3 * bytes);
-        backend.copy_in(weights().data(), initial.data(), bytes);
+        backend.copy_in(
+            weights().data(),
+            model::initial_weights(roles_, layout(), trial.shape, trial.parametrization, trial.seed).data(),
+            bytes);
+        parameters()->pack(weights());
     }
 
     TrialResult run() {
@@ -96,8 +93,22 @@ class Trainer {
     }
 
   private:
+    /// A program for each thread, all under the same weights.
+    static std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend) {
+        std::vector<Blocks> blocks;
+        for (int member = 0; member < threads; ++member)
+            blocks.emplace_back(training_graph(trial), backend,
+                                member == 0 ? nullptr : blocks.front().program().parameters());
+        return blocks;
+    }
+
+    const graph::ParameterLayout& layout() const { return blocks_.front().program().layout(); }
+    const std::shared_ptr<graph::PackedParameters>& parameters() const {
+        return blocks_.front().program().parameters();
+    }
+
     std::span<float> state(std::int64_t index) {
-        const std::int64_t floats = program_.parameters().floats;
+        const std::int64_t floats = layout().floats;
         return {reinterpret_cast<float*>(state_.get()) + index * floats, static_cast<std::size_t>(floats)};
     }
     std::span<float> weights() { return state(0); }
@@ -112,10 +123,14 @@ class Trainer {
     /// Trains on one batch. False when a rank was asked to stop.
     bool take_step(std::int64_t step) {
         const bool stop = report_progress();
-        const LeafSums sums = tree_.reduce([&](std::int64_t leaf, std::span<float> gradient) {
-            load_leaf(step, leaf);
-            program_.run(inputs_, targets_, weights(), gradient);
-            return LeafSums{backend_.sum(program_.losses()), stop ? 1.0 : 0.0};
+        const LeafSums sums = tree_.reduce([&](std::int64_t leaf, std::span<float> gradient, int member) {
+            const double loss = blocks_[static_cast<std::size_t>(member)].run(
+                tokens_.training(), trial_.leaf_batch(),
+                [&](std::int64_t sequence) {
+                    return sampler_.window_start(step - 1, leaf * trial_.leaf_batch() + sequence);
+                },
+                gradient);
+            return LeafSums{loss, stop ? 1.0 : 0.0};
         });
         step_loss_ = sums.loss / static_cast<double>(trial_.tokens_per_step());
         gradient_norm_ = std::sqrt(backend_.sum_of_squares(tree_.gradient()));
@@ -127,24 +142,16 @@ class Trainer {
         return sums.stop == 0;
     }
 
-    void load_leaf(std::int64_t step, std::int64_t leaf) {
-        for (std::int64_t row = 0; row < trial_.leaf_batch(); ++row) {
-            const std::int64_t start = sampler_.window_start(step - 1, leaf * trial_.leaf_batch() + row);
-            copy_window(tokens_.training(), start, trial_.shape.context, row, inputs_, targets_);
-        }
-    }
-
     // Decay takes learning_rate * weight_decay of a weight whatever the tensor's own learning rate, so that
     // muP's smaller rates do not also weaken the decay (Wang and Aitchison 2024).
     void update_weights(std::int64_t step) {
         const study::Optimizer& optimizer = trial_.optimizer;
         const bool clips = optimizer.gradient_clip > 0 && gradient_norm_ > optimizer.gradient_clip;
-        const graph::ParameterLayout& layout = program_.parameters();
-        for (std::size_t i = 0; i < model_.roles.size(); ++i) {
-            const model::TensorRule rule = tensor_rule(model_.roles[i], trial_.shape, trial_.parametrization);
+        for (std::size_t i = 0; i < roles_.size(); ++i) {
+            const model::TensorRule rule = tensor_rule(roles_[i], trial_.shape, trial_.parametrization);
             const auto slice = [&](std::span<float> flat) {
-                return flat.subspan(static_cast<std::size_t>(layout.offsets[i]),
-                                    static_cast<std::size_t>(layout.sizes[i]));
+                return flat.subspan(static_cast<std::size_t>(layout().offsets[i]),
+                                    static_cast<std::size_t>(layout().sizes[i]));
             };
             backend_.adamw(
                 {.step = step,
@@ -157,6 +164,7 @@ class Trainer {
                      clips ? static_cast<float>(optimizer.gradient_clip / gradient_norm_) : 1.0f},
                 slice(tree_.gradient()), slice(weights()), slice(first_moment()), slice(second_moment()));
         }
+        parameters()->pack(weights());
     }
 
     CurvePoint& new_row(std::int64_t step) {
@@ -173,7 +181,7 @@ class Trainer {
         return result_.curve.back();
     }
 
-    void evaluate_into(CurvePoint& row) { row.validation_loss = evaluation_.loss(weights()); }
+    void evaluate_into(CurvePoint& row) { row.validation_loss = evaluation_.loss(); }
 
     TrialResult ended(Outcome outcome, std::string cause) {
         result_.outcome = outcome;
@@ -191,9 +199,16 @@ class Trainer {
         result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 *
                                 static_cast<double>(corpus.validation_tokens) /
                                 static_cast<double>(corpus.validation_bytes);
-        std::vector<float> host(weights().size());
-        backend_.copy_out(host.data(), weights().data(), host.size() * sizeof(float));
-        std::vector<float> packed = model::pack(program_.parameters(), host);
+        tree_.release();  // a copy of the weights takes the gradient's place, so that memory does not peak
+                          // here
+        std::vector<float> packed;
+        packed.reserve(weights().size());
+        for (std::size_t i = 0; i < layout().sizes.size(); ++i) {
+            const std::size_t first = packed.size(), size = static_cast<std::size_t>(layout().sizes[i]);
+            packed.resize(first + size);
+            backend_.copy_out(packed.data() + first, weights().data() + layout().offsets[i],
+                              size * sizeof(float));
+        }
         result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
         if (options_.keep_weights) result_.weights = std::move(packed);
     }
@@ -219,13 +234,13 @@ class Trainer {
     const TrainOptions& options_;
 
     data::Sampler sampler_;
-    model::Llama model_;
+    std::vector<model::Role> roles_;
     double exact_flops_per_token_;
-    graph::Program program_;
+    ThreadTeam team_;
+    std::vector<Blocks> blocks_;  ///< by member of the team
     Evaluation evaluation_;
     ReductionTree tree_;
     kernels::Storage state_;  ///< weights, first moment, second moment
-    std::vector<kernels::TokenId> inputs_, targets_;
 
     double step_loss_ = 0, loss_since_row_ = 0, gradient_norm_ = 0, learning_rate_ = 0;
     std::chrono::steady_clock::time_point reported_{};

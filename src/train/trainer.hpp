@@ -20,6 +20,7 @@ struct Progress {
 };
 
 struct TrainOptions {
+    int threads = 1;  ///< that this rank computes with; no result depends on it
     bool keep_weights = true;
     std::int64_t stop_after_step = -1;  ///< end early after this many steps (export --step); -1: never
     std::function<bool(const Progress&)> on_progress;  ///< called about every half second; false interrupts
@@ -30,9 +31,11 @@ struct TrainOptions {
 archive::TrialResult train(const study::Trial& trial, const data::TokenFile& tokens,
                            kernels::Backend& backend, Communicator& group, const TrainOptions& options);
 
-/// Bytes that one rank of a group of `ranks` allocates to train `trial`: weights, optimizer, gradients,
-/// arenas.
-std::int64_t planned_bytes(const study::Trial& trial, int ranks, const kernels::Backend& backend);
+/// The most bytes that one rank of a group of `ranks` holds while it trains `trial` with `threads`: weights,
+/// optimizer, gradients, packed weights, arenas. What the program itself takes (code, libraries, MPI) is not
+/// among them.
+std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
+                           const kernels::Backend& backend);
 
 /// Seconds one step takes on one rank of this machine now, measured on a few leaves of made-up tokens (about
 /// 0.1 s).

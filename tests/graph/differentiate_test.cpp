@@ -22,7 +22,7 @@ class Differentiate : public testing::TestWithParam<Case> {
     std::unique_ptr<kernels::Backend> backend_ = kernels::make_reference_backend();
 
     double loss(graph::Program& program, std::vector<float>& weights) {
-        program.run(some_tokens(1), some_tokens(4), weights, {});
+        run(program, some_tokens(1), some_tokens(4), weights, {});
         return backend_->sum(program.losses());
     }
 };
@@ -34,16 +34,16 @@ TEST_P(Differentiate, gradientsEqualFiniteDifferences) {
     graph::Program backward(training, *backend_);
     graph::Program forward(GetParam().make(), *backend_);
 
-    std::vector<float> weights = some_weights(forward.parameters());
+    std::vector<float> weights = some_weights(forward.layout());
     std::vector<float> gradients(weights.size(), std::nanf(""));  // whatever is not written shows
-    backward.run(some_tokens(1), some_tokens(4), weights, gradients);
+    run(backward, some_tokens(1), some_tokens(4), weights, gradients);
 
     // Central differences: truncation h^2 f''' / 6, and rounding of ten float32 losses of a few nats, about
     // 10 * 3 * 2^-24 / h. At h = 2^-7 both are near 2e-4.
     constexpr float h = 0.0078125f;
-    for (std::size_t t = 0; t < forward.parameters().sizes.size(); ++t) {
-        for (std::int64_t i = 0; i < forward.parameters().sizes[t]; ++i) {
-            const auto at = static_cast<std::size_t>(forward.parameters().offsets[t] + i);
+    for (std::size_t t = 0; t < forward.layout().sizes.size(); ++t) {
+        for (std::int64_t i = 0; i < forward.layout().sizes[t]; ++i) {
+            const auto at = static_cast<std::size_t>(forward.layout().offsets[t] + i);
             const float kept = weights[at];
             weights[at] = kept + h;
             const double above = loss(forward, weights);
@@ -61,17 +61,18 @@ TEST_P(Differentiate, aSecondRunGivesTheSameBits) {
     graph::Graph training = GetParam().make();
     graph::differentiate(training, 1.0f);
     graph::Program program(training, *backend_);
-    std::vector<float> weights = some_weights(program.parameters());
+    std::vector<float> weights = some_weights(program.layout());
     std::vector<float> first(weights.size(), 0.0f), second(weights.size(), 0.0f);
-    program.run(some_tokens(1), some_tokens(4), weights, first);
-    program.run(some_tokens(2), some_tokens(3), weights, second);  // leaves other values in the arena
-    program.run(some_tokens(1), some_tokens(4), weights, second);
+    run(program, some_tokens(1), some_tokens(4), weights, first);
+    run(program, some_tokens(2), some_tokens(3), weights, second);  // leaves other values in the arena
+    run(program, some_tokens(1), some_tokens(4), weights, second);
     EXPECT_EQ(first, second);
 }
 
 INSTANTIATE_TEST_SUITE_P(Graphs, Differentiate,
-                         testing::Values(Case{"residual", residual_graph}, Case{"tangled", tangled_graph},
-                                         Case{"attention", attention_graph}),
+                         testing::Values(Case{"residual", [] { return residual_graph(); }},
+                                         Case{"tangled", tangled_graph},
+                                         Case{"attention", [] { return attention_graph(); }}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

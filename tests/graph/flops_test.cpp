@@ -18,7 +18,7 @@ TEST(Flops, ofALinearAreTwoPerWeightAndRowEachWay) {
     const auto table = graph.parameter("table", vocabulary, width);
     const auto weights = graph.parameter("weights", 3 * width, width);
     const auto out = graph.parameter("out", vocabulary, 3 * width);
-    graph.cross_entropy(graph.linear(graph.linear(graph.embedding(table, 1.0f), weights), out));
+    graph.cross_entropy(graph.logits(graph.linear(graph.embedding(table, 1.0f), weights), out));
     graph::differentiate(graph, 1.0f);
     const double each_way = 2.0 * batch * context * (3 * width * width + vocabulary * 3 * width);
     EXPECT_EQ(flops_of(graph, "linear"), each_way);
@@ -30,7 +30,8 @@ TEST(Flops, ofAttentionCountOnlyWhatTheMaskLetsThrough) {
     const graph::Graph graph = attention_graph();
     constexpr double heads = 2, head_width = width / 2.0;
     const double visible = batch * heads * (context * (context + 1) / 2.0);
-    EXPECT_EQ(flops_of(graph, "attention"), visible * (2 * 2 * head_width + 5));
+    const double rotations = 3.0 * batch * context * 2 * width;  // of q and k
+    EXPECT_EQ(flops_of(graph, "attention"), rotations + visible * (2 * 2 * head_width + 5));
 }
 
 TEST(Flops, addingToAGradientCostsItsSize) {
@@ -45,12 +46,21 @@ TEST(Bytes, ofAnOpAreItsInputsAndOutputsOnce) {
     graph::Graph graph(batch, context);
     const auto table = graph.parameter("table", vocabulary, width);
     const auto weights = graph.parameter("weights", vocabulary, width);
-    graph.cross_entropy(graph.linear(graph.embedding(table, 1.0f), weights));
+    graph.cross_entropy(graph.logits(graph.embedding(table, 1.0f), weights));
     const double rows = batch * context;
     const double embedding = vocabulary * width + rows * width;
     const double linear = rows * width + vocabulary * width + rows * vocabulary;
-    const double loss = rows * vocabulary + 2 * rows;
+    const double loss = rows * vocabulary + rows;
     EXPECT_EQ(graph::bytes(graph), 4 * (embedding + linear + loss));
+}
+
+TEST(Bytes, ofBfloat16AreHalf) {
+    graph::Graph graph(batch, context, kernels::Element::bfloat16);
+    const auto x = graph.activation("x", batch * context, width, kernels::Element::bfloat16);
+    const auto weights = graph.parameter("weights", 2 * width, width);
+    graph.linear(x, weights);
+    const double rows = batch * context;
+    EXPECT_EQ(graph::bytes(graph), 2 * rows * width + 4 * 2 * width * width + 2 * rows * 2 * width);
 }
 
 }  // namespace

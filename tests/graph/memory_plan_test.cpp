@@ -16,7 +16,7 @@ std::string first_spoiled_read(const graph::Graph& graph, const graph::MemoryPla
     std::vector<int> owner(static_cast<std::size_t>(plan.arena_floats), -1);
     const auto each_float = [&](graph::TensorId id, auto&& visit) {
         if (graph.tensor(id).space != graph::Space::activation) return;
-        for (std::int64_t i = 0; i < graph.tensor(id).size(); ++i)
+        for (std::int64_t i = 0; i < graph.tensor(id).floats(); ++i)
             visit(owner[static_cast<std::size_t>(plan.offsets[id.index] + i)]);
     };
     for (const graph::Op& op : graph.ops()) {
@@ -34,7 +34,9 @@ std::string first_spoiled_read(const graph::Graph& graph, const graph::MemoryPla
 }
 
 TEST(MemoryPlan, neverGivesAwayMemoryThatIsStillNeeded) {
-    for (graph::Graph graph : {residual_graph(), tangled_graph(), attention_graph()}) {
+    using kernels::Element;
+    for (graph::Graph graph : {residual_graph(), tangled_graph(), attention_graph(),
+                               residual_graph(Element::bfloat16), attention_graph(Element::bfloat16)}) {
         EXPECT_EQ(first_spoiled_read(graph, graph::plan_memory(graph)), "");
         graph::differentiate(graph, 1.0f);
         EXPECT_EQ(first_spoiled_read(graph, graph::plan_memory(graph)), "");
@@ -58,7 +60,7 @@ TEST(MemoryPlan, sharesMemoryOverTime) {
     auto x = chain.embedding(table, 1.0f);
     for (int i = 0; i < 20; ++i)
         x = chain.linear(x, weights);
-    chain.cross_entropy(chain.linear(x, table));
+    chain.cross_entropy(chain.logits(x, table));
     const std::int64_t rows = batch * context;
     EXPECT_LE(
         graph::plan_memory(chain).arena_floats,
@@ -66,7 +68,7 @@ TEST(MemoryPlan, sharesMemoryOverTime) {
 }
 
 TEST(ParameterLayout, startsEveryTensorOnABoundaryAndKeepsTheOrder) {
-    const graph::Graph graph = residual_graph();
+    const graph::Graph graph = tangled_graph();
     const graph::ParameterLayout layout = graph::lay_out_parameters(graph);
     ASSERT_EQ(layout.sizes.size(), 5u);
     std::int64_t end = 0;
@@ -76,6 +78,20 @@ TEST(ParameterLayout, startsEveryTensorOnABoundaryAndKeepsTheOrder) {
         end = layout.offsets[i] + layout.sizes[i];
     }
     EXPECT_GE(layout.floats, end);
+}
+
+TEST(ParameterLayout, leavesNoGapBetweenJoinedParameters) {
+    graph::Graph graph(batch, context);
+    graph.parameter("before", 1, 5);
+    const auto first = graph.parameter("first", 3, 5), second = graph.parameter("second", 2, 5);
+    const auto both = graph.joined({first, second});
+    const auto after = graph.parameter("after", 1, 5);
+    const graph::ParameterLayout layout = graph::lay_out_parameters(graph);
+    EXPECT_EQ(layout.offset_of.at(both), layout.offset_of.at(first));
+    EXPECT_EQ(layout.offset_of.at(second), layout.offset_of.at(first) + 15);
+    EXPECT_EQ(layout.offset_of.at(first) % graph::alignment_floats, 0);
+    EXPECT_EQ(layout.offset_of.at(after) % graph::alignment_floats, 0);
+    EXPECT_EQ(graph.tensor(both).rows, 5);
 }
 
 }  // namespace

@@ -16,18 +16,19 @@ namespace isogrid::tests {
 inline constexpr std::int64_t vocabulary = 11, width = 8, batch = 2, context = 5;
 
 /// Embedding, one residual block of a norm and a SwiGLU, and a head that is the embedding again.
-inline graph::Graph residual_graph() {
-    graph::Graph graph(batch, context);
+inline graph::Graph residual_graph(kernels::Element element = kernels::Element::float32) {
+    graph::Graph graph(batch, context, element);
     const auto table = graph.parameter("table", vocabulary, width);
     const auto gain = graph.parameter("gain", 1, width);
     const auto gate_weights = graph.parameter("gate", 2 * width, width);
     const auto up_weights = graph.parameter("up", 2 * width, width);
+    const auto gate_up_weights = graph.joined({gate_weights, up_weights});
     const auto down_weights = graph.parameter("down", width, 2 * width);
+    const auto last_gain = graph.parameter("last gain", 1, width);
     const auto x = graph.embedding(table, 1.5f);
     const auto normed = graph.rms_norm(x, gain, 1e-5f);
-    const auto hidden = graph.swiglu(graph.linear(normed, gate_weights), graph.linear(normed, up_weights));
-    const auto out = graph.add(x, graph.linear(hidden, down_weights, 0.5f));
-    graph.cross_entropy(graph.linear(out, table));
+    const auto out = graph.add_linear(x, graph.swiglu(graph.linear(normed, gate_up_weights)), down_weights);
+    graph.cross_entropy(graph.logits(graph.rms_norm(out, last_gain, 1e-5f), table), 0.5f);
     return graph;
 }
 
@@ -38,6 +39,7 @@ inline graph::Graph tangled_graph() {
     const auto table = graph.parameter("table", vocabulary, width);
     const auto first = graph.parameter("first", width, width);
     const auto second = graph.parameter("second", width, width);
+    const auto third = graph.parameter("third", 2 * width, width);
     const auto gain = graph.parameter("gain", 1, width);
     const auto x = graph.embedding(table, 1.0f);
     const auto a = graph.linear(x, first);
@@ -45,18 +47,22 @@ inline graph::Graph tangled_graph() {
     const auto late = graph.rms_norm(b, gain, 1e-5f);
     const auto sum =
         graph.add(a, b);  // a's and b's gradients share memory when late's adds to b's, before a's is used
-    const auto product = graph.swiglu(sum, late);
+    const auto product = graph.swiglu(graph.linear(late, third));
     const auto twice = graph.add(product, sum);
-    graph.cross_entropy(graph.linear(twice, table));
+    graph.cross_entropy(graph.logits(twice, table));
     return graph;
 }
 
-/// Attention with rotary positions over two heads.
-inline graph::Graph attention_graph() {
-    graph::Graph graph(batch, context);
+/// Attention with rotary positions over two heads, added to the residual stream.
+inline graph::Graph attention_graph(kernels::Element element = kernels::Element::float32) {
+    graph::Graph graph(batch, context, element);
     const auto table = graph.parameter("table", vocabulary, width);
+    const auto gain = graph.parameter("gain", 1, width);
     const auto q_weights = graph.parameter("q", width, width);
     const auto k_weights = graph.parameter("k", width, width);
+    const auto v_weights = graph.parameter("v", width, width);
+    const auto qkv_weights = graph.joined({q_weights, k_weights, v_weights});
+    const auto out_weights = graph.parameter("out", width, width);
     std::vector<float> cosines, sines;
     for (std::int64_t position = 0; position < context; ++position)
         for (std::int64_t i = 0; i < width / 4; ++i) {
@@ -66,11 +72,19 @@ inline graph::Graph attention_graph() {
     const auto cosine_table = graph.constant("cosines", context, width / 4, cosines);
     const auto sine_table = graph.constant("sines", context, width / 4, sines);
     const auto x = graph.embedding(table, 1.0f);
-    const auto q = graph.rotary(graph.linear(x, q_weights), cosine_table, sine_table, 2);
-    const auto k = graph.rotary(graph.linear(x, k_weights), cosine_table, sine_table, 2);
-    const auto out = graph.add(x, graph.attention(q, k, x, 2, 0.5f));
-    graph.cross_entropy(graph.linear(out, table));
+    const auto qkv = graph.linear(graph.rms_norm(x, gain, 1e-5f), qkv_weights);
+    const auto out =
+        graph.add_linear(x, graph.attention(qkv, cosine_table, sine_table, 2, 0.5f), out_weights);
+    graph.cross_entropy(graph.logits(graph.rms_norm(out, gain, 1e-5f), table));
     return graph;
+}
+
+/// One run of `program` under `weights`.
+inline void run(graph::Program& program, std::span<const kernels::TokenId> inputs,
+                std::span<const kernels::TokenId> targets, std::span<const float> weights,
+                std::span<float> gradients) {
+    program.parameters()->pack(weights);
+    program.run(inputs, targets, gradients);
 }
 
 inline std::vector<kernels::TokenId> some_tokens(std::uint64_t seed) {

@@ -39,15 +39,16 @@ TEST_P(Export, foldsEveryMultiplierIntoTheWeights) {
     mup.embedding_multiplier = 2;
     mup.output_multiplier = 3;
     mup.attention_multiplier = 1.5;
-    const model::Llama ours = model::build_forward(shape, mup, small_batch);
+    const model::Llama ours = model::build_forward(shape, mup, study::Precision::float32, small_batch);
     const graph::ParameterLayout layout = graph::lay_out_parameters(ours.graph);
-    const std::vector<float> weights = model::initial_weights(ours, layout, shape, mup, 3);
+    const std::vector<float> weights = model::initial_weights(ours.roles, layout, shape, mup, 3);
     ASSERT_TRUE(model::export_llama(shape, mup, model::pack(layout, weights), folder));
 
     // Plain Llama: standard parametrization, every multiplier one, and a head of its own.
     study::Parametrization plain;
     plain.kind = study::ParametrizationKind::standard;
-    const model::Llama theirs = model::build_forward(small_shape(false), plain, small_batch);
+    const model::Llama theirs =
+        model::build_forward(small_shape(false), plain, study::Precision::float32, small_batch);
     const graph::ParameterLayout their_layout = graph::lay_out_parameters(theirs.graph);
     std::vector<float> their_weights(static_cast<std::size_t>(their_layout.floats), 0.0f);
     const SafeTensors file = read_safetensors(folder / "model.safetensors");
@@ -64,9 +65,9 @@ TEST_P(Export, foldsEveryMultiplierIntoTheWeights) {
 TEST_P(Export, describesTheModelForHuggingFace) {
     const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "export_config";
     const study::Shape shape = small_shape(GetParam());
-    const model::Llama ours = model::build_forward(shape, {}, 1);
+    const model::Llama ours = model::build_forward(shape, {}, study::Precision::float32, 1);
     const graph::ParameterLayout layout = graph::lay_out_parameters(ours.graph);
-    const std::vector<float> weights = model::initial_weights(ours, layout, shape, {}, 3);
+    const std::vector<float> weights = model::initial_weights(ours.roles, layout, shape, {}, 3);
     ASSERT_TRUE(model::export_llama(shape, {}, model::pack(layout, weights), folder));
     std::ifstream in(folder / "config.json");
     const auto config = nlohmann::json::parse(in);

@@ -15,7 +15,7 @@ namespace {
 
 TEST(Llama, hasTheParametersThatTheStudyCounts) {
     for (const bool tied : {false, true}) {
-        const model::Llama model = model::build_forward(small_shape(tied), {}, 1);
+        const model::Llama model = model::build_forward(small_shape(tied), {}, study::Precision::float32, 1);
         std::int64_t total = 0;
         for (const graph::TensorId id : model.graph.parameters())
             total += model.graph.tensor(id).size();
@@ -39,8 +39,10 @@ TEST(Llama, costsTheProductsAndScoresOfTheClosedFormAndLittleMore) {
 
 TEST(Llama, startsFromWeightsThatDependOnTheSeedAndNotOnTheBatch) {
     const auto weights = [](std::int64_t batch, std::uint64_t seed) {
-        const model::Llama model = model::build_training(small_shape(), {}, batch, 1.0f);
-        return model::initial_weights(model, graph::lay_out_parameters(model.graph), small_shape(), {}, seed);
+        const model::Llama model =
+            model::build_training(small_shape(), {}, study::Precision::float32, batch, 1.0f);
+        return model::initial_weights(model.roles, graph::lay_out_parameters(model.graph), small_shape(), {},
+                                      seed);
     };
     EXPECT_EQ(weights(1, 5), weights(4, 5));
     EXPECT_NE(weights(1, 5), weights(1, 6));
@@ -50,10 +52,11 @@ TEST(Llama, predictsUniformlyBeforeItHasLearned) {
     // Small weights make small logits z: the loss is log V up to about mean(z^2) / 2.
     study::Parametrization small;
     small.initial_deviation = 1e-3;
-    const model::Llama model = model::build_forward(small_shape(), small, small_batch);
+    const model::Llama model =
+        model::build_forward(small_shape(), small, study::Precision::float32, small_batch);
     const double loss = small_loss(
         model,
-        model::initial_weights(model, graph::lay_out_parameters(model.graph), small_shape(), small, 1));
+        model::initial_weights(model.roles, graph::lay_out_parameters(model.graph), small_shape(), small, 1));
     const double rows = small_batch * small_shape().context;
     EXPECT_NEAR(loss / rows, std::log(small_shape().vocabulary), 1e-3);
 }
@@ -68,12 +71,14 @@ TEST(Llama, directionalDerivativesEqualTheGradient) {
         mup.attention_multiplier = 1.5;
         const study::Shape shape = small_shape(tied);
         const std::unique_ptr<kernels::Backend> backend = kernels::make_reference_backend();
-        const model::Llama forward = model::build_forward(shape, mup, small_batch);
-        const model::Llama training = model::build_training(shape, mup, small_batch, 1.0f);
+        const model::Llama forward = model::build_forward(shape, mup, study::Precision::float32, small_batch);
+        const model::Llama training =
+            model::build_training(shape, mup, study::Precision::float32, small_batch, 1.0f);
         graph::Program program(training.graph, *backend);
-        std::vector<float> weights = model::initial_weights(training, program.parameters(), shape, mup, 3);
+        std::vector<float> weights = model::initial_weights(training.roles, program.layout(), shape, mup, 3);
         std::vector<float> gradient(weights.size(), 0.0f);
-        program.run(small_tokens(0), small_tokens(1), weights, gradient);
+        program.parameters()->pack(weights);
+        program.run(small_tokens(0), small_tokens(1), gradient);
 
         for (std::uint32_t direction = 0; direction < 8; ++direction) {
             std::vector<float> step(weights.size());

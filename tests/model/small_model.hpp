@@ -35,7 +35,8 @@ inline std::vector<kernels::TokenId> small_tokens(std::int64_t shift) {
 inline double small_loss(const model::Llama& model, std::vector<float> weights) {
     const std::unique_ptr<kernels::Backend> backend = kernels::make_reference_backend();
     graph::Program program(model.graph, *backend);
-    program.run(small_tokens(0), small_tokens(1), weights, {});
+    program.parameters()->pack(weights);
+    program.run(small_tokens(0), small_tokens(1), {});
     return backend->sum(program.losses());
 }
 

@@ -1,6 +1,9 @@
 // The tree's sum has the same bits on any number of ranks, and is a tree's.
 #include "train/reduction_tree.hpp"
 
+#include <array>
+#include <stdexcept>
+
 #include <gtest/gtest.h>
 
 #include "data/random.hpp"
@@ -17,7 +20,7 @@ std::vector<float> leaf_values(std::int64_t leaf) {
     return values;
 }
 
-train::LeafSums compute_leaf(std::int64_t leaf, std::span<float> gradient) {
+train::LeafSums compute_leaf(std::int64_t leaf, std::span<float> gradient, int) {
     const std::vector<float> values = leaf_values(leaf);
     std::copy(values.begin(), values.end(), gradient.begin());
     return {0.1 * static_cast<double>(leaf + 1), 0};
@@ -28,11 +31,16 @@ struct Sum {
     double loss = 0;
 };
 
-Sum reduce_on(train::Communicator& group) {
+Sum reduce_with(train::Communicator& group, int threads) {
     const auto backend = kernels::make_reference_backend();
-    train::ReductionTree tree(leaves, floats, *backend, group);
+    train::ThreadTeam team(threads);
+    train::ReductionTree tree(leaves, floats, *backend, group, team);
     const train::LeafSums sums = tree.reduce(compute_leaf);
     return {{tree.gradient().begin(), tree.gradient().end()}, sums.loss};
+}
+
+Sum reduce_on(train::Communicator& group) {
+    return reduce_with(group, 1);
 }
 
 TEST(ReductionTree, isTheBinaryTreeOverLeaves) {
@@ -63,6 +71,21 @@ TEST(ReductionTree, givesTheSameBitsOnAnyNumberOfRanks) {
     }
 }
 
+TEST(ReductionTree, givesTheSameBitsOnAnyNumberOfThreads) {
+    train::Alone alone;
+    const Sum expected = reduce_on(alone);
+    for (const int threads : {2, 3, 4, 8, 16}) {  // those without leaves of their own have nothing to do
+        const Sum sum = reduce_with(alone, threads);
+        EXPECT_EQ(sum.gradient, expected.gradient) << threads << " threads";
+        EXPECT_EQ(sum.loss, expected.loss) << threads << " threads";
+    }
+    for (const Sum& sum :
+         on_ranks<Sum>(2, [](train::Communicator& group) { return reduce_with(group, 2); })) {
+        EXPECT_EQ(sum.gradient, expected.gradient);
+        EXPECT_EQ(sum.loss, expected.loss);
+    }
+}
+
 TEST(ReductionTree, aPlainSumInOrderWouldHaveOtherBits) {
     // Guards the two tests above: if order did not matter for these values, they could not fail.
     std::vector<float> plain(floats, 0.0f);
@@ -76,15 +99,32 @@ TEST(ReductionTree, aPlainSumInOrderWouldHaveOtherBits) {
 TEST(ReductionTree, tellsEveryRankThatOneWasAskedToStop) {
     const auto stops = on_ranks<double>(4, [](train::Communicator& group) {
         const auto backend = kernels::make_reference_backend();
-        train::ReductionTree tree(leaves, floats, *backend, group);
+        train::ThreadTeam team(1);
+        train::ReductionTree tree(leaves, floats, *backend, group, team);
         return tree
-            .reduce([&](std::int64_t, std::span<float>) {
+            .reduce([&](std::int64_t, std::span<float>, int) {
                 return train::LeafSums{0, group.rank() == 2 ? 1.0 : 0.0};
             })
             .stop;
     });
     for (const double stop : stops)
         EXPECT_GT(stop, 0);
+}
+
+TEST(ThreadTeam, callsEveryMemberAndPassesOnWhatOneThrows) {
+    train::ThreadTeam team(3);
+    for (int round = 0; round < 100; ++round) {
+        std::array<int, 3> calls{};
+        team.run([&](int member) { ++calls[static_cast<std::size_t>(member)]; });
+        EXPECT_EQ(calls, (std::array<int, 3>{1, 1, 1}));
+    }
+    EXPECT_THROW(team.run([](int member) {
+        if (member == 2) throw std::runtime_error("full");
+    }),
+                 std::runtime_error);
+    int calls = 0;
+    team.run([&](int member) { calls += member == 0 ? 1 : 0; });  // goes on afterwards
+    EXPECT_EQ(calls, 1);
 }
 
 }  // namespace

@@ -2,13 +2,20 @@
 #include "train/trainer.hpp"
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <numbers>
+#include <set>
 
 #include <gtest/gtest.h>
 
 #include "data/token_writer.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
+#include "model/llama.hpp"
 #include "study/flops.hpp"
+#include "train/blocks.hpp"
 #include "train/thread_group.hpp"
 
 namespace isogrid::tests {
@@ -80,6 +87,94 @@ TEST(Trainer, givesTheSameBitsOnAnyNumberOfRanks) {
                 EXPECT_EQ(result.curve[i].gradient_norm, expected.curve[i].gradient_norm);
             }
         }
+    }
+}
+
+TEST(Trainer, givesTheSameBitsOnAnyNumberOfThreads) {
+    const TrialResult expected = train_alone(small_trial());
+    for (const int threads : {2, 3, 4, 16}) {
+        train::TrainOptions options;
+        options.threads = threads;
+        const TrialResult result = train_alone(small_trial(), options);
+        EXPECT_EQ(result.weights_digest, expected.weights_digest) << threads << " threads";
+        EXPECT_EQ(result.validation_loss, expected.validation_loss) << threads << " threads";
+    }
+}
+
+TEST(Trainer, givesTheSameBitsOnEveryInstructionSet) {
+    namespace cpu = kernels::cpu;
+    for (const study::Precision precision : study::precisions) {
+        study::Trial trial = small_trial();
+        trial.precision = precision;
+        std::set<std::string> digests;
+        for (const cpu::InstructionSet instruction_set : cpu::instruction_sets)
+            if (cpu::supported(instruction_set)) {
+                const data::TokenFile tokens = corpus();
+                train::Alone alone;
+                digests.insert(train::train(trial, tokens, *cpu::make_backend(instruction_set), alone, {})
+                                   .weights_digest);
+            }
+        EXPECT_EQ(digests.size(), 1u) << name(precision);
+    }
+}
+
+TEST(Trainer, bfloat16FollowsFloat32) {
+    // Activations are rounded to 8 bits: other bits, and a loss that differs by less than another seed's.
+    study::Trial rounded = small_trial(), other_seed = small_trial();
+    rounded.precision = study::Precision::bfloat16;
+    other_seed.seed = 4;
+    const TrialResult exact = train_alone(small_trial()), near = train_alone(rounded);
+    EXPECT_EQ(near.outcome, Outcome::completed);
+    EXPECT_NE(near.weights_digest, exact.weights_digest);
+    EXPECT_LT(std::abs(near.validation_loss - exact.validation_loss),
+              std::abs(train_alone(other_seed).validation_loss - exact.validation_loss));
+    const data::TokenFile tokens = corpus();
+    const auto reference = kernels::make_reference_backend();
+    train::Alone alone;
+    EXPECT_NEAR(near.validation_loss, train::train(rounded, tokens, *reference, alone, {}).validation_loss,
+                0.02);
+}
+
+TEST(Blocks, addUpToTheGradientOfAllSequences) {
+    // A head of its own: every sum over rows then goes on from block to block, bit for bit.
+    const data::TokenFile tokens = corpus();
+    const auto backend = kernels::make_cpu_backend();
+    for (const study::Precision precision : study::precisions) {
+        study::Trial whole = small_trial();
+        whole.precision = precision;
+        whole.shape.tied_head = false;
+        whole.leaves = 1;
+        const auto gradient_of = [&](graph::Graph graph) {
+            train::Blocks blocks(std::move(graph), *backend);
+            const model::Llama model = model::build_forward(whole.shape, whole.parametrization, precision, 1);
+            const std::vector<float> weights = model::initial_weights(model.roles, blocks.program().layout(),
+                                                                      whole.shape, whole.parametrization, 1);
+            blocks.program().parameters()->pack(weights);
+            std::vector<float> gradient(weights.size());
+            blocks.run(
+                tokens.training(), whole.batch, [](std::int64_t sequence) { return 100 * sequence; },
+                gradient);
+            return gradient;
+        };
+        const auto graph_over = [&](std::int64_t sequences) {
+            return model::build_training(whole.shape, whole.parametrization, precision, sequences,
+                                         1.0f / static_cast<float>(whole.tokens_per_step()))
+                .graph;
+        };
+        EXPECT_EQ(gradient_of(graph_over(2)), gradient_of(graph_over(8))) << name(precision);
+        EXPECT_EQ(gradient_of(train::training_graph(whole)), gradient_of(graph_over(8))) << name(precision);
+    }
+}
+
+TEST(Blocks, divideTheLeaf) {
+    study::Trial trial = small_trial();
+    trial.shape.context = 128;
+    for (const std::int64_t leaf_batch : {1, 2, 3, 5, 6, 7, 16}) {
+        trial.leaves = 1;
+        trial.batch = leaf_batch;
+        const std::int64_t sequences = train::block_sequences(trial);
+        EXPECT_GE(sequences, 1);
+        EXPECT_EQ(leaf_batch % sequences, 0) << leaf_batch;
     }
 }
 
@@ -171,10 +266,58 @@ TEST(Trainer, decayTakesItsShareAndLeavesGainsAlone) {
 
 TEST(PlannedBytes, fallWithRanksOnlyByTheGradientsOfTheirLeaves) {
     const auto backend = kernels::make_reference_backend();
-    const std::int64_t alone = train::planned_bytes(small_trial(), 1, *backend);
-    const std::int64_t shared = train::planned_bytes(small_trial(), 4, *backend);
+    study::Trial trial = small_trial();
+    const std::int64_t alone = train::planned_bytes(trial, 1, 1, *backend);
+    const std::int64_t shared = train::planned_bytes(trial, 4, 1, *backend);
     EXPECT_LT(shared, alone);
-    EXPECT_GT(shared, 4 * 4 * study::count_parameters(small_trial().shape).total());
+    EXPECT_GT(shared, 4 * 4 * study::count_parameters(trial.shape).total());
+    EXPECT_GT(train::planned_bytes(trial, 1, 4, *backend), alone);  // each thread sums leaves of its own
+}
+
+/// A number of /proc/self/status in bytes: VmRSS is what the process holds, VmHWM the most it has held.
+std::int64_t memory(const std::string& key) {
+    std::ifstream status("/proc/self/status");
+    for (std::string word; status >> word;)
+        if (word == key + ":") {
+            std::int64_t kilobytes = 0;
+            status >> kilobytes;
+            return kilobytes * 1024;
+        }
+    return 0;
+}
+
+TEST(PlannedBytes, areThoseOfATrainingProcess) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the address sanitizer keeps memory of its own";
+#endif
+    study::Trial trial = small_trial();
+    trial.shape = {.width = 512,
+                   .depth = 2,
+                   .heads = 8,
+                   .mlp_width = 1376,
+                   .vocabulary = 2048,
+                   .context = 16,
+                   .tied_head = false};
+    trial.steps = 1;
+    trial.evaluation.steps = {1};
+    for (const study::Precision precision : study::precisions) {
+        trial.precision = precision;
+        const data::TokenFile tokens = corpus();
+        const auto backend = kernels::make_cpu_backend();
+        const std::int64_t planned = train::planned_bytes(trial, 1, 1, *backend);
+        // In a process of its own, whose peak is no other test's. It tells the ratio in percent.
+        EXPECT_EXIT(
+            {
+                const std::int64_t before = memory("VmRSS");
+                train::Alone alone;
+                train::train(trial, tokens, *backend, alone, {});
+                const double held = static_cast<double>(memory("VmHWM") - before);
+                std::cerr << "held " << held / static_cast<double>(planned) << " of what was planned";
+                std::exit(std::abs(held / static_cast<double>(planned) - 1) < 0.02 ? 0 : 1);
+            },
+            testing::ExitedWithCode(0), "")
+            << name(precision);
+    }
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 // Causal attention, one head of one sequence at a time and sixteen queries at a time, one in each lane: the
-// softmax of a query runs down its lane, and keys after the last of the sixteen are never touched. Heads are
-// first copied together, their width padded with zeros to whole lanes.
+// softmax of a query runs down its lane, and keys after the last of the sixteen are never touched.
+//
+// Heads are first copied together as float32, rotated by their positions, their width padded with zeros to
+// whole lanes. Operands of products are made from there: in float32 mostly the copy itself, in bfloat16 words
+// paired along the sum that the product runs over.
 #include "kernels/cpu/simd.hpp"
 #include "kernels/cpu/simd/lanes.hpp"
-#include "kernels/cpu/simd/tile_product.hpp"
+#include "kernels/cpu/simd/product.hpp"
 
 namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
@@ -11,12 +14,14 @@ namespace {
 
 /// Sizes of one head.
 struct HeadSize {
-    int64_t context, width, padded_width, stride;
+    int64_t context, width, padded_width;
+    int64_t out_stride;  ///< elements from token to token in out; three times as many in qkv
     explicit HeadSize(const AttentionShape& shape)
         : context(shape.context),
           width(shape.head_width),
           padded_width(round_up_to_lanes(shape.head_width)),
-          stride(shape.heads * shape.head_width) {}
+          out_stride(shape.heads * shape.head_width) {}
+    int64_t qkv_stride() const { return 3 * out_stride; }
     int64_t size() const { return context * padded_width; }
     int64_t square() const { return lanes * padded_width; }
 };
@@ -31,52 +36,156 @@ struct Pieces {
     }
 };
 
-int64_t workspace_floats(const AttentionShape& shape) {
+/// Scores are kept in units of ln 2, so that the softmax is made of powers of 2.
+constexpr float log2_of_e = 1.44269504088896341f, ln_of_2 = 0.69314718055994531f;
+
+/// Queries whose softmax is kept whole on the way back; a multiple of the lanes.
+constexpr int64_t group_queries = 128;
+
+int64_t workspace_floats(const AttentionShape& shape, Element) {
     const HeadSize size(shape);
-    return 4 * size.size() + 5 * size.square() + 2 * size.context * lanes;
+    return 7 * size.size() + size.padded_width + 4 * group_queries * size.padded_width + 5 * size.square() +
+           3 * (size.context + 1) * lanes + 2 * size.context * group_queries;
 }
 
-/// factor * `count` tokens of a head, (count, width) strided, to (count, padded_width) contiguous.
-void pack(const HeadSize& size, int64_t count, const float* head, float factor, float* packed) {
-    const Lanes factors = broadcast(factor);
+/// `count` tokens of a head, (count, width) with `stride`, to (count, padded_width) of float32, padded with
+/// zeros.
+template <class Number>
+void gather(const HeadSize& size, int64_t count, int64_t stride, const Number* head, float* gathered) {
     for (int64_t token = 0; token < count; ++token)
         for_lanes(size.width, [&](int64_t i, auto part) {
-            store(packed + token * size.padded_width + i,
-                  factors * load(head + token * size.stride + i, part), Full{});
+            store(gathered + token * size.padded_width + i, load(head + token * stride + i, part), Full{});
         });
 }
 
-void unpack(const HeadSize& size, const float* packed, float* head) {
-    for (int64_t token = 0; token < size.context; ++token)
+/// Tokens first, first + 1, ... of q or k, rotated by their positions and multiplied by `factor`.
+template <class Number>
+void gather_rotated(const HeadSize& size, const RotaryTables& tables, int64_t first, int64_t count,
+                    const Number* head, float factor, float* gathered) {
+    const int64_t half = size.width / 2;
+    const Lanes scale = broadcast(factor);
+    for (int64_t token = 0; token < count; ++token) {
+        const Number* from = head + (first + token) * size.qkv_stride();
+        const float* cosines = tables.cosines + (first + token) * half;
+        const float* sines = tables.sines + (first + token) * half;
+        float* to = gathered + token * size.padded_width;
+        for (int64_t i = size.width; i < size.padded_width; ++i)
+            to[i] = 0;
+        for_lanes(half, [&](int64_t i, auto part) {
+            const Lanes cosine = load(cosines + i, part), sine = load(sines + i, part);
+            const Lanes x = load(from + i, part), y = load(from + half + i, part);
+            store(to + i, scale * (x * cosine - y * sine), part);
+            store(to + half + i, scale * (y * cosine + x * sine), part);
+        });
+    }
+}
+
+/// (count, padded_width) back to tokens first, first + 1, ... of v.
+template <class Number>
+void scatter(const HeadSize& size, int64_t first, int64_t count, const float* gathered, Number* head) {
+    for (int64_t token = 0; token < count; ++token)
         for_lanes(size.width, [&](int64_t i, auto part) {
-            store(head + token * size.stride + i, load(packed + token * size.padded_width + i, part), part);
+            store(head + (first + token) * size.qkv_stride() + i,
+                  load(gathered + token * size.padded_width + i, part), part);
         });
 }
 
-/// factor * `count` (at most sixteen) tokens of a head to (padded_width, lanes), the other lanes zero.
-void pack_transposed(const HeadSize& size, int64_t count, const float* head, float factor, float* packed) {
-    for_lanes(size.width, [&](int64_t i, auto part) {
+/// The same of q or k, rotated back and multiplied by `factor`.
+template <class Number>
+void scatter_rotated(const HeadSize& size, const RotaryTables& tables, int64_t first, int64_t count,
+                     const float* gathered, float factor, Number* head) {
+    const int64_t half = size.width / 2;
+    const Lanes scale = broadcast(factor);
+    for (int64_t token = 0; token < count; ++token) {
+        const float* from = gathered + token * size.padded_width;
+        const float* cosines = tables.cosines + (first + token) * half;
+        const float* sines = tables.sines + (first + token) * half;
+        Number* to = head + (first + token) * size.qkv_stride();
+        for_lanes(half, [&](int64_t i, auto part) {
+            const Lanes cosine = load(cosines + i, part), sine = load(sines + i, part);
+            const Lanes x = load(from + i, part), y = load(from + half + i, part);
+            store(to + i, scale * (x * cosine + y * sine), part);
+            store(to + half + i, scale * (y * cosine - x * sine), part);
+        });
+    }
+}
+
+/// Sixteen tokens (lanes, padded_width), those from `count` on counting as zero, to (padded_width, lanes).
+void transpose_tokens(const HeadSize& size, int64_t count, const float* tokens, float* transposed) {
+    for (int64_t i = 0; i < size.padded_width; i += lanes) {
         Lanes square[lanes];
         for (int64_t token = 0; token < lanes; ++token)
-            square[token] = token < count ? broadcast(factor) * load(head + token * size.stride + i, part)
-                                          : broadcast(0.0f);
+            square[token] =
+                token < count ? load(tokens + token * size.padded_width + i, Full{}) : broadcast(0.0f);
         transpose(square);
         for (int64_t column = 0; column < lanes; ++column)
-            store(packed + (i + column) * lanes, square[column], Full{});
-    });
+            store(transposed + (i + column) * lanes, square[column], Full{});
+    }
 }
 
-/// (width, lanes), each lane times its factor, to `count` tokens of a head.
-void unpack_transposed(const HeadSize& size, int64_t count, const float* packed, Lanes factors, float* head) {
-    for_lanes(size.width, [&](int64_t i, auto part) {
+/// (width, lanes), each lane times its factor, to sixteen tokens (lanes, padded_width).
+void transpose_lanes(const HeadSize& size, const float* transposed, Lanes factors, float* tokens) {
+    for (int64_t i = 0; i < size.padded_width; i += lanes) {
         Lanes square[lanes];
         for (int64_t column = 0; column < lanes; ++column)
-            square[column] = i + column < size.width ? factors * load(packed + (i + column) * lanes, Full{})
-                                                     : broadcast(0.0f);
+            square[column] = i + column < size.width
+                                 ? factors * load(transposed + (i + column) * lanes, Full{})
+                                 : broadcast(0.0f);
         transpose(square);
-        for (int64_t token = 0; token < count; ++token)
-            store(head + token * size.stride + i, square[token], part);
-    });
+        for (int64_t token = 0; token < lanes; ++token)
+            store(tokens + token * size.padded_width + i, square[token], Full{});
+    }
+}
+
+/// How operands are made of float32 matrices: as they are, or as words of bfloat16.
+struct AsFloat32 : Float32Words {
+    using Number = float;
+
+    static Lanes exponential2(Lanes x) { return ISOGRID_ISA::exponential2(x); }
+    /// Sixteen numbers of a row of a matrix whose words run along its rows, from number i of the matrix on.
+    static void put(float* matrix, int64_t i, Lanes numbers) { store(matrix + i, numbers, Full{}); }
+    /// Rows j and j + 1, j even, of a matrix (rows, lanes) whose words run along its columns.
+    static void put_rows(float* matrix, int64_t j, Lanes even, Lanes odd) {
+        store(matrix + j * lanes, even, Full{});
+        store(matrix + (j + 1) * lanes, odd, Full{});
+    }
+    /// Words along each row. `to` has room for the matrix.
+    static const float* along_rows(int64_t, int64_t, const float* from, float*) { return from; }
+    /// Words along the columns: (rows, columns) to (words_of(rows), columns).
+    static const float* along_columns(int64_t, int64_t, const float* from, float*) { return from; }
+};
+struct AsBfloat16 : Bfloat16Words {
+    using Number = Bfloat16;
+
+    static Lanes exponential2(Lanes x) { return rough_exponential2(x); }
+    static void put(float* matrix, int64_t i, Lanes numbers) {
+        store(reinterpret_cast<Bfloat16*>(matrix) + i, numbers, Full{});
+    }
+    static void put_rows(float* matrix, int64_t j, Lanes even, Lanes odd) {
+        store(matrix + j / 2 * lanes, pair(even, odd), Full{});
+    }
+    /// columns is a multiple of the lanes; the result has columns / 2 words a row.
+    static const float* along_rows(int64_t rows, int64_t columns, const float* from, float* to) {
+        auto* numbers = reinterpret_cast<Bfloat16*>(to);
+        for (int64_t i = 0; i < rows * columns; i += lanes)
+            store(numbers + i, load(from + i, Full{}), Full{});
+        return to;
+    }
+    static const float* along_columns(int64_t rows, int64_t columns, const float* from, float* to) {
+        for (int64_t row = 0; row < rows; row += 2)
+            for (int64_t i = 0; i < columns; i += lanes) {
+                const Lanes odd =
+                    row + 1 < rows ? load(from + (row + 1) * columns + i, Full{}) : broadcast(0.0f);
+                store(to + row / 2 * columns + i, pair(load(from + row * columns + i, Full{}), odd), Full{});
+            }
+        return to;
+    }
+};
+
+/// Words along each of `columns` numbers, as the strides of a Left whose sum runs along its rows.
+template <class Operands>
+Left rows_of(const float* words, int64_t columns) {
+    return {words, columns / Operands::numbers, 1};
 }
 
 /// Key first + j is later than the queries in the first j lanes: `value` takes the place of its scores.
@@ -100,130 +209,243 @@ Lanes largest_scores(int64_t seen, const float* scores) {
     return maximum(maximum(tops[0], tops[1]), maximum(tops[2], tops[3]));
 }
 
-void attend(const HeadSize& size, float scale, const float* q, const float* k, const float* v, float* out,
-            float* log_sum, float* workspace) {
+/// sums (rows, columns) = or += left right, columns a multiple of the lanes.
+template <class Operands>
+void multiply(int64_t rows, int64_t columns, int64_t numbers, Left left, const float* right, float* sums,
+              Write mode) {
+    product<Operands>(rows, columns, words_of<Operands>(numbers), left, {right, columns, lanes},
+                      {.sums = sums, .stride = columns, .mode = mode});
+}
+
+template <class Operands>
+void attend(const HeadSize& size, const RotaryTables& tables, float scale, const typename Operands::Number* q,
+            const typename Operands::Number* k, const typename Operands::Number* v,
+            typename Operands::Number* out, float* log_sum, float* workspace) {
     Pieces pieces{workspace};
-    float* keys = pieces.take(size.size());
-    float* values = pieces.take(size.size());
-    float* queries = pieces.take(size.square());  // (width, lanes)
-    float* mixed = pieces.take(size.square());    // (width, lanes)
-    float* scores = pieces.take(size.context * lanes);
-    pack(size, size.context, k, 1.0f, keys);
-    pack(size, size.context, v, 1.0f, values);
+    float *gathered = pieces.take(size.size()), *packed_keys = pieces.take(size.size());
+    float *packed_values = pieces.take(size.size() + size.padded_width), *values = pieces.take(size.size());
+    float *tokens = pieces.take(size.square()), *queries = pieces.take(size.square());
+    float *packed_queries = pieces.take(size.square()), *mixed = pieces.take(size.square());
+    float *scores = pieces.take((size.context + 1) * lanes),
+          *weights = pieces.take((size.context + 1) * lanes);
+
+    gather_rotated(size, tables, 0, size.context, k, 1.0f, gathered);
+    const Left keys = rows_of<Operands>(
+        Operands::along_rows(size.context, size.padded_width, gathered, packed_keys), size.padded_width);
+    gather(size, size.context, size.qkv_stride(), v, values);
+    const float* value_columns =
+        Operands::along_columns(size.context, size.padded_width, values, packed_values);
 
     for (int64_t first = 0; first < size.context; first += lanes) {
         const int64_t count = size.context - first < lanes ? size.context - first : lanes;
         const int64_t seen = first + count;  // keys that the last of these queries sees
-        pack_transposed(size, count, q + first * size.stride, scale, queries);
-        product(seen, lanes, size.width, {keys, size.padded_width, 1}, queries, lanes, scores, lanes,
-                Write::replace);
+        gather_rotated(size, tables, first, count, q, scale * log2_of_e, tokens);
+        transpose_tokens(size, count, tokens, queries);
+        multiply<Operands>(seen, lanes, size.width, keys,
+                           Operands::along_columns(size.width, lanes, queries, packed_queries), scores,
+                           Write::replace);
         mask(first, seen, -infinity, scores);
         const Lanes tops = largest_scores(seen, scores);
         Lanes totals = broadcast(0.0f);
-        for (int64_t j = 0; j < seen; ++j) {
-            const Lanes weight = exponential(load(scores + j * lanes, Full{}) - tops);
-            store(scores + j * lanes, weight, Full{});
+        const auto weight_of = [&](int64_t j) {
+            const Lanes weight = Operands::exponential2(load(scores + j * lanes, Full{}) - tops);
             totals = totals + weight;
+            return weight;
+        };
+        int64_t j = 0;
+        for (; j + 2 <= seen; j += 2) {
+            const Lanes even = weight_of(j);
+            Operands::put_rows(weights, j, even, weight_of(j + 1));
         }
-        const Lanes log_sums = tops + logarithm(totals);
+        if (j < seen) Operands::put_rows(weights, j, weight_of(j), broadcast(0.0f));
+        const Lanes log_sums = multiply_add(tops, broadcast(ln_of_2), logarithm(totals));
         for_lanes(count, [&](int64_t, auto part) { store(log_sum + first, log_sums, part); });
-        product(size.width, lanes, seen, {values, 1, size.padded_width}, scores, lanes, mixed, lanes,
-                Write::replace);
-        unpack_transposed(size, count, mixed, broadcast(1.0f) / totals, out + first * size.stride);
+        multiply<Operands>(size.width, lanes, seen, {value_columns, 1, size.padded_width}, weights, mixed,
+                           Write::replace);
+        transpose_lanes(size, mixed, broadcast(1.0f) / totals, tokens);
+        for (int64_t token = 0; token < count; ++token)
+            for_lanes(size.width, [&](int64_t i, auto part) {
+                store(out + (first + token) * size.out_stride + i,
+                      load(tokens + token * size.padded_width + i, part), part);
+            });
     }
 }
 
 /// What the derivative of one head reads and writes.
+template <class Number>
 struct HeadGradients {
-    const float *out_gradient, *q, *k, *v, *out, *log_sum;
-    float *q_gradient, *k_gradient, *v_gradient;
+    const Number *out_gradient, *q, *k, *v, *out;
+    const float* log_sum;
+    Number *q_gradient, *k_gradient, *v_gradient;
 };
 
 /// With p = softmax(s): dv_j = sum_i p_ij dout_i, ds_ij = p_ij (dout_i . v_j - dout_i . out_i).
-void attend_backward(const HeadSize& size, float scale, const HeadGradients& head, float* workspace) {
+///
+/// Queries go in groups of whose softmax and score gradients all are kept, so that the gradients of keys and
+/// values are taken up and put down once a group.
+template <class Operands>
+void attend_backward(const HeadSize& size, const RotaryTables& tables, float scale,
+                     const HeadGradients<typename Operands::Number>& head, float* workspace) {
+    const int64_t group_numbers = group_queries * size.padded_width;
     Pieces pieces{workspace};
-    float* keys = pieces.take(size.size());
-    float* values = pieces.take(size.size());
-    float* key_gradients = pieces.take(size.size());
-    float* value_gradients = pieces.take(size.size());
-    float* queries = pieces.take(size.square());                   // (lanes, width)
-    float* transposed_queries = pieces.take(size.square());        // (width, lanes)
-    float* out_gradients = pieces.take(size.square());             // (lanes, width)
-    float* transposed_out_gradients = pieces.take(size.square());  // (width, lanes)
-    float* scratch = pieces.take(size.square());                   // (width, lanes)
-    float* weights = pieces.take(size.context * lanes);
-    float* score_gradients = pieces.take(size.context * lanes);
-    pack(size, size.context, head.k, 1.0f, keys);
-    pack(size, size.context, head.v, 1.0f, values);
+    float *keys = pieces.take(size.size()), *values = pieces.take(size.size());
+    float *packed_keys = pieces.take(size.size()), *packed_values = pieces.take(size.size());
+    float* paired_keys = pieces.take(size.size() + size.padded_width);
+    float *key_gradients = pieces.take(size.size()), *value_gradients = pieces.take(size.size());
+    float *queries = pieces.take(group_numbers), *out_gradients = pieces.take(group_numbers);
+    float *paired_queries = pieces.take(group_numbers), *paired_gradients = pieces.take(group_numbers);
+    float *results = pieces.take(size.square()), *transposed = pieces.take(size.square());
+    float *transposed_gradients = pieces.take(size.square()), *packed = pieces.take(size.square());
+    float* scratch = pieces.take(size.square());
+    float* scores = pieces.take((size.context + 1) * lanes);
+    float* score_gradients = pieces.take((size.context + 1) * lanes);
+    float* columns = pieces.take((size.context + 1) * lanes);  // score gradients as words along the keys
+    // (context, group): a key's row over the queries of the group
+    float* group_weights = pieces.take(size.context * group_queries);
+    float* group_gradients = pieces.take(size.context * group_queries);
+
+    gather_rotated(size, tables, 0, size.context, head.k, 1.0f, keys);
+    gather(size, size.context, size.qkv_stride(), head.v, values);
+    const Left key_rows = rows_of<Operands>(
+        Operands::along_rows(size.context, size.padded_width, keys, packed_keys), size.padded_width);
+    const Left value_rows = rows_of<Operands>(
+        Operands::along_rows(size.context, size.padded_width, values, packed_values), size.padded_width);
+    const Left key_columns = {Operands::along_columns(size.context, size.padded_width, keys, paired_keys), 1,
+                              size.padded_width};
     for (int64_t i = 0; i < size.size(); i += lanes) {
         store(key_gradients + i, broadcast(0.0f), Full{});
         store(value_gradients + i, broadcast(0.0f), Full{});
     }
 
-    for (int64_t first = 0; first < size.context; first += lanes) {
-        const int64_t count = size.context - first < lanes ? size.context - first : lanes;
-        const int64_t seen = first + count, at = first * size.stride;
-        pack(size, count, head.q + at, scale, queries);
-        pack(size, count, head.out_gradient + at, 1.0f, out_gradients);
-        pack_transposed(size, count, head.q + at, scale, transposed_queries);
-        pack_transposed(size, count, head.out_gradient + at, 1.0f, transposed_out_gradients);
-        pack_transposed(size, count, head.out + at, 1.0f, scratch);
-        Lanes means = broadcast(0.0f), log_sums = broadcast(0.0f);
-        for (int64_t i = 0; i < size.width; ++i)
-            means = multiply_add(load(transposed_out_gradients + i * lanes, Full{}),
-                                 load(scratch + i * lanes, Full{}), means);
-        for_lanes(count, [&](int64_t, auto part) { log_sums = load(head.log_sum + first, part); });
+    for (int64_t group = 0; group < size.context; group += group_queries) {
+        const int64_t group_end = size.context < group + group_queries ? size.context : group + group_queries;
+        for (int64_t first = group; first < group_end; first += lanes) {
+            const int64_t count = group_end - first < lanes ? group_end - first : lanes;
+            const int64_t seen = first + count, at = (first - group) * size.padded_width;
+            gather_rotated(size, tables, first, count, head.q, scale * log2_of_e, queries + at);
+            gather(size, count, size.out_stride, head.out_gradient + first * size.out_stride,
+                   out_gradients + at);
+            gather(size, count, size.out_stride, head.out + first * size.out_stride, results);
+            transpose_tokens(size, count, results, scratch);
+            transpose_tokens(size, count, queries + at, transposed);
+            transpose_tokens(size, count, out_gradients + at, transposed_gradients);
+            Lanes means = broadcast(0.0f), log_sums = broadcast(0.0f);
+            for (int64_t i = 0; i < size.width; ++i)
+                means = multiply_add(load(transposed_gradients + i * lanes, Full{}),
+                                     load(scratch + i * lanes, Full{}), means);
+            for_lanes(count, [&](int64_t, auto part) {
+                log_sums = broadcast(log2_of_e) * load(head.log_sum + first, part);
+            });
 
-        product(seen, lanes, size.width, {keys, size.padded_width, 1}, transposed_queries, lanes, weights,
-                lanes, Write::replace);
-        product(seen, lanes, size.width, {values, size.padded_width, 1}, transposed_out_gradients, lanes,
-                score_gradients, lanes, Write::replace);
-        mask(first, seen, -infinity, weights);
-        for (int64_t j = 0; j < seen; ++j) {
-            const Lanes weight = exponential(load(weights + j * lanes, Full{}) - log_sums);
-            store(weights + j * lanes, weight, Full{});
-            const Lanes gradient = load(score_gradients + j * lanes, Full{}) - means;
-            store(score_gradients + j * lanes, weight * gradient, Full{});
+            multiply<Operands>(seen, lanes, size.width, key_rows,
+                               Operands::along_columns(size.width, lanes, transposed, packed), scores,
+                               Write::replace);
+            multiply<Operands>(seen, lanes, size.width, value_rows,
+                               Operands::along_columns(size.width, lanes, transposed_gradients, packed),
+                               score_gradients, Write::replace);
+            mask(first, seen, -infinity, scores);
+            const auto gradient_of = [&](int64_t j) {
+                const Lanes weight = Operands::exponential2(load(scores + j * lanes, Full{}) - log_sums);
+                const Lanes gradient = weight * (load(score_gradients + j * lanes, Full{}) - means);
+                Operands::put(group_weights, j * group_queries + first - group, weight);
+                Operands::put(group_gradients, j * group_queries + first - group, gradient);
+                return gradient;
+            };
+            int64_t j = 0;
+            for (; j + 2 <= seen; j += 2) {
+                const Lanes even = gradient_of(j);
+                Operands::put_rows(columns, j, even, gradient_of(j + 1));
+            }
+            if (j < seen) Operands::put_rows(columns, j, gradient_of(j), broadcast(0.0f));
+            multiply<Operands>(size.width, lanes, seen, key_columns, columns, scratch, Write::replace);
+            transpose_lanes(size, scratch, broadcast(scale), results);
+            scatter_rotated(size, tables, first, count, results, 1.0f, head.q_gradient);
         }
-        product(size.width, lanes, seen, {keys, 1, size.padded_width}, score_gradients, lanes, scratch, lanes,
-                Write::replace);
-        unpack_transposed(size, count, scratch, broadcast(scale), head.q_gradient + at);
-        product(seen, size.padded_width, count, {score_gradients, lanes, 1}, queries, size.padded_width,
-                key_gradients, size.padded_width, Write::add);
-        product(seen, size.padded_width, count, {weights, lanes, 1}, out_gradients, size.padded_width,
-                value_gradients, size.padded_width, Write::add);
+
+        const int64_t count = group_end - group;
+        const float* query_columns =
+            Operands::along_columns(count, size.padded_width, queries, paired_queries);
+        const float* gradient_columns =
+            Operands::along_columns(count, size.padded_width, out_gradients, paired_gradients);
+        for (int64_t key = 0; key < group_end; key += lanes) {
+            const int64_t rows = group_end - key < lanes ? group_end - key : lanes;
+            // The first query of the group that sees the first of these keys; a multiple of the lanes.
+            const int64_t skipped = key > group ? key - group : 0;
+            const int64_t corner = (key * group_queries + skipped) / Operands::numbers;
+            const int64_t column = skipped / Operands::numbers * size.padded_width;
+            multiply<Operands>(rows, size.padded_width, count - skipped,
+                               rows_of<Operands>(group_gradients + corner, group_queries),
+                               query_columns + column, key_gradients + key * size.padded_width, Write::add);
+            multiply<Operands>(rows, size.padded_width, count - skipped,
+                               rows_of<Operands>(group_weights + corner, group_queries),
+                               gradient_columns + column, value_gradients + key * size.padded_width,
+                               Write::add);
+        }
     }
-    unpack(size, key_gradients, head.k_gradient);
-    unpack(size, value_gradients, head.v_gradient);
+    scatter_rotated(size, tables, 0, size.context, key_gradients, ln_of_2, head.k_gradient);
+    scatter(size, 0, size.context, value_gradients, head.v_gradient);
 }
 
-/// Calls work(offset of the head's first number, offset of its log sums) for every head of every sequence.
+/// Calls work(offset of the head's first number in qkv, in out, offset of its log sums) for every head of
+/// every sequence.
 template <class Work>
 void for_heads(const AttentionShape& shape, Work work) {
+    const int64_t width = shape.heads * shape.head_width;
     for (int64_t sequence = 0; sequence < shape.batch; ++sequence)
-        for (int64_t head = 0; head < shape.heads; ++head)
-            work((sequence * shape.context * shape.heads + head) * shape.head_width,
+        for (int64_t head = 0; head < shape.heads; ++head) {
+            const int64_t token = sequence * shape.context, column = head * shape.head_width;
+            work(token * 3 * width + column, token * width + column,
                  (sequence * shape.heads + head) * shape.context);
+        }
 }
 
-void attention(const AttentionShape& shape, const float* q, const float* k, const float* v, float* out,
-               float* log_sum, float* workspace) {
+template <class Operands>
+void attention_of(const AttentionShape& shape, const RotaryTables& rotary, const void* qkv, void* out,
+                  float* log_sum, float* workspace) {
     const HeadSize size(shape);
-    for_heads(shape, [&](int64_t at, int64_t row) {
-        attend(size, shape.scale, q + at, k + at, v + at, out + at, log_sum + row, workspace);
+    const auto* q = static_cast<const typename Operands::Number*>(qkv);
+    auto* results = static_cast<typename Operands::Number*>(out);
+    for_heads(shape, [&](int64_t at, int64_t out_at, int64_t row) {
+        attend<Operands>(size, rotary, shape.scale, q + at, q + size.out_stride + at,
+                         q + 2 * size.out_stride + at, results + out_at, log_sum + row, workspace);
     });
 }
 
-void attention_backward(const AttentionShape& shape, const float* out_gradient, const float* q,
-                        const float* k, const float* v, const float* out, const float* log_sum,
-                        float* q_gradient, float* k_gradient, float* v_gradient, float* workspace) {
+template <class Operands>
+void attention_backward_of(const AttentionShape& shape, const RotaryTables& rotary, const void* out_gradient,
+                           const void* qkv, const void* out, const float* log_sum, void* qkv_gradient,
+                           float* workspace) {
+    using Number = typename Operands::Number;
     const HeadSize size(shape);
-    for_heads(shape, [&](int64_t at, int64_t row) {
-        attend_backward(size, shape.scale,
-                        {out_gradient + at, q + at, k + at, v + at, out + at, log_sum + row, q_gradient + at,
-                         k_gradient + at, v_gradient + at},
-                        workspace);
+    const auto *gradients = static_cast<const Number*>(out_gradient), *q = static_cast<const Number*>(qkv);
+    const auto* results = static_cast<const Number*>(out);
+    auto* q_gradient = static_cast<Number*>(qkv_gradient);
+    const int64_t k = size.out_stride, v = 2 * size.out_stride;
+    for_heads(shape, [&](int64_t at, int64_t out_at, int64_t row) {
+        attend_backward<Operands>(size, rotary, shape.scale,
+                                  {gradients + out_at, q + at, q + k + at, q + v + at, results + out_at,
+                                   log_sum + row, q_gradient + at, q_gradient + k + at, q_gradient + v + at},
+                                  workspace);
     });
+}
+
+void attention(const AttentionShape& shape, const RotaryTables& rotary, Element element, const void* qkv,
+               void* out, float* log_sum, float* workspace) {
+    if (element == Element::float32)
+        return attention_of<AsFloat32>(shape, rotary, qkv, out, log_sum, workspace);
+    const SmallNumbersAreZero as_the_processor;
+    attention_of<AsBfloat16>(shape, rotary, qkv, out, log_sum, workspace);
+}
+
+void attention_backward(const AttentionShape& shape, const RotaryTables& rotary, Element element,
+                        const void* out_gradient, const void* qkv, const void* out, const float* log_sum,
+                        void* qkv_gradient, float* workspace) {
+    if (element == Element::float32)
+        return attention_backward_of<AsFloat32>(shape, rotary, out_gradient, qkv, out, log_sum, qkv_gradient,
+                                                workspace);
+    const SmallNumbersAreZero as_the_processor;
+    attention_backward_of<AsBfloat16>(shape, rotary, out_gradient, qkv, out, log_sum, qkv_gradient,
+                                      workspace);
 }
 
 }  // namespace

@@ -6,43 +6,80 @@ namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
 namespace {
 
-void cross_entropy(int64_t rows, int64_t columns, const float* logits, const TokenId* targets, float* losses,
-                   float* log_sum) {
-    for (int64_t row = 0; row < rows; ++row) {
-        const float* values = logits + row * columns;
-        Lanes tops = broadcast(-infinity);
-        for_lanes(columns,
-                  [&](int64_t i, auto part) { tops = maximum(tops, load_or_lowest(values + i, part)); });
-        const float top = largest(tops);
-        Lanes totals = broadcast(0.0f);
-        for_lanes(columns, [&](int64_t i, auto part) {
-            totals = totals + exponential(load_or_lowest(values + i, part) - broadcast(top));
-        });
-        const double total = double(top) + __builtin_log(double(sum(totals)));
-        log_sum[row] = float(total);
-        losses[row] = float(total - double(values[targets[row]]));
+/// The largest of scale * values.
+float largest_scaled(int64_t columns, const float* values, Lanes scale) {
+    Lanes tops = broadcast(-infinity);
+    for_lanes(columns,
+              [&](int64_t i, auto part) { tops = maximum(tops, scale * load_or_lowest(values + i, part)); });
+    return largest(tops);
+}
+
+/// The sum of exp(scale * value - top), each also stored to `exponentials` where that is not null.
+float sum_of_exponentials(int64_t columns, const float* values, Lanes scale, float top, float* exponentials) {
+    Lanes totals = broadcast(0.0f);
+    for_lanes(columns, [&](int64_t i, auto part) {
+        const Lanes value = exponential(scale * load_or_lowest(values + i, part) - broadcast(top));
+        totals = totals + value;
+        if (exponentials != nullptr) store(exponentials + i, value, part);
+    });
+    return sum(totals);
+}
+
+void cross_entropy(int64_t rows, int64_t columns, const float* logits, const TokenId* targets,
+                   float logit_scale, float* losses) {
+    const Lanes scale = broadcast(logit_scale);
+    for (int64_t row = 0; row < rows; ++row, logits += columns) {
+        const float top = largest_scaled(columns, logits, scale);
+        const float total = sum_of_exponentials(columns, logits, scale, top, nullptr);
+        losses[row] =
+            float(double(top) + __builtin_log(double(total)) - double(logit_scale * logits[targets[row]]));
     }
 }
 
-void cross_entropy_backward(int64_t rows, int64_t columns, const float* logits, const TokenId* targets,
-                            const float* log_sum, float scale, float* logits_gradient) {
-    const Lanes factor = broadcast(scale);
-    for (int64_t row = 0; row < rows; ++row) {
-        const float* values = logits + row * columns;
-        float* to = logits_gradient + row * columns;
-        const Lanes total = broadcast(log_sum[row]);
+void store_number(float* to, float value) {
+    *to = value;
+}
+void store_number(Bfloat16* to, float value) {
+    store(to, broadcast(value), Part(1));
+}
+
+template <class Number>
+void gradients(int64_t rows, int64_t columns, int64_t stride, float* logits, const TokenId* targets,
+               float logit_scale, float loss_scale, float* losses, Number* logits_gradient) {
+    const Lanes scale = broadcast(logit_scale);
+    const float whole = loss_scale * logit_scale;
+    for (int64_t row = 0; row < rows; ++row, logits += columns, logits_gradient += stride) {
+        const TokenId target = targets[row];
+        const float top = largest_scaled(columns, logits, scale);
+        const double wanted = double(logit_scale * logits[target]);
+        const float total = sum_of_exponentials(columns, logits, scale, top, logits);
+        losses[row] = float(double(top) + __builtin_log(double(total)) - wanted);
+        const float share = whole / total, of_target = logits[target] * share - whole;
+        const Lanes factor = broadcast(share);
         for_lanes(columns, [&](int64_t i, auto part) {
-            store(to + i, factor * exponential(load(values + i, part) - total), part);
+            store(logits_gradient + i, factor * load(logits + i, part), part);
         });
-        to[targets[row]] -= scale;
+        store_number(logits_gradient + target, of_target);
+        if (stride > columns) store_number(logits_gradient + columns, 0.0f);
     }
+}
+
+void cross_entropy_gradient(int64_t rows, int64_t columns, float* logits, const TokenId* targets,
+                            float logit_scale, float loss_scale, float* losses, Element element,
+                            void* logits_gradient) {
+    if (element == Element::float32)
+        gradients(rows, columns, columns, logits, targets, logit_scale, loss_scale, losses,
+                  static_cast<float*>(logits_gradient));
+    else
+        gradients(rows, columns, (columns + 1) / 2 * 2, logits, targets, logit_scale, loss_scale, losses,
+                  static_cast<Bfloat16*>(logits_gradient));
 }
 
 }  // namespace
 
 void provide_cross_entropy(Simd& simd) {
     simd.cross_entropy = cross_entropy;
-    simd.cross_entropy_backward = cross_entropy_backward;
+    simd.cross_entropy_gradient = cross_entropy_gradient;
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA

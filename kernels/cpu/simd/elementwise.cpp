@@ -1,4 +1,4 @@
-// Ops on flat runs of numbers: SwiGLU, sums, AdamW.
+// Ops that treat each number apart: SwiGLU, rounding, sums, AdamW.
 #include "kernels/cpu/simd.hpp"
 #include "kernels/cpu/simd/lanes.hpp"
 
@@ -11,24 +11,55 @@ Lanes logistic(Lanes x) {
     return one / (one + exponential(broadcast(0.0f) - x));
 }
 
-void swiglu(int64_t size, const float* gate, const float* up, float* out) {
-    for_lanes(size, [&](int64_t i, auto part) {
-        const Lanes x = load(gate + i, part);
-        store(out + i, x * logistic(x) * load(up + i, part), part);
-    });
+template <class Number>
+void gate(int64_t rows, int64_t hidden, const Number* gate_up, Number* out) {
+    for (int64_t row = 0; row < rows; ++row, gate_up += 2 * hidden, out += hidden)
+        for_lanes(hidden, [&](int64_t i, auto part) {
+            const Lanes x = load(gate_up + i, part);
+            store(out + i, x * logistic(x) * load(gate_up + hidden + i, part), part);
+        });
 }
 
-void swiglu_backward(int64_t size, const float* out_gradient, const float* gate, const float* up,
-                     float* gate_gradient, float* up_gradient) {
+template <class Number>
+void gate_backward(int64_t rows, int64_t hidden, const Number* out_gradient, const Number* gate_up,
+                   Number* gate_up_gradient) {
     const Lanes one = broadcast(1.0f);
-    for_lanes(size, [&](int64_t i, auto part) {
-        const Lanes x = load(gate + i, part), gradient = load(out_gradient + i, part);
-        const Lanes sigmoid = logistic(x);
-        const Lanes slope = sigmoid * multiply_add(x, one - sigmoid, one);
-        const Lanes through_gate = gradient * load(up + i, part) * slope;
-        store(up_gradient + i, gradient * (x * sigmoid), part);
-        store(gate_gradient + i, through_gate, part);
-    });
+    for (int64_t row = 0; row < rows;
+         ++row, out_gradient += hidden, gate_up += 2 * hidden, gate_up_gradient += 2 * hidden)
+        for_lanes(hidden, [&](int64_t i, auto part) {
+            const Lanes x = load(gate_up + i, part), gradient = load(out_gradient + i, part);
+            const Lanes sigmoid = logistic(x);
+            const Lanes slope = sigmoid * multiply_add(x, one - sigmoid, one);
+            const Lanes through_gate = gradient * load(gate_up + hidden + i, part) * slope;
+            store(gate_up_gradient + hidden + i, gradient * (x * sigmoid), part);
+            store(gate_up_gradient + i, through_gate, part);
+        });
+}
+
+void swiglu(int64_t rows, int64_t hidden, Element element, const void* gate_up, void* out) {
+    if (element == Element::float32)
+        gate(rows, hidden, static_cast<const float*>(gate_up), static_cast<float*>(out));
+    else
+        gate(rows, hidden, static_cast<const Bfloat16*>(gate_up), static_cast<Bfloat16*>(out));
+}
+
+void swiglu_backward(int64_t rows, int64_t hidden, Element element, const void* out_gradient,
+                     const void* gate_up, void* gate_up_gradient) {
+    if (element == Element::float32)
+        gate_backward(rows, hidden, static_cast<const float*>(out_gradient),
+                      static_cast<const float*>(gate_up), static_cast<float*>(gate_up_gradient));
+    else
+        gate_backward(rows, hidden, static_cast<const Bfloat16*>(out_gradient),
+                      static_cast<const Bfloat16*>(gate_up), static_cast<Bfloat16*>(gate_up_gradient));
+}
+
+/// A row of an odd number of columns is followed by a zero.
+void round(int64_t rows, int64_t columns, const float* x, Bfloat16* out) {
+    const int64_t stride = (columns + 1) / 2 * 2;
+    for (int64_t row = 0; row < rows; ++row, x += columns, out += stride) {
+        for_lanes(columns, [&](int64_t i, auto part) { store(out + i, load(x + i, part), part); });
+        if (stride > columns) out[columns].bits = 0;
+    }
 }
 
 void add(int64_t size, const float* a, const float* b, float* out) {
@@ -76,6 +107,7 @@ void provide_elementwise(Simd& simd) {
     simd.swiglu = swiglu;
     simd.swiglu_backward = swiglu_backward;
     simd.add = add;
+    simd.round = round;
     simd.sum = sum_values;
     simd.sum_of_squares = sum_of_squares;
     simd.adamw = adamw;

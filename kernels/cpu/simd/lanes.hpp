@@ -6,6 +6,8 @@
 // additions are fused only where multiply_add says so (-ffp-contract=off).
 #pragma once
 
+#include "kernels/backend.hpp"
+
 #ifdef __AVX512F__
 #include "kernels/cpu/simd/lanes_avx512.hpp"
 #else
@@ -28,6 +30,19 @@ inline void for_lanes(int64_t count, Work work) {
         work(i, Full{});
     if (i < count) work(i, Part(count - i));
 }
+
+/// While it lives, numbers below 2^-126 count as zero in float32 arithmetic too, as they do in the
+/// processors' own products of bfloat16: so that all instruction sets give the same bits.
+class SmallNumbersAreZero {
+  public:
+    SmallNumbersAreZero() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
+    ~SmallNumbersAreZero() { _mm_setcsr(before_); }
+    SmallNumbersAreZero(const SmallNumbersAreZero&) = delete;
+    SmallNumbersAreZero& operator=(const SmallNumbersAreZero&) = delete;
+
+  private:
+    unsigned before_;
+};
 
 constexpr float infinity = __builtin_inff();
 
@@ -94,6 +109,30 @@ inline Lanes exponential(Lanes x) {
     p = multiply_add(p, r, broadcast(1.6666665459e-1f));
     p = multiply_add(p, r, broadcast(5.0000001201e-1f));
     return scale_by_power_of_two(multiply_add(p, r * r, r) + broadcast(1.0f), n);
+}
+
+/// 2^x for x up to 127, within 2 units in the last place; 0 below -150, not-a-number stays. x = n + r with
+/// |r| <= 1/2, and 2^r by the polynomial of least largest relative error (2e-9), its constant fixed at 1.
+inline Lanes exponential2(Lanes x) {
+    x = maximum(broadcast(-150.5f), x);
+    const Lanes n = round_to_even(x), r = x - n;
+    Lanes p = broadcast(1.5353362e-4f);
+    p = multiply_add(p, r, broadcast(1.3398875e-3f));
+    p = multiply_add(p, r, broadcast(9.618437e-3f));
+    p = multiply_add(p, r, broadcast(5.5503324e-2f));
+    p = multiply_add(p, r, broadcast(2.4022648e-1f));
+    p = multiply_add(p, r, broadcast(6.931472e-1f));
+    return scale_by_power_of_two(multiply_add(p, r, broadcast(1.0f)), n);
+}
+
+/// The same with a relative error of 1e-4, for numbers that are then rounded to 8 bits.
+inline Lanes rough_exponential2(Lanes x) {
+    x = maximum(broadcast(-150.5f), x);
+    const Lanes n = round_to_even(x), r = x - n;
+    Lanes p = broadcast(5.500893e-2f);
+    p = multiply_add(p, r, broadcast(2.4221097e-1f));
+    p = multiply_add(p, r, broadcast(6.932829e-1f));
+    return scale_by_power_of_two(multiply_add(p, r, broadcast(1.0f)), n);
 }
 
 /// The natural logarithm of positive normal numbers, within 2 units in the last place; not-a-number stays,

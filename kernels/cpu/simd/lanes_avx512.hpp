@@ -8,8 +8,9 @@ namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
 using Lanes = __m512;  // has + - * / by GCC's vector extension
 
-/// Rows of a product tile, sixteen columns wide, whose sums fit the 32 registers.
-constexpr int tile_rows = 16;
+/// Product tiles whose sums fit the 32 registers: rows, and panels of sixteen columns; rows of a single
+/// panel.
+constexpr int tile_rows = 12, tile_panels = 2, narrow_tile_rows = 16;
 
 /// All sixteen lanes, or only the first `count` of them.
 struct Full {};
@@ -38,6 +39,87 @@ inline void store(float* to, Lanes value, Part part) {
 inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+/// The word of four bytes at `from` in every lane, whatever it holds.
+inline Lanes broadcast_word(const float* from) {
+    float word;
+    __builtin_memcpy(&word, from, sizeof word);
+    return _mm512_set1_ps(word);
+}
+
+inline Lanes load(const Bfloat16* from, Full) {
+    const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+inline Lanes load(const Bfloat16* from, Part part) {
+    const __m256i half = _mm256_maskz_loadu_epi16(part.mask, from);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+
+#ifdef __AVX512BF16__
+
+/// To the nearest bfloat16, ties to even; numbers below 2^-126 become zero.
+inline __m256i rounded(Lanes a) {
+    return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(a));
+}
+
+/// c + a b over two bfloat16 a lane, the upper ones first, each product added with one rounding; numbers
+/// below 2^-126 count as zero.
+inline Lanes multiply_add_pairs(Lanes a, Lanes b, Lanes c) {
+    return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+}
+
+#else
+
+inline __m256i rounded(Lanes a) {
+    const __m512i bits = _mm512_castps_si512(a), upper = _mm512_srli_epi32(bits, 16);
+    const __m512i last = _mm512_and_epi32(upper, _mm512_set1_epi32(1));
+    const __m512i half = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), last);
+    __m512i to = _mm512_srli_epi32(_mm512_add_epi32(bits, half), 16);
+    const __mmask16 small = _mm512_testn_epi32_mask(bits, _mm512_set1_epi32(0x7f800000));
+    to = _mm512_mask_and_epi32(to, small, upper, _mm512_set1_epi32(0x8000));
+    const __mmask16 no_number = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+    to = _mm512_mask_or_epi32(to, no_number, upper, _mm512_set1_epi32(0x40));
+    return _mm512_cvtepi32_epi16(to);
+}
+
+inline Lanes multiply_add_pairs(Lanes a, Lanes b, Lanes c) {
+    const auto upper = [](Lanes words) {
+        return _mm512_castsi512_ps(
+            _mm512_and_epi32(_mm512_castps_si512(words), _mm512_set1_epi32(int(0xffff0000))));
+    };
+    const auto lower = [](Lanes words) {
+        return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(words), 16));
+    };
+    return multiply_add(lower(a), lower(b), multiply_add(upper(a), upper(b), c));
+}
+
+#endif
+
+inline void store(Bfloat16* to, Lanes value, Full) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded(value));
+}
+inline void store(Bfloat16* to, Lanes value, Part part) {
+    _mm256_mask_storeu_epi16(to, part.mask, rounded(value));
+}
+
+/// A word a lane: `even` rounded in its lower half, `odd` in its upper half.
+inline Lanes pair(Lanes even, Lanes odd) {
+    return _mm512_castsi512_ps(_mm512_or_epi32(_mm512_cvtepu16_epi32(rounded(even)),
+                                               _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded(odd)), 16)));
+}
+template <class Columns>
+inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Columns columns) {
+    // A number loaded stands in the upper half of its lane.
+    return _mm512_castsi512_ps(
+        _mm512_or_epi32(_mm512_srli_epi32(_mm512_castps_si512(load(even, columns)), 16),
+                        _mm512_castps_si512(load(odd, columns))));
+}
+/// Thirty-two numbers rounded, in sixteen words, in the order of memory.
+inline Lanes words(Lanes first, Lanes second) {
+    return _mm512_castsi512_ps(
+        _mm512_inserti64x4(_mm512_castsi256_si512(rounded(first)), rounded(second), 1));
+}
+
 /// The larger, the smaller; b where either is not a number.
 inline Lanes maximum(Lanes a, Lanes b) {
     return _mm512_max_ps(a, b);

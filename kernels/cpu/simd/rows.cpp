@@ -1,4 +1,4 @@
-// Ops that treat each row (one token) apart: embedding, RMS normalization, rotary positions.
+// Ops that treat each row (one token) apart: embedding, RMS normalization.
 #include "kernels/cpu/simd.hpp"
 #include "kernels/cpu/simd/lanes.hpp"
 
@@ -27,11 +27,12 @@ void embedding_backward(const TokenId* ids, int64_t rows, int64_t width, const f
     }
 }
 
-void rms_norm(int64_t rows, int64_t width, const float* x, const float* gain, float epsilon, float* out,
-              float* inverse_rms) {
+template <class Number>
+void normalize(int64_t rows, int64_t width, const float* x, const float* gain, float epsilon, Number* out,
+               float* inverse_rms) {
     for (int64_t row = 0; row < rows; ++row) {
         const float* from = x + row * width;
-        float* to = out + row * width;
+        Number* to = out + row * width;
         Lanes squares = broadcast(0.0f);
         for_lanes(width, [&](int64_t i, auto part) {
             const Lanes value = load(from + i, part);
@@ -43,6 +44,14 @@ void rms_norm(int64_t rows, int64_t width, const float* x, const float* gain, fl
             store(to + i, load(from + i, part) * inverse * load(gain + i, part), part);
         });
     }
+}
+
+void rms_norm(int64_t rows, int64_t width, const float* x, const float* gain, float epsilon, Element element,
+              void* out, float* inverse_rms) {
+    if (element == Element::float32)
+        normalize(rows, width, x, gain, epsilon, static_cast<float*>(out), inverse_rms);
+    else
+        normalize(rows, width, x, gain, epsilon, static_cast<Bfloat16*>(out), inverse_rms);
 }
 
 void rms_norm_backward(int64_t rows, int64_t width, const float* out_gradient, const float* x,
@@ -69,46 +78,6 @@ void rms_norm_backward(int64_t rows, int64_t width, const float* out_gradient, c
     }
 }
 
-template <class Vector>
-Vector read(const float* from) {
-    Vector value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-
-/// Rotates pairs from `i` on while whole Vectors of them are left; returns where it stopped. Half a head is
-/// often four or eight numbers, for which sixteen lanes are too many.
-template <class Vector>
-int64_t rotate_pairs(int64_t i, int64_t half, const float* x, const float* cosines, const float* sines,
-                     float sign, float* out) {
-    constexpr int64_t count = sizeof(Vector) / sizeof(float);
-    for (; i + count <= half; i += count) {
-        const Vector cosine = read<Vector>(cosines + i), sine = sign * read<Vector>(sines + i);
-        const Vector first = read<Vector>(x + i), second = read<Vector>(x + half + i);
-        const Vector new_first = first * cosine - second * sine, new_second = second * cosine + first * sine;
-        __builtin_memcpy(out + i, &new_first, sizeof new_first);
-        __builtin_memcpy(out + half + i, &new_second, sizeof new_second);
-    }
-    return i;
-}
-
-void rotary(int64_t rows, const RotaryShape& shape, const float* x, const float* cosines, const float* sines,
-            bool inverse, float* out) {
-    const int64_t half = shape.head_width / 2;
-    const float sign = inverse ? -1.0f : 1.0f;
-    for (int64_t row = 0; row < rows; ++row) {
-        const float* row_cosines = cosines + row % shape.context * half;
-        const float* row_sines = sines + row % shape.context * half;
-        for (int64_t head = 0; head < shape.heads; ++head) {
-            const int64_t start = (row * shape.heads + head) * shape.head_width;
-            int64_t i = 0;
-            i = rotate_pairs<__m256>(i, half, x + start, row_cosines, row_sines, sign, out + start);
-            i = rotate_pairs<__m128>(i, half, x + start, row_cosines, row_sines, sign, out + start);
-            rotate_pairs<float>(i, half, x + start, row_cosines, row_sines, sign, out + start);
-        }
-    }
-}
-
 }  // namespace
 
 void provide_rows(Simd& simd) {
@@ -116,7 +85,6 @@ void provide_rows(Simd& simd) {
     simd.embedding_backward = embedding_backward;
     simd.rms_norm = rms_norm;
     simd.rms_norm_backward = rms_norm_backward;
-    simd.rotary = rotary;
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA

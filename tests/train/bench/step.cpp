@@ -1,13 +1,14 @@
 #include "train/bench/step.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <random>
 #include <stdexcept>
 
-#include "graph/program.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "model/llama.hpp"
+#include "train/blocks.hpp"
 
 namespace isogrid::bench {
 namespace {
@@ -19,15 +20,15 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// Batches that take turns, so that no step finds its tokens learned by heart.
-constexpr std::size_t batches = 8;
+constexpr std::int64_t batches = 8;
 
 constexpr float learning_rate = 3e-4f, weight_decay = 0.1f, largest_norm = 1.0f;
 
-std::vector<kernels::TokenId> made_up_tokens(std::int64_t count, std::int64_t vocabulary) {
+std::vector<data::Token> made_up_tokens(std::int64_t count, std::int64_t vocabulary) {
     std::mt19937 generator(1);
-    std::vector<kernels::TokenId> tokens(static_cast<std::size_t>(count));
-    for (kernels::TokenId& token : tokens)
-        token = static_cast<kernels::TokenId>(generator() % static_cast<std::uint64_t>(vocabulary));
+    std::vector<data::Token> tokens(static_cast<std::size_t>(count));
+    for (data::Token& token : tokens)
+        token = static_cast<data::Token>(generator() % static_cast<std::uint64_t>(vocabulary));
     return tokens;
 }
 
@@ -44,8 +45,24 @@ kernels::Storage made_up_numbers(std::int64_t count, kernels::Backend& backend) 
 
 }  // namespace
 
+namespace {
+
+/// The trial that trains such a model, all its batch in one leaf.
+study::Trial trial_of(const BenchShape& shape, std::string_view precision) {
+    if (!trains_in(precision)) throw std::runtime_error("cannot train in " + std::string(precision));
+    study::Trial trial;
+    trial.shape = shape.shape;
+    trial.batch = shape.batch;
+    trial.precision = *std::find_if(study::precisions.begin(), study::precisions.end(),
+                                    [&](study::Precision known) { return name(known) == precision; });
+    return trial;
+}
+
+}  // namespace
+
 bool trains_in(std::string_view precision) {
-    return precision == "float32";
+    return std::any_of(study::precisions.begin(), study::precisions.end(),
+                       [&](study::Precision known) { return name(known) == precision; });
 }
 
 std::unique_ptr<kernels::Backend> make_backend(std::string_view instruction_set) {
@@ -57,28 +74,31 @@ std::unique_ptr<kernels::Backend> make_backend(std::string_view instruction_set)
 }
 
 struct Training::State {
-    State(const BenchShape& shape, kernels::Backend& chosen)
+    State(const BenchShape& shape, std::string_view precision, kernels::Backend& chosen)
         : backend(chosen),
-          model(model::build_training(shape.shape, parametrization, shape.batch,
-                                      1.0f / static_cast<float>(shape.tokens_per_step()))),
-          program(model.graph, backend),
-          weights(
-              model::initial_weights(model, program.parameters(), shape.shape, parametrization, /*seed=*/1)),
+          trial(trial_of(shape, precision)),
+          blocks(train::training_graph(trial), backend),
+          weights(model::initial_weights(
+              model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles,
+              blocks.program().layout(), trial.shape, trial.parametrization, /*seed=*/1)),
           gradient(weights.size()),
           first_moment(weights.size()),
           second_moment(weights.size()),
-          rows(static_cast<std::size_t>(shape.tokens_per_step())),
-          tokens(made_up_tokens(static_cast<std::int64_t>(batches) * shape.tokens_per_step() + 1,
-                                shape.shape.vocabulary)) {}
+          rows(shape.tokens_per_step()),
+          tokens(made_up_tokens(batches * rows + 1, shape.shape.vocabulary)) {
+        blocks.program().parameters()->pack(weights);
+    }
 
     void run_program() {
-        const std::span<const kernels::TokenId> batch(tokens.data() + steps % batches * rows, rows + 1);
-        program.run(batch.first(rows), batch.last(rows), weights, gradient);
+        const std::int64_t first = steps % batches * rows;
+        blocks.run(
+            tokens, trial.batch,
+            [&](std::int64_t sequence) { return first + sequence * trial.shape.context; }, gradient);
     }
     double gradient_norm() { return std::sqrt(backend.sum_of_squares(gradient)); }
     void update(double norm) {
         ++steps;
-        backend.adamw({.step = static_cast<std::int64_t>(steps),
+        backend.adamw({.step = steps,
                        .learning_rate = learning_rate,
                        .beta1 = 0.9f,
                        .beta2 = 0.95f,
@@ -87,84 +107,95 @@ struct Training::State {
                        .gradient_scale = norm > largest_norm ? static_cast<float>(largest_norm / norm) : 1},
                       gradient, weights, first_moment, second_moment);
     }
+    void pack() { blocks.program().parameters()->pack(weights); }
 
-    study::Parametrization parametrization;
     kernels::Backend& backend;
-    model::Llama model;
-    graph::Program program;
+    study::Trial trial;
+    train::Blocks blocks;
     std::vector<float> weights, gradient, first_moment, second_moment;
-    std::size_t rows, steps = 0;
-    std::vector<kernels::TokenId> tokens;
+    std::int64_t rows, steps = 0;
+    std::vector<data::Token> tokens;
 };
 
-Training::Training(const BenchShape& shape, std::string_view precision, kernels::Backend& backend) {
-    if (!trains_in(precision)) throw std::runtime_error("cannot train in " + std::string(precision));
-    state_ = std::make_unique<State>(shape, backend);
-}
+Training::Training(const BenchShape& shape, std::string_view precision, kernels::Backend& backend)
+    : state_(std::make_unique<State>(shape, precision, backend)) {}
 
 Training::~Training() = default;
 
 void Training::step() {
     state_->run_program();
     state_->update(state_->gradient_norm());
+    state_->pack();
 }
 
 void Training::timed_step(Seconds& seconds) {
     graph::OpSeconds by_op;
-    state_->program.time_ops(&by_op);
+    state_->blocks.program().time_ops(&by_op);
     const Clock::time_point start = Clock::now();
     state_->run_program();
     const Clock::time_point norm_start = Clock::now();
     const double norm = state_->gradient_norm();
     const Clock::time_point update_start = Clock::now();
     state_->update(norm);
-    seconds["adamw"] += seconds_since(update_start);
+    const Clock::time_point pack_start = Clock::now();
+    state_->pack();
+    seconds["pack weights"] += seconds_since(pack_start);
+    seconds["adamw"] += std::chrono::duration<double>(pack_start - update_start).count();
     seconds["gradient norm"] += std::chrono::duration<double>(update_start - norm_start).count();
     seconds[all] += seconds_since(start);
-    state_->program.time_ops(nullptr);
+    state_->blocks.program().time_ops(nullptr);
     for (const auto& [op, spent] : by_op)
         seconds[std::string(op)] += spent;
 }
 
 std::vector<Product> products_of(const BenchShape& shape, std::string_view precision,
                                  kernels::Backend& backend) {
-    if (!trains_in(precision)) throw std::runtime_error("has no products in " + std::string(precision));
+    using kernels::Activations, kernels::Element, kernels::PackedWeights, kernels::Write;
     struct Size {
         std::int64_t inputs, outputs, count;
     };
-    const std::int64_t width = shape.shape.width, hidden = shape.shape.mlp_width, layers = shape.shape.depth;
-    const std::int64_t rows = shape.tokens_per_step();
+    const study::Trial trial = trial_of(shape, precision);
+    const Element element = model::element_of(trial.precision);
+    const std::int64_t width = trial.shape.width, hidden = trial.shape.mlp_width, layers = trial.shape.depth;
+    const std::int64_t rows = train::block_sequences(trial) * trial.shape.context;
+    const std::int64_t times = shape.tokens_per_step() / rows;
     std::vector<Product> products;
-    for (const auto [inputs, outputs, count] : {Size{width, width, 4 * layers},
-                                                {width, hidden, 2 * layers},
-                                                {hidden, width, layers},
-                                                {width, shape.shape.vocabulary, 1}}) {
+    for (const auto& [inputs, outputs, count] : {Size{width, 3 * width, layers},
+                                                 {width, width, layers},
+                                                 {width, 2 * hidden, layers},
+                                                 {hidden, width, layers},
+                                                 {width, trial.shape.vocabulary, 1}}) {
+        // Whatever they hold (both kinds of number are within (-2, 2) when read as the other).
         const kernels::Storage x = made_up_numbers(rows * inputs, backend),
                                weights = made_up_numbers(outputs * inputs, backend),
-                               out = made_up_numbers(rows * outputs, backend);
-        const auto matrix = [](const kernels::Storage& storage, std::int64_t height, std::int64_t columns) {
-            return kernels::MutableMatrix{reinterpret_cast<float*>(storage.get()), height, columns};
+                               gradient = made_up_numbers(outputs * inputs, backend),
+                               out = made_up_numbers(rows * outputs, backend),
+                               packed = backend.allocate(4 * static_cast<std::size_t>(backend.packed_floats(
+                                                                 outputs, inputs, element))),
+                               workspace =
+                                   backend.allocate(4 + 4 * static_cast<std::size_t>(backend.linear_workspace(
+                                                                rows, outputs, inputs, element)));
+        const auto floats = [](const kernels::Storage& storage) {
+            return reinterpret_cast<float*>(storage.get());
         };
-        const auto add = [&](const std::string& kind, auto run) {
+        const PackedWeights ready =
+            backend.pack_weights({floats(weights), outputs, inputs}, element, floats(packed));
+        const Activations x_numbers{floats(x), rows, inputs, element}, y{floats(out), rows, outputs, element};
+        const auto add = [&](const std::string& kind, const std::function<void()>& run) {
             products.push_back({kind + " " + std::to_string(rows) + " x " + std::to_string(inputs) + " x " +
                                     std::to_string(outputs),
-                                count, 2.0 * static_cast<double>(rows * inputs * outputs),
-                                [&backend, run, x, weights, out, x_matrix = matrix(x, rows, inputs),
-                                 weights_matrix = matrix(weights, outputs, inputs),
-                                 out_matrix = matrix(out, rows, outputs)] {
-                                    run(backend, x_matrix, weights_matrix, out_matrix);
-                                }});
+                                count * times, 2.0 * static_cast<double>(rows * inputs * outputs),
+                                [run, x, weights, gradient, out, packed, workspace] { run(); }});
         };
-        using kernels::Backend, kernels::MutableMatrix, kernels::Write;
-        add("forward", [](Backend& b, MutableMatrix x_, MutableMatrix w, MutableMatrix y) {
-            b.linear(x_, w, 1, y, Write::replace);
+        add("forward", [&backend, x_numbers, ready, y] { backend.linear(x_numbers, ready, nullptr, y); });
+        add("input gradient", [&backend, x_numbers, ready, y] {
+            backend.linear_backward_input(y, ready, x_numbers, Write::replace);
         });
-        add("input gradient", [](Backend& b, MutableMatrix x_, MutableMatrix w, MutableMatrix y) {
-            b.linear_backward_input(y, w, 1, x_, Write::replace);
-        });
-        add("weights gradient", [](Backend& b, MutableMatrix x_, MutableMatrix w, MutableMatrix y) {
-            b.linear_backward_weights(y, x_, 1, w, Write::replace);
-        });
+        add("weights gradient",
+            [&backend, x_numbers, y, to = kernels::MutableMatrix{floats(gradient), outputs, inputs},
+             scratch = floats(workspace)] {
+                backend.linear_backward_weights(y, x_numbers, to, Write::replace, scratch);
+            });
     }
     return products;
 }

@@ -15,7 +15,7 @@
 
 namespace isogrid::bench {
 
-/// Whether this build trains in it: `float32`.
+/// Whether this build trains in it: `float32` or `bfloat16`.
 bool trains_in(std::string_view precision);
 
 /// The CPU backend of one instruction set by its name, or the best of this processor if the name is empty.

@@ -1,0 +1,42 @@
+// The instruction set that trials are trained with: named on a command line, kept in archives, the same on
+// every rank.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/cpu/cpu_backend.hpp"
+#include "study/study.hpp"
+
+namespace isogrid::cluster {
+
+using kernels::cpu::InstructionSet;
+using RunsHere = std::function<bool(InstructionSet)>;  ///< a test puts another processor here
+
+/// `auto, avx2, avx512, ...`: what --isa takes.
+std::string instruction_set_words();
+
+/// The instruction set that `--isa word` means: `auto` is the best that this processor runs. A fault, told of
+/// `verb`, where the word is unknown or this processor does not run it.
+study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
+                                                 const RunsHere& runs_here = kernels::cpu::supported);
+
+/// With what to train a trial of an archive again, and how to say so.
+struct Retraining {
+    InstructionSet instruction_set;
+    std::string made_with;  ///< the word in the provenance; empty where there is none
+    std::string words;      ///< `made with avx512, retrained with avx512`
+};
+
+/// `pinned` where it is given (--isa), else what `provenance` (of the trial) names, else the best one here.
+Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
+                      const RunsHere& runs_here = kernels::cpu::supported);
+
+/// Whether `instruction_set` multiplies a study's numbers without converting them first: a message each
+/// where it does not, `problem (why) what to do`.
+std::vector<std::string> precision_warnings(const study::Study& study, InstructionSet instruction_set);
+
+}  // namespace isogrid::cluster
