@@ -13,8 +13,11 @@ constexpr int rounds = 5000, avx2_sums = 12, avx512_sums = 24;
 #define ISOGRID_FOR_24(DO)                                                                                   \
     DO(8)                                                                                                    \
     DO(9)                                                                                                    \
-    DO(10) DO(11) DO(12) DO(13) DO(14) DO(15) DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23) DO(24) \
-        DO(25) DO(26) DO(27) DO(28) DO(29) DO(30) DO(31)
+    DO(10)                                                                                                   \
+    DO(11)                                                                                                   \
+    DO(12)                                                                                                   \
+    DO(13) DO(14) DO(15) DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23) DO(24) DO(25) DO(26) DO(27) \
+        DO(28) DO(29) DO(30) DO(31)
 #define ISOGRID_CLEAR_YMM(I) "vxorps %%ymm" #I ", %%ymm" #I ", %%ymm" #I "\n"
 #define ISOGRID_CLEAR_ZMM(I) "vpxord %%zmm" #I ", %%zmm" #I ", %%zmm" #I "\n"
 #define ISOGRID_FMA_YMM(I) "vfmadd231ps %%ymm0, %%ymm1, %%ymm" #I "\n"
