@@ -108,10 +108,11 @@ study::Result<Request> read_request(const options::variables_map& given,
         request.precisions.push_back(word);
     }
     request.conditions.instruction_set = text("isa");
+    request.conditions.cores = usable_cores().size();
     request.conditions.processes = given["processes"].as<int>();
     request.conditions.seconds = given["seconds"].as<double>();
     if (given["processes"].defaulted())
-        request.conditions.processes = static_cast<int>(usable_cores().size());
+        request.conditions.processes = static_cast<int>(request.conditions.cores);
     if (request.conditions.processes < 1)
         return study::fail("--processes", "is less than 1", "each trains a model", "give 1 or more");
     if (!(request.conditions.seconds >= 0 && request.conditions.seconds <= 3600))
@@ -156,7 +157,6 @@ ShapeResults measure_shape(const BenchShape& shape, Report& report) {
 
 int benchmark(const Request& request) {
     Report report{.processor = processor_name(),
-                  .cores = usable_cores().size(),
                   .conditions = request.conditions,
                   .precisions = {},
                   .rounds = request.rounds,

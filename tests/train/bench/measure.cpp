@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,17 @@ using Json = nlohmann::json;
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Whether more members than cores take turns: then a call's median would leave out the turns of the others,
+/// and only the mean tells what all of them got done.
+bool take_turns(const Conditions& conditions) {
+    return static_cast<std::size_t>(conditions.processes) > conditions.cores;
+}
+
+double typical(const std::vector<double>& times, const Conditions& conditions) {
+    if (!take_turns(conditions)) return median(times);
+    return std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size());
 }
 
 /// Seconds of each call of `run`, made at the same time as the other members' until each of them has made
@@ -52,18 +64,19 @@ Json profile_of(Member& member, Training& training, const BenchShape& shape, con
         [&] { training.timed_step(ignored); });
     profile["seconds"] = seconds;
 
-    constexpr double long_enough = 0.03;
+    // Where members take turns, long enough for some of the scheduler's.
+    const double long_enough = take_turns(conditions) ? 0.2 : 0.03;
     for (const Product& product : products_of(shape, precision, backend)) {
         product.run();
         profile["products"].push_back(
             {{"name", product.name},
              {"count", product.count},
              {"flops", product.flops},
-             {"seconds", median(time_together(member, product.run, 3, long_enough))}});
+             {"seconds", typical(time_together(member, product.run, 3, long_enough), conditions)}});
     }
     for (const MultiplyAdds& kind : multiply_adds())
         profile["multiply_adds"][kind.name] =
-            kind.flops / median(time_together(member, kind.run, 3, long_enough));
+            kind.flops / typical(time_together(member, kind.run, 3, long_enough), conditions);
     return profile;
 }
 
@@ -76,8 +89,9 @@ std::string work(Member& member, const BenchShape& shape, const std::string& pre
     training.step();
     const std::vector<double> times = time_together(
         member, [&] { training.step(); }, least_steps, conditions.seconds);
-    Json result{
-        {"instruction_set", backend->instruction_set()}, {"step", median(times)}, {"steps", times.size()}};
+    Json result{{"instruction_set", backend->instruction_set()},
+                {"step", typical(times, conditions)},
+                {"steps", times.size()}};
     if (with_profile)
         result["profile"] = profile_of(member, training, shape, precision, *backend, conditions);
     return result.dump();
@@ -119,9 +133,9 @@ Profile join(const std::vector<Json>& profiles, const BenchShape& shape) {
 
 double median(std::vector<double> values) {
     if (values.empty()) return 0;
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
+    std::sort(values.begin(), values.end());
+    const std::size_t middle = values.size() / 2;
+    return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
 Measurement measure(const BenchShape& shape, const std::string& precision, const Conditions& conditions,

@@ -12,6 +12,7 @@
 namespace isogrid::bench {
 
 struct Conditions {
+    std::size_t cores = 1;        ///< that there are
     int processes = 1;            ///< each trains a model of its own
     double seconds = 2;           ///< of measured steps; and at least least_steps
     std::string instruction_set;  ///< empty: the best
@@ -34,8 +35,8 @@ struct Profile {
 
 struct Measurement {
     std::string instruction_set;
-    double tokens_per_second = 0;  ///< sum over processes of tokens a median step
-    double ms_per_step = 0;        ///< mean over processes of the median step
+    double tokens_per_second = 0;  ///< sum over processes
+    double ms_per_step = 0;        ///< mean over processes of a step
     int steps = 0;                 ///< measured, of the process with the fewest
     std::optional<Profile> profile;
 };
@@ -44,7 +45,7 @@ struct Measurement {
 Measurement measure(const BenchShape& shape, const std::string& precision, const Conditions& conditions,
                     bool with_profile);
 
-/// Middle of the sorted values, the upper one of two; of none: 0.
+/// Of no values: 0.
 double median(std::vector<double> values);
 
 }  // namespace isogrid::bench

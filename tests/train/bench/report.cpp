@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -16,7 +17,7 @@ constexpr std::size_t page_width = 100;
 
 template <class... Arguments>
 std::string format(const char* form, Arguments... arguments) {
-    std::string text(256, '\0');
+    std::string text(1024, '\0');
     const int length = std::snprintf(text.data(), text.size(), form, arguments...);
     text.resize(std::min(text.size() - 1, static_cast<std::size_t>(std::max(0, length))));
     return text;
@@ -37,25 +38,32 @@ std::string short_number(double value) {
 }
 
 std::string percent(double part, double whole) {
-    return whole > 0 ? format("%.0f%%", 100 * part / whole) : "-";
+    return whole > 0 ? format("%.1f", 100 * part / whole) : "-";
 }
 
-/// `text` broken at blanks into lines of the page's width, from the second line on indented.
-std::string wrapped(const std::string& text, std::size_t indent) {
-    std::string lines, line;
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const std::size_t end = std::min(text.find(' ', at), text.size());
-        const std::string word = text.substr(at, end - at);
-        if (!line.empty() && line.size() + 1 + word.size() > page_width) {
+/// Words of `text` in lines of the page's width; the first begins after `first` blanks, the others after
+/// `rest`.
+std::string wrapped(const std::string& text, std::size_t first, std::size_t rest) {
+    std::istringstream words(text);
+    std::string lines, line(first, ' ');
+    bool begins = true;
+    for (std::string word; words >> word; begins = false) {
+        if (!begins && line.size() + 1 + word.size() > page_width) {
             lines += line + "\n";
-            line = std::string(indent, ' ') + word;
+            line = std::string(rest, ' ') + word;
         } else {
-            line += (at == 0 ? "" : " ") + word;
+            line += (begins ? "" : " ") + word;
         }
-        at = end + 1;
     }
     return lines + line + "\n";
+}
+
+/// One line of a table, without blanks at its end.
+template <class... Cells>
+std::string row(const char* form, Cells... cells) {
+    std::string line = format(form, cells...);
+    line.erase(line.find_last_not_of(' ') + 1);
+    return line + "\n";
 }
 
 /// The fastest multiply-adds that products in this precision may use, GFLOP/s.
@@ -131,46 +139,45 @@ void print_head(std::ostream& out, const Report& report) {
     const Conditions& conditions = report.conditions;
     const auto processes = static_cast<std::size_t>(conditions.processes);
     out << wrapped(format("training throughput: %s, %zu %s; %zu %s, each its own model on one core",  //
-                          report.processor.c_str(), report.cores, report.cores == 1 ? "core" : "cores",
-                          processes, processes == 1 ? "process" : "processes"),
-                   2);
-    if (processes > report.cores)
-        out << wrapped(
-            format("note: more processes (%zu) than cores (%zu): they share cores", processes, report.cores),
-            2);
+                          report.processor.c_str(), report.conditions.cores,
+                          report.conditions.cores == 1 ? "core" : "cores", processes,
+                          processes == 1 ? "process" : "processes"),
+                   0, 2);
+    if (processes > report.conditions.cores)
+        out << wrapped(format("note: more processes (%zu) than cores (%zu): they share cores", processes,
+                              report.conditions.cores),
+                       0, 2);
     out << wrapped(
-               format("A step is forward, backward, gradient norm, clipping and AdamW; median of at least %d "
-                      "steps and %g s.",
-                      least_steps, conditions.seconds),
-               0)
-        << "Rates are sums over processes. GFLOP/s = 6 x parameters in products x tokens/s; exact: all ops "
-           "of\n"
-           "the graph. of products: of the rate if a step were its products and nothing else, each alone at\n"
-           "the shape's sizes. of peak: GFLOP/s of the best multiply-adds on registers. All in the same "
-           "run.\n";
+        format(
+            "A step is forward, backward, gradient norm, clipping and AdamW; the %s of at least %d steps and "
+            "%g s, "
+            "with every process at work. Rates are sums over processes. GFLOP/s is 6 x parameters in "
+            "products "
+            "x tokens/s; exact counts all ops of the graph. Ceilings of the same run: products, the tokens/s "
+            "if a step were its products and nothing else, each alone at the shape's own sizes; peak, the "
+            "GFLOP/s of multiply-adds on registers.",
+            processes > report.conditions.cores ? "mean" : "median", least_steps, conditions.seconds),
+        0, 0);
 }
 
 void print_titles(std::ostream& out) {
     out << "\n"
-        << format(rates_form, "shape", "precision", "tokens/s", "ms/step", "GFLOP/s", "exact", "products",
-                  "of prod-", "of peak")
-        << "\n"
-        << format(rates_form, "d,L,heads,T,batch,V", "", "", "", "", "GFLOP/s", "tokens/s", "ucts", "")
-        << "\n";
+        << row(rates_form, "shape", "precision", "tokens/s", "ms/step", "GFLOP/s", "exact", "products",
+               "% of", "% of")
+        << row(rates_form, "d,L,heads,T,batch,V", "", "", "", "", "GFLOP/s", "tokens/s", "products", "peak");
 }
 
 void print_rates(std::ostream& out, const ShapeResults& results) {
     for (const auto& [precision, result] : results.ours) {
         const Profile& profile = *result.first.profile;
         const double rate = result.first.tokens_per_second, flops = gflops(results.shape, rate);
-        out << format(rates_form, results.shape.label().c_str(), precision.c_str(),
-                      short_number(rate).c_str(), format("%.2f", result.first.ms_per_step).c_str(),
-                      format("%.1f", flops).c_str(),
-                      format("%.1f", results.exact_flops_per_token * rate * 1e-9).c_str(),
-                      short_number(profile.products_tokens_per_second).c_str(),
-                      percent(rate, profile.products_tokens_per_second).c_str(),
-                      percent(flops, peak_of(profile, precision)).c_str())
-            << std::endl;
+        out << row(rates_form, results.shape.label().c_str(), precision.c_str(), short_number(rate).c_str(),
+                   format("%.2f", result.first.ms_per_step).c_str(), format("%.1f", flops).c_str(),
+                   format("%.1f", results.exact_flops_per_token * rate * 1e-9).c_str(),
+                   short_number(profile.products_tokens_per_second).c_str(),
+                   percent(rate, profile.products_tokens_per_second).c_str(),
+                   percent(flops, peak_of(profile, precision)).c_str())
+            << std::flush;
     }
 }
 
@@ -192,7 +199,7 @@ void print_multiply_adds(std::ostream& out, const Report& report) {
     for (const std::string& name : instruction_sets)
         line += " " + name + ",";
     line.pop_back();
-    out << "\n" << wrapped(line, 2);
+    out << "\n" << wrapped(line, 0, 2);
 }
 
 void print_shares(std::ostream& out, const Report& report) {
@@ -245,17 +252,16 @@ void print_rivals(std::ostream& out, const Report& report) {
                format("against others, %d %s in turns; ratio: the median of ours / theirs in the same round; "
                       "* the fastest of its precision, the one that counts",
                       report.rounds, report.rounds == 1 ? "round" : "rounds"),
-               2);
+               0, 2);
     for (std::size_t i = 0; i < report.rivals.size(); ++i) {
         const Rival& rival = report.rivals[i];
-        out << wrapped("  " + letter(i) + ": " +
+        out << wrapped(letter(i) + ": " +
                            (rival.copies > 1 ? std::to_string(rival.copies) + " copies of " : "") +
                            rival.command + (rival.heading.empty() ? "" : " (" + rival.heading + ")"),
-                       5);
+                       2, 5);
     }
     out << "\n"
-        << format(rivals_form, "shape", "precision", "ours", "rival", "theirs", "ratio", "lowest - highest")
-        << "\n";
+        << row(rivals_form, "shape", "precision", "ours", "rival", "theirs", "ratio", "lowest - highest");
     for (const ShapeResults& results : report.shapes)
         for (const std::string& precision : compared_precisions(report)) {
             const auto ours = results.ours.find(precision);
@@ -265,15 +271,13 @@ void print_rivals(std::ostream& out, const Report& report) {
                 const double theirs = median(present(results.rivals[i]));
                 std::vector<double> paired;
                 if (ours != results.ours.end()) paired = ratios(ours->second, results.rivals[i]);
-                out << format(rivals_form, results.shape.label().c_str(), precision.c_str(),
-                              ours == results.ours.end() ? "-" : short_number(ours->second.typical()).c_str(),
-                              (letter(i) + (static_cast<int>(i) == best ? " *" : "")).c_str(),
-                              theirs > 0 ? short_number(theirs).c_str() : "-",
-                              paired.empty() ? "-" : format("%.2f", median(paired)).c_str(),
-                              paired.size() < 2
-                                  ? ""
-                                  : format("%.2f - %.2f", paired.front(), paired.back()).c_str())
-                    << "\n";
+                out << row(
+                    rivals_form, results.shape.label().c_str(), precision.c_str(),
+                    ours == results.ours.end() ? "-" : short_number(ours->second.typical()).c_str(),
+                    (letter(i) + (static_cast<int>(i) == best ? " *" : "")).c_str(),
+                    theirs > 0 ? short_number(theirs).c_str() : "-",
+                    paired.empty() ? "-" : format("%.2f", median(paired)).c_str(),
+                    paired.size() < 2 ? "" : format("%.2f - %.2f", paired.front(), paired.back()).c_str());
             }
         }
 }
@@ -282,7 +286,7 @@ std::string to_json(const Report& report) {
     using Json = nlohmann::json;
     Json document{{"schema", "isogrid-bench-train/1"},
                   {"processor", report.processor},
-                  {"cores", report.cores},
+                  {"cores", report.conditions.cores},
                   {"processes", report.conditions.processes},
                   {"seconds", report.conditions.seconds},
                   {"rounds", report.rounds},
@@ -336,7 +340,7 @@ std::string to_json(const Report& report) {
         }
         document["shapes"].push_back(std::move(shape));
     }
-    return document.dump(2) + "\n";
+    return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace isogrid::bench

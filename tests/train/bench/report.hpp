@@ -28,7 +28,6 @@ struct ShapeResults {
 
 struct Report {
     std::string processor;
-    std::size_t cores = 0;
     Conditions conditions;
     std::vector<std::string> precisions;  ///< those that were measured
     int rounds = 1;

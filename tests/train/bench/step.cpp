@@ -1,6 +1,7 @@
 #include "train/bench/step.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <random>
@@ -32,12 +33,16 @@ std::vector<data::Token> made_up_tokens(std::int64_t count, std::int64_t vocabul
     return tokens;
 }
 
-/// Even in [-1, 1), and freed with the last copy of its handle.
+/// Within [-1, 1], whether they are read as float32 or in pairs as bfloat16: both halves of each are the same
+/// bits.
 kernels::Storage made_up_numbers(std::int64_t count, kernels::Backend& backend) {
     std::mt19937 generator(1);
     std::vector<float> values(static_cast<std::size_t>(count));
-    for (float& value : values)
-        value = static_cast<float>(generator() >> 8) * 0x1p-23f - 1;
+    for (float& value : values) {
+        const auto upper =
+            std::bit_cast<std::uint32_t>(static_cast<float>(generator() >> 8) * 0x1p-23f - 1) >> 16;
+        value = std::bit_cast<float>(upper << 16 | upper);
+    }
     kernels::Storage storage = backend.allocate(values.size() * sizeof(float));
     backend.copy_in(storage.get(), values.data(), values.size() * sizeof(float));
     return storage;
@@ -165,7 +170,6 @@ std::vector<Product> products_of(const BenchShape& shape, std::string_view preci
                                                  {width, 2 * hidden, layers},
                                                  {hidden, width, layers},
                                                  {width, trial.shape.vocabulary, 1}}) {
-        // Whatever they hold (both kinds of number are within (-2, 2) when read as the other).
         const kernels::Storage x = made_up_numbers(rows * inputs, backend),
                                weights = made_up_numbers(outputs * inputs, backend),
                                gradient = made_up_numbers(outputs * inputs, backend),
