@@ -255,6 +255,11 @@ void multiply_block(Tiles& tiles, int64_t rows, int64_t columns, int64_t steps, 
         });
 }
 
+/// Of so many columns that are left, those that the next block takes.
+inline int64_t columns_of_block(int64_t columns) {
+    return columns >= 2 * lanes ? 2 * lanes : columns >= lanes ? lanes : columns;
+}
+
 /// Some steps of the columns from `column` to `end` of up to 16 row_tiles rows from `row` on, with operands
 /// from the first of these steps, rows and columns on.
 template <int row_tiles, class Tiles>
@@ -265,8 +270,8 @@ void multiply_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t column, int
         multiply_block<row_tiles, 2>(tiles, rows, 2 * lanes, steps, left, right, target,
                                      row * target.stride + column, take_up, put_down, buffers);
     for (; column < end; column += lanes, right.data += right.panel_stride)
-        multiply_block<row_tiles, 1>(tiles, rows, end - column < lanes ? end - column : lanes, steps, left,
-                                     right, target, row * target.stride + column, take_up, put_down, buffers);
+        multiply_block<row_tiles, 1>(tiles, rows, columns_of_block(end - column), steps, left, right, target,
+                                     row * target.stride + column, take_up, put_down, buffers);
 }
 
 /// target (rows, columns) = left (rows, steps) right (steps, columns), steps in words of two bfloat16. As
@@ -283,9 +288,8 @@ void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Righ
         // Words along the rows are read where they stand, as far as they fill tiles.
         const int64_t in_place = left.step_stride == 1 && strip == strip_rows ? steps / lanes * lanes : 0;
         const bool one_chunk = steps <= (in_place > 0 ? in_place : chunk_steps);
-        const int64_t together = wait_in_target || one_chunk ? columns : 2 * lanes;
-        for (int64_t column = 0; column < columns; column += together) {
-            const int64_t end = columns - column < together ? columns : column + together;
+        for (int64_t column = 0, end = 0; column < columns; column = end) {
+            end = wait_in_target || one_chunk ? columns : column + columns_of_block(columns - column);
             Target sums = target;
             int64_t step = 0;
             do {  // once where there are no steps
