@@ -67,4 +67,5 @@ TEST(PrecisionWarnings, sayWhereBfloat16IsSlow) {
     ASSERT_EQ(warnings.size(), 1u);
     EXPECT_THAT(warnings[0], HasSubstr("runs, correct and slower (avx512 has no products of bfloat16"));
     EXPECT_THAT(precision_warnings(study, InstructionSet::avx512_bf16), IsEmpty());
+    EXPECT_THAT(precision_warnings(study, InstructionSet::amx), IsEmpty());
 }
