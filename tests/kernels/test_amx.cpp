@@ -196,7 +196,7 @@ class TileTest : public testing::TestWithParam<std::string> {
     /// Emulation takes microseconds an instruction.
     std::vector<std::int64_t> sizes() const {
         if (emulated) return {1, 16, 17, 33, 70};
-        return {1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 70};
+        return {1, 2, 15, 16, 17, 31, 32, 33, 49, 64, 70};
     }
 
     OnTiles on_tiles = nullptr;

@@ -3,9 +3,9 @@
 //
 // One instruction takes sixteen steps, each a word of two bfloat16. It sums the lower numbers of the words
 // and the upper ones in two chains, adds the two, and adds that to the sum. Other bits come of it than of the
-// one chain of product.hpp. They depend on neither the size of tiles nor on the order in which tiles are
-// taken, only on where sixteen steps begin: a sum that is put down and taken up again after a multiple of
-// sixteen words has the bits of one taken to its end at once.
+// one chain of product.hpp. They depend neither on the number of tiles nor on their order, only on where
+// sixteen steps begin: a sum that is put down and taken up again after a multiple of sixteen words has the
+// bits of one taken to its end at once.
 #pragma once
 
 #include "kernels/cpu/simd/lanes.hpp"
@@ -34,7 +34,7 @@ class SoftwareTiles {
     }
 
     /// sums += left right, as the manual has it under TDPBF16PS: numbers below 2^-126 are zero, before and
-    /// after, and every result is rounded to nearest even.
+    /// after, and every result is rounded to nearest even. (Of not-a-numbers the manual does not say which.)
     template <int sums, int left, int right>
     void multiply_add() {
         const SmallNumbersAreZero as_the_manual_says;
