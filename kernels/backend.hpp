@@ -6,7 +6,9 @@
 // products are summed in float32. Where a function takes `Write mode`, its result either replaces or is added
 // to what stands in the output. Results are deterministic: the same inputs give the same bits on every call,
 // whatever else runs. Sums over rows (the gradients of weights, gains and tables) run in rising order of rows
-// from what stands in the output: adding block after block of rows gives the bits of all rows at once.
+// from what stands in the output: adding block after block of rows gives the bits of all rows at once. (In
+// bfloat16 on AMX tiles, cpu/simd/tiles.hpp, gradients of weights do so where blocks are of 32 rows or a
+// multiple.)
 #pragma once
 
 #include <cstddef>

@@ -174,8 +174,8 @@ study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
     });
 }
 
-void warn_of_precision(study::Study& study, cluster::InstructionSet instruction_set) {
-    for (std::string& warning : cluster::precision_warnings(study, instruction_set))
+void warn_of_precision(study::Study& study, const kernels::Backend& backend) {
+    for (std::string& warning : cluster::precision_warnings(study, backend))
         study.grid.warnings.push_back(std::move(warning));
 }
 
@@ -209,12 +209,15 @@ int plan(const options::variables_map& given) {
     if (!instruction_set) return refuse(instruction_set.error());
     auto study = read_job(text(given, "JOB"));
     if (!study) return refuse(study.error());
-    warn_of_precision(*study, *instruction_set);
     const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
+    warn_of_precision(*study, *backend);
     const cluster::Costs costs{
         .seconds_per_step =
             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
-        .bytes = [&](const study::Trial& trial) { return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend); }};
+        .bytes =
+            [&](const study::Trial& trial) {
+                return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend);
+            }};
     const cluster::Plan plan = cluster::make_plan(*study, costs, ranks);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, terminal_columns()));
@@ -373,8 +376,8 @@ int run(const options::variables_map& given) {
     // must not depend on which ranks it came to.
     const auto instruction_set =
         static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(*best)));
-    warn_of_precision(*study, instruction_set);
     const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(instruction_set);
+    warn_of_precision(*study, *backend);
     const std::string token_file =
         std::filesystem::absolute(study->job.token_file).lexically_normal().string();
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
@@ -386,7 +389,10 @@ int run(const options::variables_map& given) {
          .archive = text(given, "archive"),
          .train = train,
          .instruction_set = backend->instruction_set(),
+         .seconds_per_step =
+             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
+         .pin = !given.contains("no-pin"),
          .alone = given.contains("alone")},
         session);
 }
@@ -428,13 +434,14 @@ std::vector<Verb> verbs() {
          plan})("ranks", value<int>()->default_value(1), "ranks that will train")(
         "isa", value<std::string>()->default_value("auto"), isa.c_str())("json", "as JSON");
     add({"run",
-         "JOB.toml --archive OUT.h5 [--isa NAME] [--alone]",
+         "JOB.toml --archive OUT.h5 [--isa NAME] [--no-pin] [--alone]",
          "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
          {},
          {"JOB"},
          false,
          run})("archive", value<std::string>()->required(), "the archive to write")(
         "isa", value<std::string>()->default_value("auto"), isa.c_str())(
+        "no-pin", "leave it to the launcher on which cores ranks compute")(
         "alone", "one rank on purpose, inside a Slurm job of several tasks");
     add({"status",
          "OUT.h5 [--watch] [--json]",

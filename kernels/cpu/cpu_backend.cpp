@@ -4,7 +4,11 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cpuid.h>
 #include <stdexcept>
+#include <unistd.h>
+
+#include <sys/syscall.h>
 
 #include "kernels/cpu/simd.hpp"
 #include "kernels/host_backend.hpp"
@@ -37,8 +41,38 @@ Simd kernels_of(InstructionSet instruction_set) {
             avx512_bf16::provide_linear(simd);
             avx512_bf16::provide_attention(simd);
             break;
+        case InstructionSet::amx:
+            amx::provide_rows(simd);
+            amx::provide_elementwise(simd);
+            amx::provide_cross_entropy(simd);
+            amx::provide_linear(simd);
+            amx::provide_attention(simd);
+            break;
     }
     return simd;
+}
+
+/// Intel Software Developer's Manual, volume 1, "Programming with Intel AMX": the instructions by CPUID, and
+/// the state of the tiles in XCR0, which says what the operating system saves. GCC 12 has no names for them.
+bool processor_has_tiles() {
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    constexpr unsigned os_saves_state = 1u << 27;  // OSXSAVE, without which there is no XGETBV
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & os_saves_state) == 0) return false;
+    constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
+    if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+    if ((edx & amx_bf16) == 0 || (edx & amx_tile) == 0) return false;
+    unsigned low = 0, high = 0;
+    asm("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    constexpr unsigned tile_configuration = 1u << 17, tile_data = 1u << 18;
+    return (low & tile_configuration) != 0 && (low & tile_data) != 0;
+}
+
+/// Tiles make a thread's saved state 8 KB larger, so Linux (since 5.16) has a process ask before it uses them
+/// (Documentation/arch/x86/xstate.rst). The header of such a kernel may not be at hand where this is
+/// compiled.
+bool system_grants_tiles() {
+    constexpr int arch_req_xcomp_perm = 0x1023, xfeature_xtiledata = 18;
+    return syscall(SYS_arch_prctl, arch_req_xcomp_perm, xfeature_xtiledata) == 0;
 }
 
 std::int64_t length(std::span<const float> values) {
@@ -235,6 +269,8 @@ std::string_view name(InstructionSet instruction_set) {
             return "avx512";
         case InstructionSet::avx512_bf16:
             return "avx512_bf16";
+        case InstructionSet::amx:
+            return "amx";
     }
     throw std::invalid_argument("no such instruction set");
 }
@@ -247,6 +283,11 @@ bool supported(InstructionSet instruction_set) {
             return __builtin_cpu_supports("x86-64-v4") != 0;
         case InstructionSet::avx512_bf16:
             return __builtin_cpu_supports("x86-64-v4") != 0 && __builtin_cpu_supports("avx512bf16") != 0;
+        case InstructionSet::amx: {
+            // Leave is the process's, and its threads' to come.
+            static const bool granted = processor_has_tiles() && system_grants_tiles();
+            return granted && supported(InstructionSet::avx512_bf16);
+        }
     }
     return false;
 }

@@ -84,4 +84,12 @@ void provide_linear(Simd& simd);
 void provide_attention(Simd& simd);
 }  // namespace avx512_bf16
 
+namespace amx {
+void provide_rows(Simd& simd);
+void provide_elementwise(Simd& simd);
+void provide_cross_entropy(Simd& simd);
+void provide_linear(Simd& simd);
+void provide_attention(Simd& simd);
+}  // namespace amx
+
 }  // namespace isogrid::kernels::cpu

@@ -29,6 +29,8 @@ class Coordinator {
         if (std::holds_alternative<Ready>(message)) {
             sweep_.worker_idle(envelope.from);
             if (reported_ < transport_.size() - 1) ++reported_;
+        } else if (const auto* measured = std::get_if<Measured>(&message)) {
+            sweep_.measured(measured->trial, measured->seconds_per_step);
         } else if (const auto* progress = std::get_if<TrialProgress>(&message)) {
             sweep_.progressed(*progress, transport_.now());
         } else if (const auto* finished = std::get_if<Finished>(&message)) {

@@ -19,13 +19,17 @@ namespace isogrid::cluster {
 using TrainTrial = std::function<archive::TrialResult(const study::Trial&, const data::TokenFile&,
                                                       train::Communicator&, const train::TrainOptions&)>;
 
+/// train::measure_seconds_per_step with its backend bound.
+using MeasureStep = std::function<double(const study::Trial&)>;
+
 /// What a rank needs to run trials of a study.
 struct Workplace {
     const study::Study& study;
     const data::TokenFile& tokens;
     std::filesystem::path trials_folder;  ///< where trial files go
     TrainTrial train;
-    std::string instruction_set;  ///< of the backend, for the provenance
+    std::string instruction_set;        ///< of the backend, for the provenance
+    MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "cluster/mpi_session.hpp"
+#include "cluster/patience.hpp"
 
 namespace isogrid::cluster {
 
@@ -35,6 +36,35 @@ Verdict to_verdict(std::span<const std::byte> bytes) {
     return {.outcome = static_cast<archive::Outcome>(bytes[0]),
             .cause = std::string(reinterpret_cast<const char*>(bytes.data()) + 2, bytes.size() - 2),
             .followed = bytes[1] != std::byte{0}};
+}
+
+// A member that waits for another is late by an eighth of the wait at most, and by this.
+constexpr std::chrono::milliseconds longest_nap{1};
+
+/// MPI_Probe, but asleep when it takes long.
+MPI_Status probe(int source, MPI_Comm communicator, std::string_view doing) {
+    MPI_Status status;
+    wait_for(
+        [&] {
+            int there = 0;
+            check_mpi(MPI_Iprobe(source, MPI_ANY_TAG, communicator, &there, &status), doing);
+            return there != 0;
+        },
+        longest_nap);
+    return status;
+}
+
+/// MPI_Waitall, but asleep when it takes long.
+void wait_for_all(std::span<MPI_Request> requests, std::string_view doing) {
+    wait_for(
+        [&] {
+            int done = 0;
+            check_mpi(
+                MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),
+                doing);
+            return done != 0;
+        },
+        longest_nap);
 }
 
 struct MpiGroup {
@@ -87,25 +117,26 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
             MPI_Isend(outgoing.data() + first, count, type, partner, values_tag, handle_->value, &sending),
             "sending to a member of the group");
         // The next message is the partner's values or its farewell; which, only its tag tells.
-        MPI_Status status;
-        check_mpi(MPI_Probe(partner, MPI_ANY_TAG, handle_->value, &status),
-                  "waiting for a member of the group");
+        const MPI_Status status = probe(partner, handle_->value, "waiting for a member of the group");
         const bool ended = status.MPI_TAG == farewell_tag;
         if (!ended)
             check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
                                MPI_STATUS_IGNORE),
                       "receiving from a member of the group");
+        if (ended) {
+            wait_for_all({&sending, 1}, "sending to a member of the group");
+            throw MemberEnded();  // agree() receives the farewell
+        }
+        // The partner has come to this exchange, so this takes as long as the transfer.
         check_mpi(MPI_Wait(&sending, MPI_STATUS_IGNORE), "sending to a member of the group");
-        if (ended) throw MemberEnded();  // agree() receives the farewell
     }
 }
 
 /// Takes the next message of any member: a farewell is kept, values that nobody waits for any more are not.
 void MpiCommunicator::receive_next() {
     std::vector<std::byte> bytes;
-    MPI_Status status;
     int count = 0;
-    check_mpi(MPI_Probe(MPI_ANY_SOURCE, MPI_ANY_TAG, handle_->value, &status), "waiting for a farewell");
+    const MPI_Status status = probe(MPI_ANY_SOURCE, handle_->value, "waiting for a farewell");
     check_mpi(MPI_Get_count(&status, MPI_BYTE, &count), "measuring a message");
     bytes.resize(static_cast<std::size_t>(count));
     check_mpi(MPI_Recv(bytes.data(), count, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, handle_->value,
@@ -128,7 +159,7 @@ Verdict MpiCommunicator::agree(const Verdict& mine) {
     while (
         !std::all_of(farewells_.begin(), farewells_.end(), [](const auto& said) { return said.has_value(); }))
         receive_next();
-    check_mpi(MPI_Waitall(size_, sending.data(), MPI_STATUSES_IGNORE), "saying farewell");
+    wait_for_all(sending, "saying farewell");
     std::vector<Verdict> verdicts;
     for (const auto& farewell : farewells_)
         verdicts.push_back(*farewell);

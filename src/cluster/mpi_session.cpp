@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <mpi.h>
 
+#include "cluster/patience.hpp"
+
 namespace isogrid::cluster {
 
 namespace {
@@ -21,6 +23,18 @@ bool started_by_a_launcher() {
     for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"})
         if (std::getenv(name) != nullptr) return true;
     return false;
+}
+
+constexpr std::chrono::milliseconds longest_nap{10};  // ranks that start or leave wait for the slowest
+
+void wait_for_request(MPI_Request request, std::string_view doing) {
+    wait_for(
+        [&] {
+            int done = 0;
+            check_mpi(MPI_Test(&request, &done, MPI_STATUS_IGNORE), doing);
+            return done != 0;
+        },
+        longest_nap);
 }
 
 }  // namespace
@@ -51,7 +65,16 @@ MpiSession::MpiSession() {
 }
 
 MpiSession::~MpiSession() {
-    if (started_) MPI_Finalize();
+    if (!started_) return;
+    // MPI_Finalize waits for all ranks too, but awake.
+    MPI_Request all_here = MPI_REQUEST_NULL;
+    try {
+        check_mpi(MPI_Ibarrier(MPI_COMM_WORLD, &all_here), "leaving");
+        wait_for_request(all_here, "leaving");
+    } catch (const MpiError&) {
+        // MPI_Finalize will say so.
+    }
+    MPI_Finalize();
 }
 
 int MpiSession::first_without(bool good) const {
@@ -60,10 +83,44 @@ int MpiSession::first_without(bool good) const {
 }
 
 int MpiSession::lowest(int number) const {
-    if (started_)
-        check_mpi(MPI_Allreduce(MPI_IN_PLACE, &number, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD),
-                  "comparing notes");
-    return number;
+    return combined(number, true);
+}
+
+int MpiSession::sum(int number) const {
+    return combined(number, false);
+}
+
+int MpiSession::combined(int number, bool lowest) const {
+    if (!started_) return number;
+    int result = number;
+    MPI_Request compared = MPI_REQUEST_NULL;
+    check_mpi(
+        MPI_Iallreduce(&number, &result, 1, MPI_INT, lowest ? MPI_MIN : MPI_SUM, MPI_COMM_WORLD, &compared),
+        "comparing notes");
+    wait_for_request(compared, "comparing notes");
+    return result;
+}
+
+MpiSession::Node MpiSession::on_node(const std::vector<int>& numbers) const {
+    if (!started_) return {.said = {numbers}};
+    MPI_Comm node = MPI_COMM_NULL;
+    check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
+              "finding the ranks of a node");
+    int size = 1, me = 0;
+    const int count = static_cast<int>(numbers.size());
+    std::vector<int> all;
+    int code = MPI_Comm_size(node, &size);
+    if (code == MPI_SUCCESS) code = MPI_Comm_rank(node, &me);
+    if (code == MPI_SUCCESS) {
+        all.resize(static_cast<std::size_t>(size) * numbers.size());
+        code = MPI_Allgather(numbers.data(), count, MPI_INT, all.data(), count, MPI_INT, node);
+    }
+    MPI_Comm_free(&node);
+    check_mpi(code, "asking the ranks of a node");
+    Node result{.me = static_cast<std::size_t>(me)};
+    for (auto first = all.begin(); first != all.end(); first += count)
+        result.said.emplace_back(first, first + count);
+    return result;
 }
 
 void MpiSession::abort(int exit_code) const {

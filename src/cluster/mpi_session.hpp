@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace isogrid::cluster {
 
@@ -39,10 +40,23 @@ class MpiSession {
     /// The lowest of the numbers that the ranks say; all ranks must ask.
     int lowest(int number) const;
 
+    /// The sum of the numbers that the ranks say; all ranks must ask.
+    int sum(int number) const;
+
+    /// What the ranks of this node say, in their order, and which of them this one is; all ranks must ask,
+    /// with as many numbers each.
+    struct Node {
+        std::vector<std::vector<int>> said;
+        std::size_t me = 0;
+    };
+    Node on_node(const std::vector<int>& numbers) const;
+
     /// Ends the whole job at once, other ranks included; for an exception that no rank can go on after.
     [[noreturn]] void abort(int exit_code) const;
 
   private:
+    int combined(int number, bool lowest) const;
+
     bool started_ = false;
     int rank_ = 0, size_ = 1;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/mpi_session.hpp"
+#include "cluster/patience.hpp"
 #include "cluster/transport.hpp"
 
 namespace isogrid::cluster {
@@ -10,7 +11,7 @@ class MpiTransport final : public Transport {
   public:
     /// Over all ranks of `session`, which must have been started by a launcher and must outlive this. At most
     /// one at a time.
-    explicit MpiTransport(const MpiSession& session) : session_(session) {}
+    explicit MpiTransport(const MpiSession& session);
 
     int rank() const override { return session_.rank(); }
     int size() const override { return session_.size(); }
@@ -21,6 +22,7 @@ class MpiTransport final : public Transport {
 
   private:
     const MpiSession& session_;
+    Patience patience_;
 };
 
 }  // namespace isogrid::cluster

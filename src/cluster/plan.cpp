@@ -8,9 +8,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cluster/allotment.hpp"
 #include "cluster/makespan.hpp"
 #include "cluster/quantities.hpp"
 #include "cluster/table.hpp"
+#include "cluster/workload.hpp"
 
 namespace isogrid::cluster {
 
@@ -20,10 +22,20 @@ double tokens_per_parameter(const study::PlannedTrial& planned) {
     return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
 }
 
-double steps_worth(const study::Trial& trial) {
-    const double evaluated = static_cast<double>(trial.evaluation.tokens) *
-                             static_cast<double>(trial.evaluation.steps.size() + 1);  // and before step 1
-    return static_cast<double>(trial.steps) + evaluated / static_cast<double>(trial.tokens_per_step()) / 3;
+/// As the scheduler will do it: groups of the size that the job asks for, or else of its own choice.
+double makespan(const study::Study& study, std::vector<double> seconds, int ranks) {
+    const auto group = static_cast<int>(study.job.ranks_per_trial);
+    if (group > 0) {
+        for (double& each : seconds)
+            each /= effective_ranks(group);
+        return longest_first_makespan(seconds, std::max(1, ranks / group));
+    }
+    std::vector<Waiting> waiting;
+    for (std::size_t i = 0; i < seconds.size(); ++i)
+        waiting.push_back({seconds[i], static_cast<int>(study.grid.trials[i].trial.leaves)});
+    std::sort(waiting.begin(), waiting.end(),
+              [](const Waiting& a, const Waiting& b) { return a.seconds > b.seconds; });
+    return allot(waiting, std::vector<double>(static_cast<std::size_t>(ranks), 0.0)).end;
 }
 
 std::string formatted(const char* pattern, double value) {
@@ -49,7 +61,7 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
         plan.rank_seconds += plan.trials.back().seconds;
         seconds.push_back(plan.trials.back().seconds);
     }
-    plan.makespan = longest_first_makespan(seconds, ranks);
+    plan.makespan = makespan(study, seconds, ranks);
     plan.lower_bound = makespan_lower_bound(seconds, ranks);
     return plan;
 }

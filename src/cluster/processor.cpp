@@ -78,11 +78,11 @@ Retraining retraining(std::string_view provenance, std::optional<InstructionSet>
     return {chosen, made_with, words};
 }
 
-std::vector<std::string> precision_warnings(const study::Study& study, InstructionSet instruction_set) {
+std::vector<std::string> precision_warnings(const study::Study& study, const kernels::Backend& backend) {
     if (study.job.recipe.precision != study::Precision::bfloat16 ||
-        instruction_set >= InstructionSet::avx512_bf16)
+        backend.multiplies_natively(kernels::Element::bfloat16))
         return {};
-    return {"precision bfloat16 runs, correct and slower (" + std::string(name(instruction_set)) +
+    return {"precision bfloat16 runs, correct and slower (" + backend.instruction_set() +
             " has no products of bfloat16, so each number is converted first) use a processor with " +
             std::string(name(InstructionSet::avx512_bf16)) +
             " or later, or set recipe.precision = \"float32\""};

@@ -35,8 +35,7 @@ struct Retraining {
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
                       const RunsHere& runs_here = kernels::cpu::supported);
 
-/// Whether `instruction_set` multiplies a study's numbers without converting them first: a message each
-/// where it does not, `problem (why) what to do`.
-std::vector<std::string> precision_warnings(const study::Study& study, InstructionSet instruction_set);
+/// Where `backend` has to convert a study's numbers before it multiplies them: `problem (why) what to do`.
+std::vector<std::string> precision_warnings(const study::Study& study, const kernels::Backend& backend);
 
 }  // namespace isogrid::cluster

@@ -86,6 +86,10 @@ concept message_of = std::same_as<std::remove_cvref_t<M>, Kind>;
 // Calls `visit` on every field of a message, in wire order: writing and reading share these lists.
 void fields(auto&, message_of<Ready> auto&) {}
 void fields(auto&, message_of<Stop> auto&) {}
+void fields(auto& visit, message_of<Measured> auto& message) {
+    visit(message.trial);
+    visit(message.seconds_per_step);
+}
 void fields(auto& visit, message_of<Assign> auto& message) {
     visit(message.trial);
     visit(message.ranks);
@@ -134,12 +138,14 @@ Message decode(std::span<const std::byte> bytes) {
         case 0:
             return read(Ready{});
         case 1:
-            return read(Assign{});
+            return read(Measured{});
         case 2:
-            return read(TrialProgress{});
+            return read(Assign{});
         case 3:
-            return read(Finished{});
+            return read(TrialProgress{});
         case 4:
+            return read(Finished{});
+        case 5:
             return read(Stop{});
         default:
             malformed("its kind is unknown");

@@ -17,6 +17,13 @@ struct Ready {
     bool operator==(const Ready&) const = default;
 };
 
+/// Worker to coordinator, before it asks for work: a step of this trial takes so long on one rank.
+struct Measured {
+    int trial = 0;
+    double seconds_per_step = 0;
+    bool operator==(const Measured&) const = default;
+};
+
 /// Coordinator to every member of a group: train this trial together.
 struct Assign {
     int trial = 0;           ///< index into the grid
@@ -52,7 +59,7 @@ struct Stop {
     bool operator==(const Stop&) const = default;
 };
 
-using Message = std::variant<Ready, Assign, TrialProgress, Finished, Stop>;
+using Message = std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop>;
 
 /// The wire form: one byte of kind, then the fields in order; numbers in the machine's own byte order (every
 /// rank of an MPI job has the same), texts and lists after their length.

@@ -14,6 +14,7 @@
 #include "cluster/alone.hpp"
 #include "cluster/console.hpp"
 #include "cluster/coordinator.hpp"
+#include "cluster/cores.hpp"
 #include "cluster/lock.hpp"
 #include "cluster/mpi_communicator.hpp"
 #include "cluster/mpi_transport.hpp"
@@ -60,6 +61,35 @@ study::Faults group_faults(const study::Study& study, int workers) {
     return faults;
 }
 
+/// Workers, of all nodes, that are not on cores of their own although they should be.
+struct Misplaced {
+    int crowded = 0, narrow = 0;
+};
+
+/// Puts this rank on cores of its own if it is a worker and may; every rank calls it. The coordinator sleeps
+/// most of the time, on whichever core.
+Misplaced take_place(const RunRequest& request, const MpiSession& session) {
+    constexpr std::size_t most_cores = 4096;
+    std::vector<int> mine(most_cores + 1, 0);  // whether this rank works, and whether it may use each core
+    mine.back() = session.rank() != 0;
+    for (const int core : allowed_cores())
+        if (core < static_cast<int>(most_cores)) mine[static_cast<std::size_t>(core)] = 1;
+
+    const MpiSession::Node node = session.on_node(mine);
+    std::vector<Cores> allowed;
+    for (const std::vector<int>& said : node.said) {
+        Cores& cores = allowed.emplace_back();
+        if (said.back() == 0) continue;  // a coordinator: as if its cores were not known
+        for (std::size_t core = 0; core < most_cores; ++core)
+            if (said[core] != 0) cores.push_back(static_cast<int>(core));
+    }
+    const Place place =
+        place_workers(allowed, static_cast<int>(request.study.job.threads_per_rank), physical_core)[node.me];
+    if (request.pin && place.kind == Place::Kind::pinned) pin_to(place.cores);
+    return {.crowded = session.sum(place.kind == Place::Kind::crowded),
+            .narrow = session.sum(place.kind == Place::Kind::narrow)};
+}
+
 int refuse(const study::Faults& faults) {
     std::cerr << study::to_string(faults) << std::flush;
     return exit_bad_input;
@@ -104,8 +134,10 @@ class WorkersLeave {
 /// Rank 0's part of a sweep, from the lock to the archive.
 class Run {
   public:
-    Run(const RunRequest& request, const MpiSession& session, const StopSignals& signals)
+    Run(const RunRequest& request, const MpiSession& session, const StopSignals& signals,
+        const Misplaced& misplaced)
         : request_(request),
+          misplaced_(misplaced),
           study_(request.study),
           session_(session),
           signals_(signals),
@@ -202,11 +234,27 @@ class Run {
     void announce(std::size_t to_do) {
         for (const std::string& warning : study_.grid.warnings)
             console_.line("warning: " + warning);
+        warn_of_places();
         const std::size_t done = trials() - to_do;
         console_.line(study_.job.name + ": " + plural(to_do, "trial") + " to train" +
                       (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) + ", " +
                       (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
                                            : std::string("alone")));
+    }
+
+    void warn_of_places() {
+        const std::string threads = plural(static_cast<std::size_t>(study_.job.threads_per_rank), "thread");
+        if (misplaced_.crowded > 0)
+            console_.line("warning: " + plural(static_cast<std::size_t>(misplaced_.crowded), "worker") +
+                          " of " + threads +
+                          " share too few cores (trials wait for each other) start fewer ranks on a node");
+        if (misplaced_.narrow > 0)
+            console_.line(
+                "warning: " + plural(static_cast<std::size_t>(misplaced_.narrow), "worker") + " of " +
+                threads +
+                " may use fewer cores (the launcher bound them) start with mpirun --bind-to none, or "
+                "srun --cpus-per-task " +
+                std::to_string(study_.job.threads_per_rank));
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.
@@ -284,6 +332,7 @@ class Run {
 
   private:
     const RunRequest& request_;
+    const Misplaced& misplaced_;
     const study::Study& study_;
     const MpiSession& session_;
     const StopSignals& signals_;
@@ -299,7 +348,9 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
         session.abort(exit_bad_input);
     }
     const RunFolder folder = run_folder_of(request.archive);
-    const Workplace workplace{request.study, *tokens, folder.trials, request.train, request.instruction_set};
+    const Workplace workplace{request.study,           *tokens,
+                              folder.trials,           request.train,
+                              request.instruction_set, request.seconds_per_step};
     MpiTransport transport(session);
     constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
     const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {
@@ -326,6 +377,7 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         if (environment_number("SLURM_PROCID", 0) == 0) std::cerr << study::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
+    const Misplaced misplaced = session.size() > 1 ? take_place(request, session) : Misplaced{};
     const StopSignals signals;
     if (session.rank() != 0) {
         try {
@@ -335,7 +387,7 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
             session.abort(exit_other);
         }
     }
-    Run run(request, session, signals);
+    Run run(request, session, signals, misplaced);
     if (session.size() == 1) return run.run();
     MpiTransport transport(session);
     WorkersLeave leave(transport);

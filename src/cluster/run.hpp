@@ -21,9 +21,11 @@ struct RunRequest {
     const study::Study& study;
     std::filesystem::path archive;
     TrainTrial train;
-    std::string instruction_set;    ///< of the backend that `train` uses
-    archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
-    bool alone = false;             ///< run by oneself although Slurm gave the job several tasks
+    std::string instruction_set;        ///< of the backend that `train` uses
+    MeasureStep seconds_per_step = {};  ///< of that backend; where it is empty nothing is measured beforehand
+    archive::Facts libraries = {};      ///< versions, kept in the archive beside archive::build_facts()
+    bool pin = true;                    ///< workers to cores of their own, where the launcher has not
+    bool alone = false;                 ///< run by oneself although Slurm gave the job several tasks
 };
 
 /// Why this process must not start: Slurm gave it several tasks but the world has one rank, so that each task

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <iterator>
 #include <limits>
-#include <queue>
 
 #include "cluster/makespan.hpp"
 
@@ -14,63 +13,124 @@ namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
+/// FLOP/s of one rank for a model of this size: as measured for it, or else for the nearest size; 1 when
+/// nothing is measured.
+template <class Speeds>
+double speed_of(double size, const Speeds& speeds) {
+    if (speeds.empty()) return 1;
+    auto nearest = speeds.lower_bound(size);
+    if (nearest == speeds.end() ||
+        (nearest != speeds.begin() && size / std::prev(nearest)->first < nearest->first / size))
+        --nearest;
+    return nearest->second.flops / nearest->second.seconds;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial)
-    : waiting_(std::move(tasks)), ranks_per_trial_(ranks_per_trial) {
-    std::sort(waiting_.begin(), waiting_.end(), [](const Task& a, const Task& b) {
-        return a.flops != b.flops ? a.flops < b.flops : a.trial > b.trial;
-    });
+    : waiting_(std::move(tasks)), sizes_(waiting_.size(), 1), ranks_per_trial_(ranks_per_trial) {}
+
+void Scheduler::worker_idle(int rank) {
+    idle_.insert(rank);
+    busy_.erase(rank);
+    changed_ = true;
+}
+
+void Scheduler::measured(double size, double flops_per_second) {
+    Speed& speed = ended_[size];
+    speed.flops += flops_per_second;
+    speed.seconds += 1;
+    changed_ = true;
 }
 
 std::vector<Assignment> Scheduler::assign(double now) {
     std::vector<Assignment> assignments;
-    if (stopped_) return assignments;
-    for (const int size : group_sizes()) {
-        const auto end = std::next(idle_.begin(), size);
+    if (stopped_ || waiting_.empty() || idle_.empty()) return assignments;
+    if (changed_ && now >= next_plan_) plan(now);
+    while (!waiting_.empty() && static_cast<std::size_t>(sizes_.back()) <= idle_.size()) {
+        const auto end = std::next(idle_.begin(), sizes_.back());
         Running started{.task = waiting_.back(),
                         .ranks = std::vector<int>(idle_.begin(), end),
                         .started = now,
                         .seen = now};
         waiting_.pop_back();
+        sizes_.pop_back();
         idle_.erase(idle_.begin(), end);
+        for (const int rank : started.ranks)
+            busy_[rank] = started.task.trial;
         assignments.push_back({started.task.trial, started.ranks});
         running_.emplace(started.task.trial, std::move(started));
     }
     return assignments;
 }
 
-/// Sizes of the groups that can start now, the longest waiting task's first.
-std::vector<int> Scheduler::group_sizes() const {
-    if (ranks_per_trial_ > 0)
-        return std::vector<int>(
-            std::min(waiting_.size(), idle_.size() / static_cast<std::size_t>(ranks_per_trial_)),
-            ranks_per_trial_);
-
-    std::vector<int> sizes(std::min(waiting_.size(), idle_.size()), 1);
-    int spare = static_cast<int>(idle_.size() - sizes.size());
-    struct Candidate {
-        double flops_per_rank;
-        std::size_t place;  ///< in `sizes`; waiting_ counts from its end
-        bool operator<(const Candidate& other) const {
-            return flops_per_rank != other.flops_per_rank ? flops_per_rank < other.flops_per_rank
-                                                          : place > other.place;
-        }
-    };
-    const auto task = [&](std::size_t place) -> const Task& { return waiting_[waiting_.size() - 1 - place]; };
-    std::priority_queue<Candidate> slowest_first;
-    for (std::size_t place = 0; spare > 0 && place < sizes.size(); ++place)
-        slowest_first.push({task(place).flops, place});
-    while (!slowest_first.empty()) {
-        const auto [flops_per_rank, place] = slowest_first.top();
-        slowest_first.pop();
-        int& size = sizes[place];
-        if (size > spare || 2 * size > task(place).most_ranks) continue;
-        spare -= size;
-        size *= 2;
-        slowest_first.push({flops_per_rank / 2, place});
+/// Puts the waiting tasks in order and sizes their groups.
+void Scheduler::plan(double now) {
+    const auto known = speeds();
+    const std::vector<Waiting> longest_first = in_order(known, waiting_);
+    if (ranks_per_trial_ > 0) {
+        sizes_.assign(waiting_.size(), ranks_per_trial_);
+    } else {
+        sizes_ = allot(longest_first, free_at(known, now)).ranks;
+        std::reverse(sizes_.begin(), sizes_.end());
     }
-    return sizes;
+    changed_ = false;
+    // Planning 10,000 trials takes a tenth of a second, so they are planned once a second.
+    next_plan_ = now + 1e-4 * static_cast<double>(waiting_.size());
+}
+
+/// What is measured so far, by size.
+std::map<double, Scheduler::Speed> Scheduler::speeds() const {
+    std::map<double, Speed> speeds = ended_;
+    for (const auto& [trial, running] : running_) {
+        if (!(running.flops_done() > 0) || !(running.seconds() > 0)) continue;
+        speeds[running.task.size].flops += running.flops_done();
+        speeds[running.task.size].seconds += running.seconds();
+    }
+    return speeds;
+}
+
+/// Sorts `tasks`, longest last; their times, longest first.
+std::vector<Waiting> Scheduler::in_order(const std::map<double, Speed>& speeds,
+                                         std::vector<Task>& tasks) const {
+    struct Timed {
+        Task task;
+        double seconds;
+    };
+    std::vector<Timed> timed;
+    for (const Task& task : tasks)
+        timed.push_back({task, task.flops / speed_of(task.size, speeds)});
+    std::sort(timed.begin(), timed.end(), [](const Timed& a, const Timed& b) {
+        return a.seconds != b.seconds ? a.seconds < b.seconds : a.task.trial > b.task.trial;
+    });
+    std::vector<Waiting> longest_first;
+    for (std::size_t i = 0; i < timed.size(); ++i) {
+        tasks[i] = timed[i].task;
+        const Timed& at_end = timed[timed.size() - 1 - i];
+        longest_first.push_back({at_end.seconds, at_end.task.most_ranks});
+    }
+    return longest_first;
+}
+
+/// Seconds from `now` until each rank is free.
+std::vector<double> Scheduler::free_at(const std::map<double, Speed>& speeds, double now) const {
+    std::map<int, double> ends;
+    for (const auto& [trial, running] : running_) {
+        // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
+        const bool shown = running.fraction > 0.1 && running.seconds() > 0;
+        const double speed =
+            shown ? running.flops_done() / running.seconds() : speed_of(running.task.size, speeds);
+        const double left =
+            (running.task.flops - running.flops_done()) / (speed * effective_ranks(running.size()));
+        ends[trial] = std::max(0.0, running.seen + left - now);
+    }
+    std::vector<double> free_at(idle_.size(), 0.0);
+    for (const auto& [rank, trial] : busy_) {
+        const auto end = ends.find(trial);
+        free_at.push_back(end != ends.end() ? end->second
+                                            : 0);  // its trial has ended; it will say in a moment
+    }
+    return free_at;
 }
 
 void Scheduler::progressed(int trial, double fraction, double now) {
@@ -78,14 +138,18 @@ void Scheduler::progressed(int trial, double fraction, double now) {
     if (found == running_.end()) return;
     found->second.fraction = fraction;
     found->second.seen = now;
+    changed_ = true;
 }
 
 void Scheduler::finished(int trial, double fraction, double now) {
     progressed(trial, fraction, now);
     const auto found = running_.find(trial);
     assert(found != running_.end());
-    flops_done_ += found->second.flops_done();
-    rank_seconds_ += found->second.rank_seconds();
+    if (found->second.flops_done() > 0 && found->second.seconds() > 0) {
+        Speed& speed = ended_[found->second.task.size];
+        speed.flops += found->second.flops_done();
+        speed.seconds += found->second.seconds();
+    }
     running_.erase(found);
 }
 
@@ -93,50 +157,44 @@ void Scheduler::interrupted(int trial, double fraction, double now) {
     const Task task = running_.at(trial).task;
     finished(trial, fraction, now);
     waiting_.push_back(task);
+    sizes_.push_back(1);
     stop();
 }
 
-double Scheduler::flops_per_rank_second() const {
-    double flops = flops_done_, rank_seconds = rank_seconds_;
-    for (const auto& [trial, running] : running_) {
-        flops += running.flops_done();
-        rank_seconds += running.rank_seconds();
-    }
-    return rank_seconds > 0 ? flops / rank_seconds : 0;
-}
-
 double Scheduler::remaining_rank_seconds() const {
-    const double rate = flops_per_rank_second();
-    double flops = 0;
+    const auto known = speeds();
+    double seconds = 0;
     for (const Task& task : waiting_)
-        flops += task.flops;
+        seconds += task.flops / speed_of(task.size, known);
     for (const auto& [trial, running] : running_)
-        flops += running.task.flops - running.flops_done();
-    if (flops == 0) return 0;
-    return rate > 0 ? flops / rate : unknown;
+        seconds += (running.task.flops - running.flops_done()) / speed_of(running.task.size, known);
+    if (seconds == 0) return 0;
+    return known.empty() ? unknown : seconds;
 }
 
 double Scheduler::remaining_seconds(double now, int ranks) const {
     if (waiting_.empty() && running_.empty()) return 0;
-    const double rate = flops_per_rank_second();
-    if (!(rate > 0)) return unknown;
+    const auto known = speeds();
+    if (known.empty()) return unknown;
 
-    // One slot a group: what runs keeps its own until it is predicted to end, what waits fills the others.
-    const int group = std::max(1, ranks_per_trial_);
-    std::vector<double> free_at;
-    int busy = 0;
-    for (const auto& [trial, running] : running_) {
-        const double size = static_cast<double>(running.ranks.size());
-        const double left = (running.task.flops - running.flops_done()) / (rate * size);
-        free_at.push_back(std::max(0.0, running.seen + left - now));
-        busy += static_cast<int>(running.ranks.size());
-    }
-    free_at.resize(free_at.size() + static_cast<std::size_t>(std::max(0, (ranks - busy) / group)), 0.0);
-    if (free_at.empty()) return unknown;
+    std::vector<double> free = free_at(known, now);
+    free.resize(std::max(free.size(), static_cast<std::size_t>(ranks)), 0.0);
+    if (free.empty()) return unknown;
+    std::vector<Task> tasks = waiting_;
+    const std::vector<Waiting> longest_first = in_order(known, tasks);
+    if (ranks_per_trial_ == 0) return allot(longest_first, std::move(free)).end;
+
+    // One slot a group: each is free when the last of its ranks is.
+    const auto group = static_cast<std::size_t>(ranks_per_trial_);
+    std::sort(free.begin(), free.end());
+    std::vector<double> slots;
+    for (std::size_t last = group - 1; last < free.size(); last += group)
+        slots.push_back(free[last]);
+    if (slots.empty()) return unknown;
     std::vector<double> seconds;
-    for (auto task = waiting_.rbegin(); task != waiting_.rend(); ++task)
-        seconds.push_back(task->flops / (rate * group));
-    return list_schedule_makespan(seconds, std::move(free_at));
+    for (const Waiting& task : longest_first)
+        seconds.push_back(task.seconds / effective_ranks(ranks_per_trial_));
+    return list_schedule_makespan(seconds, std::move(slots));
 }
 
 }  // namespace isogrid::cluster

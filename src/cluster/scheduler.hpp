@@ -6,13 +6,16 @@
 #include <span>
 #include <vector>
 
+#include "cluster/allotment.hpp"
+
 namespace isogrid::cluster {
 
 /// A trial that waits to be run.
 struct Task {
     int trial = 0;       ///< index into the grid
-    double flops = 0;    ///< exact, of the whole trial
+    double flops = 0;    ///< exact, of the whole trial, evaluations included
     int most_ranks = 1;  ///< power of two: the leaves of its reduction tree
+    double size = 1;     ///< parameters of its model: like sizes run at like speeds
 };
 
 struct Assignment {
@@ -21,15 +24,22 @@ struct Assignment {
     bool operator==(const Assignment&) const = default;
 };
 
-/// Longest first: tasks in falling order of FLOPs, ties by index, go to the lowest idle ranks. A group has
-/// `ranks_per_trial` ranks where the job says so. Where it does not (0), a group is one rank while tasks are
-/// plenty; once idle ranks outnumber the waiting tasks, groups double, the slowest first, up to the most
-/// ranks their trials can use.
+/// Longest first: tasks in falling order of their predicted time, ties by index, go to the lowest idle ranks.
+/// A group has `ranks_per_trial` ranks where the job says so. Where it does not (0), a group is one rank,
+/// unless that would let ranks idle at the end: then allot() makes groups of trials that are longer than the
+/// rest together, and of the last ones, and ranks may wait for the others of their group.
+///
+/// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
+/// where none of that size has run; in ratios of FLOPs while nothing is known.
 class Scheduler {
   public:
     Scheduler(std::vector<Task> tasks, int ranks_per_trial);
 
-    void worker_idle(int rank) { idle_.insert(rank); }
+    void worker_idle(int rank);
+
+    /// Somebody has tried how many FLOP/s a rank does with a model of this size. Counts as much as a second
+    /// of training.
+    void measured(double size, double flops_per_second);
 
     /// Everything that can start at time `now` (seconds); its ranks are busy until reported idle again.
     std::vector<Assignment> assign(double now);
@@ -49,14 +59,11 @@ class Scheduler {
 
     bool over() const { return running_.empty() && (waiting_.empty() || stopped_); }
 
-    /// FLOP/s of one rank, over everything done so far; 0 before anything was.
-    double flops_per_rank_second() const;
-
     /// Seconds of one rank that the unfinished trials still cost; NaN before any throughput is known.
     double remaining_rank_seconds() const;
 
-    /// Seconds from `now` until the last trial ends, by list scheduling the waiting ones behind the running
-    /// ones on all `ranks` workers; NaN before any throughput is known.
+    /// Seconds from `now` until the last trial ends, the waiting ones allotted behind the running ones on
+    /// all `ranks` workers; NaN before any throughput is known.
     double remaining_seconds(double now, int ranks) const;
 
   private:
@@ -66,17 +73,28 @@ class Scheduler {
         double started = 0;
         double fraction = 0, seen = 0;  ///< the last progress, and when
 
+        int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
-        double rank_seconds() const { return (seen - started) * static_cast<double>(ranks.size()); }
+        double seconds() const { return (seen - started) * effective_ranks(size()); }
     };
-    std::vector<int> group_sizes() const;
+    struct Speed {
+        double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
+    };
+    std::map<double, Speed> speeds() const;
+    std::vector<double> free_at(const std::map<double, Speed>& speeds, double now) const;
+    std::vector<Waiting> in_order(const std::map<double, Speed>& speeds, std::vector<Task>& tasks) const;
+    void plan(double now);
 
     std::vector<Task> waiting_;  ///< longest last
+    std::vector<int> sizes_;     ///< of their groups
+    bool changed_ = true;        ///< something since the last plan
+    double next_plan_ = 0;
     std::set<int> idle_;
+    std::map<int, int> busy_;  ///< the trial that a rank was given last, until it is idle again
     std::map<int, Running> running_;
     int ranks_per_trial_;
     bool stopped_ = false;
-    double flops_done_ = 0, rank_seconds_ = 0;  ///< of the trials that ended
+    std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
 };
 
 }  // namespace isogrid::cluster

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cluster/workload.hpp"
+
 namespace isogrid::cluster {
 
 namespace {
@@ -11,9 +13,12 @@ std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
+        const double steps = static_cast<double>(planned.trial.steps);
         tasks.push_back({.trial = trial,
-                         .flops = planned.flops(study::FlopConvention::exact),
-                         .most_ranks = static_cast<int>(planned.trial.leaves)});
+                         .flops = planned.flops(study::FlopConvention::exact) *
+                                  (steps > 0 ? steps_worth(planned.trial) / steps : 1),
+                         .most_ranks = static_cast<int>(planned.trial.leaves),
+                         .size = static_cast<double>(planned.parameters.total())});
     }
     return tasks;
 }
@@ -38,6 +43,13 @@ Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_
 
 const study::PlannedTrial& Sweep::planned(int trial) const {
     return study_.grid.trials.at(static_cast<std::size_t>(trial));
+}
+
+void Sweep::measured(int trial, double seconds_per_step) {
+    const study::PlannedTrial& of = planned(trial);
+    const double flops_per_step = of.flops_per_token.exact * static_cast<double>(of.trial.tokens_per_step());
+    if (seconds_per_step > 0 && flops_per_step > 0)
+        scheduler_.measured(static_cast<double>(of.parameters.total()), flops_per_step / seconds_per_step);
 }
 
 std::vector<Assignment> Sweep::assign(double now) {

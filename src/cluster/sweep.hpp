@@ -50,6 +50,8 @@ class Sweep {
     Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers);
 
     void worker_idle(int rank) { scheduler_.worker_idle(rank); }
+    /// A step of this trial takes so long on one rank.
+    void measured(int trial, double seconds_per_step);
     std::vector<Assignment> assign(double now);
     void progressed(const TrialProgress& progress, double now);
     void finished(const Finished& finished, double now);

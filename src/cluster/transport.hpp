@@ -30,7 +30,8 @@ class Transport {
     /// Seconds on a clock that never goes back.
     virtual double now() const = 0;
 
-    /// Gives the core away for about a millisecond: a blocking MPI receive would burn it.
+    /// Waits some microseconds or milliseconds, the more the longer nothing came, and gives the core away: a
+    /// blocking MPI receive would burn it.
     virtual void wait_briefly() = 0;
 };
 

@@ -1,9 +1,11 @@
 #include "cluster/worker.hpp"
 
+#include <new>
 #include <stdexcept>
 
 #include "archive/provenance.hpp"
 #include "cluster/lock.hpp"
+#include "cluster/workload.hpp"
 
 namespace isogrid::cluster {
 
@@ -22,7 +24,8 @@ class Worker {
           asked_to_stop_(asked_to_stop) {}
 
     void run() {
-        tell(Ready{});
+        measure();
+        if (!sent_home_) tell(Ready{});
         while (!sent_home_) {
             const auto assign = next_note();
             if (!assign) {
@@ -35,6 +38,24 @@ class Worker {
     }
 
   private:
+    /// This worker's share of what is worth measuring before anything is assigned.
+    void measure() {
+        if (!workplace_.seconds_per_step) return;
+        const int workers = transport_.size() - 1;
+        const std::vector<int> trials = worth_measuring(workplace_.study, workers);
+        for (auto i = static_cast<std::size_t>(transport_.rank() - 1); i < trials.size() && !sent_home_;
+             i += static_cast<std::size_t>(workers)) {
+            const study::PlannedTrial& planned =
+                workplace_.study.grid.trials[static_cast<std::size_t>(trials[i])];
+            try {
+                tell(Measured{trials[i], workplace_.seconds_per_step(planned.trial)});
+            } catch (const std::bad_alloc&) {
+                // Whoever trains it will say so.
+            }
+            if (next_note()) throw std::logic_error("a worker was given a trial before it asked for one");
+        }
+    }
+
     void tell(const Message& message) { transport_.send(encode(message), coordinator); }
 
     /// Takes one note, if one is there: an assignment is handed out, a stop remembered.

@@ -1,6 +1,7 @@
 #include "cluster/coordinator.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -70,13 +71,77 @@ TEST(Coordinator, leavesNoRankIdleWhileATrialWaits) {
     EXPECT_EQ(busy, workers);
 }
 
+/// An isoFLOP grid in which each size of model has a speed of its own, the last twice that of the first, so
+/// that neither FLOPs nor names say how long a trial takes.
+struct UnevenSweep {
+    UnevenSweep(int budgets, int sizes, int leaves) : study(isoflop_study(budgets, sizes, leaves)) {
+        for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
+            study::PlannedTrial& planned = study.grid.trials[i];
+            const int size = static_cast<int>(i) % sizes;
+            planned.trial.shape.width = 8 * (size + 1);
+            planned.parameters.mlp = 1000 << size;
+            planned.trial.steps = 1000;  // progress is in whole steps
+            planned.flops_per_token.exact /= 100;
+            speeds.push_back(1e9 * (1 + size / double(sizes - 1)));
+            seconds.push_back(planned.flops(study::FlopConvention::exact) / speeds.back());
+        }
+    }
+    double work() const { return std::accumulate(seconds.begin(), seconds.end(), 0.0); }
+    double longest() const { return *std::max_element(seconds.begin(), seconds.end()); }
+
+    /// When the sweep ends, and the seconds that its `workers` were busy, added up.
+    std::pair<double, double> run(int workers) const {
+        SimulatedTransport transport(study, workers, 1e9);
+        transport.speed_of = [&](int trial) { return speeds[static_cast<std::size_t>(trial)]; };
+        transport.report_every = 0.5;
+        // Worth it but for the FLOPs: these are seconds of a slow machine.
+        if (study.grid.trials.size() < 8 * static_cast<std::size_t>(workers))
+            for (const auto& planned : study.grid.trials)
+                transport.measured.push_back(static_cast<int>(&planned - study.grid.trials.data()));
+        Sweep sweep(study, test::all_of(study), 0, workers);
+        coordinate(transport, sweep, "lease", go_on);
+        return {transport.now(), transport.busy_rank_seconds};
+    }
+
+    study::Study study;
+    std::vector<double> speeds, seconds;
+};
+
+TEST(Coordinator, endsWithinThreePercentOfTheWorkEvenlyShared) {
+    for (const auto& [budgets, sizes] : {std::pair{4, 7}, {6, 9}, {8, 7}, {4, 5}})
+        for (const int workers : {1, 2, 3, 4, 8, 16, 31}) {
+            const UnevenSweep sweep(budgets, sizes, 4);
+            const double share = sweep.work() / workers;
+            if (sweep.longest() > 0.9 * share) continue;  // it must be shared, which costs
+            EXPECT_LE(sweep.run(workers).first, 1.03 * share)
+                << budgets << " x " << sizes << " on " << workers;
+        }
+}
+
+TEST(Coordinator, letsRanksIdleForFivePercentAtMostWhereTrialsMustBeShared) {
+    int cases = 0;
+    for (const auto& [budgets, sizes] : {std::pair{4, 7}, {6, 9}, {8, 7}, {4, 5}})
+        for (const int workers : {8, 16, 31, 63})
+            for (const int leaves : {4, 8, 16}) {
+                const UnevenSweep sweep(budgets, sizes, leaves);
+                const double share = sweep.work() / workers;
+                // Too long on one rank, and with leaves to spare.
+                if (sweep.longest() < share || sweep.longest() / effective_ranks(leaves / 2) > share)
+                    continue;
+                const auto [end, busy] = sweep.run(workers);
+                EXPECT_LE(end, 1.05 * busy / workers) << budgets << " x " << sizes << " on " << workers;
+                ++cases;
+            }
+    EXPECT_GT(cases, 5);
+}
+
 TEST(Coordinator, spreadsAFewTrialsOverAllRanks) {
     const study::Study study = test::study_of({8e9, 4e9, 4e9}, 8);
     SimulatedTransport transport(study, 8, 1e9);
     Sweep sweep(study, test::all_of(study), 0, 8);
     coordinate(transport, sweep, "lease", go_on);
-    // 4 + 2 + 2 ranks: all end after 2 s. One rank a trial would take 8.
-    EXPECT_DOUBLE_EQ(transport.now(), 2);
+    // 4 + 2 + 2 ranks: all take about 2 s. One rank a trial would take 8.
+    EXPECT_DOUBLE_EQ(transport.now(), 8 / effective_ranks(4));
 }
 
 TEST(Coordinator, doesTheSameThingEveryTime) {

@@ -1,14 +1,20 @@
 // What mpi_test.cpp starts under mpirun: exchanges of real groups, and whole sweeps with made-up training.
 //
 //   cluster_mpi_program exchange
+//   cluster_mpi_program time               how long exchanges take, and what waiting costs
 //   cluster_mpi_program sweep ARCHIVE CORPUS [--ranks-per-trial N] [--seconds-per-step S] [--trouble RANK]
+//   [--pin yes|no]
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <numeric>
 #include <string>
+#include <thread>
+#include <time.h>
 #include <vector>
 
 #include "archive/provenance.hpp"
+#include "cluster/cores.hpp"
 #include "cluster/mpi_communicator.hpp"
 #include "cluster/mpi_transport.hpp"
 #include "cluster/run.hpp"
@@ -94,21 +100,116 @@ void check_that_nobody_hangs(const MpiSession& session) {
     }
 }
 
+double processor_seconds() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+double seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void compute_for(double duration) {
+    for (const double end = seconds() + duration; seconds() < end;) {
+    }
+}
+
+/// Ranks 0 and 1: exchanges between two that are busy, of a rank that comes late, and a worker without work.
+void time_waits(const MpiSession& session) {
+    if (session.rank() > 1) return;
+    const int partner = 1 - session.rank();
+    for (const std::size_t size : {1, 1000, 30'000, 1'000'000}) {
+        MpiCommunicator group(std::vector<int>{0, 1}, 0);
+        std::vector<float> outgoing(size), incoming(size);
+        const auto exchange = [&] {
+            group.exchange(partner, std::span<const float>(outgoing), std::span<float>(incoming));
+        };
+        const int rounds = size < 100'000 ? 2000 : 200;
+        for (const double between : {0.0, 0.002}) {
+            exchange();
+            const double start = seconds();
+            for (int round = 0; round < (between > 0 ? 200 : rounds); ++round) {
+                compute_for(between * (1 + 0.02 * (round % 3) * (session.rank() == round % 2)));
+                exchange();
+            }
+            const double each = (seconds() - start) / (between > 0 ? 200 : rounds) - between;
+            if (session.rank() == 0)
+                std::cout << size << " floats, " << 1e3 * between
+                          << " ms of computing before each: " << 1e6 * each << " us" << std::endl;
+        }
+        group.agree({});
+    }
+    MpiCommunicator group(std::vector<int>{0, 1}, 1);
+    std::vector<float> outgoing(1000), incoming(1000);
+    for (const double late : {0.01, 0.1, 1.0}) {
+        const double start = seconds(), before = processor_seconds();
+        for (int round = 0; round < static_cast<int>(2 / late); ++round) {
+            if (session.rank() == 1) std::this_thread::sleep_for(std::chrono::duration<double>(late));
+            group.exchange(partner, std::span<const float>(outgoing), std::span<float>(incoming));
+        }
+        if (session.rank() == 0)
+            std::cout << "waiting " << late
+                      << " s for a partner: " << 100 * (processor_seconds() - before) / (seconds() - start)
+                      << "% of a core" << std::endl;
+    }
+    group.agree({});
+    MpiTransport transport(session);
+    const double start = seconds(), before = processor_seconds();
+    while (seconds() - start < 3)
+        if (!transport.try_receive()) transport.wait_briefly();
+    if (session.rank() == 0)
+        std::cout << "waiting for notes: " << 100 * (processor_seconds() - before) / (seconds() - start)
+                  << "% of a core" << std::endl;
+    // A note there and back, after the other rank has waited for a while.
+    const std::vector<std::byte> note(16);
+    double total = 0;
+    for (int round = 0; round < 50; ++round) {
+        const auto receive = [&] {
+            while (!transport.try_receive())
+                transport.wait_briefly();
+        };
+        if (session.rank() == 0) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(40));
+            const double sent = seconds();
+            transport.send(note, 1);
+            receive();
+            total += seconds() - sent;
+        } else {
+            receive();
+            transport.send(note, 0);
+        }
+    }
+    if (session.rank() == 0) std::cout << "a note and its answer: " << 1e3 * total / 50 << " ms" << std::endl;
+}
+
 int sweep(const MpiSession& session, const std::vector<std::string>& arguments) {
     study::Study study = test::study_of({5e9, 4e9, 3e9, 2e9, 1e9}, 4);
     study.job.token_file = arguments.at(2);
     test::FakeTraining training;
+    bool pin = true;
     training.width = 20'000;  // more than MPI sends without the receiver
     for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
         if (arguments[i] == "--ranks-per-trial") study.job.ranks_per_trial = std::stol(arguments[i + 1]);
+        if (arguments[i] == "--pin") pin = arguments[i + 1] == "yes";
         if (arguments[i] == "--seconds-per-step") training.seconds_per_step = std::stod(arguments[i + 1]);
         if (arguments[i] == "--trouble") {
             training.troubles = {{1, test::Trouble::no_memory}, {3, test::Trouble::exception}};
             training.troubled_rank = std::stoi(arguments[i + 1]);
         }
     }
+    // What each rank computed on, for the test to read.
+    const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
+                           train::Communicator& group, const train::TrainOptions& options) {
+        std::string line = "rank " + std::to_string(session.rank()) + " trains on cores";
+        for (const int core : allowed_cores())
+            line += " " + std::to_string(core);
+        std::cout << line + "\n" << std::flush;
+        return training(trial, tokens, group, options);
+    };
     return run_sweep(
-        {.study = study, .archive = arguments.at(1), .train = training, .instruction_set = "none"}, session);
+        {.study = study, .archive = arguments.at(1), .train = train, .instruction_set = "none", .pin = pin},
+        session);
 }
 
 }  // namespace
@@ -118,6 +219,10 @@ int main(int count, char** values) {
     const MpiSession session;
     try {
         if (arguments.at(0) == "sweep") return sweep(session, arguments);
+        if (arguments.at(0) == "time") {
+            time_waits(session);
+            return 0;
+        }
         check_exchanges(session);
         check_that_groups_are_not_taken_for_notes(session);
         check_that_nobody_hangs(session);

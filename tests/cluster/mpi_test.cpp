@@ -1,10 +1,12 @@
 // Real ranks under a real mpirun, on this machine's loopback.
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <regex>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "archive/archive.hpp"
+#include "cluster/cores.hpp"
 #include "cluster/progress_file.hpp"
 #include "cluster/run.hpp"
 #include "cluster/run_folder.hpp"
@@ -109,6 +112,41 @@ TEST_F(UnderMpirun, givesTheSameDigestAloneAndOnAnyNumberOfRanks) {
     ASSERT_TRUE(read);
     EXPECT_EQ(read->trials[0].provenance.ranks, 4);
     EXPECT_EQ(digest_and_remove(), digest) << "4 ranks a trial";
+}
+
+TEST_F(UnderMpirun, keepsEachWorkerOnItsOwnCore) {
+    const Cores cores = allowed_cores();
+    if (cores.size() < 2) GTEST_SKIP() << "a single core, or cores that are not ours alone";
+    const int workers = static_cast<int>(cores.size());
+    if (workers > 32) GTEST_SKIP() << "too many ranks to start for a test";
+
+    // As many workers as cores: the coordinator comes on top, and has no core of its own.
+    setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 1);
+    ASSERT_EQ(sweep(workers + 1, {"--seconds-per-step", "0.02"}), exit_done) << output();
+    std::set<std::string> seen;
+    const std::string lines = output();
+    const std::regex line("rank (\\d+) trains on cores([ \\d]*)\n");
+    for (std::sregex_iterator found(lines.begin(), lines.end(), line), end; found != end; ++found) {
+        EXPECT_EQ(std::count((*found)[2].first, (*found)[2].second, ' '), 1) << found->str();
+        seen.insert((*found)[1].str() + " on" + (*found)[2].str());
+    }
+    EXPECT_GT(seen.size(), 1u) << lines;
+    std::set<std::string> cores_seen;
+    for (const std::string& one : seen)
+        cores_seen.insert(one.substr(one.find(" on")));
+    EXPECT_EQ(cores_seen.size(), seen.size()) << "no two workers on one core, and none on two: " << lines;
+
+    std::filesystem::remove(archive_);
+    ASSERT_EQ(sweep(workers + 1, {"--pin", "no"}), exit_done) << output();
+    std::string all;
+    for (const int core : cores)
+        all += " " + std::to_string(core);
+    EXPECT_THAT(output(), HasSubstr("trains on cores" + all + "\n"));
+
+    std::filesystem::remove(archive_);
+    ASSERT_EQ(sweep(workers + 2), exit_done) << output();
+    EXPECT_THAT(output(), HasSubstr("share too few cores"));
+    EXPECT_THAT(output(), HasSubstr("trains on cores" + all + "\n"));
 }
 
 TEST_F(UnderMpirun, recordsTheTroubleOfAnyMemberAndGoesOn) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cluster/allotment.hpp"
 #include "small_study.hpp"
 
 using namespace isogrid;
@@ -48,6 +49,16 @@ TEST(Plan, predictsSecondsFromStepsAndEvaluations) {
     EXPECT_DOUBLE_EQ(plan.rank_seconds, 384);
     EXPECT_DOUBLE_EQ(plan.makespan, 196) << "188 on one rank, 128 + 68 on the other";
     EXPECT_DOUBLE_EQ(plan.lower_bound, 192);
+}
+
+TEST(Plan, sharesTrialsAsTheSchedulerWill) {
+    study::Study study = test::study_of({8e9}, 4);
+    study.grid.trials[0].trial.evaluation = {};
+    study.grid.trials[0].trial.steps = 10;
+    EXPECT_DOUBLE_EQ(make_plan(study, costs, 4).makespan, 60 / effective_ranks(4));
+    EXPECT_DOUBLE_EQ(make_plan(study, costs, 4).lower_bound, 60);
+    study.job.ranks_per_trial = 2;
+    EXPECT_DOUBLE_EQ(make_plan(study, costs, 4).makespan, 60 / effective_ranks(2));
 }
 
 TEST(Plan, measuresEachShapeOnce) {

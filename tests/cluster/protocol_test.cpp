@@ -10,7 +10,9 @@ namespace {
 
 std::vector<Message> one_of_each() {
     return {
-        Ready{}, Assign{.trial = 7, .ranks = {1, 2, 5, 9}, .lease = "node1-42"},
+        Ready{},
+        Measured{.trial = 2, .seconds_per_step = 0.0125},
+        Assign{.trial = 7, .ranks = {1, 2, 5, 9}, .lease = "node1-42"},
         TrialProgress{.trial = 3, .steps_done = 10, .steps = 1'000'000'000'000, .tokens_per_second = 1.5e6},
         Finished{.trial = 3,
                  .outcome = isogrid::archive::Outcome::out_of_memory,

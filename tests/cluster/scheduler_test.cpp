@@ -41,10 +41,78 @@ TEST(Scheduler, givesOneRankATrialWhileTrialsArePlenty) {
 }
 
 TEST(Scheduler, sharesIdleRanksAmongTheLastTrialsTheSlowestFirst) {
-    // 8 ranks, 3 trials of 8, 3 and 2: alone they end after 8; 4, 2 and 2 ranks end after 2.
-    Scheduler scheduler = with_workers({{0, 8, 8}, {1, 3, 8}, {2, 2, 8}}, 0, 8);
+    // 8 ranks, 3 trials of 8, 4 and 4: alone they end after 8; 4, 2 and 2 ranks end after little more than 2.
+    Scheduler scheduler = with_workers({{0, 8, 8}, {1, 4, 8}, {2, 4, 8}}, 0, 8);
     EXPECT_EQ(scheduler.assign(0),
               (std::vector<Assignment>{{0, Ranks{1, 2, 3, 4}}, {1, Ranks{5, 6}}, {2, Ranks{7, 8}}}));
+}
+
+TEST(Scheduler, letsARankWaitForThePartnerOfTheLastTrial) {
+    // Trials of 3, 3 and 3 seconds: one rank would idle for 3 of 6 seconds.
+    Scheduler scheduler = with_workers({{0, 3, 2}, {1, 3, 2}, {2, 3, 2}}, 0, 2);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {1, Ranks{2}}}));
+    scheduler.progressed(1, 2.9 / 3, 2.9);
+    scheduler.finished(0, 1, 3);
+    scheduler.worker_idle(1);
+    EXPECT_TRUE(scheduler.assign(3).empty()) << "rank 2 is nearly there";
+    scheduler.finished(1, 1, 3.1);
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(3.1), (std::vector<Assignment>{{2, Ranks{1, 2}}}));
+}
+
+TEST(Scheduler, countsOnRanksWhoseTrialHasEnded) {
+    // Rank 1 has asked for work, rank 2 of the same group will in a moment: the last trial is for both.
+    Scheduler scheduler = with_workers({{0, 9, 2}, {1, 3, 2}}, 0, 2);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
+    scheduler.finished(0, 1, 5);
+    scheduler.worker_idle(1);
+    EXPECT_TRUE(scheduler.assign(5).empty());
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(5.01), (std::vector<Assignment>{{1, Ranks{1, 2}}}));
+}
+
+TEST(Scheduler, countsEachRankOnceWhateverNoteComesFirst) {
+    // Rank 2 asks for work, and is given a trial, before rank 1 tells how theirs ended.
+    Scheduler scheduler = with_workers({{0, 8, 2}, {1, 2, 1}, {2, 2, 1}}, 0, 2);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(4), (std::vector<Assignment>{{1, Ranks{2}}}));
+    scheduler.finished(0, 1, 4);
+    // Speed 8 / (4 s of two ranks): each of the two takes 2 / speed, and there are no ranks but 1 and 2.
+    const double seconds = 2 / (8 / (4 * effective_ranks(2)));
+    EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(4, 2), seconds);
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(5), (std::vector<Assignment>{{2, Ranks{1}}}));
+}
+
+TEST(Scheduler, startsWhatTakesLongestByTheSpeedsOfSizes) {
+    // The same FLOPs, but models of size 10 do 1 a second, of size 1000 4.
+    Scheduler scheduler =
+        with_workers({{0, 40, 1, 1000}, {1, 30, 1, 10}, {2, 40, 1, 900}, {3, 10, 1, 20}}, 0, 1);
+    scheduler.measured(10, 1);
+    scheduler.measured(1000, 4);
+    std::vector<int> order;
+    for (int i = 0; i < 4; ++i) {
+        const auto assignments = scheduler.assign(i);
+        ASSERT_EQ(assignments.size(), 1u);
+        order.push_back(assignments[0].trial);
+        scheduler.finished(assignments[0].trial, 0, i);
+        scheduler.worker_idle(1);
+    }
+    EXPECT_EQ(order, (std::vector<int>{1, 0, 2, 3})) << "30, 10, 10 and 10 seconds";
+}
+
+TEST(Scheduler, learnsTheSpeedsOfSizesFromWhatRuns) {
+    Scheduler scheduler =
+        with_workers({{0, 100, 1, 10}, {1, 60, 1, 1000}, {2, 50, 1, 11}, {3, 55, 1, 999}}, 0, 2);
+    scheduler.assign(0);
+    scheduler.progressed(0, 0.5, 50);  // size 10: 1 FLOP/s
+    scheduler.finished(1, 1, 10);      // size 1000: 6 FLOP/s
+    scheduler.worker_idle(2);
+    const auto assignments = scheduler.assign(10);
+    ASSERT_EQ(assignments.size(), 1u);
+    EXPECT_EQ(assignments[0].trial, 2) << "50 seconds, trial 3 takes 9";
+    EXPECT_DOUBLE_EQ(scheduler.remaining_rank_seconds(), 50 + 50 + 55.0 / 6);
 }
 
 TEST(Scheduler, neverUsesMoreRanksThanATrialHasLeaves) {
@@ -70,7 +138,6 @@ TEST(Scheduler, predictsFromTheThroughputMeasuredSoFar) {
     // s.
     scheduler.progressed(0, 0.25, 5);
     scheduler.progressed(1, 0.5, 5);
-    EXPECT_DOUBLE_EQ(scheduler.flops_per_rank_second(), 2);
     EXPECT_DOUBLE_EQ(scheduler.remaining_rank_seconds(), (30 + 10 + 20) / 2.0);
     EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(5, 2), 15);
     EXPECT_DOUBLE_EQ(scheduler.remaining_seconds(7, 2), 13) << "time passes between reports";

@@ -55,7 +55,7 @@ class WorkerTest : public testing::Test {
         ScriptedCoordinator coordinator(std::move(notes));
         coordinator.impatient = impatient;
         const auto tokens = data::TokenFile::open(corpus_);
-        const Workplace workplace{study_, *tokens, folder_.path(), training, "none"};
+        const Workplace workplace{study_, *tokens, folder_.path(), training, "none", seconds_per_step_};
         work(
             coordinator, workplace, folder_ / "lock",
             [](std::span<const int>, int) { return std::make_unique<GroupOfOne>(); }, [] { return false; });
@@ -71,6 +71,7 @@ class WorkerTest : public testing::Test {
 
     test::ScratchFolder folder_;
     study::Study study_;
+    MeasureStep seconds_per_step_;
     std::filesystem::path corpus_;
 };
 
@@ -88,6 +89,19 @@ TEST_F(WorkerTest, trainsWhatItIsGivenReportsAndAsksForMore) {
     EXPECT_EQ(finished[1].outcome, Outcome::out_of_memory);
     EXPECT_TRUE(finished[1].stored) << "a failure is data too";
     EXPECT_TRUE(std::holds_alternative<Ready>(said.front()));
+}
+
+TEST_F(WorkerTest, measuresItsShareBeforeItAsksForWork) {
+    study_ = test::study_of({2e13, 1e13});
+    study_.grid.trials[1].trial.shape.width = 16;
+    seconds_per_step_ = [](const study::Trial& trial) -> double {
+        if (trial.shape.width == 16) throw std::bad_alloc();
+        return 0.25;
+    };
+    const std::vector<Message> said = work_through({Assign{0, {1}, "ours"}, Stop{}}, {});
+    ASSERT_GE(said.size(), 3u);
+    EXPECT_EQ(said[0], Message(Measured{0, 0.25}));
+    EXPECT_EQ(said[1], Message(Ready{})) << "what does not fit is told when it is trained";
 }
 
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {

@@ -14,6 +14,10 @@ using namespace isogrid::kernels;
 
 constexpr std::int64_t rows = 512, context = 128, vocabulary = 256;
 
+constexpr const char* name_of(Element element) {
+    return element == Element::bfloat16 ? "bfloat16" : "float32";
+}
+
 /// Arrays of one benchmark, filled with numbers even in [-1, 1).
 class Arrays {
   public:
@@ -28,6 +32,18 @@ class Arrays {
     }
     MutableMatrix matrix(std::int64_t matrix_rows, std::int64_t columns) {
         return {take(matrix_rows * columns), matrix_rows, columns};
+    }
+    Activations activations(std::int64_t matrix_rows, std::int64_t columns, Element element) {
+        const MutableMatrix numbers = matrix(matrix_rows, columns);
+        if (element == Element::float32) return numbers;
+        const Activations rounded{take(floats_of(matrix_rows, columns, element)), matrix_rows, columns,
+                                  element};
+        backend_.round(numbers, rounded);
+        return rounded;
+    }
+    PackedWeights packed(std::int64_t outputs, std::int64_t inputs, Element element) {
+        return backend_.pack_weights(matrix(outputs, inputs), element,
+                                     take(backend_.packed_floats(outputs, inputs, element)));
     }
     std::vector<TokenId> ids(std::int64_t count) {
         std::vector<TokenId> values(count);
@@ -53,37 +69,42 @@ void measure(benchmark::State& state, double work, Op op) {
     state.counters["G/s"] = benchmark::Counter(work * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-using Body = void (*)(benchmark::State&, Backend&, std::int64_t width);
+using Body = void (*)(benchmark::State&, Backend&, std::int64_t width, Element element);
 
-void linear(benchmark::State& state, Backend& backend, std::int64_t width) {
+template <std::int64_t outputs_a_width, std::int64_t outputs_more>
+void linear(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
+    const std::int64_t outputs = outputs_a_width * width + outputs_more;
     Arrays arrays(backend);
-    const auto x = arrays.matrix(rows, width), weights = arrays.matrix(width, width),
-               out = arrays.matrix(rows, width);
-    measure(state, 2.0 * rows * width * width, [&] { backend.linear(x, weights, 1, out, Write::replace); });
+    const auto x = arrays.activations(rows, width, element), out = arrays.activations(rows, outputs, element);
+    const PackedWeights weights = arrays.packed(outputs, width, element);
+    measure(state, 2.0 * rows * width * outputs, [&] { backend.linear(x, weights, nullptr, out); });
 }
 
-void linear_head(benchmark::State& state, Backend& backend, std::int64_t width) {
+void linear_backward_input(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
     Arrays arrays(backend);
-    const auto x = arrays.matrix(rows, width), weights = arrays.matrix(vocabulary, width);
-    const auto out = arrays.matrix(rows, vocabulary);
-    measure(state, 2.0 * rows * width * vocabulary,
-            [&] { backend.linear(x, weights, 1, out, Write::replace); });
-}
-
-void linear_backward_input(benchmark::State& state, Backend& backend, std::int64_t width) {
-    Arrays arrays(backend);
-    const auto gradient = arrays.matrix(rows, width), weights = arrays.matrix(width, width);
-    const auto x_gradient = arrays.matrix(rows, width);
+    const auto gradient = arrays.activations(rows, width, element),
+               x_gradient = arrays.activations(rows, width, element);
+    const PackedWeights weights = arrays.packed(width, width, element);
     measure(state, 2.0 * rows * width * width,
-            [&] { backend.linear_backward_input(gradient, weights, 1, x_gradient, Write::replace); });
+            [&] { backend.linear_backward_input(gradient, weights, x_gradient, Write::replace); });
 }
 
-void linear_backward_weights(benchmark::State& state, Backend& backend, std::int64_t width) {
+void linear_backward_weights(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
     Arrays arrays(backend);
-    const auto gradient = arrays.matrix(rows, width), x = arrays.matrix(rows, width);
+    const auto gradient = arrays.activations(rows, width, element),
+               x = arrays.activations(rows, width, element);
     const auto weights_gradient = arrays.matrix(width, width);
-    measure(state, 2.0 * rows * width * width,
-            [&] { backend.linear_backward_weights(gradient, x, 1, weights_gradient, Write::replace); });
+    float* workspace = arrays.take(backend.linear_workspace(rows, width, width, element));
+    measure(state, 2.0 * rows * width * width, [&] {
+        backend.linear_backward_weights(gradient, x, weights_gradient, Write::replace, workspace);
+    });
+}
+
+void pack_weights(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
+    Arrays arrays(backend);
+    const auto weights = arrays.matrix(width, width);
+    float* packed = arrays.take(backend.packed_floats(width, width, element));
+    measure(state, double(weights.size()), [&] { backend.pack_weights(weights, element, packed); });
 }
 
 /// Operations of the two products of the forward pass over the unmasked half: 2 x 2 x head_width a pair.
@@ -91,42 +112,56 @@ double attention_work(std::int64_t width) {
     return 4.0 * rows * (context + 1) / 2 * width;
 }
 
+/// Attention's operands, after a forward pass.
 template <std::int64_t head_width>
-void attention(benchmark::State& state, Backend& backend, std::int64_t width) {
-    Arrays arrays(backend);
-    const AttentionShape shape{rows / context, context, width / head_width, head_width, 0.25f};
-    const auto q = arrays.matrix(rows, width), k = arrays.matrix(rows, width), v = arrays.matrix(rows, width);
-    const auto out = arrays.matrix(rows, width);
-    float *log_sum = arrays.take(rows * shape.heads),
-          *workspace = arrays.take(backend.attention_workspace(shape));
-    measure(state, attention_work(width),
-            [&] { backend.attention(q, k, v, shape, out, log_sum, workspace); });
+struct AttentionArrays {
+    AttentionArrays(Backend& chosen, std::int64_t width, Element element)
+        : backend(chosen),
+          arrays(chosen),
+          shape{rows / context, context, width / head_width, head_width, 0.25f},
+          qkv(arrays.activations(rows, 3 * width, element)),
+          out(arrays.activations(rows, width, element)),
+          gradient(arrays.activations(rows, width, element)),
+          qkv_gradient(arrays.activations(rows, 3 * width, element)),
+          tables{arrays.take(context * head_width / 2), arrays.take(context * head_width / 2)},
+          log_sum(arrays.take(rows * shape.heads)),
+          workspace(arrays.take(backend.attention_workspace(shape, element))) {
+        forward();
+    }
+    void forward() { backend.attention(qkv, tables, shape, out, log_sum, workspace); }
+    void backward() {
+        backend.attention_backward(gradient, qkv, tables, out, log_sum, shape, qkv_gradient, workspace);
+    }
+
+    Backend& backend;
+    Arrays arrays;
+    AttentionShape shape;
+    Activations qkv, out, gradient, qkv_gradient;
+    RotaryTables tables;
+    float *log_sum, *workspace;
+};
+
+template <std::int64_t head_width>
+void attention(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
+    AttentionArrays<head_width> arrays(backend, width, element);
+    measure(state, attention_work(width), [&] { arrays.forward(); });
 }
 
 template <std::int64_t head_width>
-void attention_backward(benchmark::State& state, Backend& backend, std::int64_t width) {
-    Arrays arrays(backend);
-    const AttentionShape shape{rows / context, context, width / head_width, head_width, 0.25f};
-    const auto q = arrays.matrix(rows, width), k = arrays.matrix(rows, width), v = arrays.matrix(rows, width);
-    const auto out = arrays.matrix(rows, width), gradient = arrays.matrix(rows, width);
-    const auto dq = arrays.matrix(rows, width), dk = arrays.matrix(rows, width),
-               dv = arrays.matrix(rows, width);
-    float *log_sum = arrays.take(rows * shape.heads),
-          *workspace = arrays.take(backend.attention_workspace(shape));
-    backend.attention(q, k, v, shape, out, log_sum, workspace);
-    measure(state, 2.5 * attention_work(width), [&] {
-        backend.attention_backward(gradient, q, k, v, out, log_sum, shape, dq, dk, dv, workspace);
-    });
+void attention_backward(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
+    AttentionArrays<head_width> arrays(backend, width, element);
+    measure(state, 2.5 * attention_work(width), [&] { arrays.backward(); });
 }
 
-void rms_norm(benchmark::State& state, Backend& backend, std::int64_t width) {
+void rms_norm(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
     Arrays arrays(backend);
-    const auto x = arrays.matrix(rows, width), out = arrays.matrix(rows, width);
+    const auto x = arrays.matrix(rows, width);
+    const auto out = arrays.activations(rows, width, element);
     float *gain = arrays.take(width), *inverse = arrays.take(rows);
     measure(state, double(x.size()), [&] { backend.rms_norm(x, gain, 1e-5f, out, inverse); });
 }
 
-void rms_norm_backward(benchmark::State& state, Backend& backend, std::int64_t width) {
+void rms_norm_backward(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const auto x = arrays.matrix(rows, width), gradient = arrays.matrix(rows, width),
                x_gradient = arrays.matrix(rows, width);
@@ -137,40 +172,30 @@ void rms_norm_backward(benchmark::State& state, Backend& backend, std::int64_t w
     });
 }
 
-template <std::int64_t head_width>
-void rotary(benchmark::State& state, Backend& backend, std::int64_t width) {
+void swiglu(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
     Arrays arrays(backend);
-    const auto x = arrays.matrix(rows, width), out = arrays.matrix(rows, width);
-    float *cosines = arrays.take(context * head_width / 2), *sines = arrays.take(context * head_width / 2);
-    measure(state, double(x.size()), [&] {
-        backend.rotary(x, cosines, sines, {context, width / head_width, head_width}, false, out);
-    });
+    const auto gate_up = arrays.activations(rows, 2 * width, element),
+               out = arrays.activations(rows, width, element);
+    measure(state, double(out.size()), [&] { backend.swiglu(gate_up, out); });
 }
 
-void swiglu(benchmark::State& state, Backend& backend, std::int64_t width) {
+void swiglu_backward(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
     Arrays arrays(backend);
-    const auto gate = arrays.matrix(rows, width), up = arrays.matrix(rows, width),
-               out = arrays.matrix(rows, width);
-    measure(state, double(out.size()), [&] { backend.swiglu(gate, up, out); });
+    const auto gate_up = arrays.activations(rows, 2 * width, element),
+               gradient = arrays.activations(rows, width, element),
+               gate_up_gradient = arrays.activations(rows, 2 * width, element);
+    measure(state, double(gradient.size()),
+            [&] { backend.swiglu_backward(gradient, gate_up, gate_up_gradient); });
 }
 
-void swiglu_backward(benchmark::State& state, Backend& backend, std::int64_t width) {
-    Arrays arrays(backend);
-    const auto gate = arrays.matrix(rows, width), up = arrays.matrix(rows, width),
-               gradient = arrays.matrix(rows, width);
-    const auto gate_gradient = arrays.matrix(rows, width), up_gradient = arrays.matrix(rows, width);
-    measure(state, double(gate.size()),
-            [&] { backend.swiglu_backward(gradient, gate, up, gate_gradient, up_gradient); });
-}
-
-void embedding(benchmark::State& state, Backend& backend, std::int64_t width) {
+void embedding(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const auto table = arrays.matrix(vocabulary, width), out = arrays.matrix(rows, width);
     const auto ids = arrays.ids(rows);
     measure(state, double(out.size()), [&] { backend.embedding(ids, table, 1, out); });
 }
 
-void embedding_backward(benchmark::State& state, Backend& backend, std::int64_t width) {
+void embedding_backward(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const auto table = arrays.matrix(vocabulary, width), gradient = arrays.matrix(rows, width);
     const auto ids = arrays.ids(rows);
@@ -179,26 +204,26 @@ void embedding_backward(benchmark::State& state, Backend& backend, std::int64_t 
 }
 
 /// `width` is the vocabulary here.
-void cross_entropy(benchmark::State& state, Backend& backend, std::int64_t width) {
+void cross_entropy(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const auto logits = arrays.matrix(rows, width);
     std::vector<TokenId> targets(rows, 1);
-    float *losses = arrays.take(rows), *log_sum = arrays.take(rows);
-    measure(state, double(logits.size()), [&] { backend.cross_entropy(logits, targets, losses, log_sum); });
+    float* losses = arrays.take(rows);
+    measure(state, double(logits.size()), [&] { backend.cross_entropy(logits, targets, 1, losses); });
 }
 
-void cross_entropy_backward(benchmark::State& state, Backend& backend, std::int64_t width) {
+void cross_entropy_gradient(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
     Arrays arrays(backend);
-    const auto logits = arrays.matrix(rows, width), gradient = arrays.matrix(rows, width);
+    const auto logits = arrays.matrix(rows, width);
+    const auto gradient = arrays.activations(rows, width, element);
     std::vector<TokenId> targets(rows, 1);
-    float *losses = arrays.take(rows), *log_sum = arrays.take(rows);
-    backend.cross_entropy(logits, targets, losses, log_sum);
+    float* losses = arrays.take(rows);
     measure(state, double(logits.size()),
-            [&] { backend.cross_entropy_backward(logits, targets, log_sum, 1, gradient); });
+            [&] { backend.cross_entropy_gradient(logits, targets, 1, 1, losses, gradient); });
 }
 
 /// The parameters of one matrix (4 width, width).
-void adamw(benchmark::State& state, Backend& backend, std::int64_t width) {
+void adamw(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const std::size_t size = 4 * width * width;
     const std::span<float> gradient(arrays.take(size), size), weights(arrays.take(size), size);
@@ -210,39 +235,43 @@ void adamw(benchmark::State& state, Backend& backend, std::int64_t width) {
     });
 }
 
-void sum_of_squares(benchmark::State& state, Backend& backend, std::int64_t width) {
+void sum_of_squares(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const std::size_t size = 4 * width * width;
     const std::span<const float> values(arrays.take(size), size);
     measure(state, double(size), [&] { benchmark::DoNotOptimize(backend.sum_of_squares(values)); });
 }
 
-void register_all(const std::string& name, std::shared_ptr<Backend> backend) {
-    const auto add = [&](const std::string& op, Body body, std::vector<std::int64_t> widths) {
-        for (const std::int64_t width : widths)
-            benchmark::RegisterBenchmark((op + "/" + std::to_string(width) + "/" + name).c_str(),
-                                         [=](benchmark::State& state) { body(state, *backend, width); })
-                ->MinTime(0.02);
+void register_all(const std::string& name, std::shared_ptr<Backend> backend,
+                  const std::vector<std::int64_t>& widths) {
+    const auto add = [&](const std::string& op, Body body, const std::vector<std::int64_t>& sizes,
+                         const std::vector<Element>& elements = {Element::float32}) {
+        for (const std::int64_t size : sizes)
+            for (const Element element : elements)
+                benchmark::RegisterBenchmark(
+                    (op + "/" + std::to_string(size) + "/" + name_of(element) + "/" + name).c_str(),
+                    [=](benchmark::State& state) { body(state, *backend, size, element); })
+                    ->MinTime(0.02);
     };
-    const std::vector<std::int64_t> widths{32, 64, 128};
-    add("linear", linear, widths);
-    add("linear_head", linear_head, widths);
-    add("linear_backward_input", linear_backward_input, widths);
-    add("linear_backward_weights", linear_backward_weights, widths);
-    add("attention_of_8", attention<8>, widths);
-    add("attention_of_16", attention<16>, widths);
-    add("attention_backward_of_8", attention_backward<8>, widths);
-    add("attention_backward_of_16", attention_backward<16>, widths);
-    add("rms_norm", rms_norm, widths);
+    const std::vector<Element> both{Element::float32, Element::bfloat16};
+    add("linear", linear<1, 0>, widths, both);
+    add("linear_head", linear<0, vocabulary>, widths, both);
+    add("linear_mlp", linear<0, 1376>, {512}, both);
+    add("linear_backward_input", linear_backward_input, widths, both);
+    add("linear_backward_weights", linear_backward_weights, widths, both);
+    add("pack_weights", pack_weights, widths, both);
+    add("attention_of_16", attention<16>, widths, both);
+    add("attention_of_32", attention<32>, widths, both);
+    add("attention_backward_of_16", attention_backward<16>, widths, both);
+    add("attention_backward_of_32", attention_backward<32>, widths, both);
+    add("rms_norm", rms_norm, widths, both);
     add("rms_norm_backward", rms_norm_backward, widths);
-    add("rotary_of_8", rotary<8>, widths);
-    add("rotary_of_16", rotary<16>, widths);
-    add("swiglu", swiglu, widths);
-    add("swiglu_backward", swiglu_backward, widths);
+    add("swiglu", swiglu, widths, both);
+    add("swiglu_backward", swiglu_backward, widths, both);
     add("embedding", embedding, widths);
     add("embedding_backward", embedding_backward, widths);
     add("cross_entropy", cross_entropy, {vocabulary});
-    add("cross_entropy_backward", cross_entropy_backward, {vocabulary});
+    add("cross_entropy_gradient", cross_entropy_gradient, {vocabulary}, both);
     add("adamw", adamw, widths);
     add("sum_of_squares", sum_of_squares, widths);
 }
@@ -250,11 +279,11 @@ void register_all(const std::string& name, std::shared_ptr<Backend> backend) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    using isogrid::kernels::cpu::InstructionSet;
-    register_all("reference", make_reference_backend());
-    if (cpu::supported(InstructionSet::avx2)) register_all("avx2", cpu::make_backend(InstructionSet::avx2));
-    if (cpu::supported(InstructionSet::avx512))
-        register_all("avx512", cpu::make_backend(InstructionSet::avx512));
+    register_all("reference", make_reference_backend(), {64});
+    for (const cpu::InstructionSet instruction_set : cpu::instruction_sets)
+        if (cpu::supported(instruction_set))
+            register_all(std::string(cpu::name(instruction_set)), cpu::make_backend(instruction_set),
+                         {64, 128, 256});
     benchmark::Initialize(&argc, argv);
     benchmark::RunSpecifiedBenchmarks();
 }

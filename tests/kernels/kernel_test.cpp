@@ -7,6 +7,7 @@
 #include <limits>
 #include <random>
 
+#include "kernels/bfloat16.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 
 namespace isogrid::kernels::test {
@@ -31,6 +32,17 @@ Values absolute(Values values) {
     for (float& value : values)
         value = std::abs(value);
     return values;
+}
+
+Values exact(Values values, Element element) {
+    if (element == Element::bfloat16)
+        for (float& value : values)
+            value = widened(rounded(value));
+    return values;
+}
+
+std::string name(Element element) {
+    return element == Element::bfloat16 ? "bfloat16" : "float32";
 }
 
 void* Device::place(const void* source, std::size_t bytes) {
@@ -62,12 +74,72 @@ Values Device::read(const float* from, std::int64_t count) {
     return values;
 }
 
+ConstActivations Device::hold(const Values& values, std::int64_t rows, std::int64_t columns,
+                              Element element) {
+    if (element == Element::float32) return ConstMatrix{hold(values), rows, columns};
+    const std::int64_t stride = row_stride(columns, element);
+    std::vector<Bfloat16> numbers(rows * stride, Bfloat16{0});
+    for (std::int64_t row = 0; row < rows; ++row)
+        for (std::int64_t column = 0; column < columns; ++column)
+            numbers[row * stride + column] = rounded(values[row * columns + column]);
+    return {place(numbers.data(), numbers.size() * sizeof(Bfloat16)), rows, columns, element};
+}
+
+Activations Device::poisoned(std::int64_t rows, std::int64_t columns, Element element) {
+    const std::vector<std::byte> ones(floats_of(rows, columns, element) * sizeof(float), std::byte{0xff});
+    return {place(ones.data(), ones.size()), rows, columns, element};  // not-a-number in both elements
+}
+
+Values Device::read(ConstActivations matrix) {
+    if (matrix.element == Element::float32)
+        return read(static_cast<const float*>(matrix.data), matrix.size());
+    std::vector<Bfloat16> numbers(matrix.rows * matrix.stride());
+    backend.copy_out(numbers.data(), matrix.data, numbers.size() * sizeof(Bfloat16));
+    Values values;
+    for (std::int64_t row = 0; row < matrix.rows; ++row) {
+        for (std::int64_t column = 0; column < matrix.columns; ++column)
+            values.push_back(widened(numbers[row * matrix.stride() + column]));
+        if (matrix.stride() > matrix.columns) {
+            EXPECT_EQ(numbers[row * matrix.stride() + matrix.columns].bits, 0) << "what fills up a row";
+        }
+    }
+    return values;
+}
+
+PackedWeights Device::pack(const Values& weights, std::int64_t outputs, std::int64_t inputs,
+                           Element element) {
+    return backend.pack_weights({hold(weights), outputs, inputs}, element,
+                                poisoned(backend.packed_floats(outputs, inputs, element)));
+}
+
+std::vector<std::string> instruction_set_names() {
+    std::vector<std::string> names;
+    for (const cpu::InstructionSet known : cpu::instruction_sets)
+        names.emplace_back(cpu::name(known));
+    return names;
+}
+
+std::vector<std::string> names_that_run_here() {
+    std::vector<std::string> names = instruction_set_names();
+    std::erase_if(names, [](const std::string& name) { return !runs_here(name); });
+    return names;
+}
+
+namespace {
+
+cpu::InstructionSet instruction_set_of(const std::string& name) {
+    return *std::find_if(cpu::instruction_sets.begin(), cpu::instruction_sets.end(),
+                         [&](cpu::InstructionSet known) { return cpu::name(known) == name; });
+}
+
+}  // namespace
+
 std::unique_ptr<Backend> make_fast_backend(const std::string& name) {
-    return cpu::make_backend(name == "avx512" ? cpu::InstructionSet::avx512 : cpu::InstructionSet::avx2);
+    return cpu::make_backend(instruction_set_of(name));
 }
 
 bool runs_here(const std::string& name) {
-    return cpu::supported(name == "avx512" ? cpu::InstructionSet::avx512 : cpu::InstructionSet::avx2);
+    return cpu::supported(instruction_set_of(name));
 }
 
 void KernelTest::SetUp() {

@@ -23,6 +23,12 @@ constexpr double epsilon = 1.1920929e-7;  ///< distance from 1 to the next float
 Values random_values(std::int64_t count, std::uint32_t seed);
 std::vector<TokenId> random_ids(std::int64_t count, TokenId vocabulary, std::uint32_t seed);
 Values absolute(Values values);
+/// Each rounded to what `element` can hold.
+Values exact(Values values, Element element);
+
+constexpr Element elements[] = {Element::float32, Element::bfloat16};
+constexpr double bfloat16_rounding = 0x1p-8;  ///< of a number to the nearest bfloat16 at most, relatively
+std::string name(Element element);
 
 /// A backend and arrays in its memory, which live as long as the Device.
 class Device {
@@ -37,6 +43,13 @@ class Device {
     float* output(Write mode, std::int64_t count);
     Values read(const float* from, std::int64_t count);
 
+    /// A matrix of numbers that `element` holds exactly; the odd element of a row is zero.
+    ConstActivations hold(const Values& values, std::int64_t rows, std::int64_t columns, Element element);
+    Activations poisoned(std::int64_t rows, std::int64_t columns, Element element);
+    /// The numbers of a matrix, without what fills up its rows.
+    Values read(ConstActivations matrix);
+    PackedWeights pack(const Values& weights, std::int64_t outputs, std::int64_t inputs, Element element);
+
     Backend& backend;
 
   private:
@@ -49,7 +62,7 @@ class Device {
 using Outputs = std::vector<Values>;
 using Op = std::function<Outputs(Device&)>;
 
-/// A fast backend by name: "avx2" or "avx512".
+/// A fast backend by the name of its instruction set.
 class KernelTest : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override;
@@ -62,6 +75,9 @@ class KernelTest : public testing::TestWithParam<std::string> {
     std::unique_ptr<Backend> fast, reference = make_reference_backend();
 };
 
+/// Instruction sets of the fast backend, and those that run here.
+std::vector<std::string> instruction_set_names();
+std::vector<std::string> names_that_run_here();
 std::unique_ptr<Backend> make_fast_backend(const std::string& name);
 bool runs_here(const std::string& name);
 

@@ -1,6 +1,9 @@
 // Every op of the fast backends against the reference, attention apart (test_attention.cpp).
+#include <bit>
 #include <cmath>
+#include <limits>
 
+#include "kernels/bfloat16.hpp"
 #include "kernels/kernel_test.hpp"
 
 namespace isogrid::kernels::test {
@@ -10,15 +13,24 @@ namespace {
 constexpr std::int64_t some_rows[] = {1, 3, 37};
 constexpr std::int64_t some_widths[] = {8, 17, 48, 130};
 
-INSTANTIATE_TEST_SUITE_P(Cpu, KernelTest, testing::Values("avx2", "avx512"),
+/// Widths of activations are even in bfloat16.
+std::vector<std::int64_t> widths_of(Element element) {
+    if (element == Element::bfloat16) return {8, 18, 48, 130};
+    return {8, 17, 48, 130};
+}
+
+INSTANTIATE_TEST_SUITE_P(Cpu, KernelTest, testing::ValuesIn(instruction_set_names()),
                          [](const auto& info) { return info.param; });
 
 /// A sum of n products in any order is within n u |a|.|b| of the truth, u = epsilon / 2 (Higham 2002,
 /// Accuracy and stability of numerical algorithms, eq. 3.5); scaling and adding round a few times more.
-std::vector<double> product_tolerances(const Values& sums_of_magnitudes, std::int64_t terms) {
+/// Products of two bfloat16 are exact in float32, so that only what is written in bfloat16 is off by more.
+std::vector<double> product_tolerances(const Values& sums_of_magnitudes, std::int64_t terms,
+                                       Element written = Element::float32) {
+    const double rounding = written == Element::bfloat16 ? bfloat16_rounding : 0;
     std::vector<double> tolerances;
     for (const float magnitude : sums_of_magnitudes)
-        tolerances.push_back((terms + 4) * epsilon / 2 * (magnitude + 1));
+        tolerances.push_back(((terms + 4) * epsilon / 2 + rounding) * (magnitude + 1));
     return tolerances;
 }
 
@@ -55,20 +67,23 @@ TEST_P(KernelTest, embeddingBackwardAddsRowsInRisingOrder) {
 }
 
 TEST_P(KernelTest, rmsNormAgrees) {
-    for (const std::int64_t rows : some_rows)
-        for (const std::int64_t width : some_widths) {
-            const Values x = random_values(rows * width, 1), gain = random_values(width, 2);
-            // The mean is off by width / 2 epsilon at most, relatively; its root by half of that.
-            const double relative = (width / 4.0 + 4) * epsilon;
-            expect_agreement(
-                [&](Device& device) {
-                    float *out = device.poisoned(rows * width), *inverse = device.poisoned(rows);
-                    device.backend.rms_norm({device.hold(x), rows, width}, device.hold(gain), 1e-5f,
-                                            {out, rows, width}, inverse);
-                    return Outputs{device.read(out, rows * width), device.read(inverse, rows)};
-                },
-                std::vector{4 * relative, 4 * relative});  // |x| / rms stays under 4 here
-        }
+    for (const Element element : elements)
+        for (const std::int64_t rows : some_rows)
+            for (const std::int64_t width : widths_of(element)) {
+                const Values x = random_values(rows * width, 1), gain = random_values(width, 2);
+                // The mean is off by width / 2 epsilon at most, relatively; its root by half of that.
+                const double relative = (width / 4.0 + 4) * epsilon;
+                const double rounding = element == Element::bfloat16 ? bfloat16_rounding : 0;
+                expect_agreement(
+                    [&](Device& device) {
+                        const Activations out = device.poisoned(rows, width, element);
+                        float* inverse = device.poisoned(rows);
+                        device.backend.rms_norm({device.hold(x), rows, width}, device.hold(gain), 1e-5f, out,
+                                                inverse);
+                        return Outputs{device.read(out), device.read(inverse, rows)};
+                    },
+                    std::vector{4 * (relative + rounding), 4 * relative});  // |x| / rms stays under 4 here
+            }
 }
 
 TEST_P(KernelTest, rmsNormBackwardAgrees) {
@@ -97,106 +112,202 @@ TEST_P(KernelTest, rmsNormBackwardAgrees) {
             }
 }
 
+/// The three products of a linear layer; the derivatives' outputs are replaced or, in float32, added to.
+struct Products {
+    std::int64_t rows, inputs, outputs;
+    Element element, written;
+    Write mode;
+
+    Outputs run(Device& device, bool magnitudes) const {
+        const auto numbers = [&](std::int64_t count, std::uint32_t seed) {
+            const Values values = exact(random_values(count, seed), element);
+            return magnitudes ? absolute(values) : values;
+        };
+        const Write how = magnitudes ? Write::replace : mode;
+        const ConstActivations x = device.hold(numbers(rows * inputs, 1), rows, inputs, element);
+        const ConstActivations gradient = device.hold(numbers(rows * outputs, 3), rows, outputs, element);
+        const PackedWeights weights = device.pack(numbers(outputs * inputs, 2), outputs, inputs, element);
+        const Activations out = device.poisoned(rows, outputs, written);
+        const Activations x_gradient =
+            how == Write::add ? Activations(MutableMatrix{device.output(how, rows * inputs), rows, inputs})
+                              : device.poisoned(rows, inputs, written);
+        float* weights_gradient = device.output(how, outputs * inputs);
+        float* workspace = device.poisoned(device.backend.linear_workspace(rows, outputs, inputs, element));
+        if (out.stride() == out.columns) device.backend.linear(x, weights, nullptr, out);
+        device.backend.linear_backward_input(gradient, weights, x_gradient, how);
+        device.backend.linear_backward_weights(gradient, x, {weights_gradient, outputs, inputs}, how,
+                                               workspace);
+        return {out.stride() == out.columns ? device.read(out) : Values{}, device.read(x_gradient),
+                device.read(weights_gradient, outputs * inputs)};
+    }
+};
+
 TEST_P(KernelTest, linearAndItsDerivativesAgree) {
-    for (const Write mode : {Write::replace, Write::add})
-        for (const std::int64_t rows : some_rows)
+    const auto expect = [&](const Products& products) {
+        SCOPED_TRACE(testing::Message()
+                     << name(products.element) << " to " << name(products.written) << ", " << products.rows
+                     << " x " << products.inputs << " x " << products.outputs);
+        Device plain(*reference);
+        const Outputs magnitudes = products.run(plain, true);
+        expect_agreement([&](Device& device) { return products.run(device, false); },
+                         std::vector{product_tolerances(magnitudes[0], products.inputs, products.written),
+                                     product_tolerances(magnitudes[1], products.outputs, products.written),
+                                     product_tolerances(magnitudes[2], products.rows)});
+    };
+    for (const std::int64_t rows : some_rows) {
+        for (const Write mode : {Write::replace, Write::add})
             for (const std::int64_t inputs : some_widths)
-                for (const std::int64_t outputs : some_widths) {
-                    const Values x = random_values(rows * inputs, 1),
-                                 weights = random_values(outputs * inputs, 2);
-                    const Values gradient = random_values(rows * outputs, 3);
-                    const auto run = [&](Device& device, bool magnitudes) {
-                        const auto held = [&](const Values& values) {
-                            return device.hold(magnitudes ? absolute(values) : values);
-                        };
-                        const Write how = magnitudes ? Write::replace : mode;
-                        const ConstMatrix x_held{held(x), rows, inputs},
-                            weights_held{held(weights), outputs, inputs},
-                            gradient_held{held(gradient), rows, outputs};
-                        float* out = device.output(how, rows * outputs);
-                        float* x_gradient = device.output(how, rows * inputs);
-                        float* weights_gradient = device.output(how, outputs * inputs);
-                        device.backend.linear(x_held, weights_held, 1.3f, {out, rows, outputs}, how);
-                        device.backend.linear_backward_input(gradient_held, weights_held, 1.3f,
-                                                             {x_gradient, rows, inputs}, how);
-                        device.backend.linear_backward_weights(gradient_held, x_held, 1.3f,
-                                                               {weights_gradient, outputs, inputs}, how);
-                        return Outputs{device.read(out, rows * outputs),
-                                       device.read(x_gradient, rows * inputs),
-                                       device.read(weights_gradient, outputs * inputs)};
-                    };
-                    Device plain(*reference);
-                    const auto magnitudes = run(plain, true);
-                    expect_agreement([&](Device& device) { return run(device, false); },
-                                     std::vector{product_tolerances(magnitudes[0], inputs),
-                                                 product_tolerances(magnitudes[1], outputs),
-                                                 product_tolerances(magnitudes[2], rows)});
-                }
+                for (const std::int64_t outputs : some_widths)
+                    expect({rows, inputs, outputs, Element::float32, Element::float32, mode});
+        for (const std::int64_t inputs : widths_of(Element::bfloat16))
+            for (const std::int64_t outputs : {8, 17, 48, 130}) {  // an odd vocabulary's logits, too
+                expect({rows, inputs, outputs, Element::bfloat16, Element::float32, Write::replace});
+                expect({rows, inputs, outputs, Element::bfloat16, Element::float32, Write::add});
+                expect({rows, inputs, outputs, Element::bfloat16, Element::bfloat16, Write::replace});
+            }
+    }
+}
+
+TEST_P(KernelTest, linearAddsToAnAddendAlsoInPlace) {
+    const std::int64_t rows = 37, inputs = 24, outputs = 50;
+    for (const Element element : elements) {
+        const Values x = exact(random_values(rows * inputs, 1), element),
+                     weights = exact(random_values(outputs * inputs, 2), element);
+        const Values addend = random_values(rows * outputs, 3);
+        expect_agreement(
+            [&](Device& device) {
+                float *apart = device.poisoned(rows * outputs), *held = device.hold(addend);
+                const PackedWeights packed = device.pack(weights, outputs, inputs, element);
+                const ConstActivations held_x = device.hold(x, rows, inputs, element);
+                device.backend.linear(held_x, packed, held, MutableMatrix{apart, rows, outputs});
+                device.backend.linear(held_x, packed, held, MutableMatrix{held, rows, outputs});
+                return Outputs{device.read(apart, rows * outputs), device.read(held, rows * outputs)};
+            },
+            std::vector(2, (inputs + 6.0) * epsilon / 2 * (inputs + 1)));
+    }
 }
 
 TEST_P(KernelTest, linearOfManyRowsAgrees) {
     const std::int64_t rows = 2048, inputs = 32, outputs = 64;  // as large as a proxy's step
-    const Values x = random_values(rows * inputs, 1), gradient = random_values(rows * outputs, 2);
-    expect_agreement(
-        [&](Device& device) {
-            float* weights_gradient = device.poisoned(outputs * inputs);
-            device.backend.linear_backward_weights({device.hold(gradient), rows, outputs},
-                                                   {device.hold(x), rows, inputs}, 1.0f,
-                                                   {weights_gradient, outputs, inputs}, Write::replace);
-            return Outputs{device.read(weights_gradient, outputs * inputs)};
-        },
-        std::vector{rows * epsilon / 2 * rows / 4});  // |a|.|b| is about rows / 4 for even numbers in [-1, 1)
+    for (const Element element : elements) {
+        const Values x = exact(random_values(rows * inputs, 1), element),
+                     gradient = exact(random_values(rows * outputs, 2), element);
+        expect_agreement(
+            [&](Device& device) {
+                float* weights_gradient = device.poisoned(outputs * inputs);
+                device.backend.linear_backward_weights(
+                    device.hold(gradient, rows, outputs, element), device.hold(x, rows, inputs, element),
+                    {weights_gradient, outputs, inputs}, Write::replace,
+                    device.poisoned(device.backend.linear_workspace(rows, outputs, inputs, element)));
+                return Outputs{device.read(weights_gradient, outputs * inputs)};
+            },
+            // |a|.|b| is about rows / 4 for even numbers in [-1, 1)
+            std::vector{rows * epsilon / 2 * rows / 4});
+    }
 }
 
-TEST_P(KernelTest, rotaryAgreesForwardBackAndInPlace) {
-    for (const std::int64_t head_width : {2, 8, 10, 16, 24, 64})
-        for (const bool inverse : {false, true})
-            for (const bool in_place : {false, true}) {
-                const RotaryShape shape{5, 3, head_width};
-                const std::int64_t rows = 4 * shape.context, width = shape.heads * head_width;
-                const Values x = random_values(rows * width, 1);
-                Values cosines, sines;
-                for (const float angle : random_values(shape.context * head_width / 2, 2)) {
-                    cosines.push_back(std::cos(3 * angle));
-                    sines.push_back(std::sin(3 * angle));
-                }
-                expect_agreement(
-                    [&](Device& device) {
-                        float* from = device.hold(x);
-                        float* out = in_place ? from : device.poisoned(rows * width);
-                        device.backend.rotary({from, rows, width}, device.hold(cosines), device.hold(sines),
-                                              shape, inverse, {out, rows, width});
-                        return Outputs{device.read(out, rows * width)};
-                    },
-                    std::vector{2 * epsilon});  // two products and a sum, each below 2
-            }
+/// The bits of `whole` are those of blocks of 32 rows, each added to what the ones before left.
+void expect_blocks_add_up(Backend& backend, const std::function<Values(Device&, std::int64_t block)>& sum,
+                          std::int64_t rows) {
+    Device device(backend);
+    EXPECT_EQ(sum(device, rows), sum(device, 32));
+}
+
+TEST_P(KernelTest, sumsOverRowsGoOnFromBlockToBlock) {
+    const std::int64_t rows = 96, inputs = 20, outputs = 36;
+    for (const Element element : elements) {
+        const Values x = exact(random_values(rows * inputs, 1), element),
+                     gradient = exact(random_values(rows * outputs, 2), element);
+        const auto part = [](const Values& values, std::int64_t first, std::int64_t count) {
+            return Values(values.begin() + first, values.begin() + first + count);
+        };
+        expect_blocks_add_up(
+            *fast,
+            [&](Device& device, std::int64_t block) {
+                float* sums = device.poisoned(outputs * inputs);
+                for (std::int64_t row = 0; row < rows; row += block)
+                    fast->linear_backward_weights(
+                        device.hold(part(gradient, row * outputs, block * outputs), block, outputs, element),
+                        device.hold(part(x, row * inputs, block * inputs), block, inputs, element),
+                        {sums, outputs, inputs}, row == 0 ? Write::replace : Write::add,
+                        device.poisoned(fast->linear_workspace(block, outputs, inputs, element)));
+                return device.read(sums, outputs * inputs);
+            },
+            rows);
+    }
+    const Values x = random_values(rows * inputs, 1), gradient = random_values(rows * inputs, 2);
+    expect_blocks_add_up(
+        *fast,
+        [&](Device& device, std::int64_t block) {
+            float* sums = device.poisoned(inputs);
+            const float *held_x = device.hold(x), *held_gradient = device.hold(gradient);
+            const float *gain = device.hold(Values(inputs, 1)), *inverse = device.hold(Values(rows, 1.5f));
+            for (std::int64_t row = 0; row < rows; row += block)
+                fast->rms_norm_backward({held_gradient + row * inputs, block, inputs},
+                                        {held_x + row * inputs, block, inputs}, gain, inverse + row,
+                                        {device.poisoned(block * inputs), block, inputs}, Write::replace,
+                                        sums, row == 0 ? Write::replace : Write::add);
+            return device.read(sums, inputs);
+        },
+        rows);
 }
 
 TEST_P(KernelTest, swigluAgreesAlsoFarFromZero) {
-    for (const std::int64_t rows : some_rows)
-        for (const std::int64_t width : some_widths) {
-            const Values up = random_values(rows * width, 1), gradient = random_values(rows * width, 2);
-            Values gate = random_values(rows * width, 3);
-            for (float& value : gate)
-                value *= 20;
-            gate[0] = -200;  // exp(200) is infinite in float32
-            gate[1] = 200;
-            expect_agreement(
-                [&](Device& device) {
-                    const ConstMatrix gates{device.hold(gate), rows, width},
-                        ups{device.hold(up), rows, width};
-                    float* out = device.poisoned(rows * width);
-                    float* gate_gradient = device.poisoned(rows * width);
-                    float* up_gradient = device.poisoned(rows * width);
-                    device.backend.swiglu(gates, ups, {out, rows, width});
-                    device.backend.swiglu_backward({device.hold(gradient), rows, width}, gates, ups,
-                                                   {gate_gradient, rows, width}, {up_gradient, rows, width});
-                    return Outputs{device.read(out, rows * width), device.read(gate_gradient, rows * width),
-                                   device.read(up_gradient, rows * width)};
-                },
+    for (const Element element : elements)
+        for (const std::int64_t rows : some_rows)
+            for (const std::int64_t hidden : widths_of(element)) {
+                const Values gradient = exact(random_values(rows * hidden, 2), element);
+                Values gate_up = random_values(rows * 2 * hidden, 3);
+                for (std::int64_t row = 0; row < rows; ++row)
+                    for (std::int64_t i = 0; i < hidden; ++i)
+                        gate_up[row * 2 * hidden + i] *= 20;
+                gate_up[0] = -200;  // exp(200) is infinite in float32
+                gate_up[1] = 200;
+                gate_up = exact(gate_up, element);
                 // The logistic function is within 4 epsilon; everything is below 200 times that.
-                std::vector{200 * 6 * epsilon, 200 * 6 * epsilon, 200 * 6 * epsilon});
-        }
+                const double relative = 6 * epsilon + (element == Element::bfloat16 ? bfloat16_rounding : 0);
+                expect_agreement(
+                    [&](Device& device) {
+                        const ConstActivations held = device.hold(gate_up, rows, 2 * hidden, element);
+                        const Activations out = device.poisoned(rows, hidden, element);
+                        const Activations gate_up_gradient = device.poisoned(rows, 2 * hidden, element);
+                        device.backend.swiglu(held, out);
+                        device.backend.swiglu_backward(device.hold(gradient, rows, hidden, element), held,
+                                                       gate_up_gradient);
+                        return Outputs{device.read(out), device.read(gate_up_gradient)};
+                    },
+                    std::vector{200 * relative, 200 * relative});
+            }
+}
+
+TEST_P(KernelTest, roundsToTheNearestEvenBfloat16) {
+    Values values{0.0f,
+                  -0.0f,
+                  1.0f,
+                  1.00390625f,  // half way between two, the even one below
+                  1.01171875f,  // half way, the even one above
+                  0x1.fffffep127f,
+                  0x1p-126f,
+                  0x1p-127f,  // too small for the processors' own rounding: zero
+                  -0x1p-149f,
+                  std::numeric_limits<float>::infinity(),
+                  -std::numeric_limits<float>::infinity()};
+    for (const float value : random_values(4000, 5))
+        values.push_back(std::ldexp(value, int(values.size() % 250) - 125));
+    const std::int64_t columns = std::int64_t(values.size());
+    ASSERT_EQ(columns % 2, 1);
+    Device device(*fast);
+    const Activations out = device.poisoned(1, columns, Element::bfloat16);
+    fast->round({device.hold(values), 1, columns}, out);
+    const Values found = device.read(out);
+    for (std::int64_t i = 0; i < columns; ++i)
+        EXPECT_EQ(std::bit_cast<std::uint32_t>(found[i]),
+                  std::bit_cast<std::uint32_t>(widened(rounded(values[i]))))
+            << values[i];
+    const Activations nan = device.poisoned(1, 2, Element::bfloat16);
+    fast->round({device.hold(Values{std::nanf(""), -std::nanf("")}), 1, 2}, nan);
+    for (const float value : device.read(nan))
+        EXPECT_TRUE(std::isnan(value));
 }
 
 TEST_P(KernelTest, addAndAccumulateAgree) {
@@ -215,33 +326,37 @@ TEST_P(KernelTest, addAndAccumulateAgree) {
 }
 
 TEST_P(KernelTest, crossEntropyAgreesAlsoInPlace) {
-    for (const std::int64_t rows : some_rows)
-        for (const std::int64_t vocabulary : {8, 17, 130, 256}) {
-            const auto targets = random_ids(rows, TokenId(vocabulary), 1);
-            Values logits = random_values(rows * vocabulary, 2);
-            for (float& value : logits)
-                value *= 30;
-            logits[0] = 1000;  // its exp is infinite in float32
-            expect_agreement(
-                [&](Device& device) {
-                    const auto ids = device.hold(targets);
-                    float *losses = device.poisoned(rows), *log_sum = device.poisoned(rows);
-                    float* values = device.hold(logits);
-                    device.backend.cross_entropy({values, rows, vocabulary}, ids, losses, log_sum);
-                    float* gradient = device.poisoned(rows * vocabulary);
-                    device.backend.cross_entropy_backward({values, rows, vocabulary}, ids, log_sum, 0.5f,
-                                                          {gradient, rows, vocabulary});
-                    device.backend.cross_entropy_backward({values, rows, vocabulary}, ids, log_sum, 0.5f,
-                                                          {values, rows, vocabulary});
-                    return Outputs{device.read(losses, rows), device.read(log_sum, rows),
-                                   device.read(gradient, rows * vocabulary),
-                                   device.read(values, rows * vocabulary)};
-                },
-                // log_sum is near 1000 or 30 and rounded once; a probability is exp(logit - log_sum), so its
-                // relative error is that rounding, 32 epsilon, and that of the sum, vocabulary epsilon / 2.
-                std::vector{1000 * epsilon, 1000 * epsilon, (64 + vocabulary / 2.0) * epsilon,
-                            (64 + vocabulary / 2.0) * epsilon});
-        }
+    for (const Element element : elements)
+        for (const std::int64_t rows : some_rows)
+            for (const std::int64_t vocabulary : {8, 17, 130, 256}) {
+                const auto targets = random_ids(rows, TokenId(vocabulary), 1);
+                Values logits = random_values(rows * vocabulary, 2);
+                for (float& value : logits)
+                    value *= 60;
+                logits[0] = 2000;  // half of it has an exponential that is infinite in float32
+                // A probability is exp(z - largest) / sum, z below 1000 or 30 and rounded once: its relative
+                // error is that rounding, 32 epsilon, and that of the sum, vocabulary epsilon / 2.
+                const double share = (64 + vocabulary / 2.0) * epsilon +
+                                     (element == Element::bfloat16 ? bfloat16_rounding : 0);
+                expect_agreement(
+                    [&](Device& device) {
+                        const auto ids = device.hold(targets);
+                        float *losses = device.poisoned(rows), *again = device.poisoned(rows);
+                        const auto held = [&] {
+                            return MutableMatrix{device.hold(logits), rows, vocabulary};
+                        };
+                        device.backend.cross_entropy(held(), ids, 0.5f, losses);
+                        const Activations gradient = device.poisoned(rows, vocabulary, element);
+                        device.backend.cross_entropy_gradient(held(), ids, 0.5f, 0.25f, again, gradient);
+                        const MutableMatrix in_place = held();
+                        device.backend.cross_entropy_gradient(in_place, ids, 0.5f, 0.25f,
+                                                              device.poisoned(rows), in_place);
+                        EXPECT_EQ(device.read(losses, rows), device.read(again, rows));
+                        return Outputs{device.read(losses, rows), device.read(gradient),
+                                       device.read(in_place.data, rows * vocabulary)};
+                    },
+                    std::vector{1000 * epsilon, 0.125 * share, 0.125 * (64 + vocabulary / 2.0) * epsilon});
+            }
 }
 
 TEST_P(KernelTest, sumsAreThoseOfDoublePrecision) {

@@ -72,7 +72,8 @@ TEST_F(DerivativeTest, rmsNorm) {
     const std::vector<Values> inputs{random_values(2 * 5, 1), random_values(5, 2)};
     const auto forward_with = [&](const std::vector<Values>& in, Values& inverse) {
         Values out(2 * 5);
-        backend->rms_norm({in[0].data(), 2, 5}, in[1].data(), 1e-5f, {out.data(), 2, 5}, inverse.data());
+        backend->rms_norm({in[0].data(), 2, 5}, in[1].data(), 1e-5f, MutableMatrix{out.data(), 2, 5},
+                          inverse.data());
         return out;
     };
     Values inverse(2), x_gradient(2 * 5), gain_gradient(5);
@@ -90,98 +91,84 @@ TEST_F(DerivativeTest, rmsNorm) {
 
 TEST_F(DerivativeTest, linear) {
     const Values combination = random_values(3 * 4, 9);
-    const std::vector<Values> inputs{random_values(3 * 5, 1), random_values(4 * 5, 2)};
+    const std::vector<Values> inputs{random_values(3 * 5, 1), random_values(4 * 5, 2),
+                                     random_values(3 * 4, 3)};
+    Values packed(backend->packed_floats(4, 5, Element::float32));
+    const auto pack = [&](const Values& weights) {
+        return backend->pack_weights({weights.data(), 4, 5}, Element::float32, packed.data());
+    };
     const Forward forward = [&](const std::vector<Values>& in) {
         Values out(3 * 4);
-        backend->linear({in[0].data(), 3, 5}, {in[1].data(), 4, 5}, 0.5f, {out.data(), 3, 4}, Write::replace);
+        backend->linear(ConstMatrix{in[0].data(), 3, 5}, pack(in[1]), in[2].data(),
+                        MutableMatrix{out.data(), 3, 4});
         return out;
     };
     Values x_gradient(3 * 5), weights_gradient(4 * 5);
-    backend->linear_backward_input({combination.data(), 3, 4}, {inputs[1].data(), 4, 5}, 0.5f,
-                                   {x_gradient.data(), 3, 5}, Write::replace);
-    backend->linear_backward_weights({combination.data(), 3, 4}, {inputs[0].data(), 3, 5}, 0.5f,
-                                     {weights_gradient.data(), 4, 5}, Write::replace);
-    expect_derivatives(forward, inputs, combination, {x_gradient, weights_gradient});
+    const ConstMatrix gradient{combination.data(), 3, 4};
+    backend->linear_backward_input(gradient, pack(inputs[1]), MutableMatrix{x_gradient.data(), 3, 5},
+                                   Write::replace);
+    backend->linear_backward_weights(gradient, ConstMatrix{inputs[0].data(), 3, 5},
+                                     {weights_gradient.data(), 4, 5}, Write::replace, nullptr);
+    expect_derivatives(forward, inputs, combination, {x_gradient, weights_gradient, combination});
 }
 
-TEST_F(DerivativeTest, rotaryIsUndoneByItsDerivative) {
-    const RotaryShape shape{3, 2, 4};
-    const Values combination = random_values(3 * 8, 9), angles = random_values(3 * 2, 2);
+TEST_F(DerivativeTest, attention) {
+    const AttentionShape shape{2, 3, 2, 4, 0.7f};
+    const std::int64_t rows = shape.rows(), width = shape.width();
+    const Values combination = random_values(rows * width, 9), angles = random_values(3 * 2, 5);
     Values cosines, sines;
     for (const float angle : angles) {
         cosines.push_back(std::cos(angle));
         sines.push_back(std::sin(angle));
     }
-    const auto rotated = [&](const Values& x, bool inverse) {
-        Values out(3 * 8);
-        backend->rotary({x.data(), 3, 8}, cosines.data(), sines.data(), shape, inverse, {out.data(), 3, 8});
-        return out;
-    };
-    const Values x = random_values(3 * 8, 1);
-    expect_derivatives([&](const std::vector<Values>& in) { return rotated(in[0], false); }, {x}, combination,
-                       {rotated(combination, true)});
-    const Values restored = rotated(rotated(x, false), true);
-    for (std::size_t i = 0; i < x.size(); ++i)
-        EXPECT_NEAR(restored[i], x[i], 4 * epsilon);
-}
-
-TEST_F(DerivativeTest, attention) {
-    const AttentionShape shape{2, 3, 2, 4, 0.7f};
-    const std::int64_t rows = 6, width = 8;
-    const Values combination = random_values(rows * width, 9);
-    const std::vector<Values> inputs{random_values(rows * width, 1), random_values(rows * width, 2),
-                                     random_values(rows * width, 3)};
-    const auto matrix = [&](const Values& values) { return ConstMatrix{values.data(), rows, width}; };
-    const auto forward_with = [&](const std::vector<Values>& in, Values& log_sum) {
+    const RotaryTables tables{cosines.data(), sines.data()};
+    const std::vector<Values> inputs{random_values(rows * 3 * width, 1)};
+    const auto forward_with = [&](const Values& qkv, Values& log_sum) {
         Values out(rows * width);
-        backend->attention(matrix(in[0]), matrix(in[1]), matrix(in[2]), shape, {out.data(), rows, width},
-                           log_sum.data(), nullptr);
+        backend->attention(ConstMatrix{qkv.data(), rows, 3 * width}, tables, shape,
+                           MutableMatrix{out.data(), rows, width}, log_sum.data(), nullptr);
         return out;
     };
-    Values log_sum(2 * 2 * 3), unused(2 * 2 * 3);
-    const Values out = forward_with(inputs, log_sum);
-    std::vector<Values> gradients(3, Values(rows * width));
-    backend->attention_backward(matrix(combination), matrix(inputs[0]), matrix(inputs[1]), matrix(inputs[2]),
-                                matrix(out), log_sum.data(), shape, {gradients[0].data(), rows, width},
-                                {gradients[1].data(), rows, width}, {gradients[2].data(), rows, width},
-                                nullptr);
-    expect_derivatives([&](const std::vector<Values>& in) { return forward_with(in, unused); }, inputs,
-                       combination, gradients);
+    Values log_sum(2 * 2 * 3), unused(2 * 2 * 3), gradient(rows * 3 * width);
+    const Values out = forward_with(inputs[0], log_sum);
+    backend->attention_backward(ConstMatrix{combination.data(), rows, width},
+                                ConstMatrix{inputs[0].data(), rows, 3 * width}, tables,
+                                ConstMatrix{out.data(), rows, width}, log_sum.data(), shape,
+                                MutableMatrix{gradient.data(), rows, 3 * width}, nullptr);
+    expect_derivatives([&](const std::vector<Values>& in) { return forward_with(in[0], unused); }, inputs,
+                       combination, {gradient});
 }
 
 TEST_F(DerivativeTest, swiglu) {
-    const Values combination = random_values(7, 9);
-    Values gate = random_values(7, 1);
-    for (float& value : gate)
-        value *= 3;
-    const std::vector<Values> inputs{gate, random_values(7, 2)};
+    const Values combination = random_values(2 * 4, 9);
+    Values gate_up = random_values(2 * 8, 1);
+    for (float& value : gate_up)
+        value *= 2;
     const Forward forward = [&](const std::vector<Values>& in) {
-        Values out(7);
-        backend->swiglu({in[0].data(), 1, 7}, {in[1].data(), 1, 7}, {out.data(), 1, 7});
+        Values out(2 * 4);
+        backend->swiglu(ConstMatrix{in[0].data(), 2, 8}, MutableMatrix{out.data(), 2, 4});
         return out;
     };
-    Values gate_gradient(7), up_gradient(7);
-    backend->swiglu_backward({combination.data(), 1, 7}, {inputs[0].data(), 1, 7}, {inputs[1].data(), 1, 7},
-                             {gate_gradient.data(), 1, 7}, {up_gradient.data(), 1, 7});
-    expect_derivatives(forward, inputs, combination, {gate_gradient, up_gradient});
+    Values gradient(2 * 8);
+    backend->swiglu_backward(ConstMatrix{combination.data(), 2, 4}, ConstMatrix{gate_up.data(), 2, 8},
+                             MutableMatrix{gradient.data(), 2, 8});
+    expect_derivatives(forward, {gate_up}, combination, {gradient});
 }
 
 TEST_F(DerivativeTest, crossEntropy) {
     const std::vector<TokenId> targets{4, 0, 2};
-    Values logits = random_values(3 * 5, 1);
-    for (float& value : logits)
-        value *= 2;
-    const auto forward_with = [&](const Values& values, Values& log_sum) {
+    const float logit_scale = 1.5f, loss_scale = 0.25f;
+    const Values logits = random_values(3 * 5, 1);
+    const Forward forward = [&](const std::vector<Values>& in) {
         Values losses(3);
-        backend->cross_entropy({values.data(), 3, 5}, targets, losses.data(), log_sum.data());
+        backend->cross_entropy({in[0].data(), 3, 5}, targets, logit_scale, losses.data());
         return losses;
     };
-    Values log_sum(3), unused(3), gradient(3 * 5);
-    forward_with(logits, log_sum);
-    backend->cross_entropy_backward({logits.data(), 3, 5}, targets, log_sum.data(), 0.25f,
-                                    {gradient.data(), 3, 5});
-    expect_derivatives([&](const std::vector<Values>& in) { return forward_with(in[0], unused); }, {logits},
-                       Values(3, 0.25f), {gradient});
+    Values spoiled = logits, losses(3), gradient(3 * 5);
+    backend->cross_entropy_gradient({spoiled.data(), 3, 5}, targets, logit_scale, loss_scale, losses.data(),
+                                    MutableMatrix{gradient.data(), 3, 5});
+    EXPECT_EQ(losses, forward({logits}));
+    expect_derivatives(forward, {logits}, Values(3, loss_scale), {gradient});
 }
 
 }  // namespace

@@ -108,7 +108,9 @@ TEST(Trainer, givesTheSameBitsOnEveryInstructionSet) {
         trial.precision = precision;
         std::set<std::string> digests;
         for (const cpu::InstructionSet instruction_set : cpu::instruction_sets)
-            if (cpu::supported(instruction_set)) {
+            if (cpu::supported(instruction_set) &&
+                // The tiles of AMX sum in an order of their own (docs/methods.md).
+                (precision != study::Precision::bfloat16 || instruction_set != cpu::InstructionSet::amx)) {
                 const data::TokenFile tokens = corpus();
                 train::Alone alone;
                 digests.insert(train::train(trial, tokens, *cpu::make_backend(instruction_set), alone, {})

@@ -7,6 +7,9 @@
 #include "kernels/cpu/simd.hpp"
 #include "kernels/cpu/simd/lanes.hpp"
 #include "kernels/cpu/simd/product.hpp"
+#ifdef ISOGRID_TILES
+#include "kernels/cpu/simd/tiles.hpp"
+#endif
 
 namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
@@ -76,6 +79,16 @@ void pack_weights(int64_t outputs, int64_t inputs, const float* weights, Element
     pack_backward(outputs, inputs, weights, packed + forward_words(outputs, inputs, element));
 }
 
+/// Products of bfloat16, on tiles where the instruction set has them: whatever the sizes, since the bits of a
+/// gradient must not depend on how its rows are cut into blocks.
+void bfloat16_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
+#ifdef ISOGRID_TILES
+    tiled_product<ISOGRID_TILES>(rows, columns, steps, left, right, target);
+#else
+    product<Bfloat16Words>(rows, columns, steps, left, right, target);
+#endif
+}
+
 Target target_of(Element element, void* out, int64_t columns) {
     Target target;
     target.stride = columns;
@@ -96,7 +109,7 @@ void linear(int64_t rows, int64_t outputs, int64_t inputs, Element element, cons
                                      {packed, lanes, inputs * lanes}, target);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(inputs);
-    product<Bfloat16Words>(rows, outputs, steps, {words, steps, 1}, {packed, lanes, steps * lanes}, target);
+    bfloat16_product(rows, outputs, steps, {words, steps, 1}, {packed, lanes, steps * lanes}, target);
 }
 
 void linear_backward_input(int64_t rows, int64_t outputs, int64_t inputs, Element element,
@@ -110,8 +123,8 @@ void linear_backward_input(int64_t rows, int64_t outputs, int64_t inputs, Elemen
                                      target);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(outputs);
-    product<Bfloat16Words>(rows, inputs, steps, {words, steps, 1},
-                           {packed + forward_words(outputs, inputs, element), lanes, steps * lanes}, target);
+    bfloat16_product(rows, inputs, steps, {words, steps, 1},
+                     {packed + forward_words(outputs, inputs, element), lanes, steps * lanes}, target);
 }
 
 /// Words of rows 2 i and 2 i + 1: (rows, columns) bfloat16 to (rows / 2, columns) words.
@@ -145,8 +158,8 @@ void linear_backward_weights(int64_t rows, int64_t outputs, int64_t inputs, Elem
     float *paired_gradient = workspace, *paired_x = workspace + steps * outputs;
     pair_rows(rows, outputs, static_cast<const Bfloat16*>(out_gradient), paired_gradient);
     pair_rows(rows, inputs, static_cast<const Bfloat16*>(x), paired_x);
-    product<Bfloat16Words>(outputs, inputs, steps, {paired_gradient, 1, outputs}, {paired_x, inputs, lanes},
-                           target);
+    bfloat16_product(outputs, inputs, steps, {paired_gradient, 1, outputs}, {paired_x, inputs, lanes},
+                     target);
 }
 
 }  // namespace

@@ -1,0 +1,322 @@
+// Products of bfloat16 on tiles: the instruction set of Intel AMX (Intel Software Developer's Manual, volume
+// 1, chapter "Programming with Intel AMX"), and the same in plain C++ where there is none.
+//
+// One instruction takes sixteen steps, each a word of two bfloat16. It sums the lower numbers of the words
+// and the upper ones in two chains, adds the two, and adds that to the sum. Other bits come of it than of the
+// one chain of product.hpp. They depend neither on the number of tiles nor on their order, only on where
+// sixteen steps begin: a sum that is put down and taken up again after a multiple of sixteen words has the
+// bits of one taken to its end at once.
+#pragma once
+
+#include "kernels/cpu/simd/lanes.hpp"
+#include "kernels/cpu/simd/product.hpp"
+
+namespace isogrid::kernels::cpu::ISOGRID_ISA {
+
+/// Eight tiles of sixteen rows of sixteen words, which is all that the processor's tiles hold. Strides are
+/// in words.
+class SoftwareTiles {
+  public:
+    template <int tile>
+    void zero() {
+        for (int row = 0; row < lanes; ++row)
+            ISOGRID_ISA::store(tiles_[tile][row], broadcast(0.0f), Full{});
+    }
+    template <int tile>
+    void load(const float* from, int64_t stride) {
+        for (int row = 0; row < lanes; ++row)
+            ISOGRID_ISA::store(tiles_[tile][row], ISOGRID_ISA::load(from + row * stride, Full{}), Full{});
+    }
+    template <int tile>
+    void store(float* to, int64_t stride) const {
+        for (int row = 0; row < lanes; ++row)
+            ISOGRID_ISA::store(to + row * stride, ISOGRID_ISA::load(tiles_[tile][row], Full{}), Full{});
+    }
+
+    /// sums += left right, as the manual has it under TDPBF16PS: numbers below 2^-126 are zero, before and
+    /// after, and every result is rounded to nearest even. (Of not-a-numbers the manual does not say which.)
+    template <int sums, int left, int right>
+    void multiply_add() {
+        const SmallNumbersAreZero as_the_manual_says;
+        for (int row = 0; row < lanes; ++row) {
+            float lower_sums[lanes] = {}, upper_sums[lanes] = {};
+            for (int step = 0; step < lanes; ++step) {
+                const Word a(tiles_[left][row][step]);
+                for (int column = 0; column < lanes; ++column) {
+                    const Word b(tiles_[right][step][column]);
+                    lower_sums[column] = __builtin_fmaf(a.lower(), b.lower(), lower_sums[column]);
+                    upper_sums[column] = __builtin_fmaf(a.upper(), b.upper(), upper_sums[column]);
+                }
+            }
+            for (int column = 0; column < lanes; ++column)
+                tiles_[sums][row][column] += lower_sums[column] + upper_sums[column];
+        }
+    }
+
+  private:
+    struct Word {
+        explicit Word(const float& word) { __builtin_memcpy(&bits, &word, sizeof bits); }
+        float lower() const { return __builtin_bit_cast(float, bits << 16); }
+        float upper() const { return __builtin_bit_cast(float, bits & 0xffff0000); }
+        uint32_t bits;
+    };
+
+    alignas(64) float tiles_[8][lanes][lanes] = {};
+};
+
+#ifdef __AMX_BF16__
+
+/// The processor's tiles, configured while this lives. Instructions are written out, since GCC 12 has them as
+/// macros of a tile's literal number, and its TILELOADD does not say that it reads memory: what was stored
+/// shortly before might be missing there.
+class HardwareTiles {
+  public:
+    HardwareTiles() {
+        // As LDTILECFG reads it: palette 1 has eight tiles, of up to sixteen rows of up to 64 bytes.
+        struct Configuration {
+            uint8_t palette, start_row, reserved[14];
+            uint16_t row_bytes[16];
+            uint8_t rows[16];
+        };
+        static_assert(sizeof(Configuration) == 64);
+        alignas(64) static constexpr Configuration whole_tiles = {
+            1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
+        asm volatile("ldtilecfg %0" ::"m"(whole_tiles));
+    }
+    ~HardwareTiles() { asm volatile("tilerelease"); }
+    HardwareTiles(const HardwareTiles&) = delete;
+    HardwareTiles& operator=(const HardwareTiles&) = delete;
+
+    template <int tile>
+    [[gnu::always_inline]] void zero() {
+        asm volatile("tilezero %%tmm%c0" ::"i"(tile));
+    }
+    template <int tile>
+    [[gnu::always_inline]] void load(const float* from, int64_t stride) {
+        asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(stride * 4), "i"(tile) : "memory");
+    }
+    template <int tile>
+    [[gnu::always_inline]] void store(float* to, int64_t stride) const {
+        asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(stride * 4), "i"(tile) : "memory");
+    }
+    template <int sums, int left, int right>
+    [[gnu::always_inline]] void multiply_add() {
+        asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sums), "i"(left), "i"(right));
+    }
+};
+
+#endif
+
+/// What a block multiplies: two tiles of rows by two panels, their sums in tiles 0 to 3.
+constexpr int64_t strip_rows = 2 * lanes;
+constexpr int left_tile = 4, right_tile = 6;
+
+/// Steps of a strip that are copied together: with them the buffer takes 32 KB.
+constexpr int64_t chunk_steps = 256;
+
+/// Rows of the left operand as tiles read them, sixteen steps at a time, `tile_stride` apart.
+struct LeftTiles {
+    const float* data;
+    int64_t row_stride, tile_stride;
+};
+
+/// What does not fill tiles, with zeros around it: both operands of a product are zero there, since zero
+/// times whatever stands in memory may be not-a-number.
+struct TileBuffers {
+    alignas(64) float left[chunk_steps / lanes][strip_rows][lanes];
+    alignas(64) float right[2][lanes][lanes];
+    alignas(64) float sums[lanes][lanes];
+};
+
+/// Up to sixteen words, the others zero.
+inline Lanes load_words(const float* from, int64_t count) {
+    return count >= lanes ? load(from, Full{}) : count > 0 ? load(from, Part(count)) : broadcast(0.0f);
+}
+
+/// Up to sixteen rows of up to sixteen words, whose rows are `stride` apart.
+inline void copy_tile(const float* from, int64_t stride, int64_t rows, int64_t words,
+                      float (&to)[lanes][lanes]) {
+    for (int64_t row = 0; row < lanes; ++row)
+        store(to[row], row < rows ? load_words(from + row * stride, words) : broadcast(0.0f), Full{});
+}
+
+/// Up to strip_rows rows and chunk_steps steps of the left operand, from its first on.
+inline LeftTiles copy_left(const Left& left, int64_t rows, int64_t steps, TileBuffers& buffers) {
+    for (int64_t step = 0; step < steps; step += lanes)
+        for (int64_t row = 0; row < rows; row += lanes) {
+            // Words along the rows stay as they are; words along the steps are transposed.
+            const bool by_rows = left.step_stride == 1;
+            const float* corner = left.data + row * left.row_stride + step * left.step_stride;
+            const int64_t stride = by_rows ? left.row_stride : left.step_stride;
+            const int64_t lines = by_rows ? rows - row : steps - step;
+            const int64_t words = by_rows ? steps - step : rows - row;
+            Lanes square[lanes];
+            for (int64_t line = 0; line < lanes; ++line)
+                square[line] = line < lines ? load_words(corner + line * stride, words) : broadcast(0.0f);
+            if (!by_rows) transpose(square);
+            for (int64_t line = 0; line < lanes; ++line)
+                store(buffers.left[step / lanes][row + line], square[line], Full{});
+        }
+    return {buffers.left[0][0], lanes, strip_rows * lanes};
+}
+
+/// Takes up what stands in the target, sixteen rows and columns at most, or zero.
+template <int tile, class Tiles>
+[[gnu::always_inline]] inline void begin_sums(Tiles& tiles, const Target& target, int64_t corner,
+                                              int64_t rows, int64_t columns, TileBuffers& buffers) {
+    if (target.mode == Write::replace) return tiles.template zero<tile>();
+    if (rows >= lanes && columns >= lanes)
+        return tiles.template load<tile>(target.sums + corner, target.stride);
+    copy_tile(target.sums + corner, target.stride, rows, columns, buffers.sums);
+    tiles.template load<tile>(buffers.sums[0], lanes);
+}
+
+template <class Number>
+inline void store_numbers(Number* to, Lanes values, int64_t count) {
+    if (count >= lanes)
+        store(to, values, Full{});
+    else
+        store(to, values, Part(count));
+}
+
+template <int tile, class Tiles>
+[[gnu::always_inline]] inline void end_sums(Tiles& tiles, const Target& target, int64_t corner, int64_t rows,
+                                            int64_t columns, TileBuffers& buffers) {
+    const bool plain = target.rounded == nullptr && target.addend == nullptr;
+    if (plain && rows >= lanes && columns >= lanes)
+        return tiles.template store<tile>(target.sums + corner, target.stride);
+    tiles.template store<tile>(buffers.sums[0], lanes);
+    for (int64_t row = 0; row < rows && row < lanes; ++row, corner += target.stride) {
+        Lanes sums = load(buffers.sums[row], Full{});
+        if (target.rounded != nullptr) {
+            store_numbers(target.rounded + corner, sums, columns);
+            continue;
+        }
+        if (target.addend != nullptr) sums = sums + load_words(target.addend + corner, columns);
+        store_numbers(target.sums + corner, sums, columns);
+    }
+}
+
+/// Sixteen steps of a block: every operand is loaded once and used for each tile that it meets.
+template <int row_tiles, int panels, class Tiles>
+[[gnu::always_inline]] inline void multiply_tiles(Tiles& tiles, LeftTiles left, Right right) {
+    tiles.template load<left_tile>(left.data, left.row_stride);
+    tiles.template load<right_tile>(right.data, right.step_stride);
+    tiles.template multiply_add<0, left_tile, right_tile>();
+    if constexpr (panels == 2) {
+        tiles.template load<right_tile + 1>(right.data + right.panel_stride, right.step_stride);
+        tiles.template multiply_add<1, left_tile, right_tile + 1>();
+    }
+    if constexpr (row_tiles == 2) {
+        tiles.template load<left_tile + 1>(left.data + lanes * left.row_stride, left.row_stride);
+        tiles.template multiply_add<2, left_tile + 1, right_tile>();
+        if constexpr (panels == 2) tiles.template multiply_add<3, left_tile + 1, right_tile + 1>();
+    }
+}
+
+/// Some steps of a block of up to 16 row_tiles rows and 16 panels columns, whose operands are given from the
+/// block's corner and the first of these steps on. Sums are taken up before and put down after, or stay in
+/// the tiles.
+template <int row_tiles, int panels, class Tiles>
+void multiply_block(Tiles& tiles, int64_t rows, int64_t columns, int64_t steps, LeftTiles left, Right right,
+                    const Target& target, int64_t corner, bool take_up, bool put_down, TileBuffers& buffers) {
+    const auto for_sums = [&](auto work) {
+        work.template operator()<0, 0>();
+        if constexpr (panels == 2) work.template operator()<0, 1>();
+        if constexpr (row_tiles == 2) work.template operator()<1, 0>();
+        if constexpr (row_tiles == 2 && panels == 2) work.template operator()<1, 1>();
+    };
+    if (take_up)
+        for_sums([&]<int i, int p>() {
+            begin_sums<2 * i + p>(tiles, target, corner + i * lanes * target.stride + p * lanes,
+                                  rows - i * lanes, columns - p * lanes, buffers);
+        });
+
+    int64_t step = 0;
+    if (columns == panels * lanes)
+        for (; step + lanes <= steps; step += lanes) {
+            multiply_tiles<row_tiles, panels>(tiles, left, right);
+            left.data += left.tile_stride;
+            right.data += lanes * right.step_stride;
+        }
+    for (; step < steps; step += lanes) {
+        for (int panel = 0; panel < panels; ++panel)
+            copy_tile(right.data + panel * right.panel_stride, right.step_stride, steps - step,
+                      columns - panel * lanes, buffers.right[panel]);
+        multiply_tiles<row_tiles, panels>(tiles, left, {buffers.right[0][0], lanes, lanes * lanes});
+        left.data += left.tile_stride;
+        right.data += lanes * right.step_stride;
+    }
+
+    if (put_down)
+        for_sums([&]<int i, int p>() {
+            end_sums<2 * i + p>(tiles, target, corner + i * lanes * target.stride + p * lanes,
+                                rows - i * lanes, columns - p * lanes, buffers);
+        });
+}
+
+/// Of so many columns that are left, those that the next block takes.
+inline int64_t columns_of_block(int64_t columns) {
+    return columns >= 2 * lanes ? 2 * lanes : columns >= lanes ? lanes : columns;
+}
+
+/// Some steps of the columns from `column` to `end` of up to 16 row_tiles rows from `row` on, with operands
+/// from the first of these steps, rows and columns on.
+template <int row_tiles, class Tiles>
+void multiply_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t column, int64_t end, int64_t steps,
+                    LeftTiles left, Right right, const Target& target, bool take_up, bool put_down,
+                    TileBuffers& buffers) {
+    for (; column + 2 * lanes <= end; column += 2 * lanes, right.data += 2 * right.panel_stride)
+        multiply_block<row_tiles, 2>(tiles, rows, 2 * lanes, steps, left, right, target,
+                                     row * target.stride + column, take_up, put_down, buffers);
+    for (; column < end; column += lanes, right.data += right.panel_stride)
+        multiply_block<row_tiles, 1>(tiles, rows, columns_of_block(end - column), steps, left, right, target,
+                                     row * target.stride + column, take_up, put_down, buffers);
+}
+
+/// target (rows, columns) = left (rows, steps) right (steps, columns), steps in words of two bfloat16. As
+/// product<Bfloat16Words>, but for the bits.
+template <class Tiles>
+void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
+    Tiles tiles;
+    TileBuffers buffers;
+    // From chunk to chunk of steps float32 sums wait in the target. Others stay in the tiles, one block at a
+    // time, and chunks are copied anew for each.
+    const bool wait_in_target = target.rounded == nullptr && target.addend == nullptr;
+    for (int64_t row = 0; row < rows; row += strip_rows) {
+        const int64_t strip = rows - row < strip_rows ? rows - row : strip_rows;
+        // Words along the rows are read where they stand, as far as they fill tiles.
+        const int64_t in_place = left.step_stride == 1 && strip == strip_rows ? steps / lanes * lanes : 0;
+        const bool one_chunk = steps <= (in_place > 0 ? in_place : chunk_steps);
+        for (int64_t column = 0, end = 0; column < columns; column = end) {
+            end = wait_in_target || one_chunk ? columns : column + columns_of_block(columns - column);
+            Target sums = target;
+            int64_t step = 0;
+            do {  // once where there are no steps
+                const Left from = {left.data + row * left.row_stride + step * left.step_stride,
+                                   left.row_stride, left.step_stride};
+                LeftTiles left_tiles = {from.data, left.row_stride, lanes};
+                int64_t count = in_place;
+                if (step >= in_place) {
+                    count = steps - step < chunk_steps ? steps - step : chunk_steps;
+                    left_tiles = copy_left(from, strip, count, buffers);
+                }
+                const Right here = {
+                    right.data + step * right.step_stride + column / lanes * right.panel_stride,
+                    right.step_stride, right.panel_stride};
+                const bool take_up = wait_in_target || step == 0;
+                step += count;
+                const bool put_down = wait_in_target || step == steps;
+                if (strip > lanes)
+                    multiply_strip<2>(tiles, row, strip, column, end, count, left_tiles, here, sums, take_up,
+                                      put_down, buffers);
+                else
+                    multiply_strip<1>(tiles, row, strip, column, end, count, left_tiles, here, sums, take_up,
+                                      put_down, buffers);
+                sums.mode = Write::add;
+            } while (step < steps);
+        }
+    }
+}
+
+}  // namespace isogrid::kernels::cpu::ISOGRID_ISA
