@@ -89,7 +89,7 @@ if command -v pgrep >/dev/null; then
     end_with_children $! 2
     "$bench" "${few[@]}" --precision float32 --against 'echo $$ >rival.txt; sleep 600; true' >out.txt 2>err.txt &
     process=$!
-    for _ in {1..400}; do
+    for _ in {1..1200}; do
         [[ ! -s rival.txt ]] || break
         sleep 0.05
     done
