@@ -1,14 +1,16 @@
 // Products on AMX tiles, bit for bit as the manual has them: in software everywhere, with the processor's own
 // instructions where it has them, and where it has not, with the same instructions carried out by amx_manual.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <memory>
+#include <new>
 #include <optional>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -136,7 +138,6 @@ struct Product {
 
 enum class Form { replaced, added_to, with_addend, in_bfloat16 };
 enum class Layout { left_by_rows, left_by_steps };
-constexpr Form forms[] = {Form::replaced, Form::added_to, Form::with_addend, Form::in_bfloat16};
 
 /// Words of the right operand in panels of sixteen columns, the last one filled up with zeros: as weights are
 /// packed.
