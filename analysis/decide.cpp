@@ -82,7 +82,7 @@ const LawFit* most_trusted(std::span<const LawFit> fits) {
 /// The law's own optimum, or that of its surface.
 Prediction predict(const LawFit& law, double flops) {
     if (law.predict) return law.predict(flops);
-    const double factor = law.surface->flops_per_parameter_token;
+    const double factor = law.surface->flops_per_parameter_token, widening = law.surface->widening;
     std::array<std::vector<double>, 3> spread;
     for (std::size_t r = 0; r < std::min(replicates_of_surface, law.surface->replicates.size()); ++r) {
         const Optimum best = optimum_on(law.surface->replicates[r], flops, factor);
@@ -90,8 +90,8 @@ Prediction predict(const LawFit& law, double flops) {
             spread[2].push_back(best.loss);
     }
     const Optimum best = optimum_on(law.surface->loss, flops, factor);
-    return {law.name, flops, summarize(best.parameters, spread[0]), summarize(best.tokens, spread[1]),
-            summarize(best.loss, spread[2])};
+    return {law.name, flops, summarize(best.parameters, spread[0], widening),
+            summarize(best.tokens, spread[1], widening), summarize(best.loss, spread[2], widening)};
 }
 
 Estimate quotient(const Estimate& over, const Estimate& under) {
@@ -149,10 +149,10 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
             spread[2].push_back(life->training), spread[3].push_back(life->total);
         }
     return Lifetime{inference_tokens,
-                    summarize(best->parameters, spread[0]),
-                    summarize(best->tokens, spread[1]),
-                    summarize(best->training, spread[2]),
-                    summarize(best->total, spread[3]),
+                    summarize(best->parameters, spread[0], surface.widening),
+                    summarize(best->tokens, spread[1], surface.widening),
+                    summarize(best->training, spread[2], surface.widening),
+                    summarize(best->total, spread[3], surface.widening),
                     flops + 2 * optimum_on(surface.loss, flops, factor).parameters * inference_tokens};
 }
 

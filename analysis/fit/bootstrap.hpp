@@ -67,7 +67,10 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
 Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index,
                    double widening = 1);
 
-/// The `fraction` quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996).
+/// The `fraction` quantile of sorted values: the (n + 1) fraction-th, linear between neighbours (type 6 of
+/// Hyndman and Fan 1996). One more draw lies below it with that probability, whatever n is, so that intervals
+/// of few replicates hold what they say (Davison and Hinkley 1997, section 5.2.1); between the 2.5% and 97.5%
+/// quantiles of 200 values by the more usual type 7 lie but 94%.
 double quantile(std::span<const double> sorted, double fraction);
 
 }  // namespace isogrid::analysis

@@ -316,6 +316,7 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
         fit.surface->replicates.push_back(surface_of(replicate));
         others.push_back(form.core(replicate));
     }
+    fit.surface->widening = found.widening;
     fit.surface->flops_per_parameter_token = factor;
     // Recommendations come from one law of loss, chosen by its held-out error (decide.hpp): the others only
     // show their surface.

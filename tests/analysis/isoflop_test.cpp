@@ -238,9 +238,9 @@ TEST(SeedNoise, isProportionalToTheLossWhereRepeatsAreFew) {
 /// of N* a hundredfold beyond. Each budget's grid misses its optimum a little, as real ones do.
 void expect_recovery(std::size_t budgets, std::size_t sizes, int repeats, MinimumBy by) {
     const double truth = known_law.beta / (known_law.alpha + known_law.beta);
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     std::size_t size = 0, data = 0, ahead = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(7, draw);
         Runs runs;
         double largest = 0;
@@ -269,9 +269,9 @@ void expect_recovery(std::size_t budgets, std::size_t sizes, int repeats, Minimu
         ahead += holds(fit.predict(100 * largest).parameters, known_law.optimum(100 * largest, 6).parameters);
     }
     const std::string which = std::to_string(budgets) + " budgets, " + std::string(name(by));
-    expect_coverage(size, draws, which + ": exponent of N*");
-    expect_coverage(data, draws, which + ": exponent of D*");
-    expect_coverage(ahead, draws, which + ": N* ahead");
+    expect_coverage(size, draws.size(), which + ": exponent of N*");
+    expect_coverage(data, draws.size(), which + ": exponent of D*");
+    expect_coverage(ahead, draws.size(), which + ": N* ahead");
 }
 
 TEST(Isoflop, intervalsCoverTheTruthWithFiveBudgets) {

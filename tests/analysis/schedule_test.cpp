@@ -2,6 +2,7 @@
 #include "analysis/laws/schedule.hpp"
 
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include <gmock/gmock.h>
@@ -134,12 +135,16 @@ TEST(Schedule, refusesCurvesOfOneConstantRate) {
     EXPECT_EQ(none.refused->kind, Refusal::no_curves);
 }
 
-TEST(Schedule, intervalsCoverTheForecast) {
-    const std::size_t draws = recovery_draws(12);
+TEST(Schedule, intervalsCoverTheForecastAndTheParameters) {
+    const auto draws = recovery_draws(12);
+    const std::vector<std::pair<std::string, double>> known = {
+        {"L0", truth.L0}, {"A", truth.A},       {"alpha", truth.alpha}, {"B", truth.B},
+        {"C", truth.C},   {"beta", truth.beta}, {"gamma", truth.gamma}};
+    std::map<std::string, std::size_t> parameters;
     std::size_t cosine = 0, decay = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         FitOptions options;
-        options.bootstrap = draws < 100 ? 80 : 300;
+        options.bootstrap = draws.size() < 100 ? 80 : 300;
         options.objective = parse_objective("l2").value();
         const LawFit fit = fit_schedule(three_schedules(2e-3, draw), options);
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -150,9 +155,13 @@ TEST(Schedule, intervalsCoverTheForecast) {
         decay +=
             std::abs(number(7) - truth.final_loss(Schedule::linear_decay(peak, warmup, 20000, 16000, 0))) <=
             number(8);
+        for (const auto& [name, value] : known)
+            parameters[name] += covers(estimate_of(fit.parameters, name), value);
     }
-    expect_coverage(cosine, draws, "cosine");
-    expect_coverage(decay, draws, "decay");
+    for (const auto& [name, value] : known)
+        expect_coverage(parameters[name], draws.size(), name);
+    expect_coverage(cosine, draws.size(), "cosine");
+    expect_coverage(decay, draws.size(), "decay");
 }
 
 /// Luo et al. 2025 (arXiv 2503.12811): three curves are fitted, six predicted.
