@@ -66,10 +66,15 @@ double t_widening(double freedom) {
                : 1;
 }
 
-double small_sample_widening(std::size_t observations, std::size_t parameters) {
+double case_widening(std::size_t observations, std::size_t parameters) {
     if (observations <= parameters) return 1;
-    const double n = static_cast<double>(observations),
-                 freedom = static_cast<double>(observations - parameters);
+    const double n = static_cast<double>(observations);
+    return std::sqrt(n / (n - 1)) * t_widening(n - static_cast<double>(parameters));
+}
+
+double residual_widening(std::size_t observations, std::size_t parameters) {
+    if (observations <= parameters) return 1;
+    const double n = static_cast<double>(observations), freedom = n - static_cast<double>(parameters);
     return std::sqrt(n / freedom) * t_widening(freedom);
 }
 

@@ -50,10 +50,15 @@ using Replicate = std::function<std::optional<std::vector<double>>(Random&)>;
 /// The numbers of `count` replicates in order, failed ones left out.
 std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed, const Replicate& replicate);
 
-/// How much wider than its percentiles a bootstrap interval must be, as resampling few observations shows
-/// less than their scatter and knows it less well: sqrt(n / (n - p)) t(.975, n - p) / z(.975) for p
-/// parameters fitted to n observations (Hesterberg 2015, section 4.3.2, there for a mean); 1 unless n > p.
-double small_sample_widening(std::size_t observations, std::size_t parameters);
+/// How much wider than its percentiles an interval from resampled cases must be, for p parameters fitted to n
+/// observations: sqrt(n / (n - 1)) t(.975, n - p) / z(.975) (Hesterberg 2015, section 4.3.2, there for a
+/// mean); 1 unless n > p. That p parameters make residuals too small by (n - p) / n is no part of it: the
+/// design is drawn again with the cases, and its inverse information grows by about as much.
+double case_widening(std::size_t observations, std::size_t parameters);
+
+/// The same for residuals drawn again about one design, where nothing makes up for their being too small:
+/// sqrt(n / (n - p)) t(.975, n - p) / z(.975).
+double residual_widening(std::size_t observations, std::size_t parameters);
 
 /// How much wider than a normal one a 95% interval must be whose error was estimated with so many degrees of
 /// freedom: t(.975, freedom) / z(.975); 1 for infinitely many.

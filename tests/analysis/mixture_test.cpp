@@ -100,6 +100,25 @@ TEST(Mixture, bestMixturesIntervalsCoverTheTruth) {
     expect_coverage(code, draws.size(), "best.code");
 }
 
+TEST(Mixture, triesWhatSmallModelsSayOnLargerOnes) {
+    Random random(1, 5);
+    Runs runs = mixtures(1e-4, random, exponential_loss);
+    const Runs larger = mixtures(1e-4, random, [](const Shares& r) { return 0.8 * exponential_loss(r); });
+    for (AnalysisRun run : larger.used) {
+        run.parameters *= 10, run.tokens *= 10;
+        if (run.shares[0] > 0.3) runs.used.push_back(run);
+    }
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    const auto table = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                    [](const Table& t) { return t.key == "validation"; });
+    ASSERT_NE(table, fit.tables.end());
+    ASSERT_EQ(table->rows.size(), 1u);
+    EXPECT_DOUBLE_EQ(std::get<double>(table->rows[0][3]), 2);  // decades of 6 N D
+    EXPECT_LT(std::get<double>(table->rows[0][4]), 3e-4);      // the factor .8 is granted, noise is left
+    EXPECT_GT(std::get<double>(table->rows[0][5]), 0.05);      // what the mean alone would miss
+}
+
 TEST(Mixture, staysWithinTheSharesTried) {
     Random random(1, 2);
     Runs runs = mixtures(0.001, random, exponential_loss);

@@ -73,6 +73,20 @@ TEST(Mup, intervalsCoverTheTruth) {
     expect_coverage(coefficient, draws.size(), "coefficient, standard");
 }
 
+TEST(Mup, predictsWiderModelsFromNarrowerOnes) {
+    Random random(1, 4);
+    const LawFit fit = fit_mup(width_sweeps(0, random, -0.1), replicates(0));
+    const auto table = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                    [](const Table& t) { return t.key == "validation"; });
+    ASSERT_NE(table, fit.tables.end());
+    ASSERT_EQ(table->rows.size(), 6u);  // two parametrizations, fitted up to the second, third, fourth width
+    EXPECT_EQ(std::get<std::string>(table->rows[0][0]), "mup");
+    EXPECT_EQ(std::get<double>(table->rows[0][1]), 128);
+    EXPECT_EQ(std::get<double>(table->rows[0][3]), 3);  // 256, 512 and 1024 predicted
+    for (const auto& row : table->rows)
+        EXPECT_LT(std::get<double>(row[5]), 1e-6);  // noiseless bowls lie on their line
+}
+
 TEST(Mup, refusesRunsOfOneWidth) {
     Random random(1, 2);
     Runs runs = width_sweeps(0.001, random);

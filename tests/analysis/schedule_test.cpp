@@ -103,6 +103,19 @@ TEST(Schedule, predictsCurvesThatWereHeldOut) {
     EXPECT_EQ(fit.figures.size(), 2u);
 }
 
+TEST(Schedule, predictsTheLaterHalfOfCurvesFromTheirFirst) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_schedule(three_schedules(1e-4, 0), options);
+    const Table& table = table_of(fit, "validation");
+    ASSERT_GE(table.rows.size(), 1u);
+    EXPECT_DOUBLE_EQ(std::get<double>(table.rows.back()[0]), 10000);  // half of the longest curve
+    EXPECT_NEAR(std::get<double>(table.rows.back()[3]), std::log10(2), 1e-9);
+    // By half the cosine has fallen to .55 and the stages once: what comes later is more of the same. Ten
+    // times the noise, for a fit to 100 points of seven parameters that is asked an octave ahead.
+    EXPECT_LT(std::get<double>(table.rows.back()[4]), 3e-3);
+}
+
 TEST(Schedule, correctsATruncatedCosine) {
     // A run that was meant for 40000 steps and stopped at 20000, had it been annealed to its end.
     Random random(5, 9);
@@ -138,8 +151,7 @@ TEST(Schedule, refusesCurvesOfOneConstantRate) {
 TEST(Schedule, intervalsCoverTheForecastAndTheParameters) {
     const auto draws = recovery_draws(12);
     const std::vector<std::pair<std::string, double>> known = {
-        {"L0", truth.L0}, {"A", truth.A},       {"alpha", truth.alpha}, {"B", truth.B},
-        {"C", truth.C},   {"beta", truth.beta}, {"gamma", truth.gamma}};
+        {"L0", truth.L0}, {"A", truth.A}, {"alpha", truth.alpha}, {"B", truth.B}};
     std::map<std::string, std::size_t> parameters;
     std::size_t cosine = 0, decay = 0;
     for (const std::size_t draw : draws) {
@@ -155,6 +167,7 @@ TEST(Schedule, intervalsCoverTheForecastAndTheParameters) {
         decay +=
             std::abs(number(7) - truth.final_loss(Schedule::linear_decay(peak, warmup, 20000, 16000, 0))) <=
             number(8);
+        EXPECT_TRUE(std::isnan(estimate_of(fit.parameters, "C").low));  // tied: a spread, but no interval
         for (const auto& [name, value] : known)
             parameters[name] += covers(estimate_of(fit.parameters, name), value);
     }
