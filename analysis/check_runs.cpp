@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 namespace isogrid::analysis {
@@ -29,6 +30,18 @@ std::vector<Reason> check_runs(const Runs& runs) {
                      "convention"}};
     }
     return {};
+}
+
+std::optional<double> tokens_per_batch_unit(const Runs& runs) {
+    std::vector<double> units;
+    for (const Run& run : runs.used)
+        if (run.batch && run.steps && run.tokens > 0) units.push_back(run.tokens / (*run.batch * *run.steps));
+    if (units.empty()) return std::nullopt;
+    constexpr double alike = 1.05;
+    const auto [least, most] = std::minmax_element(units.begin(), units.end());
+    if (*most > alike * *least) return std::nullopt;
+    // Steps are rounded up, and more so in short runs: the largest is nearest to the truth, a whole number.
+    return *most > 0.95 ? std::round(*most) : *most;
 }
 
 }  // namespace isogrid::analysis

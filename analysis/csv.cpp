@@ -6,9 +6,13 @@
 namespace isogrid::analysis {
 namespace {
 
-/// Cuts one row off the front of `text`, moving `line` past it. False when its quotation mark never closes.
-bool take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
+/// What is wrong with a row's letters; nothing where all is well.
+enum class Broken { no, open_quotation, lone_return };
+
+/// Cuts one row off the front of `text`, moving `line` past it.
+Broken take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
     row.line = line;
+    bool lone_return = false;
     bool quoted = false;
     std::string cell;
     std::size_t at = 0;
@@ -31,29 +35,38 @@ bool take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
             break;
         } else if (letter != '\r') {
             cell += letter;
+        } else if (at + 1 < text.size() && text[at + 1] != '\n') {
+            lone_return = true;  // passed over, it would join 1 and 2 to 12
         }
     }
     row.cells.push_back(cell);
     row.text = text.substr(0, at);
     if (row.text.ends_with('\r')) row.text.pop_back();
     text.remove_prefix(std::min(at + 1, text.size()));
-    return !quoted;
+    return quoted ? Broken::open_quotation : lone_return ? Broken::lone_return : Broken::no;
 }
 
 }  // namespace
 
 study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
+    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
+        return study::fail(file, "the text is UTF-16", "its byte-order mark says so", "save it as UTF-8");
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     CsvTable table;
     study::Faults faults;
     std::size_t line = 1;
     while (!text.empty()) {
         CsvRow row;
-        const bool closed = take_row(text, line, row);
+        const Broken broken = take_row(text, line, row);
         const std::string where = file + ":" + std::to_string(row.line);
-        if (!closed) {
+        if (broken == Broken::open_quotation) {
             faults.push_back({where, "a quotation mark never closes", "the file ends inside it", "close it"});
             break;
+        }
+        if (broken == Broken::lone_return) {
+            faults.push_back({where, "a carriage return inside the row",
+                              "lines end with a line feed, or with both", "save it with such line ends"});
+            continue;
         }
         if (row.text.empty()) continue;
         if (table.columns.empty()) {
@@ -70,7 +83,10 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
                                       "values are looked up by the column's name", "rename one of them"});
         } else if (row.cells.size() != table.columns.size()) {
             faults.push_back({where, std::to_string(row.cells.size()) + " cells",
-                              "the header has " + std::to_string(table.columns.size()), "complete the row"});
+                              "the header has " + std::to_string(table.columns.size()),
+                              row.cells.size() < table.columns.size()
+                                  ? "complete the row"
+                                  : "quote cells that hold a comma, write decimals with a point"});
         } else {
             table.rows.push_back(std::move(row));
         }

@@ -22,8 +22,9 @@ struct CsvTable {
 };
 
 /// Reads RFC 4180 text whose first row names the columns. Blank lines are passed over, a byte-order mark and
-/// carriage returns too. Faults (`file:line`): no header, a repeated column, a row with too many or too few
-/// cells, a quotation mark that never closes.
+/// the carriage return of a line end too; the lines counted are those that an editor shows. Faults
+/// (`file:line`): no header, a repeated column, a row with too many or too few cells, a quotation mark that
+/// never closes, a carriage return inside a row, UTF-16.
 study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
 
 }  // namespace isogrid::analysis

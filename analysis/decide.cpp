@@ -79,21 +79,6 @@ const LawFit* most_trusted(std::span<const LawFit> fits) {
     return best;
 }
 
-/// The law's own optimum, or that of its surface.
-Prediction predict(const LawFit& law, double flops) {
-    if (law.predict) return law.predict(flops);
-    const double factor = law.surface->flops_per_parameter_token;
-    std::array<std::vector<double>, 3> spread;
-    for (std::size_t r = 0; r < std::min(replicates_of_surface, law.surface->replicates.size()); ++r) {
-        const Optimum best = optimum_on(law.surface->replicates[r], flops, factor);
-        spread[0].push_back(best.parameters), spread[1].push_back(best.tokens),
-            spread[2].push_back(best.loss);
-    }
-    const Optimum best = optimum_on(law.surface->loss, flops, factor);
-    return {law.name, flops, summarize(best.parameters, spread[0]), summarize(best.tokens, spread[1]),
-            summarize(best.loss, spread[2])};
-}
-
 Estimate quotient(const Estimate& over, const Estimate& under) {
     Estimate estimate;
     estimate.value = over.value / under.value;
@@ -119,6 +104,20 @@ double mean_held_out_error(const LawFit& fit) {
         }
     }
     return std::numeric_limits<double>::infinity();
+}
+
+Prediction prediction_of(const LawFit& law, double flops) {
+    if (law.predict) return law.predict(flops);
+    const double factor = law.surface->flops_per_parameter_token, widening = law.surface->widening;
+    std::array<std::vector<double>, 3> spread;
+    for (std::size_t r = 0; r < std::min(replicates_of_surface, law.surface->replicates.size()); ++r) {
+        const Optimum best = optimum_on(law.surface->replicates[r], flops, factor);
+        spread[0].push_back(best.parameters), spread[1].push_back(best.tokens),
+            spread[2].push_back(best.loss);
+    }
+    const Optimum best = optimum_on(law.surface->loss, flops, factor);
+    return {law.name, flops, summarize(best.parameters, spread[0], widening),
+            summarize(best.tokens, spread[1], widening), summarize(best.loss, spread[2], widening)};
 }
 
 Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token) {
@@ -149,18 +148,18 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
             spread[2].push_back(life->training), spread[3].push_back(life->total);
         }
     return Lifetime{inference_tokens,
-                    summarize(best->parameters, spread[0]),
-                    summarize(best->tokens, spread[1]),
-                    summarize(best->training, spread[2]),
-                    summarize(best->total, spread[3]),
+                    summarize(best->parameters, spread[0], surface.widening),
+                    summarize(best->tokens, spread[1], surface.widening),
+                    summarize(best->training, spread[2], surface.widening),
+                    summarize(best->total, spread[3], surface.widening),
                     flops + 2 * optimum_on(surface.loss, flops, factor).parameters * inference_tokens};
 }
 
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
-                               std::optional<double> inference_tokens) {
+                               std::optional<double> inference_tokens, std::optional<double> batch_unit) {
     const LawFit* law = most_trusted(fits);
     if (law == nullptr) return std::nullopt;
-    const Prediction best = predict(*law, flops);
+    const Prediction best = prediction_of(*law, flops);
     Decision decision;
     decision.law = law->name;
     decision.flops = flops;
@@ -180,7 +179,12 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
             decision.batch_law = fit.name;
         }
     }
-    if (decision.batch) decision.steps = quotient(best.tokens, *decision.batch);
+    if (decision.batch && batch_unit) {
+        const Estimate& batch = *decision.batch;
+        decision.batch_unit = batch_unit;
+        decision.steps = quotient(best.tokens, {batch.value * *batch_unit, batch.se * *batch_unit,
+                                                batch.low * *batch_unit, batch.high * *batch_unit});
+    }
     if (inference_tokens && law->surface)
         decision.lifetime = cheapest_life(*law->surface, flops, *inference_tokens);
     return decision;

@@ -28,8 +28,9 @@ struct Decision {
     double decades = 0;  ///< log10 of C over the largest run; below 0 inside the runs
     Estimate parameters, tokens, loss;
     std::optional<Estimate> batch;             ///< in the unit of the runs' batches
+    std::optional<double> batch_unit;          ///< tokens in one such unit; nothing where the runs do not say
     std::optional<Estimate> learning_rate;     ///< peak
-    std::optional<Estimate> steps;             ///< tokens / batch
+    std::optional<Estimate> steps;             ///< tokens / (batch unit); nothing where the unit is not known
     std::string batch_law, learning_rate_law;  ///< who says so; empty where none does
     std::optional<Lifetime> lifetime;
 };
@@ -37,6 +38,9 @@ struct Decision {
 /// The relative error of a law on held-out observations, averaged over the cuts of its validation table;
 /// infinite without one.
 double mean_held_out_error(const LawFit& fit);
+
+/// What a law with a prediction or a surface expects of a budget: its own optimum, or that of its surface.
+Prediction prediction_of(const LawFit& law, double flops);
 
 /// The N and D of least loss with k N D = flops on any loss surface.
 Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token);
@@ -47,8 +51,9 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
 
 /// Decides for a budget. N, D and loss come from the joint law or from a rival that predicts held-out runs
 /// clearly better, else from isoflop, else from the envelope; nothing when none of them stands. `largest` is
-/// the largest compute of a run.
+/// the largest compute of a run, `batch_unit` what tokens_per_batch_unit says of them.
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
-                               std::optional<double> inference_tokens);
+                               std::optional<double> inference_tokens,
+                               std::optional<double> batch_unit = std::nullopt);
 
 }  // namespace isogrid::analysis

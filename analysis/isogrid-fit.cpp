@@ -62,6 +62,8 @@ po::options_description options() {
                       "the law of fresh data that repetition builds on (default: fitted with it)");
     all.add_options()("check", text()->value_name("E=..,A=..,.."),
                       "a published joint law: how far it lies from the one fitted");
+    all.add_options()("constrain", text()->value_name("alpha=beta"),
+                      "of joint: one exponent for size and data");
     all.add_options()("intervals", text()->default_value("bootstrap")->value_name("WHAT"),
                       "of laws' parameters: bootstrap, or profile (with --objective l2)");
     all.add_options()("minimum", text()->default_value("auto")->value_name("HOW"),
@@ -172,7 +174,7 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
         request.laws.push_back(wanted);
     }
     if (const auto objective = parse_objective(text_of(given, "objective")))
-        request.fit.objective = *objective;
+        request.fit.objective = *objective, request.fit.objective_asked = !given["objective"].defaulted();
     else
         faults.insert(faults.end(), objective.error().begin(), objective.error().end());
     request.fit.bootstrap = given["bootstrap"].as<std::size_t>();
@@ -189,6 +191,11 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
         else
             faults.insert(faults.end(), check.error().begin(), check.error().end());
     }
+    if (const std::string constraint = text_of(given, "constrain"); constraint == "alpha=beta")
+        request.fit.equal_exponents = true;
+    else if (given.count("constrain"))
+        faults.push_back({"--constrain", "\"" + constraint + "\" is no constraint", "there is alpha=beta",
+                          "write --constrain alpha=beta"});
     request.fit.hold_out = all_of<std::string>(given, "hold-out");
     if (given.count("base")) {
         if (const auto base = parse_given_law(text_of(given, "base")))

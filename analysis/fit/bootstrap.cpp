@@ -52,7 +52,8 @@ std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed
 }
 
 double quantile(std::span<const double> sorted, double fraction) {
-    const double place = fraction * static_cast<double>(sorted.size() - 1);
+    const auto count = static_cast<double>(sorted.size());
+    const double place = std::clamp(fraction * (count + 1) - 1, 0.0, count - 1);
     const auto below = static_cast<std::size_t>(place);
     const std::size_t above = std::min(below + 1, sorted.size() - 1);
     return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
@@ -65,10 +66,15 @@ double t_widening(double freedom) {
                : 1;
 }
 
-double small_sample_widening(std::size_t observations, std::size_t parameters) {
+double case_widening(std::size_t observations, std::size_t parameters) {
     if (observations <= parameters) return 1;
-    const double n = static_cast<double>(observations),
-                 freedom = static_cast<double>(observations - parameters);
+    const double n = static_cast<double>(observations);
+    return std::sqrt(n / (n - 1)) * t_widening(n - static_cast<double>(parameters));
+}
+
+double residual_widening(std::size_t observations, std::size_t parameters) {
+    if (observations <= parameters) return 1;
+    const double n = static_cast<double>(observations), freedom = n - static_cast<double>(parameters);
     return std::sqrt(n / freedom) * t_widening(freedom);
 }
 

@@ -50,10 +50,15 @@ using Replicate = std::function<std::optional<std::vector<double>>(Random&)>;
 /// The numbers of `count` replicates in order, failed ones left out.
 std::vector<std::vector<double>> bootstrap(std::size_t count, std::uint64_t seed, const Replicate& replicate);
 
-/// How much wider than its percentiles a bootstrap interval must be, as resampling few observations shows
-/// less than their scatter and knows it less well: sqrt(n / (n - p)) t(.975, n - p) / z(.975) for p
-/// parameters fitted to n observations (Hesterberg 2015, section 4.3.2, there for a mean); 1 unless n > p.
-double small_sample_widening(std::size_t observations, std::size_t parameters);
+/// How much wider than its percentiles an interval from resampled cases must be, for p parameters fitted to n
+/// observations: sqrt(n / (n - 1)) t(.975, n - p) / z(.975) (Hesterberg 2015, section 4.3.2, there for a
+/// mean); 1 unless n > p. That p parameters make residuals too small by (n - p) / n is no part of it: the
+/// design is drawn again with the cases, and its inverse information grows by about as much.
+double case_widening(std::size_t observations, std::size_t parameters);
+
+/// The same for residuals drawn again about one design, where nothing makes up for their being too small:
+/// sqrt(n / (n - p)) t(.975, n - p) / z(.975).
+double residual_widening(std::size_t observations, std::size_t parameters);
 
 /// How much wider than a normal one a 95% interval must be whose error was estimated with so many degrees of
 /// freedom: t(.975, freedom) / z(.975); 1 for infinitely many.
@@ -67,7 +72,10 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
 Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index,
                    double widening = 1);
 
-/// The `fraction` quantile of sorted values, linear between neighbours (type 7 of Hyndman and Fan 1996).
+/// The `fraction` quantile of sorted values: the (n + 1) fraction-th, linear between neighbours (type 6 of
+/// Hyndman and Fan 1996). One more draw lies below it with that probability, whatever n is, so that intervals
+/// of few replicates hold what they say (Davison and Hinkley 1997, section 5.2.1); between the 2.5% and 97.5%
+/// quantiles of 200 values by the more usual type 7 lie but 94%.
 double quantile(std::span<const double> sorted, double fraction);
 
 }  // namespace isogrid::analysis

@@ -58,6 +58,7 @@ study::Result<MinimumBy> parse_minimum(std::string_view text);
 
 struct FitOptions {
     Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs
+    bool objective_asked = false;  ///< somebody chose it: laws that have another say so
     std::size_t bootstrap = 1000;  ///< replicates; 0 for none
     std::uint64_t seed = 1;
     Resampling resampling = Resampling::cases;
@@ -67,6 +68,7 @@ struct FitOptions {
     Intervals intervals = Intervals::bootstrap;
     MinimumBy minimum = MinimumBy::best;  ///< of isoFLOP budgets
     std::optional<GivenLaw> check;  ///< of joint: a published law, held against the one fitted
+    bool equal_exponents = false;   ///< of joint: alpha = beta, not two exponents
 };
 
 }  // namespace isogrid::analysis

@@ -105,17 +105,20 @@ std::optional<Minimum> refit(const ParametricLaw& law, const FitOptions& options
     return lowest(law.model, options.objective, times, starts);
 }
 
-/// Resampling within sets of repeats knows as many degrees of freedom as there are repeats beyond the first.
+/// Resampling within sets of repeats, about each set's mean, knows as many degrees of freedom as there are
+/// repeats beyond the first.
 double widening_of(const ParametricLaw& law, const FitOptions& options) {
-    if (options.resampling != Resampling::seeds || !has_repeats(law))
-        return small_sample_widening(law.model.observations, law.model.parameters);
+    if (options.resampling == Resampling::residuals)
+        return residual_widening(law.model.observations, law.model.parameters);
+    if (options.resampling == Resampling::cases || !has_repeats(law))
+        return case_widening(law.model.observations, law.model.parameters);
     std::map<std::size_t, std::size_t> sizes;
     for (const std::size_t set : law.repeats)
         ++sizes[set];
     std::size_t repeated = 0, sets = 0;
     for (const auto& [set, size] : sizes)
         if (size > 1) repeated += size, ++sets;
-    return small_sample_widening(repeated, sets);
+    return residual_widening(repeated, sets);
 }
 
 /// Where replicates start: the few best distinct optima. Where a second one is nearly as good, resampling may

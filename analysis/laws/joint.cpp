@@ -55,7 +55,8 @@ double joint_loss(std::span<const double> v, double N, double D) {
 
 /// The same law with alpha = beta: one coordinate less, its derivatives added.
 ParametricLaw equal_exponents(const ParametricLaw& law) {
-    constexpr std::size_t shared = JointModel::alpha, other = JointModel::beta;
+    constexpr std::size_t shared = JointModel::alpha, other = JointModel::beta, last = JointModel::parameters;
+    static_assert(shared + 2 == last && other + 1 == last);
     const auto widen = [](std::span<const double> at) {
         return std::array{at[0], at[1], at[2], at[shared], at[shared]};
     };
@@ -70,13 +71,21 @@ ParametricLaw equal_exponents(const ParametricLaw& law) {
                       row[shared] += row[other];
                       std::copy_n(row.begin(), gradient.size(), gradient.begin());
                       return residual;
+                  },
+                  [widen, all = law.model.all](std::span<const double> at, std::span<double> residuals,
+                                               std::span<double> gradients) {
+                      const std::size_t count = residuals.size();
+                      std::vector<double> columns(last * count);
+                      all(widen(at), residuals, columns);
+                      for (std::size_t i = 0; i < count; ++i)
+                          columns[shared * count + i] += columns[other * count + i];
+                      std::copy_n(columns.begin(), gradients.size(), gradients.begin());
                   }};
     same.report = [widen, report = law.report](std::span<const double> at) { return report(widen(at)); };
     same.starts.clear();
-    for (std::size_t s = 0; s < law.starts.size(); s += 7)
-        same.starts.emplace_back(law.starts[s].begin(), law.starts[s].end() - 1);
+    for (const auto& start : law.starts)
+        if (start[shared] == start[other]) same.starts.emplace_back(start.begin(), start.end() - 1);
     same.rivals.clear();
-    same.certify = false;
     return same;
 }
 
@@ -92,7 +101,12 @@ double chance(const Objective& objective, std::span<const double> fixed, std::sp
     return boost::math::cdf(complement(boost::math::chi_squared(k), gain));
 }
 
-Table constrained_table(const Runs& runs, const FitOptions& options, const LawFit& fit) {
+ParametricLaw joint_law_of_one_exponent(const std::vector<Run>& runs) {
+    return equal_exponents(joint_law(runs));
+}
+
+/// The law fitted, and beside it the same with one exponent more or less.
+Table constrained_table(const Runs& runs, const FitOptions& options, const ParametricFit& found) {
     Table table{"constrained",
                 "Would one exponent do for both (p: of so much by chance)?",
                 {{"form", "form", Quantity::text},
@@ -110,20 +124,28 @@ Table constrained_table(const Runs& runs, const FitOptions& options, const LawFi
         table.rows.push_back({form, v[0], v[1], v[2], v[3], v[4], objective,
                               akaike(options.objective, residuals, parameters), p});
     };
-    std::vector<double> free_values;
-    for (const Parameter& parameter : fit.parameters)
-        free_values.push_back(parameter.estimate.value);
-    const auto free_residuals = log_residuals(runs.used, fit.surface->loss);
-    row("free", free_values, fit.objective_value, free_residuals, JointModel::parameters, nan);
     FitOptions quick = options;
     quick.bootstrap = 0;
     quick.intervals = Intervals::bootstrap;
-    const ParametricFit same = fit_parametric(equal_exponents(joint_law(runs.used)), quick);
+    ParametricLaw beside =
+        options.equal_exponents ? joint_law(runs.used) : joint_law_of_one_exponent(runs.used);
+    beside.certify = false;
+    const ParametricFit other = fit_parametric(beside, quick);
+    const ParametricFit &free = options.equal_exponents ? other : found,
+                        &same = options.equal_exponents ? found : other;
+    const auto residuals_of = [&](const ParametricFit& of) {
+        return log_residuals(runs.used, [&](double N, double D) { return joint_loss(of.values, N, D); });
+    };
+    std::vector<double> free_residuals, same_residuals;
+    if (!free.refused) {
+        free_residuals = residuals_of(free);
+        row("free", free.values, free.minima.front().value, free_residuals, JointModel::parameters, nan);
+    }
     if (same.refused) return table;
-    const auto residuals =
-        log_residuals(runs.used, [&](double N, double D) { return joint_loss(same.values, N, D); });
-    row("alpha = beta", same.values, same.minima.front().value, residuals, JointModel::parameters - 1,
-        chance(options.objective, residuals, free_residuals, JointModel::parameters, 1));
+    same_residuals = residuals_of(same);
+    row("alpha = beta", same.values, same.minima.front().value, same_residuals, JointModel::parameters - 1,
+        free.refused ? nan
+                     : chance(options.objective, same_residuals, free_residuals, JointModel::parameters, 1));
     return table;
 }
 
@@ -170,14 +192,15 @@ Table residual_table(const Runs& runs, const std::vector<double>& residuals) {
 }
 
 /// How far a given law lies from this one, in the replicates' own units (Besiroglu et al. 2024, section 3.3).
-std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& found) {
-    constexpr Eigen::Index count = 5;
+/// Of a law of one exponent the last of the five parameters says nothing new.
+std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& found, bool one_exponent) {
+    const Eigen::Index count = one_exponent ? 4 : 5;
     if (found.replicates.size() < 20) return std::nullopt;
     const std::vector<double> law = {given.E, given.A, given.B, given.alpha, given.beta};
     Table table{"check",
                 "The law given with --check against this one",
                 {{"coordinates", "coordinates", Quantity::text},
-                 {"chi_square", "chi-square of 5", Quantity::number},
+                 {"chi_square", "chi-square of " + std::to_string(count), Quantity::number},
                  {"p", "p", Quantity::number}},
                 {}};
     for (const bool logarithms : {false, true}) {
@@ -200,7 +223,9 @@ std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& fou
         const Eigen::VectorXd off = place(law) - place(found.values);
         const double distance = off.dot(covariance.fullPivLu().solve(off));
         table.rows.push_back(
-            {std::string(logarithms ? "log E, log A, log B, alpha, beta" : "E, A, B, alpha, beta"), distance,
+            {std::string(logarithms ? "log E, log A, log B, alpha" : "E, A, B, alpha") +
+                 (one_exponent ? "" : ", beta"),
+             distance,
              distance >= 0 ? boost::math::cdf(complement(boost::math::chi_squared(count), distance)) : nan});
     }
     return table;
@@ -209,6 +234,8 @@ std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& fou
 }  // namespace
 
 const SurfaceForm joint_form{"joint", "the joint law", joint_law, joint_loss, joint_of};
+const SurfaceForm one_exponent_form{"joint", "the joint law with alpha = beta", joint_law_of_one_exponent,
+                                    joint_loss, joint_of};
 
 double JointLaw::loss(double N, double D) const {
     return E + A * std::pow(N, -alpha) + B * std::pow(D, -beta);
@@ -226,8 +253,12 @@ JointLaw::Optimum JointLaw::optimum(double flops, double flops_per_parameter_tok
 }
 
 LawFit fit_joint(const Runs& runs, const FitOptions& options) {
-    SurfaceFit surface = fit_surface(joint_form, runs, options);
+    SurfaceFit surface = fit_surface(options.equal_exponents ? one_exponent_form : joint_form, runs, options);
     LawFit& fit = surface.fit;
+    if (options.equal_exponents)
+        fit.notes.push_back(
+            "alpha = beta was asked for (--constrain): N* and D* then grow alike, and their exponents of 1/2 "
+            "are no finding. Whether the runs agree says p in the table of both forms");
     if (fit.refused) return std::move(fit);
     for (const Parameter& parameter : fit.parameters)
         if (parameter.name != "A" && parameter.name != "B" &&
@@ -237,10 +268,12 @@ LawFit fit_joint(const Runs& runs, const FitOptions& options) {
                  parameter.name + " is " + format_significant(parameter.estimate.value, 3) +
                      " with a standard error of " + format_significant(parameter.estimate.se, 3) +
                      " (the runs hardly determine it) add budgets"});
-    fit.tables.push_back(constrained_table(runs, options, fit));
+    fit.tables.push_back(constrained_table(runs, options, surface.found));
     fit.tables.push_back(residual_table(runs, log_residuals(runs.used, fit.surface->loss)));
     if (options.check) {
-        if (auto table = check_table(*options.check, surface.found))
+        if (options.equal_exponents && options.check->alpha != options.check->beta)
+            fit.notes.push_back("no chi-square of the law given with --check: its alpha and beta differ");
+        else if (auto table = check_table(*options.check, surface.found, options.equal_exponents))
             fit.tables.push_back(std::move(*table));
         else
             fit.notes.push_back(

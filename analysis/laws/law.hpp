@@ -36,6 +36,7 @@ struct LossSurface {
     using Loss = std::function<double(double parameters, double tokens)>;
     Loss loss;
     std::vector<Loss> replicates;
+    double widening = 1;                   ///< of the replicates' intervals (case_widening)
     double flops_per_parameter_token = 6;  ///< C / (N D) of its runs
 };
 

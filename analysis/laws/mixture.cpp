@@ -251,6 +251,78 @@ double held_out_error(const std::string& name, const Mixtures& data, const FitOp
     return error;
 }
 
+std::optional<Reason> refuse(const std::vector<const Run*>& runs, std::size_t sources) {
+    for (const Run* run : runs)
+        if (const double sum = std::accumulate(run->shares.begin(), run->shares.end(), 0.0);
+            std::abs(sum - 1) > 0.02)
+            return Reason{Refusal::missing_columns, "the shares of " + run->name + " add up to " +
+                                                        format_significant(sum, 3) +
+                                                        " (not to 1: a source is missing, or they are not "
+                                                        "proportions) name every source as share.SOURCE"};
+    std::vector<Shares> different;
+    for (const Run* run : runs)
+        different.push_back(run->shares);
+    std::sort(different.begin(), different.end());
+    different.erase(std::unique(different.begin(), different.end()), different.end());
+    const std::size_t fewest = sources + 3;
+    if (sources < 2 || different.size() < fewest)
+        return Reason{
+            Refusal::too_few_runs,
+            std::to_string(different.size()) + " mixtures of " + std::to_string(sources) + " sources (" +
+                std::to_string(fewest) +
+                " of two sources or more are needed at one size and amount of data) run more mixtures"};
+    return std::nullopt;
+}
+
+/// Does what small models say of mixtures hold for larger ones? The form chosen is fitted at each size and
+/// amount of data that has enough mixtures and tried on all that took more compute. It knows no size, so that
+/// only differences between mixtures are its to predict: the mean of each larger group is granted.
+Table transfer_table(const std::string& name, const std::vector<std::string>& sources,
+                     const std::vector<std::vector<const Run*>>& groups, const FitOptions& options) {
+    Table table{"validation",
+                "Fitted at less compute, tried at more: relative error of differences between mixtures",
+                {{"flops", "fitted at 6 N D", Quantity::flops},
+                 {"fitted", "fitted", Quantity::number},
+                 {"predicted", "predicted", Quantity::number},
+                 {"decades", "decades", Quantity::number},
+                 {"mean_error", "mean error", Quantity::percent},
+                 {"scatter", "of the mean", Quantity::percent},
+                 {"worst", "worst", Quantity::percent}},
+                {}};
+    const auto compute = [](const std::vector<const Run*>& group) {
+        return 6 * group.front()->parameters * group.front()->tokens;
+    };
+    FitOptions once = options;
+    once.bootstrap = 0;
+    for (const auto& small : groups) {
+        if (!(compute(small) > 0) || refuse(small, sources.size())) continue;
+        const Form form = fit_form(name, Mixtures(sources, small), once);
+        if (form.refused || !form.loss) continue;
+        double count = 0, error = 0, scatter = 0, worst = 0, most = 0;
+        for (const auto& large : groups) {
+            if (large.size() < 3 || !(compute(large) > 1.01 * compute(small))) continue;
+            const Mixtures data(sources, large);
+            const auto size = static_cast<double>(large.size());
+            std::vector<double> above;
+            double mean_above = 0, mean = 0;
+            for (std::size_t i = 0; i < large.size(); ++i) {
+                above.push_back(std::log(form.loss(data.shares[i])) - data.log_loss[i]);
+                mean_above += above.back() / size, mean += data.log_loss[i] / size;
+            }
+            for (std::size_t i = 0; i < large.size(); ++i) {
+                const double off = std::abs(std::expm1(above[i] - mean_above));
+                error += off, worst = std::max(worst, off), ++count;
+                scatter += std::abs(std::expm1(mean - data.log_loss[i]));
+            }
+            most = std::max(most, compute(large));
+        }
+        if (count > 0)
+            table.rows.push_back({compute(small), static_cast<double>(small.size()), count,
+                                  std::log10(most / compute(small)), error / count, scatter / count, worst});
+    }
+    return table;
+}
+
 // ---- the best mixture ----
 
 /// The nearest mixture to `wanted` within the shares tried: each share moved by the same amount and then cut,
@@ -404,47 +476,36 @@ Figure held_out_figure(const Mixtures& data, const std::vector<double>& predicte
     return figure;
 }
 
-/// The largest set of runs of one size and amount of data.
-std::vector<const Run*> largest_group(const std::vector<Run>& runs, LawFit& fit) {
+/// Runs of one size and amount of data, by rising compute where it is known.
+std::vector<std::vector<const Run*>> group_alike(const std::vector<Run>& runs) {
     std::map<std::pair<double, long long>, std::vector<const Run*>> groups;
-    std::size_t all = 0;
     for (const Run& run : runs) {
         if (run.shares.empty() || !(run.loss > 0)) continue;
         const double tokens = run.tokens > 0 ? std::log(run.tokens) / std::log(same_tokens) : 0;
         groups[{run.parameters, std::llround(tokens)}].push_back(&run);
-        ++all;
     }
+    std::vector<std::vector<const Run*>> alike;
+    for (auto& [key, some] : groups)
+        alike.push_back(std::move(some));
+    std::stable_sort(alike.begin(), alike.end(), [](const auto& a, const auto& b) {
+        return a.front()->parameters * a.front()->tokens < b.front()->parameters * b.front()->tokens;
+    });
+    return alike;
+}
+
+/// The largest of them.
+std::vector<const Run*> largest_group(const std::vector<std::vector<const Run*>>& groups, LawFit& fit) {
     std::vector<const Run*> largest;
-    for (const auto& [key, some] : groups)
+    std::size_t all = 0;
+    for (const auto& some : groups) {
+        all += some.size();
         if (some.size() > largest.size()) largest = some;
+    }
     if (largest.size() < all)
         fit.notes.push_back("mixtures are compared at one size and amount of data: the " +
                             std::to_string(largest.size()) + " runs that share theirs most; " +
                             std::to_string(all - largest.size()) + " others were set aside");
     return largest;
-}
-
-std::optional<Reason> refuse(const std::vector<const Run*>& runs, std::size_t sources) {
-    for (const Run* run : runs)
-        if (const double sum = std::accumulate(run->shares.begin(), run->shares.end(), 0.0);
-            std::abs(sum - 1) > 0.02)
-            return Reason{Refusal::missing_columns, "the shares of " + run->name + " add up to " +
-                                                        format_significant(sum, 3) +
-                                                        " (not to 1: a source is missing, or they are not "
-                                                        "proportions) name every source as share.SOURCE"};
-    std::vector<Shares> different;
-    for (const Run* run : runs)
-        different.push_back(run->shares);
-    std::sort(different.begin(), different.end());
-    different.erase(std::unique(different.begin(), different.end()), different.end());
-    const std::size_t fewest = sources + 3;
-    if (sources < 2 || different.size() < fewest)
-        return Reason{
-            Refusal::too_few_runs,
-            std::to_string(different.size()) + " mixtures of " + std::to_string(sources) + " sources (" +
-                std::to_string(fewest) +
-                " of two sources or more are needed at one size and amount of data) run more mixtures"};
-    return std::nullopt;
 }
 
 void tell_best(const Form& form, const Mixtures& data, LawFit& fit) {
@@ -483,7 +544,8 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "mixture";
     fit.objective = to_string(options.objective);
-    const std::vector<const Run*> group = largest_group(runs.used, fit);
+    const auto groups = group_alike(runs.used);
+    const std::vector<const Run*> group = largest_group(groups, fit);
     if ((fit.refused = refuse(group, runs.sources.size()))) return fit;
     const Mixtures data(runs.sources, group);
 
@@ -527,6 +589,8 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
             "that two sources do better together than apart");
     fit.notes.push_back("parameters and best mixture are those of the " + best.name +
                         " form, whose held-out error is lowest (or within a tenth of it)");
+    if (Table transfer = transfer_table(best.name, data.sources, groups, options); !transfer.rows.empty())
+        fit.tables.push_back(std::move(transfer));
     tell_best(best, data, fit);
     fit.figures.push_back(held_out_figure(data, predicted[chosen], best));
     double mean = 0, scatter = 0;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/fit/validation.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"
 #include "analysis/report/numbers.hpp"
@@ -140,6 +141,36 @@ Table verdict_table(const std::vector<Group>& groups, const std::vector<Sweep>& 
         table.rows.push_back({group.name, static_cast<double>(widths(group, sweeps)), group.slope.value,
                               group.slope.low, group.slope.high, group.verdict.word});
     return table;
+}
+
+/// The best learning rate of the wider models from that of the narrower, one parametrization below another.
+Table width_validation(const std::vector<Group>& groups, const std::vector<Sweep>& sweeps) {
+    constexpr std::size_t fewest_widths = 2;  // determine a line; the third is there to be predicted
+    Table all = validation_table({}, {"width", "fitted up to width", Quantity::tokens}, "learning rate");
+    all.columns.insert(all.columns.begin(), {"parametrization", "parametrization", Quantity::text});
+    for (const Group& group : groups) {
+        std::vector<double> width, best;
+        for (const std::size_t s : group.usable)
+            width.push_back(sweeps[s].width), best.push_back(std::exp(sweeps[s].bowl.vertex[0]));
+        const auto cuts = expanding_window(
+            width, best, fewest_widths, [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+                std::vector<LinePoint> some;
+                for (const std::size_t i : fitted)
+                    some.push_back({{std::log(width[i])}, std::log(best[i])});
+                FitOptions once;
+                once.bootstrap = 0;
+                const LogLine line = fit_log_line(some, {}, Weighting::equal, once);
+                if (line.coefficients.empty()) return std::nullopt;
+                return [line, &width](std::size_t i) {
+                    return std::exp(line.at(std::array{std::log(width[i])}));
+                };
+            });
+        for (auto& row : validation_table(cuts, all.columns[1], "").rows) {
+            row.insert(row.begin(), group.name);
+            all.rows.push_back(std::move(row));
+        }
+    }
+    return all;
 }
 
 Figure bowls_figure(const Group& group, const std::vector<Sweep>& sweeps) {
@@ -281,6 +312,8 @@ LawFit fit_mup(const Runs& runs, const FitOptions& options) {
         return fit;
     }
     fit.tables.push_back(verdict_table(groups, sweeps));
+    if (Table validation = width_validation(groups, sweeps); !validation.rows.empty())
+        fit.tables.push_back(std::move(validation));
     fit.figures.push_back(slopes_figure(groups, sweeps, redrawn));
     fit.notes.push_back(
         "under Adam, theory expects a slope of 0 with muP and of about -1 in the standard "

@@ -198,6 +198,7 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
     for (const auto& replicate : found.replicates)
         fit.surface->replicates.push_back(
             [other = law_of(replicate)](double N, double D) { return other.loss(N, D); });
+    fit.surface->widening = found.widening;
     fit.surface->flops_per_parameter_token = factor;
     fit.tables.push_back(cost_table(found));
     std::vector<double> flops;

@@ -286,14 +286,17 @@ Estimate decay_estimate(double value, const ParametricFit& fit, std::size_t inde
     for (const auto& replicate : fit.replicates)
         sorted.push_back(limited(replicate[index]));
     std::sort(sorted.begin(), sorted.end());
-    const auto last = static_cast<double>(sorted.size() - 1);
+    // The quantiles' places (bootstrap.hpp) from the outer neighbour, as between a number and infinity there
+    // is nothing.
+    const auto count = static_cast<double>(sorted.size());
+    const auto place = [&](double at) { return static_cast<std::size_t>(std::clamp(at, 0.0, count - 1)); };
     // Widened in logarithms, as a decay is positive; an infinite end stays so.
     const auto widened = [&](double end) {
         const bool finite = std::isfinite(end) && std::isfinite(estimate.value) && end > 0;
         return finite ? estimate.value * std::pow(end / estimate.value, fit.widening) : end;
     };
-    estimate.low = widened(sorted[static_cast<std::size_t>(0.025 * last)]);
-    estimate.high = widened(sorted[static_cast<std::size_t>(std::ceil(0.975 * last))]);
+    estimate.low = widened(sorted[place(std::floor(0.025 * (count + 1) - 1))]);
+    estimate.high = widened(sorted[place(std::ceil(0.975 * (count + 1) - 1))]);
     if (!std::isfinite(estimate.high)) estimate.se = std::nan("");
     return estimate;
 }
@@ -302,13 +305,14 @@ Estimate decay_estimate(double value, const ParametricFit& fit, std::size_t inde
 struct Laws {
     RepetitionLaw law;
     std::vector<RepetitionLaw> replicates;
+    double widening = 1;
 
     template <class Of>
     Estimate estimate(const Of& of) const {
         std::vector<double> spread;
         for (const RepetitionLaw& other : replicates)
             spread.push_back(of(other));
-        return summarize(of(law), std::move(spread));
+        return summarize(of(law), std::move(spread), widening);
     }
 };
 
@@ -575,7 +579,7 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
     // From here on D' (or N') differs by less than 1% from no decay at all.
     const double most_epochs = data.most_epochs();
     double most_excess = 1;
-    Laws laws{data.law(found.values), {}};
+    Laws laws{data.law(found.values), {}, found.widening};
     for (const auto& replicate : found.replicates)
         laws.replicates.push_back(data.law(replicate));
     for (const auto& row : data.rows)

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "analysis/fit/parametric.hpp"
+#include "analysis/fit/validation.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -56,6 +57,8 @@ struct Path {
 };
 
 constexpr double fit_resolution = 20, answer_resolution = 400;
+constexpr std::size_t fewest_points = 20;
+constexpr double falls_to = 0.8;  ///< of its highest: a learning rate that falls
 
 /// Loss at point `i`, and its derivatives by log L0, log A at the reference sum, log alpha, log B, log C, log
 /// beta and gamma where `gradient` is not empty. Rates and sums are in units of `unit`, so that B is in nats.
@@ -208,10 +211,10 @@ std::optional<Reason> too_few(const Model& model) {
     for (const Curve& curve : model.curves) {
         const auto [low, high] =
             std::minmax_element(curve.schedule.learning_rate.begin(), curve.schedule.learning_rate.end());
-        if (*low < 0.8 * *high) ++changing;
+        if (*low < falls_to * *high) ++changing;
     }
     different = model.curves.size() > 1 ? model.curves.size() : 0;
-    if (model.points.size() >= 20 && changing > 0 && different > 1) return std::nullopt;
+    if (model.points.size() >= fewest_points && changing > 0 && different > 1) return std::nullopt;
     return Reason{Refusal::too_few_runs,
                   std::to_string(model.curves.size()) + " curves of " + std::to_string(model.points.size()) +
                       " points, " + std::to_string(changing) +
@@ -262,6 +265,47 @@ std::vector<ScheduleLaw> replicates(const Model& model, const FitOptions& option
     for (const auto& values : drawn)
         laws.push_back(law_of(values));
     return laws;
+}
+
+/// Fitted to what the curves knew at 1/8, 1/4 and 1/2 of the longest one's steps, tried on all that came
+/// later: a point of a curve depends on the learning rates before it alone.
+std::vector<Cut> validate(const Model& model, const FitOptions& options) {
+    double longest = 0;
+    for (const Curve& curve : model.curves)
+        longest = std::max(longest, curve.schedule.step.back());
+    std::vector<double> part, losses;
+    for (const auto& [c, i] : model.points) {
+        const double octaves = std::floor(std::log2(longest / model.curves[c].schedule.step[i]) + 1e-9);
+        part.push_back(longest * std::exp2(-std::clamp(octaves, 0.0, 3.0)));
+        losses.push_back(model.curves[c].loss[i]);
+    }
+    const ResidualModel residuals = model.model();
+    constexpr std::size_t minimized = 6;
+    return expanding_window(
+        part, losses, fewest_points, [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
+            std::vector<double> weights(model.points.size(), 0.0);
+            std::vector<std::size_t> last(model.curves.size(), 0);
+            for (const std::size_t p : some) {
+                const auto& [c, i] = model.points[p];
+                weights[p] = 1, last[c] = std::max(last[c], i);
+            }
+            std::size_t curves = 0, falling = 0;
+            for (std::size_t c = 0; c < last.size(); ++c) {
+                const auto& rates = model.curves[c].schedule.learning_rate;
+                const auto [low, high] = std::minmax_element(
+                    rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(last[c]) + 1);
+                curves += last[c] > 0, falling += *low < falls_to * *high;
+            }
+            if (curves < 2 || falling == 0) return std::nullopt;
+            weights.resize(weights.size() + 3, 1.0);  // the ties
+            const auto minima =
+                minimize_from_many(residuals, options.objective, weights, model.starts(), minimized);
+            if (minima.empty()) return std::nullopt;
+            return [&model, evaluate = model.evaluation(minima.front().at)](std::size_t p) {
+                const auto& [c, i] = model.points[p];
+                return evaluate(model.curves[c].path, i, {});
+            };
+        });
 }
 
 double warmup_of(const Schedule& schedule) {
@@ -483,14 +527,17 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     if (found.minima.empty()) return fit;
     fit.objective_value = found.minima.front().value;
     const ScheduleLaw law = law_of(found.values);
-    const double widening = small_sample_widening(model.blocks.back() + 1, names.size());
+    const double widening = case_widening(model.blocks.back() + 1, names.size());
     std::vector<ScheduleLaw> others;
     if (!fit.refused) others = replicates(model, options, found.minima.front());
     std::vector<std::vector<double>> spread;
     for (const ScheduleLaw& other : others)
         spread.push_back({other.L0, other.A, other.alpha, other.B, other.C, other.beta, other.gamma});
+    constexpr std::size_t first_tied =
+        4;  // C, beta and gamma: their spread is the tie's, no interval of theirs
     for (std::size_t p = 0; p < names.size(); ++p)
-        fit.parameters.push_back({names[p], summarize(found.values[p], spread, p, widening)});
+        fit.parameters.push_back({names[p], p < first_tied ? summarize(found.values[p], spread, p, widening)
+                                                           : Estimate{found.values[p]}});
     if (fit.refused) return fit;
 
     std::vector<Curve> curves;
@@ -529,6 +576,11 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
             "every curve was fitted: hold some out with --hold-out RUN to see how well others "
             "are predicted");
     fit.tables.push_back(forecast_table(law, others, widening, curves));
+    if (const auto cuts = validate(model, options); !cuts.empty())
+        fit.tables.push_back(validation_table(cuts, {"step", "fitted up to step", Quantity::number}, "loss"));
+    fit.notes.push_back(
+        "C, beta and gamma are tied to usual ones, as few curves hardly determine them: they have no "
+        "interval");
     fit.notes.push_back(
         "cosine: to a tenth of the peak at the last step; decay: held, then linearly to zero over "
         "the last fifth; a curve is taken to warm up linearly from zero to its first point");

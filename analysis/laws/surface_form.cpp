@@ -316,10 +316,11 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
         fit.surface->replicates.push_back(surface_of(replicate));
         others.push_back(form.core(replicate));
     }
+    fit.surface->widening = found.widening;
     fit.surface->flops_per_parameter_token = factor;
     // Recommendations come from one law of loss, chosen by its held-out error (decide.hpp): the others only
     // show their surface.
-    if (&form == &joint_form)
+    if (form.name == joint_form.name)
         fit.predict = [name = fit.name, surface = *fit.surface, core = form.core(found.values), factor,
                        others, widening = found.widening](double flops) {
             std::vector<double> sizes, tokens, losses;
@@ -340,7 +341,7 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
     fit.figures.push_back(surface_figure(form, runs, *fit.surface, found.widening));
     fit.figures.push_back(residual_figure(
         form, runs, residuals, "", {"training compute C (FLOPs)", Quantity::flops, true}, &Run::flops));
-    if (&form != &joint_form) return result;  // one picture says it of the others
+    if (form.name != joint_form.name) return result;  // one picture says it of the others
     fit.figures.push_back(residual_figure(form, runs, residuals, "-parameters",
                                           {"parameters N", Quantity::parameters, true}, &Run::parameters));
     fit.figures.push_back(residual_figure(form, runs, residuals, "-tokens",

@@ -27,6 +27,8 @@ struct SurfaceForm {
 /// joint, joint_kaplan, joint_rosenfeld.
 std::span<const SurfaceForm> surface_forms();
 extern const SurfaceForm joint_form, kaplan_form, rosenfeld_form;
+/// joint with alpha = beta, in its place where that is asked for; its values are joint's five.
+extern const SurfaceForm one_exponent_form;
 
 struct SurfaceFit {
     LawFit fit;           ///< with parameters, surface, prediction, validation and pictures

@@ -14,6 +14,14 @@ std::string percent(double share) {
     return format_significant(std::round(1000 * share) / 10, 3) + "%";
 }
 
+/// Power laws, optima of sweeps and the like are least squares whatever --objective says.
+void say_if_not_asked_for(const Objective& asked, LawFit& fit) {
+    const std::string wanted = to_string(asked);
+    if (fit.objective.empty() || fit.objective.starts_with(wanted)) return;
+    fit.notes.push_back("--objective " + wanted +
+                        " has no effect on this law (its objective: " + fit.objective + ")");
+}
+
 }  // namespace
 
 std::vector<Role> missing_roles(const Law& law, const Runs& runs) {
@@ -49,11 +57,15 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
         else
             all.fits.push_back(law.fit(all.runs, options));
     }
+    if (options.objective_asked)
+        for (LawFit& fit : all.fits)
+            say_if_not_asked_for(options.objective, fit);
     for (const double target : all.targets)
         for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
             if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));
     for (const double target : all.targets)
-        if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens))
+        if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens,
+                                   tokens_per_batch_unit(all.runs)))
             all.decisions.push_back(std::move(*decision));
     for (const Decision& decision : all.decisions)
         if (std::none_of(all.predictions.begin(), all.predictions.end(), [&](const Prediction& p) {
@@ -61,6 +73,13 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
             }))
             all.predictions.push_back(
                 {decision.law, decision.flops, decision.parameters, decision.tokens, decision.loss});
+    for (const double target : all.targets)
+        for (const LawFit& fit : all.fits) {
+            const bool listed =
+                std::any_of(all.predictions.begin(), all.predictions.end(),
+                            [&](const Prediction& p) { return p.law == fit.name && p.flops == target; });
+            if (!fit.refused && fit.surface && !listed) all.rivals.push_back(prediction_of(fit, target));
+        }
     return all;
 }
 
@@ -127,9 +146,17 @@ std::string with_range(const Estimate& e, Quantity quantity) {
 /// Batch, steps and learning rate, or which of them no law says.
 std::string describe_recipe(const Decision& decision) {
     std::string text;
-    if (decision.batch)
-        text += "Batch " + with_range(*decision.batch, Quantity::tokens) + " (" + decision.batch_law +
-                "), so " + with_range(*decision.steps, Quantity::tokens) + " steps. ";
+    if (decision.batch) {
+        text += "Batch " + with_range(*decision.batch, Quantity::tokens);
+        if (decision.batch_unit && *decision.batch_unit != 1)
+            text += " of " + format_significant(*decision.batch_unit, 5) + " tokens each";
+        text += " (" + decision.batch_law + ")";
+        text += decision.steps
+                    ? ", so " + with_range(*decision.steps, Quantity::tokens) + " steps. "
+                    : ", in the unit of the runs. How many steps that makes is not known: the runs "
+                      "do not say what one unit is in tokens (name steps= and tokens= beside "
+                      "batch=). ";
+    }
     if (decision.learning_rate)
         text += "Peak learning rate " + with_range(*decision.learning_rate, Quantity::number) + " (" +
                 decision.learning_rate_law + "). ";
@@ -152,6 +179,12 @@ std::string describe(const Prediction& prediction) {
            with_range(prediction.tokens, Quantity::tokens) + " tokens, " +
            format_significant(prediction.tokens.value / prediction.parameters.value, 3) +
            " tokens a parameter; expect a loss of " + with_range(prediction.loss, Quantity::loss) + ".";
+}
+
+std::string describe_rival(const Prediction& rival) {
+    return with_range(rival.parameters, Quantity::parameters) + " parameters on " +
+           with_range(rival.tokens, Quantity::tokens) + " tokens, a loss of " +
+           with_range(rival.loss, Quantity::loss);
 }
 
 std::vector<std::string> describe(const Decision& decision) {

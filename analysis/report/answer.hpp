@@ -38,6 +38,7 @@ struct Answer {
     std::vector<NotAsked> not_asked;      ///< laws whose subject the runs do not hold
     std::vector<double> targets;          ///< FLOPs to recommend for
     std::vector<Prediction> predictions;  ///< by target, laws in reverse; a deciding law last
+    std::vector<Prediction> rivals;       ///< of other forms of the joint law, by target; none decides there
     std::vector<Decision> decisions;      ///< one a target, where a law stands
     std::vector<Reason> warnings;         ///< about the runs as a whole
     std::vector<Reference> references;
@@ -64,6 +65,9 @@ std::string describe_compression(const Answer& answer);
 
 /// What to train for the decision's budget, in sentences.
 std::vector<std::string> describe(const Decision& decision);
+
+/// `365k parameters on 139M tokens, a loss of 1.44`, with intervals: a line for each of `rivals`.
+std::string describe_rival(const Prediction& rival);
 
 /// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
 std::string describe(const Prediction& prediction);

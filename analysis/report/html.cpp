@@ -186,8 +186,8 @@ std::string recommendation_html(const Answer& answer) {
                    ? format_quantity(e.low, quantity) + " to " + format_quantity(e.high, quantity)
                    : std::string("-");
     };
-    for (const Prediction& p : answer.predictions) {
-        html += "<tr><td class=\"text\">" + p.law + "</td><td>" + format_quantity(p.flops, Quantity::flops) +
+    const auto row = [&](const Prediction& p, const std::string& law) {
+        html += "<tr><td class=\"text\">" + law + "</td><td>" + format_quantity(p.flops, Quantity::flops) +
                 "</td>";
         for (const auto& [estimate, quantity] :
              {std::pair{p.parameters, Quantity::parameters}, std::pair{p.tokens, Quantity::tokens},
@@ -195,7 +195,11 @@ std::string recommendation_html(const Answer& answer) {
             html += "<td>" + format_quantity(estimate.value, quantity) + "</td><td>" +
                     interval(estimate, quantity) + "</td>";
         html += "</tr>\n";
-    }
+    };
+    for (const Prediction& prediction : answer.predictions)
+        row(prediction, prediction.law);
+    for (const Prediction& rival : answer.rivals)
+        row(rival, rival.law + " (does not decide)");
     return html + "</table></div>\n";
 }
 

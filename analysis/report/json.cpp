@@ -87,19 +87,21 @@ json decided(const Decision& decision) {
         return estimate ? full(*estimate) : json(nullptr);
     };
     const auto word = [](const std::string& text) { return text.empty() ? json(nullptr) : json(text); };
-    json object = {{"flops", decision.flops},
-                   {"law", decision.law},
-                   {"decades_beyond_runs", number(decision.decades)},
-                   {"parameters", full(decision.parameters)},
-                   {"tokens", full(decision.tokens)},
-                   {"loss", full(decision.loss)},
-                   {"batch", known(decision.batch)},
-                   {"batch_law", word(decision.batch_law)},
-                   {"steps", known(decision.steps)},
-                   {"learning_rate", known(decision.learning_rate)},
-                   {"learning_rate_law", word(decision.learning_rate_law)},
-                   {"lifetime", nullptr},
-                   {"words", describe(decision)}};
+    json object = {
+        {"flops", decision.flops},
+        {"law", decision.law},
+        {"decades_beyond_runs", number(decision.decades)},
+        {"parameters", full(decision.parameters)},
+        {"tokens", full(decision.tokens)},
+        {"loss", full(decision.loss)},
+        {"batch", known(decision.batch)},
+        {"batch_law", word(decision.batch_law)},
+        {"tokens_per_batch_unit", decision.batch_unit ? json(*decision.batch_unit) : json(nullptr)},
+        {"steps", known(decision.steps)},
+        {"learning_rate", known(decision.learning_rate)},
+        {"learning_rate_law", word(decision.learning_rate_law)},
+        {"lifetime", nullptr},
+        {"words", describe(decision)}};
     if (const auto& life = decision.lifetime)
         object["lifetime"] = {{"inference_tokens", life->inference_tokens},
                               {"parameters", full(life->parameters)},
@@ -126,6 +128,7 @@ json to_json(const Answer& answer) {
                        {"resample", name(answer.options.resampling)},
                        {"intervals", name(answer.options.intervals)},
                        {"minimum", name(answer.options.minimum)},
+                       {"constrain", answer.options.equal_exponents ? json("alpha=beta") : json(nullptr)},
                        {"seed", answer.options.seed}}},
                      {"laws", json::object()},
                      {"predictions", json::array()}};
@@ -140,16 +143,21 @@ json to_json(const Answer& answer) {
         for (const Role role : law.unvaried)
             unasked["unvaried"].push_back(name(role));
     }
-    for (const Prediction& p : answer.predictions)
-        document["predictions"].push_back(
-            {{"law", p.law},
-             {"flops", p.flops},
-             {"decades_beyond_runs", number(std::log10(p.flops / largest_budget(answer.runs)))},
-             {"parameters", number(p.parameters.value)},
-             {"parameters_ci95", interval(p.parameters)},
-             {"tokens", number(p.tokens.value)},
-             {"tokens_ci95", interval(p.tokens)},
-             {"loss", {{"value", number(p.loss.value)}, {"ci95", interval(p.loss)}}}});
+    document["rivals"] = json::array();
+    const auto predicted = [&](const Prediction& p) {
+        return json({{"law", p.law},
+                     {"flops", p.flops},
+                     {"decades_beyond_runs", number(std::log10(p.flops / largest_budget(answer.runs)))},
+                     {"parameters", number(p.parameters.value)},
+                     {"parameters_ci95", interval(p.parameters)},
+                     {"tokens", number(p.tokens.value)},
+                     {"tokens_ci95", interval(p.tokens)},
+                     {"loss", {{"value", number(p.loss.value)}, {"ci95", interval(p.loss)}}}});
+    };
+    for (const Prediction& prediction : answer.predictions)
+        document["predictions"].push_back(predicted(prediction));
+    for (const Prediction& rival : answer.rivals)
+        document["rivals"].push_back(predicted(rival));
     document["decisions"] = json::array();
     for (const Decision& decision : answer.decisions)
         document["decisions"].push_back(decided(decision));

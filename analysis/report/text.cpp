@@ -130,6 +130,13 @@ std::string to_text(const Answer& answer) {
                     : "No recommendation: no law stands.\n";
     for (const Prediction& prediction : answer.predictions)
         text += wrap(pad(prediction.law, 9) + " ", describe(prediction));
+    if (!answer.rivals.empty()) text += "\nother forms of the joint law, which do not decide:\n";
+    for (const Prediction& rival : answer.rivals) {
+        const std::string at = answer.targets.size() > 1
+                                   ? " at " + format_quantity(rival.flops, Quantity::flops)
+                                   : std::string();
+        text += wrap("  " + pad(rival.law + at, 16) + " ", describe_rival(rival));
+    }
     for (const Decision& decision : answer.decisions) {
         text += "\n";
         const auto sentences = describe(decision);

@@ -98,19 +98,19 @@ TEST(Compare, refusesOneFamilyAndFamiliesOfFewBudgets) {
 }
 
 TEST(Compare, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws(30);
+    const auto draws = recovery_draws(30);
     std::size_t multiplier = 0, alpha = 0;
     const auto holds = [](const Estimate& e, double truth) { return e.low <= truth && truth <= e.high; };
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         const LawFit fit = fit_compare(families(like, 1e-3, 100 + draw), options(200));
-        // Families that look of different slopes by chance (1 in 20) report another multiplier, still at the
+        // Families that look of different slopes by chance (1 in 100) report another multiplier, still at the
         // largest compute.
         multiplier += !fit.refused && holds(estimate_of(fit.derived, "compute_multiplier.new"), 3);
         const Estimate slope = estimate_of(fit.parameters, "alpha");
         alpha += holds(std::isnan(slope.value) ? estimate_of(fit.parameters, "alpha.old") : slope, 0.1);
     }
-    expect_coverage(multiplier, draws, "compute multiplier");
-    expect_coverage(alpha, draws, "alpha");
+    expect_coverage(multiplier, draws.size(), "compute multiplier");
+    expect_coverage(alpha, draws.size(), "alpha");
 }
 
 }  // namespace

@@ -26,10 +26,6 @@ FitOptions replicates(std::size_t count) {
     return options;
 }
 
-bool covers(const Estimate& estimate, double truth) {
-    return estimate.low < truth && truth < estimate.high;
-}
-
 /// Known: Smin 1000 N^.3 steps, Bcrit 50 N^.5, each steps count with so much noise; N in millions.
 Runs known_steps(double noise, Random& random, std::vector<double> batches = {}) {
     if (batches.empty())
@@ -89,9 +85,9 @@ TEST(CriticalBatch, recoversNoiselessStepsExactly) {
 }
 
 TEST(CriticalBatch, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     std::size_t critical = 0, exponent = 0, coefficient = 0, alpha = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(17, draw);
         const LawFit fit = fit_critical_batch(known_steps(0.05, random), replicates(200));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -102,10 +98,10 @@ TEST(CriticalBatch, intervalsCoverTheTruth) {
         coefficient += covers(estimate_of(fit.parameters, "coefficient"), 50);
         alpha += covers(estimate_of(fit.derived, "alpha_B"), 0.2);
     }
-    expect_coverage(critical, draws, "critical batch");
-    expect_coverage(exponent, draws, "exponent");
-    expect_coverage(coefficient, draws, "coefficient");
-    expect_coverage(alpha, draws, "alpha_B");
+    expect_coverage(critical, draws.size(), "critical batch");
+    expect_coverage(exponent, draws.size(), "exponent");
+    expect_coverage(coefficient, draws.size(), "coefficient");
+    expect_coverage(alpha, draws.size(), "alpha_B");
 }
 
 TEST(CriticalBatch, refusesBatchesThatAreAllSmall) {

@@ -23,7 +23,7 @@ class CsvFile {
     explicit CsvFile(const std::string& text)
         : path_(std::filesystem::temp_directory_path() /
                 ("isogrid-" + std::to_string(getpid()) + "-" + std::to_string(++made) + ".csv")) {
-        std::ofstream(path_) << text;
+        std::ofstream(path_, std::ios::binary) << text;
     }
     ~CsvFile() { std::filesystem::remove(path_); }
     CsvFile(const CsvFile&) = delete;
@@ -70,6 +70,17 @@ TEST(Csv, refusesAnOpenQuotationMarkARepeatedColumnAndAnEmptyFile) {
     EXPECT_THAT(study::to_string(parse_csv("", "f.csv").error()), HasSubstr("no header"));
 }
 
+TEST(Csv, refusesCarriageReturnsInsideARowAndUtf16) {
+    EXPECT_THAT(study::to_string(parse_csv("a,b\n1\r2,3\n", "f.csv").error()),
+                HasSubstr("f.csv:2: a carriage return inside the row"));
+    EXPECT_THAT(study::to_string(parse_csv("\xFF\xFE"
+                                           "a",
+                                           "f.csv")
+                                     .error()),
+                HasSubstr("f.csv: the text is UTF-16"));
+    EXPECT_TRUE(parse_csv("a,b\r\n1,2\r", "f.csv"));  // cut off inside the last line end
+}
+
 TEST(Csv, saysWhenCellsAreSeparatedByOtherThanCommas) {
     EXPECT_THAT(
         study::to_string(parse_csv("N;D;L\n1;2;3,5\n", "f.csv").error()),
@@ -102,6 +113,26 @@ TEST(ReadCsv, refusesMissingAndImpossibleValuesWithLineAndColumn) {
     EXPECT_THAT(faults, HasSubstr(file.name() + ":6: loss (column 3, L) is inf"));
     EXPECT_THAT(faults, HasSubstr(file.name() + ":7: loss (column 3, L) is -2"));
     EXPECT_THAT(faults, HasSubstr("--skip-bad-rows"));
+}
+
+TEST(ReadCsv, namesLineAndColumnInFilesWithAByteOrderMarkAndWindowsLineEnds) {
+    const CsvFile file(
+        "\xEF\xBB\xBFN,note,D,L\r\n"        // 1: the mark is no part of the first column's name
+        "1e6,\"two\r\nlines\",1e8,3.5\r\n"  // 2 and 3
+        "\r\n"                              // 4
+        "NaN,,2e8,3.4\r\n"                  // 5
+        "1e6,,3e8,\r\n"                     // 6: the return is no part of the last cell
+        "1e6,,\"4,5\",3.2\r\n"              // 7
+        "1e6,,-5,3.1\r\n");                 // 8
+    const std::string faults = faults_of(file.request("parameters=N,tokens=D,loss=L"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":5: parameters (column 1, N) is missing"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":6: loss (column 4, L) is missing"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":7: tokens (column 3, D) is \"4,5\" (a number with a"));
+    EXPECT_THAT(faults, HasSubstr(file.name() + ":8: tokens (column 3, D) is -5"));
+    const CsvFile short_row("\xEF\xBB\xBFN,D,L\r\n1e6,1e8,3.5\r\n1e6,2e8\r\n1e6,3e8,3,2\r\n");
+    const std::string counts = faults_of(short_row.request("parameters=N,tokens=D,loss=L"));
+    EXPECT_THAT(counts, HasSubstr(short_row.name() + ":3: 2 cells (the header has 3) complete"));
+    EXPECT_THAT(counts, HasSubstr(short_row.name() + ":4: 4 cells (the header has 3) quote"));
 }
 
 TEST(ReadCsv, rejectsSuchRowsWhenAskedToAndKeepsTheRest) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/check_runs.hpp"
+#include "analysis/report/answer.hpp"
 #include "synthetic_runs.hpp"
 
 namespace isogrid::analysis {
@@ -67,7 +68,7 @@ TEST(Decide, takesSizeAndLossFromTheSurfaceAndTheRecipeFromWhoeverKnowsIt) {
     sweeps.learning_rate_at = [](double, double) { return Estimate{1e-3, 1e-4, 8e-4, 1.2e-3}; };
     sweeps.batch_at = [](double, double) { return Estimate{1e6, 1e5, 8e5, 1.2e6}; };
     fits.push_back(sweeps);
-    const auto decision = decide(fits, 6.4e21, 6.4e19, 1e12);
+    const auto decision = decide(fits, 6.4e21, 6.4e19, 1e12, 1);
     ASSERT_TRUE(decision);
     EXPECT_EQ(decision->law, "joint");
     EXPECT_NEAR(decision->decades, 2, 1e-12);
@@ -75,6 +76,35 @@ TEST(Decide, takesSizeAndLossFromTheSurfaceAndTheRecipeFromWhoeverKnowsIt) {
     EXPECT_DOUBLE_EQ(decision->steps->value, decision->tokens.value / 1e6);
     ASSERT_TRUE(decision->lifetime);
     EXPECT_LT(decision->lifetime->parameters.value, decision->parameters.value);
+}
+
+TEST(Decide, countsStepsInTokensWhateverTheBatchIsIn) {
+    FitOptions options;
+    options.bootstrap = 0;
+    LawFit sweeps;
+    sweeps.name = "hyperparameters";
+    sweeps.batch_at = [](double, double) { return Estimate{512, 50, 400, 600}; };
+    const std::vector<LawFit> fits = {fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options),
+                                      sweeps};
+    const auto sequences = decide(fits, 6.4e21, 6.4e19, std::nullopt, 2048).value();
+    EXPECT_NEAR(sequences.steps->value / (sequences.tokens.value / (512 * 2048)), 1, 1e-12);
+    EXPECT_THAT(describe(sequences)[1], HasSubstr("Batch 512 (400 to 600) of 2048 tokens each"));
+    const auto unknown = decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
+    EXPECT_FALSE(unknown.steps);
+    EXPECT_THAT(describe(unknown)[1], HasSubstr("How many steps that makes is not known"));
+}
+
+TEST(CheckRuns, knowsWhatTheBatchIsCountedIn) {
+    Runs runs = isoflop_runs(four_budgets, 3, 3, known_loss);
+    EXPECT_FALSE(tokens_per_batch_unit(runs));
+    for (auto& run : runs.used)
+        run.batch = 256, run.steps = std::ceil(run.tokens / (256 * 2048));
+    EXPECT_EQ(tokens_per_batch_unit(runs), 2048);
+    for (auto& run : runs.used)
+        run.batch = 256 * 2048;
+    EXPECT_EQ(tokens_per_batch_unit(runs), 1);
+    runs.used.front().batch = 256;
+    EXPECT_FALSE(tokens_per_batch_unit(runs));
 }
 
 TEST(Decide, saysNothingWhenNoLawStands) {

@@ -80,18 +80,18 @@ TEST(Overtraining, refusesRunsOfOneRatio) {
 }
 
 TEST(Overtraining, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws(24);
+    const auto draws = recovery_draws(24);
     std::size_t floor = 0, exponent = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         const LawFit fit =
-            fit_overtraining(overtrained_runs(0.01, 0, draw), squares(draws < 100 ? 120 : 400));
+            fit_overtraining(overtrained_runs(0.01, 0, draw), squares(draws.size() < 100 ? 120 : 400));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate e = estimate_of(fit.parameters, "E"), n = estimate_of(fit.parameters, "eta");
         floor += e.low <= E && E <= e.high;
         exponent += n.low <= eta && eta <= n.high;
     }
-    expect_coverage(floor, draws, "E");
-    expect_coverage(exponent, draws, "eta");
+    expect_coverage(floor, draws.size(), "E");
+    expect_coverage(exponent, draws.size(), "eta");
 }
 
 TEST(Downstream, recoversTheLawThatMadeTheRuns) {
@@ -137,20 +137,20 @@ TEST(Downstream, refusesFiveRuns) {
 }
 
 TEST(Downstream, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws(24);
+    const auto draws = recovery_draws(24);
     std::size_t highest = 0, slope = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Runs runs = overtrained_runs(0, 0.005, draw);
         for (auto& run : runs.used)
             run.parameters = run.tokens = 1;  // no law of loss: only the error is asked about
-        const LawFit fit = fit_downstream(runs, squares(draws < 100 ? 120 : 400));
+        const LawFit fit = fit_downstream(runs, squares(draws.size() < 100 ? 120 : 400));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate e = estimate_of(fit.parameters, "epsilon"), g = estimate_of(fit.parameters, "gamma");
         highest += e.low <= epsilon && epsilon <= e.high;
         slope += g.low <= gamma_ && gamma_ <= g.high;
     }
-    expect_coverage(highest, draws, "epsilon");
-    expect_coverage(slope, draws, "gamma");
+    expect_coverage(highest, draws.size(), "epsilon");
+    expect_coverage(slope, draws.size(), "gamma");
 }
 
 /// Gadre et al. 2024 (arXiv 2403.08540), RedPajama: four small models at 20 tokens per parameter and the

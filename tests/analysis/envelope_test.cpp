@@ -91,10 +91,10 @@ Runs constant_rate_runs(std::size_t sizes, double noise, Random& random) {
 
 TEST(Envelope, intervalsCoverTheTruth) {
     const double truth = known_law.beta / (known_law.alpha + known_law.beta);
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     std::size_t covered = 0;
     double mean = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(23, draw);
         FitOptions options;
         options.bootstrap = 200;
@@ -102,11 +102,11 @@ TEST(Envelope, intervalsCoverTheTruth) {
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate exponent = estimate_of(fit.parameters, "parameters_exponent");
         covered += exponent.low <= truth && truth <= exponent.high;
-        mean += exponent.value / static_cast<double>(draws);
+        mean += exponent.value / static_cast<double>(draws.size());
     }
-    expect_coverage(covered, draws, "envelope: exponent of N*");
+    expect_coverage(covered, draws.size(), "envelope: exponent of N*");
     // A line through every point of the staircase would be too flat by .04; the draws scatter by .037.
-    EXPECT_NEAR(mean, truth, 0.01 + 2.5 * 0.037 / std::sqrt(static_cast<double>(draws)));
+    EXPECT_NEAR(mean, truth, 0.01 + 2.5 * 0.037 / std::sqrt(static_cast<double>(draws.size())));
 }
 
 }  // namespace

@@ -18,10 +18,6 @@ FitOptions replicates(std::size_t count) {
     return options;
 }
 
-bool covers(const Estimate& estimate, double truth) {
-    return estimate.low < truth && truth < estimate.high;
-}
-
 constexpr double a = -0.08, b = -0.11, c = 0.004, d = 2.5;
 
 double log_experts(double experts, bool saturates) {
@@ -81,9 +77,9 @@ TEST(Experts, effectiveParametersAreThoseOfTheDenseModelOfEqualLoss) {
 }
 
 TEST(Experts, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     std::size_t size = 0, experts = 0, both = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(31, draw);
         const LawFit fit = fit_experts(routed(0.003, random, false, {1, 4, 16, 64}), replicates(200));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -91,15 +87,15 @@ TEST(Experts, intervalsCoverTheTruth) {
         experts += covers(estimate_of(fit.parameters, "b"), b);
         both += covers(estimate_of(fit.parameters, "c"), c);
     }
-    expect_coverage(size, draws, "a");
-    expect_coverage(experts, draws, "b");
-    expect_coverage(both, draws, "c");
+    expect_coverage(size, draws.size(), "a");
+    expect_coverage(experts, draws.size(), "b");
+    expect_coverage(both, draws.size(), "c");
 }
 
 TEST(Experts, saturationsIntervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws(20);
+    const auto draws = recovery_draws(20);
     std::size_t first = 0, worth = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(37, draw);
         const LawFit fit = fit_experts(routed(0.002, random, true, many), replicates(100));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -111,8 +107,8 @@ TEST(Experts, saturationsIntervalsCoverTheTruth) {
         const double truth = std::exp(((a + c * e) * std::log(5.5e7) + b * (e - dense)) / (a + c * dense));
         worth += std::get<double>(row[6]) < truth && truth < std::get<double>(row[7]);
     }
-    expect_coverage(first, draws, "experts_max");
-    expect_coverage(worth, draws, "effective parameters");
+    expect_coverage(first, draws.size(), "experts_max");
+    expect_coverage(worth, draws.size(), "effective parameters");
 }
 
 TEST(Experts, refusesOneSize) {

@@ -18,10 +18,6 @@ FitOptions replicates(std::size_t count) {
     return options;
 }
 
-bool covers(const Estimate& estimate, double truth) {
-    return estimate.low < truth && truth < estimate.high;
-}
-
 /// Close to Li et al. 2025: eta* = 1.8 N^-.7 D^.3, B* = .6 D^.57.
 double best_rate(double parameters, double tokens) {
     return 1.8 * std::pow(parameters, -0.7) * std::pow(tokens, 0.3);
@@ -81,9 +77,9 @@ TEST(Hyperparameters, recoverLearningRateAndBatchTogether) {
 }
 
 TEST(Hyperparameters, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     std::size_t size = 0, data = 0, rate = 0, batch = 0, batch_size = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(23, draw);
         const LawFit fit = fit_hyperparameters(sweeps(0.002, random, true), replicates(200));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -93,11 +89,11 @@ TEST(Hyperparameters, intervalsCoverTheTruth) {
         batch += covers(estimate_of(fit.parameters, "batch_D_exponent"), 0.57);
         batch_size += covers(fit.batch_at(1e9, 2e10), best_batch(2e10));
     }
-    expect_coverage(size, draws, "learning rate, exponent of N");
-    expect_coverage(data, draws, "learning rate, exponent of D");
-    expect_coverage(rate, draws, "learning rate predicted");
-    expect_coverage(batch, draws, "batch, exponent of D");
-    expect_coverage(batch_size, draws, "batch predicted");
+    expect_coverage(size, draws.size(), "learning rate, exponent of N");
+    expect_coverage(data, draws.size(), "learning rate, exponent of D");
+    expect_coverage(rate, draws.size(), "learning rate predicted");
+    expect_coverage(batch, draws.size(), "batch, exponent of D");
+    expect_coverage(batch_size, draws.size(), "batch predicted");
 }
 
 TEST(Hyperparameters, refuseSweepsThatEndAtTheirBest) {

@@ -60,11 +60,11 @@ ParametricFit quick_fit(const SurfaceForm& form, const Runs& runs, const FitOpti
 /// Counts over noisy draws how often each parameter's interval covers its truth.
 void expect_recovery(const SurfaceForm& form, const std::function<Runs(const LossOf&)>& design,
                      const LossOf& truth, const std::vector<double>& values, const FitOptions& options,
-                     const std::string& what) {
-    const std::size_t draws = recovery_draws();
+                     const std::string& what, std::size_t few = 40) {
+    const auto draws = recovery_draws(few);
     std::vector<std::size_t> covered(values.size(), 0);
     std::size_t fitted = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random noise(2024, draw);
         const ParametricFit fit = quick_fit(
             form, design([&](double N, double D) { return truth(N, D) * std::exp(0.005 * noise.normal()); }),
@@ -72,11 +72,10 @@ void expect_recovery(const SurfaceForm& form, const std::function<Runs(const Los
         if (fit.refused) continue;
         ++fitted;
         for (std::size_t p = 0; p < values.size(); ++p) {
-            const Estimate& estimate = fit.parameters[p].estimate;
-            covered[p] += estimate.low <= values[p] && values[p] <= estimate.high ? 1 : 0;
+            covered[p] += covers(fit.parameters[p].estimate, values[p]);
         }
     }
-    EXPECT_GE(fitted * 100, draws * 97) << what;
+    EXPECT_GE(fitted * 100, draws.size() * 97) << what;
     for (std::size_t p = 0; p < values.size(); ++p)
         expect_coverage(covered[p], fitted, what + " " + form.law(design(truth).used).parameters[p].name);
 }
@@ -112,6 +111,11 @@ TEST(JointRecovery, residualBootstrapCovers) {
 TEST(KaplanRecovery, intervalsCover) {
     expect_recovery(kaplan_form, rectangle_runs, kaplan, {6.4e13, .076, 1.8e13, .103}, options_of("l2", 400),
                     "kaplan");
+}
+
+TEST(RosenfeldRecovery, intervalsCover) {
+    expect_recovery(rosenfeld_form, rectangle_runs, rosenfeld, {1.8, 480, 2100, .35, .37, 6},
+                    options_of("l2", 400), "rosenfeld", 20);
 }
 
 TEST(Kaplan, recoversTheLawThatMadeTheRuns) {

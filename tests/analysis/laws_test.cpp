@@ -88,6 +88,52 @@ TEST(Joint, refusesAnExponentOnItsBound) {
         << to_string(*fit.refused);
 }
 
+/// The numbers of a row of the table of joint laws with one exponent and with two.
+std::vector<double> form_row(const LawFit& fit, const std::string& form) {
+    std::vector<double> numbers;
+    for (const Table& table : fit.tables)
+        for (const auto& row : table.rows)
+            if (table.key == "constrained" && std::get<std::string>(row.front()) == form)
+                for (std::size_t c = 1; c < row.size(); ++c)
+                    numbers.push_back(std::get<double>(row[c]));
+    return numbers;
+}
+
+TEST(Joint, hasOneExponentWhereThatIsAskedFor) {
+    Random noise(3, 0);
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, [&](double parameters, double tokens) {
+        return known_loss(parameters, tokens) * std::exp(1e-3 * noise.normal());
+    });
+    FitOptions options = without_bootstrap();
+    options.objective = parse_objective("l2").value();
+    const LawFit free = fit_joint(runs, options);
+    options.equal_exponents = true;
+    options.bootstrap = 40;
+    options.check = GivenLaw{1.8, 480, 2100, 0.36, 0.36};
+    const LawFit same = fit_joint(runs, options);
+    ASSERT_FALSE(same.refused) << to_string(*same.refused);
+    const Estimate alpha = estimate_of(same.parameters, "alpha"), beta = estimate_of(same.parameters, "beta");
+    EXPECT_EQ(alpha.value, beta.value);
+    EXPECT_EQ(alpha.low, beta.low);
+    EXPECT_EQ(estimate_of(same.derived, "parameters_exponent").value, 0.5);
+    EXPECT_NE(value_of(free.parameters, "alpha"), value_of(free.parameters, "beta"));
+    // Either fit has the other beside it, with the same numbers: found from other starts, so to the
+    // optimizer's tolerance.
+    for (const char* form : {"free", "alpha = beta"}) {
+        const auto here = form_row(same, form), there = form_row(free, form);
+        ASSERT_EQ(here.size(), 8u) << form;
+        for (const std::size_t c : {0, 3, 4, 5})  // E, alpha, beta, objective
+            EXPECT_NEAR(here[c] / there[c], 1, 1e-4) << form << " " << c;
+    }
+    EXPECT_DOUBLE_EQ(form_row(same, "alpha = beta")[3], alpha.value);
+    EXPECT_THAT(same.notes, testing::Contains(HasSubstr("--constrain")));
+    const auto check = std::find_if(same.tables.begin(), same.tables.end(),
+                                    [](const Table& table) { return table.key == "check"; });
+    ASSERT_NE(check, same.tables.end());
+    EXPECT_TRUE(std::isfinite(std::get<double>(check->rows[0][1])));  // of 4: a fifth would be singular
+    EXPECT_EQ(check->columns[1].title, "chi-square of 4");
+}
+
 TEST(Joint, warnsWhenTheFloorIsNotSeen) {
     const LawFit fit =
         fit_joint(isoflop_runs(four_budgets, 7, 3,

@@ -36,15 +36,15 @@ TEST(LogLine, takesTheScatterForTheErrorWhereItIsLarger) {
 }
 
 TEST(LogLine, intervalsCoverTheTruthWithAndWithoutScatter) {
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     for (const double scatter : {0.0, 0.5})
         for (const Weighting weighting : {Weighting::equal, Weighting::error}) {
             std::size_t slope = 0;
-            for (std::size_t draw = 0; draw < draws; ++draw) {
+            for (const std::size_t draw : draws) {
                 const Estimate found = noisy_line(0.05, scatter, draw, weighting).coefficient(1);
                 slope += found.low < 0.5 && 0.5 < found.high;
             }
-            expect_coverage(slope, draws, "slope at scatter " + std::to_string(scatter));
+            expect_coverage(slope, draws.size(), "slope at scatter " + std::to_string(scatter));
         }
 }
 

@@ -17,10 +17,6 @@ FitOptions replicates(std::size_t count) {
     return options;
 }
 
-bool covers(const Estimate& estimate, double truth) {
-    return estimate.low < truth && truth < estimate.high;
-}
-
 /// Learning rates a factor of two apart at five widths; under `standard` the best falls as 1 / width.
 Runs width_sweeps(double noise, Random& random, double mup_slope = 0) {
     Runs runs;
@@ -62,9 +58,9 @@ TEST(Mup, isUndecidedWhereTheNoiseHidesTheSlope) {
 }
 
 TEST(Mup, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws();
+    const auto draws = recovery_draws();
     std::size_t standard = 0, mup = 0, coefficient = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
+    for (const std::size_t draw : draws) {
         Random random(29, draw);
         const LawFit fit = fit_mup(width_sweeps(0.002, random, -0.1), replicates(300));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -72,9 +68,23 @@ TEST(Mup, intervalsCoverTheTruth) {
         mup += covers(estimate_of(fit.parameters, "mup_slope"), -0.1);
         coefficient += covers(estimate_of(fit.derived, "standard_coefficient"), 0.64);
     }
-    expect_coverage(standard, draws, "slope, standard");
-    expect_coverage(mup, draws, "slope, mup");
-    expect_coverage(coefficient, draws, "coefficient, standard");
+    expect_coverage(standard, draws.size(), "slope, standard");
+    expect_coverage(mup, draws.size(), "slope, mup");
+    expect_coverage(coefficient, draws.size(), "coefficient, standard");
+}
+
+TEST(Mup, predictsWiderModelsFromNarrowerOnes) {
+    Random random(1, 4);
+    const LawFit fit = fit_mup(width_sweeps(0, random, -0.1), replicates(0));
+    const auto table = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                    [](const Table& t) { return t.key == "validation"; });
+    ASSERT_NE(table, fit.tables.end());
+    ASSERT_EQ(table->rows.size(), 6u);  // two parametrizations, fitted up to the second, third, fourth width
+    EXPECT_EQ(std::get<std::string>(table->rows[0][0]), "mup");
+    EXPECT_EQ(std::get<double>(table->rows[0][1]), 128);
+    EXPECT_EQ(std::get<double>(table->rows[0][3]), 3);  // 256, 512 and 1024 predicted
+    for (const auto& row : table->rows)
+        EXPECT_LT(std::get<double>(row[5]), 1e-6);  // noiseless bowls lie on their line
 }
 
 TEST(Mup, refusesRunsOfOneWidth) {

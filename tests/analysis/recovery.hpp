@@ -5,18 +5,32 @@
 #include <cstddef>
 #include <cstdlib>
 #include <iostream>
+#include <ranges>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "analysis/fit/bootstrap.hpp"
+
 namespace isogrid::analysis {
 
-/// How many noisy draws to fit: few where every change is tested, as many as ISOGRID_RECOVERY_DRAWS says
-/// where somebody wants to know.
-inline std::size_t recovery_draws(std::size_t few = 40) {
-    const char* wanted = std::getenv("ISOGRID_RECOVERY_DRAWS");
-    const long draws = wanted ? std::atol(wanted) : 0;
-    return draws > 0 ? static_cast<std::size_t>(draws) : few;
+/// A positive number from the environment; `otherwise` where there is none.
+inline std::size_t number_from(const char* variable, std::size_t otherwise) {
+    const char* wanted = std::getenv(variable);
+    const long number = wanted ? std::atol(wanted) : 0;
+    return number > 0 ? static_cast<std::size_t>(number) : otherwise;
+}
+
+/// The noisy draws to fit, each a stream of random numbers: few where every change is tested, as many as
+/// ISOGRID_RECOVERY_DRAWS says where somebody wants to know. ISOGRID_RECOVERY_FIRST is the first of them:
+/// other draws than those that a method was looked at with.
+inline auto recovery_draws(std::size_t few = 40) {
+    const std::size_t first = number_from("ISOGRID_RECOVERY_FIRST", 0);
+    return std::views::iota(first, first + number_from("ISOGRID_RECOVERY_DRAWS", few));
+}
+
+inline bool covers(const Estimate& estimate, double truth) {
+    return estimate.low <= truth && truth <= estimate.high;
 }
 
 /// 93 to 97 in 100, give or take two binomial standard errors of so many draws.

@@ -102,10 +102,10 @@ TEST(Repetition, refusesRunsThatRepeatNothing) {
 }
 
 TEST(Repetition, intervalsCoverTheTruth) {
-    const std::size_t draws = recovery_draws(20);
+    const auto draws = recovery_draws(20);
     std::size_t data = 0, size = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
-        FitOptions options = quick(draws < 100 ? 100 : 400);
+    for (const std::size_t draw : draws) {
+        FitOptions options = quick(draws.size() < 100 ? 100 : 400);
         options.base = given;
         const LawFit fit = fit_repetition(repeated_runs(truth, 5e-3, draw), options);
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -113,8 +113,8 @@ TEST(Repetition, intervalsCoverTheTruth) {
         data += rd.low <= truth.data_decay && truth.data_decay <= rd.high;
         size += rn.low <= truth.parameter_decay && truth.parameter_decay <= rn.high;
     }
-    expect_coverage(data, draws, "R_D*");
-    expect_coverage(size, draws, "R_N*");
+    expect_coverage(data, draws.size(), "R_D*");
+    expect_coverage(size, draws.size(), "R_N*");
 }
 
 TEST(GivenLaw, isReadFromText) {

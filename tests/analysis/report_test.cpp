@@ -97,6 +97,35 @@ TEST(Json, writesWhatIsNotKnownAsNull) {
     EXPECT_EQ(nlohmann::json::parse(document.dump()), document);
 }
 
+TEST(Answer, saysWhereTheObjectiveAskedForHasNoEffect) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const auto notes_of = [&](const char* law) {
+        return answer(isoflop_runs(four_budgets, 7, 3, known_loss), {law}, options, {}, {})
+            .fits.front()
+            .notes;
+    };
+    const auto said = testing::Contains(HasSubstr("has no effect on this law"));
+    EXPECT_THAT(notes_of("isoflop"), Not(said));  // nobody asked for one
+    options.objective = parse_objective("l1").value();
+    options.objective_asked = true;
+    EXPECT_THAT(notes_of("isoflop"), said);
+    EXPECT_THAT(notes_of("joint"), Not(said));
+    EXPECT_THAT(notes_of("overtraining"), Not(said));  // of the loss, not of its logarithm, but l1
+}
+
+TEST(Json, saysWhichConstraintWasAskedFor) {
+    FitOptions options;
+    options.bootstrap = 0;
+    options.equal_exponents = true;
+    const auto document =
+        to_json(answer(isoflop_runs(four_budgets, 7, 3, known_loss), {"joint"}, options, {1e21}, {}));
+    EXPECT_EQ(document.at("settings").at("constrain"), "alpha=beta");
+    const auto& parameters = document.at("laws").at("joint").at("parameters");
+    EXPECT_EQ(parameters.at("alpha").at("value"), parameters.at("beta").at("value"));
+    EXPECT_TRUE(to_json(synthetic_answer()).at("settings").at("constrain").is_null());
+}
+
 TEST(Text, fitsEightyColumnsAndNamesRefusals) {
     const std::string text = to_text(synthetic_answer());
     std::istringstream lines(text);

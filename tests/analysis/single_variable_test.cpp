@@ -169,40 +169,83 @@ TEST(Compute, takesTheBestOfEachBudgetUnlessItIsAtTheEdge) {
                 known_law.alpha * known_law.beta / (known_law.alpha + known_law.beta), 0.01);
 }
 
-void expect_recovery(std::size_t count, double ratio, double sigma) {
-    const std::size_t draws = recovery_draws();
+/// What a law of one variable recovers: its function, the runs that a noise makes, and the truth.
+struct Recovery {
+    LawFit (*fit)(const Runs&, const FitOptions&) = nullptr;
+    std::function<Runs(Random&)> runs;
+    double floor = 1.8, exponent = 0.3;
+    std::function<double(double x)> loss = power_with_floor;
+};
+
+void expect_recovery(const Recovery& law, std::uint64_t seed, const std::string& which) {
+    const auto draws = recovery_draws();
     std::size_t floor = 0, exponent = 0, ahead = 0;
-    for (std::size_t draw = 0; draw < draws; ++draw) {
-        Random random(11, draw);
+    for (const std::size_t draw : draws) {
+        Random random(seed, draw);
         FitOptions options;
         options.bootstrap = 200;
-        const LawFit fit = fit_data(
-            data_ladder(count, ratio,
-                        [&](double d) { return power_with_floor(d) * std::exp(sigma * random.normal()); }),
-            options);
+        const LawFit fit = law.fit(law.runs(random), options);
         if (fit.refused) continue;
-        const auto holds = [](double low, double high, double value) {
-            return low <= value && value <= high;
-        };
-        const Estimate E = estimate_of(fit.parameters, "E"), alpha = estimate_of(fit.parameters, "alpha");
-        floor += holds(E.low, E.high, 1.8);
-        exponent += holds(alpha.low, alpha.high, 0.3);
-        const auto& row = table_of(fit, "ahead").rows[1];  // ten times the most data
-        ahead += holds(std::get<double>(row[2]), std::get<double>(row[3]),
-                       power_with_floor(std::get<double>(row[0])));
+        floor += covers(estimate_of(fit.parameters, "E"), law.floor);
+        exponent += covers(estimate_of(fit.parameters, "alpha"), law.exponent);
+        const auto& row = table_of(fit, "ahead").rows[1];  // ten times the largest x
+        const double truth = law.loss(std::get<double>(row[0]));
+        ahead += std::get<double>(row[2]) <= truth && truth <= std::get<double>(row[3]);
     }
-    const std::string which = std::to_string(count) + " amounts";
-    expect_coverage(floor, draws, which + ": E");
-    expect_coverage(exponent, draws, which + ": alpha");
-    expect_coverage(ahead, draws, which + ": loss ahead");
+    expect_coverage(floor, draws.size(), which + ": E");
+    expect_coverage(exponent, draws.size(), which + ": alpha");
+    expect_coverage(ahead, draws.size(), which + ": loss ahead");
+}
+
+/// A ladder of `count` values of x, a factor of `ratio` apart, with a noise of .2%. `set` makes a run of x.
+std::function<Runs(Random&)> noisy_ladder(std::size_t count, double ratio, void (*set)(Run&)) {
+    return [=](Random& random) {
+        Runs runs = data_ladder(
+            count, ratio, [&](double x) { return power_with_floor(x) * std::exp(2e-3 * random.normal()); });
+        for (Run& run : runs.used)
+            set(run);
+        return runs;
+    };
 }
 
 TEST(Data, intervalsCoverTheTruthWithEightAmounts) {
-    expect_recovery(8, 3, 2e-3);
+    expect_recovery({fit_data, noisy_ladder(8, 3, [](auto&) {})}, 11, "8 amounts");
 }
 
 TEST(Data, intervalsCoverTheTruthWithTwentyAmounts) {
-    expect_recovery(20, 1.5, 2e-3);
+    expect_recovery({fit_data, noisy_ladder(20, 1.5, [](auto&) {})}, 11, "20 amounts");
+}
+
+TEST(Size, intervalsCoverTheTruth) {
+    const auto size = [](auto& run) {
+        run.parameters = run.tokens;
+        run.tokens = 1e12;
+        run.flops = run.budget = 6 * run.parameters * run.tokens;
+    };
+    expect_recovery({fit_size, noisy_ladder(12, 2, size)}, 12, "12 sizes");
+}
+
+TEST(Compute, intervalsCoverTheTruthAlongALadder) {
+    const auto compute = [](auto& run) {
+        run.flops = run.budget = run.tokens;
+        run.parameters = std::sqrt(run.flops / 120), run.tokens = 20 * run.parameters;
+    };
+    expect_recovery({fit_compute, noisy_ladder(12, 2, compute)}, 13, "12 amounts of compute");
+}
+
+TEST(Compute, intervalsCoverTheTruthOverBudgets) {
+    std::vector<double> budgets;
+    for (double budget = 1e17; budget < 1e21; budget *= 3)
+        budgets.push_back(budget);
+    const auto runs = [=](Random& random) {
+        return isoflop_runs(budgets, 9, 4, [&](double parameters, double tokens) {
+            return known_loss(parameters, tokens) * std::exp(1e-3 * random.normal());
+        });
+    };
+    const auto best = [](double flops) { return known_law.optimum(flops, 6).loss; };
+    expect_recovery({fit_compute, runs, known_law.E,
+                     known_law.alpha * known_law.beta / (known_law.alpha + known_law.beta), best},
+                    14, "9 budgets");
 }
 
 /// Porian et al. 2024 fit E + A C^-alpha to the lowest losses between 1e16 and 5e17 FLOPs, by least squares
