@@ -69,7 +69,7 @@ TEST_P(AttentionTest, agreesForOddAndEvenSizes) {
                     const double score = head_width * std::sqrt(double(head_width));
                     const bool rounds = element == Element::bfloat16;
                     const double relative =
-                        (score + context / 2.0 + 8) * epsilon + (rounds ? 4 * bfloat16_rounding : 0);
+                        (score + context / 2.0 + 8) * epsilon + (rounds ? 2 * bfloat16_unit : 0);
                     const double reach = 2 * std::sqrt(double(head_width));
                     const double gathered = std::sqrt(double(context));
                     expect_agreement(attention_of(shape, element),
