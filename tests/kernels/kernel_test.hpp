@@ -23,6 +23,7 @@ constexpr double epsilon = 1.1920929e-7;  ///< distance from 1 to the next float
 Values random_values(std::int64_t count, std::uint32_t seed);
 std::vector<TokenId> random_ids(std::int64_t count, TokenId vocabulary, std::uint32_t seed);
 Values absolute(Values values);
+double root_mean_square(const Values& values);
 /// Each rounded to what `element` can hold.
 Values exact(Values values, Element element);
 
