@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <utility>
 
 #include "kernels/bfloat16.hpp"
 #include "kernels/kernel_test.hpp"
@@ -168,6 +169,37 @@ TEST_P(KernelTest, linearAndItsDerivativesAgree) {
                 expect({rows, inputs, outputs, Element::bfloat16, Element::float32, Write::add});
                 expect({rows, inputs, outputs, Element::bfloat16, Element::bfloat16, Write::replace});
             }
+    }
+}
+
+TEST_P(KernelTest, whatFillsUpOddRowsIsNothingToProducts) {
+    const std::int64_t rows = 37, inputs = 24;
+    for (const std::int64_t vocabulary : {1, 17, 131}) {
+        Device device(*fast);
+        const ConstActivations x = device.hold(exact(random_values(rows * inputs, 1), Element::bfloat16),
+                                               rows, inputs, Element::bfloat16);
+        const PackedWeights weights =
+            device.pack(random_values(vocabulary * inputs, 2), vocabulary, inputs, Element::bfloat16);
+        const auto products = [&](ConstActivations gradient) {
+            const MutableMatrix x_gradient{device.poisoned(rows * inputs), rows, inputs};
+            const MutableMatrix weights_gradient{device.poisoned(vocabulary * inputs), vocabulary, inputs};
+            fast->linear_backward_input(gradient, weights, x_gradient, Write::replace);
+            fast->linear_backward_weights(
+                gradient, x, weights_gradient, Write::replace,
+                device.poisoned(fast->linear_workspace(rows, vocabulary, inputs, Element::bfloat16)));
+            return std::pair{bits(device.read(x_gradient)), bits(device.read(weights_gradient))};
+        };
+        const Activations of_loss = device.poisoned(rows, vocabulary, Element::bfloat16),
+                          of_rounding = device.poisoned(rows, vocabulary, Element::bfloat16);
+        const Values logits = random_values(rows * vocabulary, 3);
+        fast->cross_entropy_gradient({device.hold(logits), rows, vocabulary},
+                                     device.hold(random_ids(rows, TokenId(vocabulary), 4)), 1.0f, 1.0f,
+                                     device.poisoned(rows), of_loss);
+        fast->round({device.hold(logits), rows, vocabulary}, of_rounding);
+        for (const Activations& gradient : {of_loss, of_rounding})  // against rows that the test fills up
+            EXPECT_EQ(products(gradient),
+                      products(device.hold(device.read(gradient), rows, vocabulary, Element::bfloat16)))
+                << "vocabulary " << vocabulary;
     }
 }
 
