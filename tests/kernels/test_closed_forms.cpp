@@ -129,7 +129,7 @@ TEST(CudaBackend, saysThatThisBuildHasNone) {
 
 TEST(HostMemory, isAligned) {
     const auto backend = make_cpu_backend();
-    for (const std::size_t bytes : {1, 64, 1000}) {
+    for (const std::size_t bytes : {1, 64, 1000, 5 << 20}) {
         const Storage storage = backend->allocate(bytes);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(storage.get()) % 64, 0u);
     }

@@ -193,15 +193,17 @@ TEST(CpuBackend, staysOnTheCallingThread) {
         const std::filesystem::directory_iterator tasks("/proc/self/task");
         return std::distance(begin(tasks), end(tasks));
     };
-    const auto before = threads();
-    const auto backend = make_cpu_backend();
-    Device device(*backend);
-    const PackedWeights weights = device.pack(Values(256 * 256, 1.0f), 256, 256, Element::float32);
-    const Values x(2048 * 256, 1.0f);
-    Values out(2048 * 256);
-    backend->linear(ConstMatrix{x.data(), 2048, 256}, weights, nullptr, MutableMatrix{out.data(), 2048, 256});
-    EXPECT_EQ(threads(), before);
-    EXPECT_EQ(out[0], 256.0f);
+    for (const std::string& name : names_that_run_here())
+        for (const Element element : elements) {
+            const auto before = threads();
+            const auto backend = make_fast_backend(name);
+            Device device(*backend);
+            const PackedWeights weights = device.pack(Values(256 * 256, 1.0f), 256, 256, element);
+            const MutableMatrix out{device.poisoned(2048 * 256), 2048, 256};
+            backend->linear(device.hold(Values(2048 * 256, 1.0f), 2048, 256, element), weights, nullptr, out);
+            EXPECT_EQ(threads(), before) << name;
+            EXPECT_EQ(device.read(out.data, 2048 * 256), Values(2048 * 256, 256.0f)) << name;
+        }
 }
 
 TEST(CpuBackend, namesWhatItRunsOn) {
