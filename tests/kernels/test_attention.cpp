@@ -166,6 +166,35 @@ TEST_P(AttentionTest, equalScoresGiveTheRunningMean) {
     }
 }
 
+TEST_P(AttentionTest, powersOfTwoAreAsPreciseAsTheElementNeeds) {
+    // Two tokens a sequence, the second one's scores 0 and -z ln 2: its log sum is log(1 + 2^-z). In bfloat16
+    // 2^-z is the kernels' rough one, within 1.02e-4 of itself (kept in 8 bits it is off by 38 times that);
+    // in float32 it is within two units in the last place, and rounding the score is z units more. The log
+    // sum is below 0.7 and within two units in the last place; on the way back here that counts twice.
+    const std::int64_t sequences = 256, rows = 2 * sequences;
+    const AttentionShape shape{sequences, 2, 1, 2, float(std::log(2.0))};
+    for (const Element element : elements) {
+        Device device(*fast);
+        Values qkv(rows * 6, 0);
+        const auto z = [](std::int64_t sequence) { return float(sequence) / 32; };  // exact in bfloat16
+        for (std::int64_t sequence = 0; sequence < sequences; ++sequence) {
+            qkv[(2 * sequence + 1) * 6] = -z(sequence);  // q of the second token
+            qkv[(2 * sequence + 1) * 6 + 2] = 1;         // its k
+        }
+        float* log_sum = device.poisoned(rows);
+        fast->attention(device.hold(qkv, rows, 6, element), still_tables(device, shape), shape,
+                        device.poisoned(rows, 2, element), log_sum,
+                        device.poisoned(fast->attention_workspace(shape, element)));
+        const Values log_sums = device.read(log_sum, rows);
+        for (std::int64_t sequence = 0; sequence < sequences; ++sequence) {
+            const double power = std::exp2(-double(z(sequence)));
+            const double relative = element == Element::bfloat16 ? 1.02e-4 : (2 + z(sequence)) * epsilon;
+            EXPECT_NEAR(std::expm1(double(log_sums[2 * sequence + 1])), power, relative * power + 4 * epsilon)
+                << name(element) << ", z " << z(sequence);
+        }
+    }
+}
+
 TEST_P(AttentionTest, rotationsByTheSameAngleChangeNoScore) {
     // Rotary positions are relative: turning every q and k by one more angle leaves the scores alone.
     const AttentionShape shape{1, 24, 2, 16, 0.25f};
