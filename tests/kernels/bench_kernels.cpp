@@ -235,6 +235,34 @@ void adamw(benchmark::State& state, Backend& backend, std::int64_t width, Elemen
     });
 }
 
+void add(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
+    Arrays arrays(backend);
+    const auto a = arrays.matrix(rows, width), b = arrays.matrix(rows, width),
+               out = arrays.matrix(rows, width);
+    measure(state, double(out.size()), [&] { backend.add(a, b, out); });
+}
+
+void accumulate(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
+    Arrays arrays(backend);
+    const std::size_t size = 4 * width * width;
+    const std::span<float> total(arrays.take(size), size), source(arrays.take(size), size);
+    measure(state, double(size), [&] { backend.accumulate(total, source); });
+}
+
+void round_numbers(benchmark::State& state, Backend& backend, std::int64_t width, Element element) {
+    Arrays arrays(backend);
+    const auto x = arrays.matrix(rows, width);
+    const auto out = arrays.activations(rows, width, element);
+    measure(state, double(x.size()), [&] { backend.round(x, out); });
+}
+
+void sum(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
+    Arrays arrays(backend);
+    const std::size_t size = 4 * width * width;
+    const std::span<const float> values(arrays.take(size), size);
+    measure(state, double(size), [&] { benchmark::DoNotOptimize(backend.sum(values)); });
+}
+
 void sum_of_squares(benchmark::State& state, Backend& backend, std::int64_t width, Element) {
     Arrays arrays(backend);
     const std::size_t size = 4 * width * width;
@@ -244,8 +272,8 @@ void sum_of_squares(benchmark::State& state, Backend& backend, std::int64_t widt
 
 void register_all(const std::string& name, std::shared_ptr<Backend> backend,
                   const std::vector<std::int64_t>& widths) {
-    const auto add = [&](const std::string& op, Body body, const std::vector<std::int64_t>& sizes,
-                         const std::vector<Element>& elements = {Element::float32}) {
+    const auto measured = [&](const std::string& op, Body body, const std::vector<std::int64_t>& sizes,
+                              const std::vector<Element>& elements = {Element::float32}) {
         for (const std::int64_t size : sizes)
             for (const Element element : elements)
                 benchmark::RegisterBenchmark(
@@ -254,26 +282,30 @@ void register_all(const std::string& name, std::shared_ptr<Backend> backend,
                     ->MinTime(0.02);
     };
     const std::vector<Element> both{Element::float32, Element::bfloat16};
-    add("linear", linear<1, 0>, widths, both);
-    add("linear_head", linear<0, vocabulary>, widths, both);
-    add("linear_mlp", linear<0, 1376>, {512}, both);
-    add("linear_backward_input", linear_backward_input, widths, both);
-    add("linear_backward_weights", linear_backward_weights, widths, both);
-    add("pack_weights", pack_weights, widths, both);
-    add("attention_of_16", attention<16>, widths, both);
-    add("attention_of_32", attention<32>, widths, both);
-    add("attention_backward_of_16", attention_backward<16>, widths, both);
-    add("attention_backward_of_32", attention_backward<32>, widths, both);
-    add("rms_norm", rms_norm, widths, both);
-    add("rms_norm_backward", rms_norm_backward, widths);
-    add("swiglu", swiglu, widths, both);
-    add("swiglu_backward", swiglu_backward, widths, both);
-    add("embedding", embedding, widths);
-    add("embedding_backward", embedding_backward, widths);
-    add("cross_entropy", cross_entropy, {vocabulary});
-    add("cross_entropy_gradient", cross_entropy_gradient, {vocabulary}, both);
-    add("adamw", adamw, widths);
-    add("sum_of_squares", sum_of_squares, widths);
+    measured("linear", linear<1, 0>, widths, both);
+    measured("linear_head", linear<0, vocabulary>, widths, both);
+    measured("linear_mlp", linear<0, 1376>, {512}, both);
+    measured("linear_backward_input", linear_backward_input, widths, both);
+    measured("linear_backward_weights", linear_backward_weights, widths, both);
+    measured("pack_weights", pack_weights, widths, both);
+    measured("attention_of_16", attention<16>, widths, both);
+    measured("attention_of_32", attention<32>, widths, both);
+    measured("attention_backward_of_16", attention_backward<16>, widths, both);
+    measured("attention_backward_of_32", attention_backward<32>, widths, both);
+    measured("rms_norm", rms_norm, widths, both);
+    measured("rms_norm_backward", rms_norm_backward, widths);
+    measured("swiglu", swiglu, widths, both);
+    measured("swiglu_backward", swiglu_backward, widths, both);
+    measured("embedding", embedding, widths);
+    measured("embedding_backward", embedding_backward, widths);
+    measured("cross_entropy", cross_entropy, {vocabulary});
+    measured("cross_entropy_gradient", cross_entropy_gradient, {vocabulary}, both);
+    measured("adamw", adamw, widths);
+    measured("add", add, widths);
+    measured("accumulate", accumulate, widths);
+    measured("round", round_numbers, widths, {Element::bfloat16});
+    measured("sum", sum, widths);
+    measured("sum_of_squares", sum_of_squares, widths);
 }
 
 }  // namespace

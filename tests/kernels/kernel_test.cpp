@@ -2,8 +2,8 @@
 #include "kernels/kernel_test.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <random>
 
@@ -34,6 +34,13 @@ Values absolute(Values values) {
     return values;
 }
 
+double root_mean_square(const Values& values) {
+    double total = 0;
+    for (const float value : values)
+        total += double(value) * value;
+    return std::sqrt(total / double(values.size()));
+}
+
 Values exact(Values values, Element element) {
     if (element == Element::bfloat16)
         for (float& value : values)
@@ -45,10 +52,32 @@ std::string name(Element element) {
     return element == Element::bfloat16 ? "bfloat16" : "float32";
 }
 
+std::vector<std::uint32_t> bits(const Values& values) {
+    std::vector<std::uint32_t> words;
+    for (const float value : values)
+        words.push_back(std::bit_cast<std::uint32_t>(value));
+    return words;
+}
+
+namespace {
+/// Not-a-number in both elements, as wide as the widest vector.
+const std::vector<std::byte> after_an_array(64, std::byte{0xff});
+}  // namespace
+
+Device::~Device() {
+    std::vector<std::byte> found(after_an_array.size());
+    for (const std::byte* end : ends_) {
+        backend.copy_out(found.data(), end, found.size());
+        EXPECT_EQ(found, after_an_array) << "what stands after an array was overwritten";
+    }
+}
+
 void* Device::place(const void* source, std::size_t bytes) {
-    storage_.push_back(backend.allocate(bytes + 64 * offset_));
+    storage_.push_back(backend.allocate(64 * offset_ + bytes + after_an_array.size()));
     std::byte* to = storage_.back().get() + 64 * offset_;
     backend.copy_in(to, source, bytes);
+    backend.copy_in(to + bytes, after_an_array.data(), after_an_array.size());
+    ends_.push_back(to + bytes);
     return to;
 }
 
@@ -147,34 +176,54 @@ void KernelTest::SetUp() {
     fast = make_fast_backend(GetParam());
 }
 
-void KernelTest::expect_agreement(const Op& op, const std::vector<double>& tolerances) {
+void KernelTest::expect_agreement(const Op& op, const std::vector<double>& tolerances,
+                                  const std::vector<double>& relative) {
     Device plain(*reference);
     const Outputs expected = op(plain);
     ASSERT_EQ(expected.size(), tolerances.size());
     std::vector<std::vector<double>> each;
     for (std::size_t output = 0; output < expected.size(); ++output)
         each.emplace_back(expected[output].size(), tolerances[output]);
-    expect_agreement(op, each);
+    expect_agreement(op, each, relative);
 }
 
-void KernelTest::expect_agreement(const Op& op, const std::vector<std::vector<double>>& tolerances) {
+void KernelTest::expect_agreement(const Op& op, const std::vector<std::vector<double>>& tolerances,
+                                  const std::vector<double>& relative) {
     Device plain(*reference), here(*fast), elsewhere(*fast, 3);
     const Outputs expected = op(plain), actual = op(here), again = op(elsewhere);
     ASSERT_EQ(actual.size(), expected.size());
+    ASSERT_EQ(tolerances.size(), expected.size());
+    ASSERT_TRUE(relative.empty() || relative.size() == expected.size());
     for (std::size_t output = 0; output < expected.size(); ++output) {
         const Values& wanted = expected[output];
         const Values& found = actual[output];
         ASSERT_EQ(found.size(), wanted.size());
         std::size_t wrong = 0;
         for (std::size_t i = 0; i < wanted.size(); ++i) {
+            const double tolerance = tolerances[output][i] +
+                                     (relative.empty() ? 0 : relative[output] * std::abs(double(wanted[i])));
             // Written so that not-a-number fails.
-            if (std::abs(double(found[i]) - wanted[i]) <= tolerances[output][i]) continue;
+            if (std::abs(double(found[i]) - wanted[i]) <= tolerance) continue;
             if (++wrong > 3) break;
             ADD_FAILURE() << "output " << output << ", number " << i << ": " << found[i] << " instead of "
-                          << wanted[i] << " (tolerance " << tolerances[output][i] << ")";
+                          << wanted[i] << " (tolerance " << tolerance << ")";
         }
-        EXPECT_EQ(0, std::memcmp(found.data(), again[output].data(), found.size() * sizeof(float)))
+        EXPECT_EQ(bits(found), bits(again[output]))
             << "output " << output << " differs between two calls with the same inputs";
+    }
+}
+
+void KernelTest::expect_agreement_in_the_mean(const Op& op, const std::vector<double>& shares) {
+    Device plain(*reference), here(*fast);
+    const Outputs expected = op(plain), actual = op(here);
+    ASSERT_EQ(actual.size(), expected.size());
+    ASSERT_EQ(shares.size(), expected.size());
+    for (std::size_t output = 0; output < expected.size(); ++output) {
+        Values errors;
+        for (std::size_t i = 0; i < expected[output].size(); ++i)
+            errors.push_back(actual[output][i] - expected[output][i]);
+        EXPECT_LE(root_mean_square(errors), shares[output] * root_mean_square(expected[output]))
+            << "output " << output;
     }
 }
 

@@ -23,18 +23,31 @@ constexpr double epsilon = 1.1920929e-7;  ///< distance from 1 to the next float
 Values random_values(std::int64_t count, std::uint32_t seed);
 std::vector<TokenId> random_ids(std::int64_t count, TokenId vocabulary, std::uint32_t seed);
 Values absolute(Values values);
+double root_mean_square(const Values& values);
 /// Each rounded to what `element` can hold.
 Values exact(Values values, Element element);
 
 constexpr Element elements[] = {Element::float32, Element::bfloat16};
-constexpr double bfloat16_rounding = 0x1p-8;  ///< of a number to the nearest bfloat16 at most, relatively
+/// From one bfloat16 to the next at most, relatively. Two results that lie on either side of the middle
+/// between two neighbours, however close, are rounded that far apart.
+constexpr double bfloat16_unit = 0x1p-7;
+constexpr double unit_of(Element element) {
+    return element == Element::bfloat16 ? bfloat16_unit : 0;  // float32 tolerances count roundings themselves
+}
 std::string name(Element element);
 
-/// A backend and arrays in its memory, which live as long as the Device.
+/// What a number is in memory: not-a-number equals itself here, and zeros of either sign differ.
+std::vector<std::uint32_t> bits(const Values& values);
+
+/// A backend and arrays in its memory, which live as long as the Device. Each is followed by not-a-numbers,
+/// and in the end they must still stand there.
 class Device {
   public:
     /// Arrays begin `offset` x 64 bytes into their allocations, to show that addresses do not matter.
     explicit Device(Backend& backend, std::size_t offset = 0) : backend(backend), offset_(offset) {}
+    ~Device();
+    Device(const Device&) = delete;
+    Device& operator=(const Device&) = delete;
 
     float* hold(const Values& values);
     std::span<const TokenId> hold(const std::vector<TokenId>& ids);
@@ -57,6 +70,7 @@ class Device {
 
     std::size_t offset_;
     std::vector<Storage> storage_;
+    std::vector<const std::byte*> ends_;  ///< of the arrays
 };
 
 using Outputs = std::vector<Values>;
@@ -67,10 +81,16 @@ class KernelTest : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override;
     /// Runs `op` on the reference and twice on the fast backend, at other addresses and after other work:
-    /// the two agree bit for bit, and with the reference within `tolerances`, one an output.
-    void expect_agreement(const Op& op, const std::vector<double>& tolerances);
+    /// the two agree bit for bit, and with the reference within `tolerances`, one an output, and `relative`
+    /// (one an output, or none) times each number.
+    void expect_agreement(const Op& op, const std::vector<double>& tolerances,
+                          const std::vector<double>& relative = {});
     /// As above, with a tolerance of its own for each number.
-    void expect_agreement(const Op& op, const std::vector<std::vector<double>>& tolerances);
+    void expect_agreement(const Op& op, const std::vector<std::vector<double>>& tolerances,
+                          const std::vector<double>& relative = {});
+    /// The root mean square of each output's errors is below its share of that of the numbers themselves:
+    /// what errors of random sign leave, far below the bounds for any single number.
+    void expect_agreement_in_the_mean(const Op& op, const std::vector<double>& shares);
 
     std::unique_ptr<Backend> fast, reference = make_reference_backend();
 };
