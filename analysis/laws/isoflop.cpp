@@ -62,11 +62,9 @@ struct Spread {
 };
 
 /// The optima are as uncertain beside each other as redrawn losses make them, and altogether as much as they
-/// scatter about the line (Hartung and Knapp 2001, who scale the variances of a random-effects line so) but
-/// no less than redrawn losses move the line: that they scatter little is luck, and more so as the way to a
-/// minimum may have been chosen for it (the wider of both: Jackson, Law, Rucker, Schwarzer 2017, Statistics
-/// in Medicine 36). Three budgets leave one degree of freedom, whose t is of no use: there, the redrawn
-/// minima where they vary more than the scatter alone.
+/// scatter about the line (Hartung and Knapp 2001, who scale the variances of a random-effects line so).
+/// Three budgets leave one degree of freedom for that: there, the redrawn minima themselves where they vary
+/// more.
 Spread spread_about_line(const std::vector<Optimum>& optima, const PowerLaw& law, double Optimum::*part,
                          const std::vector<double>& weights, const std::vector<double>& errors,
                          double freedom) {
@@ -95,10 +93,8 @@ Spread spread_about_line(const std::vector<Optimum>& optima, const PowerLaw& law
         slope += std::pow(weights[b] * x[b] / xx, 2) / precision[b];
     }
     const double scale = law.squares / expected;
-    const double by_redraws = t_widening(freedom), by_scatter = t_widening(static_cast<double>(count - 2));
-    const double beside = count == fewest_budgets ? 1 : std::pow(by_scatter / by_redraws, 2);
-    if (beside * scale * slope <= noise / (xx * xx)) return {{}, by_redraws};
-    Spread spread{{}, by_scatter};
+    if (count == fewest_budgets && scale * slope <= noise / (xx * xx)) return {{}, t_widening(freedom)};
+    Spread spread{{}, t_widening(static_cast<double>(count - 2))};
     for (const double value : precision)
         spread.deviation.push_back(std::sqrt(scale / value));
     return spread;
