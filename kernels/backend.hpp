@@ -7,8 +7,8 @@
 // to what stands in the output. Results are deterministic: the same inputs give the same bits on every call,
 // whatever else runs. Sums over rows (the gradients of weights, gains and tables) run in rising order of rows
 // from what stands in the output: adding block after block of rows gives the bits of all rows at once. (In
-// bfloat16 on AMX tiles, cpu/simd/tiles.hpp, gradients of weights do so where blocks are of 32 rows or a
-// multiple.)
+// bfloat16 gradients of weights take rows in pairs: they do so where every block but the last has an even
+// number of rows, and on AMX tiles, cpu/simd/tiles.hpp, a multiple of 32.)
 #pragma once
 
 #include <cstddef>
