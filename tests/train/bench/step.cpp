@@ -83,24 +83,25 @@ struct Training::State {
         : backend(chosen),
           trial(trial_of(shape, precision)),
           blocks(train::training_graph(trial), backend),
-          weights(model::initial_weights(
-              model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles,
-              blocks.program().layout(), trial.shape, trial.parametrization, /*seed=*/1)),
-          gradient(weights.size()),
-          first_moment(weights.size()),
-          second_moment(weights.size()),
+          float_count(blocks.program().layout().floats),
+          memory(backend.allocate(4 * static_cast<std::size_t>(float_count) * sizeof(float))),
           rows(shape.tokens_per_step()),
           tokens(made_up_tokens(batches * rows + 1, shape.shape.vocabulary)) {
-        blocks.program().parameters()->pack(weights);
+        const std::vector<float> initial = model::initial_weights(
+            model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles,
+            blocks.program().layout(), trial.shape, trial.parametrization, /*seed=*/1);
+        backend.fill_zero(memory.get(), 4 * static_cast<std::size_t>(float_count) * sizeof(float));
+        backend.copy_in(weights().data(), initial.data(), initial.size() * sizeof(float));
+        pack();
     }
 
     void run_program() {
         const std::int64_t first = steps % batches * rows;
         blocks.run(
             tokens, trial.batch,
-            [&](std::int64_t sequence) { return first + sequence * trial.shape.context; }, gradient);
+            [&](std::int64_t sequence) { return first + sequence * trial.shape.context; }, gradient());
     }
-    double gradient_norm() { return std::sqrt(backend.sum_of_squares(gradient)); }
+    double gradient_norm() { return std::sqrt(backend.sum_of_squares(gradient())); }
     void update(double norm) {
         ++steps;
         backend.adamw({.step = steps,
@@ -110,14 +111,21 @@ struct Training::State {
                        .epsilon = 1e-8f,
                        .decay = learning_rate * weight_decay,
                        .gradient_scale = norm > largest_norm ? static_cast<float>(largest_norm / norm) : 1},
-                      gradient, weights, first_moment, second_moment);
+                      gradient(), weights(), flat(2), flat(3));
     }
-    void pack() { blocks.program().parameters()->pack(weights); }
+    std::span<float> flat(std::int64_t index) {
+        return {reinterpret_cast<float*>(memory.get()) + index * float_count,
+                static_cast<std::size_t>(float_count)};
+    }
+    std::span<float> weights() { return flat(0); }
+    std::span<float> gradient() { return flat(1); }
+    void pack() { blocks.program().parameters()->pack(weights()); }
 
     kernels::Backend& backend;
     study::Trial trial;
     train::Blocks blocks;
-    std::vector<float> weights, gradient, first_moment, second_moment;
+    std::int64_t float_count;  ///< of all weights
+    kernels::Storage memory;   ///< weights, gradient, first moment, second moment
     std::int64_t rows, steps = 0;
     std::vector<data::Token> tokens;
 };
