@@ -102,7 +102,8 @@ TEST(Compare, intervalsCoverTheTruth) {
     std::size_t multiplier = 0, alpha = 0;
     const auto holds = [](const Estimate& e, double truth) { return e.low <= truth && truth <= e.high; };
     for (const std::size_t draw : draws) {
-        const LawFit fit = fit_compare(families(like, 1e-3, 100 + draw), options(200));
+        const LawFit fit =
+            fit_compare(families(like, 1e-3, 100 + draw), recovery_options(options(200), draw));
         // Families that look of different slopes by chance (1 in 100) report another multiplier, still at the
         // largest compute.
         multiplier += !fit.refused && holds(estimate_of(fit.derived, "compute_multiplier.new"), 3);

@@ -89,7 +89,8 @@ TEST(CriticalBatch, intervalsCoverTheTruth) {
     std::size_t critical = 0, exponent = 0, coefficient = 0, alpha = 0;
     for (const std::size_t draw : draws) {
         Random random(17, draw);
-        const LawFit fit = fit_critical_batch(known_steps(0.05, random), replicates(200));
+        const LawFit fit =
+            fit_critical_batch(known_steps(0.05, random), recovery_options(replicates(200), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const double truth = 50 * std::sqrt(300);
         critical += cell(fit, "critical_batches", 2, "critical_batch_low") < truth &&

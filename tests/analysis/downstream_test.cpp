@@ -83,8 +83,8 @@ TEST(Overtraining, intervalsCoverTheTruth) {
     const auto draws = recovery_draws(24);
     std::size_t floor = 0, exponent = 0;
     for (const std::size_t draw : draws) {
-        const LawFit fit =
-            fit_overtraining(overtrained_runs(0.01, 0, draw), squares(draws.size() < 100 ? 120 : 400));
+        const LawFit fit = fit_overtraining(overtrained_runs(0.01, 0, draw),
+                                            recovery_options(squares(draws.size() < 100 ? 120 : 400), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate e = estimate_of(fit.parameters, "E"), n = estimate_of(fit.parameters, "eta");
         floor += e.low <= E && E <= e.high;
@@ -143,7 +143,8 @@ TEST(Downstream, intervalsCoverTheTruth) {
         Runs runs = overtrained_runs(0, 0.005, draw);
         for (auto& run : runs.used)
             run.parameters = run.tokens = 1;  // no law of loss: only the error is asked about
-        const LawFit fit = fit_downstream(runs, squares(draws.size() < 100 ? 120 : 400));
+        const LawFit fit =
+            fit_downstream(runs, recovery_options(squares(draws.size() < 100 ? 120 : 400), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate e = estimate_of(fit.parameters, "epsilon"), g = estimate_of(fit.parameters, "gamma");
         highest += e.low <= epsilon && epsilon <= e.high;

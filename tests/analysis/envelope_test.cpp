@@ -96,7 +96,7 @@ TEST(Envelope, intervalsCoverTheTruth) {
     double mean = 0;
     for (const std::size_t draw : draws) {
         Random random(23, draw);
-        FitOptions options;
+        FitOptions options = recovery_options({}, draw);
         options.bootstrap = 200;
         const LawFit fit = fit_envelope(constant_rate_runs(12, 3e-3, random), options);
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);

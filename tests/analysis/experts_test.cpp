@@ -81,7 +81,8 @@ TEST(Experts, intervalsCoverTheTruth) {
     std::size_t size = 0, experts = 0, both = 0;
     for (const std::size_t draw : draws) {
         Random random(31, draw);
-        const LawFit fit = fit_experts(routed(0.003, random, false, {1, 4, 16, 64}), replicates(200));
+        const LawFit fit = fit_experts(routed(0.003, random, false, {1, 4, 16, 64}),
+                                       recovery_options(replicates(200), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         size += covers(estimate_of(fit.parameters, "a"), a);
         experts += covers(estimate_of(fit.parameters, "b"), b);
@@ -97,7 +98,8 @@ TEST(Experts, saturationsIntervalsCoverTheTruth) {
     std::size_t first = 0, worth = 0;
     for (const std::size_t draw : draws) {
         Random random(37, draw);
-        const LawFit fit = fit_experts(routed(0.002, random, true, many), replicates(100));
+        const LawFit fit =
+            fit_experts(routed(0.002, random, true, many), recovery_options(replicates(100), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         first += covers(estimate_of(fit.parameters, "experts_max"), 300);
         const auto table = std::find_if(fit.tables.begin(), fit.tables.end(),

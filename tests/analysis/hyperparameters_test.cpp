@@ -81,7 +81,8 @@ TEST(Hyperparameters, intervalsCoverTheTruth) {
     std::size_t size = 0, data = 0, rate = 0, batch = 0, batch_size = 0;
     for (const std::size_t draw : draws) {
         Random random(23, draw);
-        const LawFit fit = fit_hyperparameters(sweeps(0.002, random, true), replicates(200));
+        const LawFit fit =
+            fit_hyperparameters(sweeps(0.002, random, true), recovery_options(replicates(200), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         size += covers(estimate_of(fit.parameters, "learning_rate_N_exponent"), -0.7);
         data += covers(estimate_of(fit.parameters, "learning_rate_D_exponent"), 0.3);

@@ -258,7 +258,7 @@ void expect_recovery(std::size_t budgets, std::size_t sizes, int repeats, Minimu
                     run.loss = known_loss(run.parameters, run.tokens) * (1 + noise * random.normal());
                 }
         }
-        FitOptions options;
+        FitOptions options = recovery_options({}, draw);
         options.bootstrap = 200;
         options.minimum = by;
         const LawFit fit = fit_isoflop(runs, options);

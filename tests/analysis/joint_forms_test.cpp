@@ -68,7 +68,7 @@ void expect_recovery(const SurfaceForm& form, const std::function<Runs(const Los
         Random noise(2024, draw);
         const ParametricFit fit = quick_fit(
             form, design([&](double N, double D) { return truth(N, D) * std::exp(0.005 * noise.normal()); }),
-            options);
+            recovery_options(options, draw));
         if (fit.refused) continue;
         ++fitted;
         for (std::size_t p = 0; p < values.size(); ++p) {

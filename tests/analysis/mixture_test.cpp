@@ -72,7 +72,8 @@ TEST(Mixture, intervalsCoverTheTruth) {
     std::size_t rate = 0, other = 0, floor = 0, scale = 0;
     for (const std::size_t draw : draws) {
         Random random(41, draw);
-        const LawFit fit = fit_mixture(mixtures(0.003, random, exponential_loss), replicates(200));
+        const LawFit fit =
+            fit_mixture(mixtures(0.003, random, exponential_loss), recovery_options(replicates(200), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         rate += covers(estimate_of(fit.parameters, "t.web"), -1.5);
         other += covers(estimate_of(fit.parameters, "t.code"), 0.5);
@@ -91,7 +92,8 @@ TEST(Mixture, bestMixturesIntervalsCoverTheTruth) {
     std::size_t web = 0, code = 0;
     for (const std::size_t draw : draws) {
         Random random(43, draw);
-        const LawFit fit = fit_mixture(mixtures(0.01, random, inner_loss), replicates(100));
+        const LawFit fit =
+            fit_mixture(mixtures(0.01, random, inner_loss), recovery_options(replicates(100), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         web += covers(estimate_of(fit.derived, "best.web"), 0.5);
         code += covers(estimate_of(fit.derived, "best.code"), 0.3);

@@ -62,7 +62,8 @@ TEST(Mup, intervalsCoverTheTruth) {
     std::size_t standard = 0, mup = 0, coefficient = 0;
     for (const std::size_t draw : draws) {
         Random random(29, draw);
-        const LawFit fit = fit_mup(width_sweeps(0.002, random, -0.1), replicates(300));
+        const LawFit fit =
+            fit_mup(width_sweeps(0.002, random, -0.1), recovery_options(replicates(300), draw));
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         standard += covers(estimate_of(fit.parameters, "standard_slope"), -1);
         mup += covers(estimate_of(fit.parameters, "mup_slope"), -0.1);

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/fit/bootstrap.hpp"
+#include "analysis/fit/options.hpp"
 
 namespace isogrid::analysis {
 
@@ -27,6 +28,13 @@ inline std::size_t number_from(const char* variable, std::size_t otherwise) {
 inline auto recovery_draws(std::size_t few = 40) {
     const std::size_t first = number_from("ISOGRID_RECOVERY_FIRST", 0);
     return std::views::iota(first, first + number_from("ISOGRID_RECOVERY_DRAWS", few));
+}
+
+/// The options of a draw's fit: replicates of its own. What 200 replicates happen to be moves the ends of an
+/// interval; draws that all saw the same ones would all be off the same way.
+inline FitOptions recovery_options(FitOptions options, std::size_t draw) {
+    options.seed = 1000 + draw;
+    return options;
 }
 
 inline bool covers(const Estimate& estimate, double truth) {

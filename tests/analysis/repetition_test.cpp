@@ -105,7 +105,7 @@ TEST(Repetition, intervalsCoverTheTruth) {
     const auto draws = recovery_draws(20);
     std::size_t data = 0, size = 0;
     for (const std::size_t draw : draws) {
-        FitOptions options = quick(draws.size() < 100 ? 100 : 400);
+        FitOptions options = recovery_options(quick(draws.size() < 100 ? 100 : 400), draw);
         options.base = given;
         const LawFit fit = fit_repetition(repeated_runs(truth, 5e-3, draw), options);
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);

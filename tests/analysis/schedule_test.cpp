@@ -155,7 +155,7 @@ TEST(Schedule, intervalsCoverTheForecastAndTheParameters) {
     std::map<std::string, std::size_t> parameters;
     std::size_t cosine = 0, decay = 0;
     for (const std::size_t draw : draws) {
-        FitOptions options;
+        FitOptions options = recovery_options({}, draw);
         options.bootstrap = draws.size() < 100 ? 80 : 300;
         options.objective = parse_objective("l2").value();
         const LawFit fit = fit_schedule(three_schedules(2e-3, draw), options);

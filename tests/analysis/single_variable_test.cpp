@@ -182,7 +182,7 @@ void expect_recovery(const Recovery& law, std::uint64_t seed, const std::string&
     std::size_t floor = 0, exponent = 0, ahead = 0;
     for (const std::size_t draw : draws) {
         Random random(seed, draw);
-        FitOptions options;
+        FitOptions options = recovery_options({}, draw);
         options.bootstrap = 200;
         const LawFit fit = law.fit(law.runs(random), options);
         if (fit.refused) continue;
