@@ -103,7 +103,7 @@ TEST(Compare, intervalsCoverTheTruth) {
     const auto holds = [](const Estimate& e, double truth) { return e.low <= truth && truth <= e.high; };
     for (const std::size_t draw : draws) {
         const LawFit fit =
-            fit_compare(families(like, 1e-3, 100 + draw), recovery_options(options(200), draw));
+            fit_compare(families(like, 1e-3, 1000 + draw), recovery_options(options(200), draw));
         // Families that look of different slopes by chance (1 in 100) report another multiplier, still at the
         // largest compute.
         multiplier += !fit.refused && holds(estimate_of(fit.derived, "compute_multiplier.new"), 3);

@@ -45,7 +45,7 @@ constexpr int64_t group_queries = 128;
 int64_t workspace_floats(const AttentionShape& shape, Element) {
     const HeadSize size(shape);
     return 7 * size.size() + size.padded_width + 4 * group_queries * size.padded_width + 5 * size.square() +
-           3 * (size.context + 1) * lanes + 2 * size.context * group_queries;
+           3 * (size.context + 1) * lanes + 2 * (size.context + 1) * group_queries;
 }
 
 /// `count` tokens of a head, (count, width) with `stride`, to (count, padded_width) of float32, padded with
@@ -142,8 +142,12 @@ struct AsFloat32 : Float32Words {
     using Number = float;
 
     static Lanes exponential2(Lanes x) { return ISOGRID_ISA::exponential2(x); }
-    /// Sixteen numbers of a row of a matrix whose words run along its rows, from number i of the matrix on.
-    static void put(float* matrix, int64_t i, Lanes numbers) { store(matrix + i, numbers, Full{}); }
+    /// Sixteen numbers of each of two rows of a matrix whose words run along its rows, from numbers i and j
+    /// of the matrix on.
+    static void put(float* matrix, int64_t i, int64_t j, Lanes even, Lanes odd) {
+        store(matrix + i, even, Full{});
+        store(matrix + j, odd, Full{});
+    }
     /// Rows j and j + 1, j even, of a matrix (rows, lanes) whose words run along its columns.
     static void put_rows(float* matrix, int64_t j, Lanes even, Lanes odd) {
         store(matrix + j * lanes, even, Full{});
@@ -158,8 +162,9 @@ struct AsBfloat16 : Bfloat16Words {
     using Number = Bfloat16;
 
     static Lanes exponential2(Lanes x) { return rough_exponential2(x); }
-    static void put(float* matrix, int64_t i, Lanes numbers) {
-        store(reinterpret_cast<Bfloat16*>(matrix) + i, numbers, Full{});
+    static void put(float* matrix, int64_t i, int64_t j, Lanes even, Lanes odd) {
+        auto* numbers = reinterpret_cast<Bfloat16*>(matrix);
+        store_halves(numbers + i, numbers + j, words(even, odd));
     }
     static void put_rows(float* matrix, int64_t j, Lanes even, Lanes odd) {
         store(matrix + j / 2 * lanes, pair(even, odd), Full{});
@@ -301,8 +306,8 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
     float* score_gradients = pieces.take((size.context + 1) * lanes);
     float* columns = pieces.take((size.context + 1) * lanes);  // score gradients as words along the keys
     // (context, group): a key's row over the queries of the group
-    float* group_weights = pieces.take(size.context * group_queries);
-    float* group_gradients = pieces.take(size.context * group_queries);
+    float* group_weights = pieces.take((size.context + 1) * group_queries);
+    float* group_gradients = pieces.take((size.context + 1) * group_queries);
 
     gather_rotated(size, tables, 0, size.context, head.k, 1.0f, keys);
     gather(size, size.context, size.qkv_stride(), head.v, values);
@@ -344,19 +349,24 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
                                Operands::along_columns(size.width, lanes, transposed_gradients, packed),
                                score_gradients, Write::replace);
             mask(first, seen, -infinity, scores);
-            const auto gradient_of = [&](int64_t j) {
-                const Lanes weight = Operands::exponential2(load(scores + j * lanes, Full{}) - log_sums);
-                const Lanes gradient = weight * (load(score_gradients + j * lanes, Full{}) - means);
-                Operands::put(group_weights, j * group_queries + first - group, weight);
-                Operands::put(group_gradients, j * group_queries + first - group, gradient);
-                return gradient;
-            };
-            int64_t j = 0;
-            for (; j + 2 <= seen; j += 2) {
-                const Lanes even = gradient_of(j);
-                Operands::put_rows(columns, j, even, gradient_of(j + 1));
+            // Two keys at once; one past an odd last one, for which there is room, never counts.
+            if (seen % 2 != 0) {
+                store(scores + seen * lanes, broadcast(-infinity), Full{});
+                store(score_gradients + seen * lanes, broadcast(0.0f), Full{});
             }
-            if (j < seen) Operands::put_rows(columns, j, gradient_of(j), broadcast(0.0f));
+            for (int64_t j = 0; j < seen; j += 2) {
+                Lanes weights[2], gradients[2];
+#pragma GCC unroll 2
+                for (int64_t k = 0; k < 2; ++k) {
+                    const int64_t at_key = (j + k) * lanes;
+                    weights[k] = Operands::exponential2(load(scores + at_key, Full{}) - log_sums);
+                    gradients[k] = weights[k] * (load(score_gradients + at_key, Full{}) - means);
+                }
+                const int64_t even = j * group_queries + first - group, odd = even + group_queries;
+                Operands::put(group_weights, even, odd, weights[0], weights[1]);
+                Operands::put(group_gradients, even, odd, gradients[0], gradients[1]);
+                Operands::put_rows(columns, j, gradients[0], gradients[1]);
+            }
             multiply<Operands>(size.width, lanes, seen, key_columns, columns, scratch, Write::replace);
             transpose_lanes(size, scratch, broadcast(scale), results);
             scatter_rotated(size, tables, first, count, results, 1.0f, head.q_gradient);

@@ -6,9 +6,16 @@ namespace isogrid::kernels::cpu::ISOGRID_ISA {
 
 namespace {
 
-Lanes logistic(Lanes x) {
+/// 1 / (1 + exp(-x)), as exact as what becomes of it.
+Lanes logistic(Lanes x, const float*) {
     const Lanes one = broadcast(1.0f);
     return one / (one + exponential(broadcast(0.0f) - x));
+}
+Lanes logistic(Lanes x, const Bfloat16*) {
+    constexpr float log2_of_e = 1.44269504088896341f;
+    const Lanes one = broadcast(1.0f);
+    const Lanes exponent = minimum(x * broadcast(-log2_of_e), broadcast(126.0f));
+    return one / (one + rough_exponential2(exponent));
 }
 
 template <class Number>
@@ -16,7 +23,7 @@ void gate(int64_t rows, int64_t hidden, const Number* gate_up, Number* out) {
     for (int64_t row = 0; row < rows; ++row, gate_up += 2 * hidden, out += hidden)
         for_lanes(hidden, [&](int64_t i, auto part) {
             const Lanes x = load(gate_up + i, part);
-            store(out + i, x * logistic(x) * load(gate_up + hidden + i, part), part);
+            store(out + i, x * logistic(x, out) * load(gate_up + hidden + i, part), part);
         });
 }
 
@@ -28,7 +35,7 @@ void gate_backward(int64_t rows, int64_t hidden, const Number* out_gradient, con
          ++row, out_gradient += hidden, gate_up += 2 * hidden, gate_up_gradient += 2 * hidden)
         for_lanes(hidden, [&](int64_t i, auto part) {
             const Lanes x = load(gate_up + i, part), gradient = load(out_gradient + i, part);
-            const Lanes sigmoid = logistic(x);
+            const Lanes sigmoid = logistic(x, gate_up);
             const Lanes slope = sigmoid * multiply_add(x, one - sigmoid, one);
             const Lanes through_gate = gradient * load(gate_up + hidden + i, part) * slope;
             store(gate_up_gradient + hidden + i, gradient * (x * sigmoid), part);

@@ -125,7 +125,7 @@ inline Lanes exponential2(Lanes x) {
     return scale_by_power_of_two(multiply_add(p, r, broadcast(1.0f)), n);
 }
 
-/// The same with a relative error of 1e-4, for numbers that are then rounded to 8 bits.
+/// The same with a relative error of 1.1e-4, for numbers that are then rounded to 8 bits.
 inline Lanes rough_exponential2(Lanes x) {
     x = maximum(broadcast(-150.5f), x);
     const Lanes n = round_to_even(x), r = x - n;

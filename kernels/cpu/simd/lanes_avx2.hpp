@@ -132,6 +132,11 @@ inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Columns columns) {
 inline Lanes words(Lanes first, Lanes second) {
     return {_mm256_castsi256_ps(rounded(first)), _mm256_castsi256_ps(rounded(second))};
 }
+/// The first sixteen of thirty-two numbers, and the others.
+inline void store_halves(Bfloat16* first, Bfloat16* second, Lanes words) {
+    _mm256_storeu_ps(reinterpret_cast<float*>(first), words.low);
+    _mm256_storeu_ps(reinterpret_cast<float*>(second), words.high);
+}
 
 /// c + a b over two bfloat16 a lane, the upper ones first, each product added with one rounding.
 inline __m256 multiply_add_pairs(__m256 a, __m256 b, __m256 c) {

@@ -62,6 +62,11 @@ inline __m256i rounded(Lanes a) {
     return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(a));
 }
 
+/// Thirty-two numbers rounded, in sixteen words, in the order of memory.
+inline Lanes words(Lanes first, Lanes second) {
+    return reinterpret_cast<__m512>(_mm512_cvtne2ps_pbh(second, first));
+}
+
 /// c + a b over two bfloat16 a lane, the upper ones first, each product added with one rounding; numbers
 /// below 2^-126 count as zero.
 inline Lanes multiply_add_pairs(Lanes a, Lanes b, Lanes c) {
@@ -80,6 +85,11 @@ inline __m256i rounded(Lanes a) {
     const __mmask16 no_number = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
     to = _mm512_mask_or_epi32(to, no_number, upper, _mm512_set1_epi32(0x40));
     return _mm512_cvtepi32_epi16(to);
+}
+
+inline Lanes words(Lanes first, Lanes second) {
+    return _mm512_castsi512_ps(
+        _mm512_inserti64x4(_mm512_castsi256_si512(rounded(first)), rounded(second), 1));
 }
 
 inline Lanes multiply_add_pairs(Lanes a, Lanes b, Lanes c) {
@@ -102,22 +112,32 @@ inline void store(Bfloat16* to, Lanes value, Part part) {
     _mm256_mask_storeu_epi16(to, part.mask, rounded(value));
 }
 
+/// Numbers 0, 16, 1, 17, ... of thirty-two.
+inline Lanes interleave_halves(Lanes words) {
+    alignas(64) static constexpr unsigned short order[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                             21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                             11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    return _mm512_castsi512_ps(
+        _mm512_permutexvar_epi16(_mm512_load_si512(order), _mm512_castps_si512(words)));
+}
 /// A word a lane: `even` rounded in its lower half, `odd` in its upper half.
 inline Lanes pair(Lanes even, Lanes odd) {
-    return _mm512_castsi512_ps(_mm512_or_epi32(_mm512_cvtepu16_epi32(rounded(even)),
-                                               _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded(odd)), 16)));
+    return interleave_halves(words(even, odd));
 }
-template <class Columns>
-inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Columns columns) {
-    // A number loaded stands in the upper half of its lane.
-    return _mm512_castsi512_ps(
-        _mm512_or_epi32(_mm512_srli_epi32(_mm512_castps_si512(load(even, columns)), 16),
-                        _mm512_castps_si512(load(odd, columns))));
+inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Full) {
+    const __m512i first = _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(even)));
+    const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(odd));
+    return interleave_halves(_mm512_castsi512_ps(_mm512_inserti64x4(first, second, 1)));
 }
-/// Thirty-two numbers rounded, in sixteen words, in the order of memory.
-inline Lanes words(Lanes first, Lanes second) {
-    return _mm512_castsi512_ps(
-        _mm512_inserti64x4(_mm512_castsi256_si512(rounded(first)), rounded(second), 1));
+inline Lanes pair(const Bfloat16* even, const Bfloat16* odd, Part part) {
+    const __m512i first = _mm512_castsi256_si512(_mm256_maskz_loadu_epi16(part.mask, even));
+    const __m256i second = _mm256_maskz_loadu_epi16(part.mask, odd);
+    return interleave_halves(_mm512_castsi512_ps(_mm512_inserti64x4(first, second, 1)));
+}
+/// The first sixteen of thirty-two numbers, and the others.
+inline void store_halves(Bfloat16* first, Bfloat16* second, Lanes words) {
+    _mm256_storeu_ps(reinterpret_cast<float*>(first), _mm512_castps512_ps256(words));
+    _mm256_storeu_ps(reinterpret_cast<float*>(second), _mm512_extractf32x8_ps(words, 1));
 }
 
 /// The larger, the smaller; b where either is not a number.
