@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 declare -A below=(
     [study]="" [kernels]="" [data]="study" [archive]="study" [analysis]="archive study"
     [graph]="kernels data study" [model]="graph kernels data study"
-    [train]="model archive/record.hpp graph kernels data study" # of archive only the values: the trainer links no HDF5
+    [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study" # of archive only the values: the trainer links no HDF5
     [cluster]="train model archive graph kernels data study"
 )
 status=0

@@ -13,7 +13,7 @@ namespace isogrid::archive {
 /// and whoever lost the lease to the other must not put files in place any more.
 struct Writer {
     std::string tag;                     ///< host, process, job and restart: writer_tag()
-    std::function<bool()> still_holder;  ///< asked right before a rename; empty means always
+    std::function<bool()> still_holder = {};  ///< asked right before a rename; empty means always
 };
 
 /// Writes `bytes` to `path` + `.tmp-` + tag, fsyncs, asks still_holder, renames to `path` and fsyncs the

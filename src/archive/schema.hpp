@@ -11,6 +11,7 @@ namespace isogrid::archive {
 
 inline constexpr const char* trial_schema = "isogrid-trial/1";
 inline constexpr const char* archive_schema = "isogrid-archive/1";
+inline constexpr const char* checkpoint_schema = "isogrid-checkpoint/1";
 
 /// Opens a file of this schema to read. The fault says which it is: missing, not HDF5, cut short, not a file
 /// of isogrid, of another kind, or of a newer schema.

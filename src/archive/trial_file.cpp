@@ -8,12 +8,16 @@
 
 namespace isogrid::archive {
 
-std::string trial_file_name(const TrialRecord& record) {
+std::string trial_file_stem(const study::PlannedTrial& planned) {
     constexpr std::size_t identity_digits = 12;
-    std::string file_name = record.planned.name;
-    for (char& letter : file_name)
+    std::string stem = planned.name;
+    for (char& letter : stem)
         if (letter == '/' || letter == '\0') letter = '_';
-    file_name.append("-").append(study::identity(record.planned.trial), 0, identity_digits);
+    return stem.append("-").append(study::identity(planned.trial), 0, identity_digits);
+}
+
+std::string trial_file_name(const TrialRecord& record) {
+    std::string file_name = trial_file_stem(record.planned);
     if (!is_finished(record.result.outcome)) file_name.append(".").append(name(record.result.outcome));
     return file_name + ".h5";
 }

@@ -10,6 +10,9 @@
 
 namespace isogrid::archive {
 
+/// `b3-w64-d4-0123456789ab`: how the names of a trial's files begin.
+std::string trial_file_stem(const study::PlannedTrial& planned);
+
 /// `b3-w64-d4-0123456789ab.h5`: name and the beginning of the trial's identity. What is not finished goes
 /// under a name of its own, `b3-w64-d4-0123456789ab.failed.h5`, and so never replaces a result.
 std::string trial_file_name(const TrialRecord& record);

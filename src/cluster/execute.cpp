@@ -3,10 +3,12 @@
 #include <chrono>
 #include <exception>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
+#include "cluster/checkpoints.hpp"
 #include "cluster/mpi_session.hpp"
 
 namespace isogrid::cluster {
@@ -43,12 +45,23 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace, 
     }
 }
 
-/// Writes the trial file; what went wrong with it goes into `finished`.
+/// Writes the trial file and reads it back, before what would make it anew is removed; what went wrong with
+/// it goes into `finished`.
 void store(const Workplace& workplace, const archive::TrialRecord& record, const archive::Writer& writer,
            Finished& finished) {
     try {
-        finished.stored = archive::write_trial_file(workplace.trials_folder, record, writer).has_value();
-        if (!finished.stored) finished.store_fault = "not written (another run has taken over the archive)";
+        const auto file = archive::write_trial_file(workplace.trials_folder, record, writer);
+        if (!file) {
+            finished.store_fault = "not written (another run has taken over the archive)";
+            return;
+        }
+        if (const auto stored = archive::read_trial_file(*file, /*keep_weights=*/false); !stored) {
+            finished.store_fault = study::to_string(stored.error());
+            return;
+        }
+        finished.stored = true;
+        if (archive::is_finished(record.result.outcome))
+            remove_checkpoints(workplace.checkpoints_folder, record.planned);
     } catch (const std::exception& error) {
         finished.store_fault = error.what();
     }
@@ -66,11 +79,16 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.provenance.ranks = group.size();
     record.provenance.started_unix = unix_time();
 
+    std::optional<TrialCheckpoints> checkpoints;
+    if (!workplace.checkpoints_folder.empty())
+        checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
+                            workplace.study.job.checkpoint_minutes);
     const auto start = std::chrono::steady_clock::now();
     auto [result, mine] = train_part(workplace, record.planned.trial, group,
                                      {.threads = static_cast<int>(workplace.study.job.threads_per_rank),
                                       .keep_weights = workplace.study.job.keep_weights,
-                                      .on_progress = std::move(on_progress)});
+                                      .on_progress = std::move(on_progress),
+                                      .checkpoints = checkpoints ? &*checkpoints : nullptr});
     const Verdict verdict = group.agree(mine);
     if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
         const std::int64_t steps_done = result.steps_done;
@@ -82,9 +100,10 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.result = std::move(result);
     record.provenance.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const std::int64_t steps_here = record.result.steps_done - (checkpoints ? checkpoints->taken_up_at() : 0);
     if (record.provenance.seconds > 0)
         record.provenance.tokens_per_second =
-            static_cast<double>(record.result.steps_done * record.planned.trial.tokens_per_step()) /
+            static_cast<double>(steps_here * record.planned.trial.tokens_per_step()) /
             record.provenance.seconds;
 
     Finished finished{.trial = trial,

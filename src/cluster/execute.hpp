@@ -28,14 +28,16 @@ struct Workplace {
     const data::TokenFile& tokens;
     std::filesystem::path trials_folder;  ///< where trial files go
     TrainTrial train;
-    std::string instruction_set;        ///< of the backend, for the provenance
-    MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
+    std::string instruction_set;                    ///< of the backend, for the provenance
+    MeasureStep seconds_per_step = {};              ///< where it is empty nothing is measured
+    std::filesystem::path checkpoints_folder = {};  ///< where it is empty no checkpoints are written or read
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,
 /// and, on the group's first rank, writes its trial file. No exception of a trial gets out: std::bad_alloc is
 /// the outcome out_of_memory, any other is `failed` with its text as the cause, on every member. An
-/// interrupted trial leaves no file. `on_progress` as in train::TrainOptions.
+/// interrupted trial leaves no trial file but a checkpoint, from which it goes on; with the trial file
+/// written and read back it is removed. `on_progress` as in train::TrainOptions.
 Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
                        std::function<bool(const train::Progress&)> on_progress);
 

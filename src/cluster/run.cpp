@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
 #include "cluster/alone.hpp"
+#include "cluster/checkpoints.hpp"
 #include "cluster/console.hpp"
 #include "cluster/coordinator.hpp"
 #include "cluster/cores.hpp"
@@ -176,6 +178,7 @@ class Run {
 
     int run_locked(const data::TokenFile& tokens) {
         std::filesystem::create_directories(folder_.trials);
+        std::filesystem::create_directories(folder_.checkpoints);
         auto lock = Lock::take(folder_.lock);
         if (!lock) return refuse(lock.error());
         if (lock->predecessor())
@@ -191,7 +194,7 @@ class Run {
         std::vector<int> to_do;
         for (const std::size_t place : archive::remaining(*found))
             to_do.push_back(static_cast<int>(place));
-        Sweep sweep(study_, to_do, static_cast<int>(trials() - to_do.size()), workers());
+        Sweep sweep(study_, to_do, static_cast<int>(trials() - to_do.size()), workers(), steps_before(to_do));
         if (!to_do.empty()) {
             announce(to_do.size());
             train(sweep, tokens, *lock, writer);
@@ -200,6 +203,18 @@ class Run {
         if (!sweep.store_faults().empty()) return say_not_stored(sweep);
         if (sweep.state(steady_seconds()).done < static_cast<int>(trials())) return say_interrupted(sweep);
         return merge(sweep, writer);
+    }
+
+    /// Steps that checkpoints have done of the trials to do.
+    std::map<int, std::int64_t> steps_before(const std::vector<int>& to_do) const {
+        const auto newest = newest_checkpoints(folder_.checkpoints);
+        std::map<int, std::int64_t> steps;
+        for (const int trial : to_do) {
+            const auto found =
+                newest.find(archive::trial_file_stem(study_.grid.trials[static_cast<std::size_t>(trial)]));
+            if (found != newest.end()) steps[trial] = found->second;
+        }
+        return steps;
     }
 
     int merge(const Sweep& sweep, const archive::Writer& writer) {
@@ -229,6 +244,7 @@ class Run {
         std::error_code not_empty;
         std::filesystem::remove(folder_.trials, not_empty);
         std::filesystem::remove(folder_.progress);
+        std::filesystem::remove_all(folder_.checkpoints, not_empty);
     }
 
     void announce(std::size_t to_do) {
@@ -278,7 +294,14 @@ class Run {
             MpiTransport transport(session_);
             coordinate(transport, sweep, lock.lease(), hooks);
         } else {
-            train_alone(sweep, {study_, tokens, folder_.trials, request_.train, request_.instruction_set},
+            train_alone(sweep,
+                        {study_,
+                         tokens,
+                         folder_.trials,
+                         request_.train,
+                         request_.instruction_set,
+                         {},
+                         folder_.checkpoints},
                         writer, hooks);
         }
         progress.end(sweep, steady_seconds());
@@ -350,7 +373,8 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
     const RunFolder folder = run_folder_of(request.archive);
     const Workplace workplace{request.study,           *tokens,
                               folder.trials,           request.train,
-                              request.instruction_set, request.seconds_per_step};
+                              request.instruction_set, request.seconds_per_step,
+                              folder.checkpoints};
     MpiTransport transport(session);
     constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
     const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {

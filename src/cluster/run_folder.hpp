@@ -8,12 +8,13 @@
 namespace isogrid::cluster {
 
 struct RunFolder {
-    std::filesystem::path root, trials, progress, lock;
+    std::filesystem::path root, trials, checkpoints, progress, lock;
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
     const std::filesystem::path root = archive::run_folder(archive);
-    return {root, archive::trials_folder(archive), root / "progress.json", root / "lock"};
+    return {root, archive::trials_folder(archive), root / "checkpoints", root / "progress.json",
+            root / "lock"};
 }
 
 }  // namespace isogrid::cluster

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "cluster/workload.hpp"
 
@@ -9,14 +10,23 @@ namespace isogrid::cluster {
 
 namespace {
 
-std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do) {
+/// What is left of a trial after the steps that its checkpoint has done.
+double part_left(const study::Trial& trial, const std::map<int, std::int64_t>& steps_before, int index) {
+    const auto found = steps_before.find(index);
+    if (found == steps_before.end() || trial.steps <= 0) return 1;
+    return 1 - std::clamp(static_cast<double>(found->second) / static_cast<double>(trial.steps), 0.0, 1.0);
+}
+
+std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do,
+                           const std::map<int, std::int64_t>& steps_before) {
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
         const double steps = static_cast<double>(planned.trial.steps);
         tasks.push_back({.trial = trial,
                          .flops = planned.flops(study::FlopConvention::exact) *
-                                  (steps > 0 ? steps_worth(planned.trial) / steps : 1),
+                                  (steps > 0 ? steps_worth(planned.trial) / steps : 1) *
+                                  part_left(planned.trial, steps_before, trial),
                          .most_ranks = static_cast<int>(planned.trial.leaves),
                          .size = static_cast<double>(planned.parameters.total())});
     }
@@ -27,18 +37,25 @@ std::optional<double> known(double value) {
     return std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
-double fraction(std::int64_t steps_done, std::int64_t steps) {
-    return steps > 0 ? std::clamp(static_cast<double>(steps_done) / static_cast<double>(steps), 0.0, 1.0) : 0;
-}
-
 }  // namespace
 
-Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers)
-    : study_(study), scheduler_(tasks_of(study, to_do), static_cast<int>(study.job.ranks_per_trial)) {
+Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
+             std::map<int, std::int64_t> steps_before)
+    : study_(study),
+      steps_before_(std::move(steps_before)),
+      scheduler_(tasks_of(study, to_do, steps_before_), static_cast<int>(study.job.ranks_per_trial)) {
     totals_.study = study.job.name;
     totals_.trials = static_cast<int>(study.grid.trials.size());
     totals_.done = done_before;
     totals_.workers = workers;
+}
+
+/// Of what was left of the trial when this sweep began.
+double Sweep::fraction(int trial, std::int64_t steps_done, std::int64_t steps) const {
+    const auto found = steps_before_.find(trial);
+    const auto before = static_cast<double>(found == steps_before_.end() ? 0 : found->second);
+    const double left = static_cast<double>(steps) - before;
+    return left > 0 ? std::clamp((static_cast<double>(steps_done) - before) / left, 0.0, 1.0) : 0;
 }
 
 const study::PlannedTrial& Sweep::planned(int trial) const {
@@ -66,12 +83,12 @@ void Sweep::progressed(const TrialProgress& progress, double now) {
     if (found == running_.end()) return;
     found->second.steps_done = progress.steps_done;
     found->second.tokens_per_second = progress.tokens_per_second;
-    scheduler_.progressed(progress.trial, fraction(progress.steps_done, progress.steps), now);
+    scheduler_.progressed(progress.trial, fraction(progress.trial, progress.steps_done, progress.steps), now);
 }
 
 void Sweep::finished(const Finished& finished, double now) {
     running_.erase(finished.trial);
-    const double done = fraction(finished.steps_done, finished.steps);
+    const double done = fraction(finished.trial, finished.steps_done, finished.steps);
     if (finished.outcome == archive::Outcome::interrupted) {
         scheduler_.interrupted(finished.trial, done, now);
         stop();

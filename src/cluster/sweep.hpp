@@ -2,6 +2,7 @@
 // the loop of a program that runs alone; read by the progress line and `isogrid status`.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -46,8 +47,9 @@ struct SweepState {
 class Sweep {
   public:
     /// `to_do`: indices into the study's grid, which must outlive this; `done_before`: trials already on
-    /// disk.
-    Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers);
+    /// disk; `steps_before`: steps that checkpoints of trials to do have done, which nobody trains again.
+    Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
+          std::map<int, std::int64_t> steps_before = {});
 
     void worker_idle(int rank) { scheduler_.worker_idle(rank); }
     /// A step of this trial takes so long on one rank.
@@ -66,7 +68,10 @@ class Sweep {
     const study::PlannedTrial& planned(int trial) const;
 
   private:
+    double fraction(int trial, std::int64_t steps_done, std::int64_t steps) const;
+
     const study::Study& study_;
+    std::map<int, std::int64_t> steps_before_;
     Scheduler scheduler_;
     SweepState totals_;
     std::map<int, RunningTrial> running_;

@@ -58,6 +58,7 @@ struct Job {
     Isoflop isoflop;
     EvaluationPlan evaluation;
     std::int64_t ranks_per_trial = 0;   ///< [run]; power of two; 0 lets the scheduler choose
+    double checkpoint_minutes = 10;     ///< [run]; between two checkpoints of a trial; 0: only when stopped
     std::int64_t threads_per_rank = 1;  ///< [run]; threads that a rank computes with
     bool keep_weights = true;           ///< [run]; store final weights in the archive
 

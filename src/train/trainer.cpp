@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <numbers>
 #include <span>
 #include <string>
@@ -61,32 +62,36 @@ class Trainer {
     }
 
     TrialResult run() {
-        evaluate_into(new_row(0));
-        const double initial_loss = result_.curve.back().validation_loss;
-        auto next_evaluation = trial_.evaluation.steps.begin();
+        if (!resume()) evaluate_into(new_row(0));
+        const std::int64_t first_step = result_.steps_done + 1;
+        const double initial_loss = result_.curve.front().validation_loss;
+        auto next_evaluation =
+            std::lower_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), first_step);
         const std::int64_t row_every = std::max<std::int64_t>(1, trial_.steps / curve_rows);
         const std::int64_t last_step =
             options_.stop_after_step < 0 ? trial_.steps : std::min(trial_.steps, options_.stop_after_step);
 
-        for (std::int64_t step = 1; step <= last_step; ++step) {
+        for (std::int64_t step = first_step; step <= last_step; ++step) {
             const bool go_on = take_step(step);
-            if (!go_on)
-                return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
             if (!std::isfinite(step_loss_) || !std::isfinite(gradient_norm_))
                 return ended(Outcome::diverged, "the loss or its gradient is not a number at step " +
                                                     std::to_string(step) + " (lower recipe.learning_rate)");
             const bool evaluates =
                 next_evaluation != trial_.evaluation.steps.end() && *next_evaluation == step;
-            if (!evaluates && step % row_every != 0 && step != last_step) continue;
-
-            CurvePoint& row = new_row(step);
-            if (evaluates) {
-                evaluate_into(row);
-                ++next_evaluation;
+            if (evaluates || step % row_every == 0 || step == last_step) {
+                CurvePoint& row = new_row(step);
+                if (evaluates) {
+                    evaluate_into(row);
+                    ++next_evaluation;
+                }
+                if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
+                    return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
+                                                        " is above the loss it started from");
             }
-            if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
-                return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
-                                                    " is above the loss it started from");
+            if (step == last_step) break;
+            save_checkpoint(!go_on);
+            if (!go_on)
+                return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
         }
         finish(last_step);
         return std::move(result_);
@@ -201,16 +206,66 @@ class Trainer {
                                 static_cast<double>(corpus.validation_bytes);
         tree_.release();  // a copy of the weights takes the gradient's place, so that memory does not peak
                           // here
+        std::vector<float> packed = packed_from(weights());
+        result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
+        if (options_.keep_weights) result_.weights = std::move(packed);
+    }
+
+    /// The numbers of a buffer of the state in the model's parameter order, without what the layout leaves
+    /// between tensors.
+    std::vector<float> packed_from(std::span<const float> buffer) {
         std::vector<float> packed;
-        packed.reserve(weights().size());
+        packed.reserve(buffer.size());
         for (std::size_t i = 0; i < layout().sizes.size(); ++i) {
             const std::size_t first = packed.size(), size = static_cast<std::size_t>(layout().sizes[i]);
             packed.resize(first + size);
-            backend_.copy_out(packed.data() + first, weights().data() + layout().offsets[i],
+            backend_.copy_out(packed.data() + first, buffer.data() + layout().offsets[i],
                               size * sizeof(float));
         }
-        result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
-        if (options_.keep_weights) result_.weights = std::move(packed);
+        return packed;
+    }
+
+    /// The inverse of packed_from.
+    void unpack_into(std::span<float> buffer, std::span<const float> packed) {
+        std::size_t first = 0;
+        for (std::size_t i = 0; i < layout().sizes.size(); ++i) {
+            const std::size_t size = static_cast<std::size_t>(layout().sizes[i]);
+            backend_.copy_in(buffer.data() + layout().offsets[i], packed.data() + first,
+                             size * sizeof(float));
+            first += size;
+        }
+    }
+
+    /// Takes up a checkpoint, if there is one.
+    bool resume() {
+        if (options_.checkpoints == nullptr) return false;
+        const auto checkpoint =
+            share_checkpoint(group_, group_.rank() == 0 ? options_.checkpoints->load() : std::nullopt);
+        if (!checkpoint) return false;
+        unpack_into(weights(), checkpoint->weights);
+        unpack_into(first_moment(), checkpoint->first_moment);
+        unpack_into(second_moment(), checkpoint->second_moment);
+        parameters()->pack(weights());
+        result_.steps_done = checkpoint->step;
+        result_.curve = checkpoint->curve;
+        loss_since_row_ = checkpoint->sums.at(0);
+        return true;
+    }
+
+    /// On the first rank, after a step and its row of the curve. One that memory has no room for is not worth
+    /// the trial.
+    void save_checkpoint(bool stopping) {
+        if (options_.checkpoints == nullptr || group_.rank() != 0) return;
+        if (!stopping && !options_.checkpoints->due(result_.steps_done)) return;
+        try {
+            options_.checkpoints->save({.step = result_.steps_done,
+                                        .curve = result_.curve,
+                                        .sums = {loss_since_row_},
+                                        .weights = packed_from(weights()),
+                                        .first_moment = packed_from(first_moment()),
+                                        .second_moment = packed_from(second_moment())});
+        } catch (const std::bad_alloc&) {
+        }
     }
 
     /// Tells whoever listens, now and then; true when they ask to stop.

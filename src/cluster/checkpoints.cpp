@@ -1,0 +1,111 @@
+#include "cluster/checkpoints.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <iostream>
+#include <system_error>
+#include <utility>
+
+#include "archive/checkpoint_file.hpp"
+#include "archive/trial_file.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using Path = std::filesystem::path;
+
+constexpr std::size_t generations = 2;
+
+Path path_of(const Path& folder, const study::PlannedTrial& trial, std::int64_t step) {
+    char digits[24];
+    std::snprintf(digits, sizeof digits, "%012lld", static_cast<long long>(step));
+    return folder / (archive::trial_file_stem(trial) + "." + digits + ".h5");
+}
+
+/// `STEM.STEP.h5` -> STEM and STEP; an empty stem for other names, those of temporary files among them.
+std::pair<std::string, std::int64_t> parts_of(const Path& file) {
+    const Path without_ending = file.stem();
+    const std::string step = without_ending.extension().string();  // `.000000001234`
+    if (file.extension() != ".h5" || step.size() < 2 || step.size() > 19 ||
+        !std::all_of(step.begin() + 1, step.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+        return {};
+    return {without_ending.stem().string(), std::stoll(step.substr(1))};
+}
+
+/// Calls visit(path, stem, step) for every checkpoint in the folder.
+template <class Visit>
+void for_each_checkpoint(const Path& folder, const Visit& visit) {
+    std::error_code none_there;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none_there))
+        if (const auto [stem, step] = parts_of(entry.path()); !stem.empty()) visit(entry.path(), stem, step);
+}
+
+}  // namespace
+
+std::vector<CheckpointFile> checkpoints_of(const Path& folder, const study::PlannedTrial& trial) {
+    std::vector<CheckpointFile> files;
+    for_each_checkpoint(folder, [&, wanted = archive::trial_file_stem(trial)](
+                                    const Path& path, const std::string& stem, std::int64_t step) {
+        if (stem == wanted) files.push_back({path, step});
+    });
+    std::sort(files.begin(), files.end(),
+              [](const CheckpointFile& a, const CheckpointFile& b) { return a.step > b.step; });
+    return files;
+}
+
+std::map<std::string, std::int64_t> newest_checkpoints(const Path& folder) {
+    std::map<std::string, std::int64_t> newest;
+    for_each_checkpoint(folder, [&](const Path&, const std::string& stem, std::int64_t step) {
+        newest[stem] = std::max(newest[stem], step);
+    });
+    return newest;
+}
+
+void remove_checkpoints(const Path& folder, const study::PlannedTrial& trial) {
+    std::error_code stays;
+    for (const CheckpointFile& file : checkpoints_of(folder, trial))
+        std::filesystem::remove(file.path, stays);
+}
+
+TrialCheckpoints::TrialCheckpoints(Path folder, const study::PlannedTrial& trial, std::string instruction_set,
+                                   archive::Writer writer, double minutes)
+    : folder_(std::move(folder)),
+      trial_(trial),
+      instruction_set_(std::move(instruction_set)),
+      writer_(std::move(writer)),
+      interval_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(60 * minutes))) {}
+
+std::optional<archive::Checkpoint> TrialCheckpoints::load() {
+    for (const CheckpointFile& file : checkpoints_of(folder_, trial_)) {
+        auto checkpoint = archive::read_checkpoint(file.path, trial_.trial, instruction_set_);
+        if (checkpoint) {
+            taken_up_at_ = checkpoint->step;
+            return std::move(*checkpoint);
+        }
+        std::cerr << "not used: " << study::to_string(checkpoint.error()) << std::flush;
+    }
+    return std::nullopt;
+}
+
+bool TrialCheckpoints::due(std::int64_t) {
+    return interval_ > Clock::duration::zero() && Clock::now() - saved_ >= interval_;
+}
+
+void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
+    saved_ = Clock::now();
+    try {
+        const Path path = path_of(folder_, trial_, checkpoint.step);
+        if (!archive::write_checkpoint(path, trial_.trial, instruction_set_, std::move(checkpoint), writer_))
+            return;  // another run has taken over: what is there is its own
+        const auto files = checkpoints_of(folder_, trial_);
+        std::error_code stays;
+        for (std::size_t i = generations; i < files.size(); ++i)
+            std::filesystem::remove(files[i].path, stays);
+    } catch (const std::exception& error) {
+        std::cerr << "no checkpoint: " << error.what() << std::endl;
+    }
+}
+
+}  // namespace isogrid::cluster

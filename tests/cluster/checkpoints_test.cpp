@@ -1,0 +1,110 @@
+// What a run folder keeps of trials that have not ended.
+#include "cluster/checkpoints.hpp"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "archive/trial_file.hpp"
+#include "scratch_folder.hpp"
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using testing::HasSubstr;
+
+namespace {
+
+class Checkpoints : public testing::Test {
+  protected:
+    TrialCheckpoints keeper(double minutes = 10, const std::string& instruction_set = "avx2",
+                            std::function<bool()> still_holder = {}) {
+        return {folder_.path(), trial_, instruction_set, {.tag = "t", .still_holder = still_holder}, minutes};
+    }
+    archive::Checkpoint after(std::int64_t step) const {
+        const auto parameters = static_cast<std::size_t>(study::count_parameters(trial_.trial.shape).total());
+        const std::vector<float> values(parameters, static_cast<float>(step));
+        return {.step = step,
+                .curve = {{.step = 0}},
+                .sums = {0},
+                .weights = values,
+                .first_moment = values,
+                .second_moment = values};
+    }
+    std::vector<std::int64_t> steps_there() const {
+        std::vector<std::int64_t> steps;
+        for (const CheckpointFile& file : checkpoints_of(folder_.path(), trial_))
+            steps.push_back(file.step);
+        return steps;
+    }
+
+    test::ScratchFolder folder_;
+    const study::Study study_ = test::study_of({1e9, 2e9});
+    study::PlannedTrial trial_ = study_.grid.trials[0];
+};
+
+TEST_F(Checkpoints, areTwoGenerationsATrial) {
+    TrialCheckpoints keeper = this->keeper();
+    EXPECT_FALSE(keeper.load());
+    EXPECT_EQ(keeper.taken_up_at(), 0);
+    for (const std::int64_t step : {1, 2, 9, 10})
+        keeper.save(after(step));
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{10, 9}));
+    EXPECT_EQ(keeper.load()->step, 10);
+    EXPECT_EQ(keeper.taken_up_at(), 10);
+    EXPECT_EQ(newest_checkpoints(folder_.path()),
+              (std::map<std::string, std::int64_t>{{archive::trial_file_stem(trial_), 10}}));
+}
+
+TEST_F(Checkpoints, theOlderOneServesWhenTheNewestIsDamaged) {
+    keeper().save(after(3));
+    keeper().save(after(7));
+    std::filesystem::resize_file(checkpoints_of(folder_.path(), trial_).front().path, 1000);
+    testing::internal::CaptureStderr();
+    TrialCheckpoints keeper = this->keeper();
+    EXPECT_EQ(keeper.load()->step, 3);
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_THAT(told, HasSubstr("not used: "));
+    EXPECT_THAT(told, HasSubstr("000000000007.h5"));
+}
+
+TEST_F(Checkpoints, ofOtherArithmeticAreNamedAndPassedOver) {
+    keeper().save(after(3));
+    testing::internal::CaptureStderr();
+    EXPECT_FALSE(keeper(10, "avx512").load());
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("another instruction set"));
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{3}));
+}
+
+TEST_F(Checkpoints, ofOtherTrialsAndFilesBeingWrittenAreNotSeen) {
+    keeper().save(after(3));
+    TrialCheckpoints of_other(folder_.path(), study_.grid.trials[1], "avx2", {.tag = "t"}, 10);
+    EXPECT_FALSE(of_other.load());
+    std::ofstream(checkpoints_of(folder_.path(), trial_).front().path.string() + ".tmp-t") << "half";
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{3}));
+    remove_checkpoints(folder_.path(), trial_);
+    EXPECT_TRUE(steps_there().empty());
+}
+
+TEST_F(Checkpoints, areDueByTheClockUnlessItIsNotAskedFor) {
+    TrialCheckpoints soon = keeper(1e-9);
+    while (!soon.due(1)) {
+    }
+    EXPECT_FALSE(keeper(1e5).due(1));
+    EXPECT_FALSE(keeper(0).due(1));
+}
+
+TEST_F(Checkpoints, ofWhoeverLostTheLeaseReplaceNothing) {
+    keeper().save(after(3));
+    keeper(10, "avx2", [] { return false; }).save(after(8));
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{3}));
+}
+
+TEST_F(Checkpoints, aFolderThatCannotBeWrittenIsToldAndPassedOver) {
+    testing::internal::CaptureStderr();
+    TrialCheckpoints(folder_.path() / "missing", trial_, "avx2", {.tag = "t"}, 10).save(after(3));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no checkpoint: "));
+}
+
+}  // namespace
