@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -361,6 +362,22 @@ int verify(const options::variables_map& given) {
     return good ? done : readable ? failed : bad_input;
 }
 
+/// The outcomes that --retry names.
+study::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::variables_map& given) {
+    std::set<archive::Outcome> outcomes;
+    if (!given.contains("retry")) return outcomes;
+    for (const std::string& word : given["retry"].as<std::vector<std::string>>()) {
+        const auto outcome = archive::parse_outcome(word);
+        if (outcome != archive::Outcome::failed && outcome != archive::Outcome::out_of_memory)
+            return study::fail(
+                "isogrid run", "--retry " + word + " is not possible",
+                outcome ? "such a trial is a result, or is tried again anyhow" : "no trial ends so",
+                "choose failed or out_of_memory");
+        outcomes.insert(*outcome);
+    }
+    return outcomes;
+}
+
 /// Every rank comes here; the first one speaks for all.
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
@@ -371,6 +388,9 @@ int run(const options::variables_map& given) {
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
         return session.rank() == without ? refuse(best.error()) : bad_input;
+
+    const auto retry = outcomes_to_retry(given);
+    if (!retry) return session.rank() == 0 ? refuse(retry.error()) : bad_input;
 
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
@@ -393,6 +413,7 @@ int run(const options::variables_map& given) {
              [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
+         .retry = *retry,
          .alone = given.contains("alone")},
         session);
 }
@@ -434,13 +455,15 @@ std::vector<Verb> verbs() {
          plan})("ranks", value<int>()->default_value(1), "ranks that will train")(
         "isa", value<std::string>()->default_value("auto"), isa.c_str())("json", "as JSON");
     add({"run",
-         "JOB.toml --archive OUT.h5 [--isa NAME] [--no-pin] [--alone]",
+         "JOB.toml --archive OUT.h5 [--isa NAME] [--retry failed] [--no-pin] [--alone]",
          "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
          {},
          {"JOB"},
          false,
          run})("archive", value<std::string>()->required(), "the archive to write")(
         "isa", value<std::string>()->default_value("auto"), isa.c_str())(
+        "retry", value<std::vector<std::string>>()->composing(),
+        "trials to try again although they were given up: failed, out_of_memory")(
         "no-pin", "leave it to the launcher on which cores ranks compute")(
         "alone", "one rank on purpose, inside a Slurm job of several tasks");
     add({"status",

@@ -8,6 +8,7 @@
 
 #include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
+#include "cluster/attempts.hpp"
 #include "cluster/checkpoints.hpp"
 #include "cluster/mpi_session.hpp"
 
@@ -84,12 +85,17 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
         checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
                             workplace.study.job.checkpoint_minutes);
     const auto start = std::chrono::steady_clock::now();
+    std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     auto [result, mine] = train_part(workplace, record.planned.trial, group,
                                      {.threads = static_cast<int>(workplace.study.job.threads_per_rank),
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = std::move(on_progress),
                                       .checkpoints = checkpoints ? &*checkpoints : nullptr});
     const Verdict verdict = group.agree(mine);
+    note.reset();
+    const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
+    if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())
+        note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause);
     if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
         const std::int64_t steps_done = result.steps_done;
         result = {};

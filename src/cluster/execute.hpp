@@ -31,6 +31,7 @@ struct Workplace {
     std::string instruction_set;                    ///< of the backend, for the provenance
     MeasureStep seconds_per_step = {};              ///< where it is empty nothing is measured
     std::filesystem::path checkpoints_folder = {};  ///< where it is empty no checkpoints are written or read
+    std::filesystem::path attempts_folder = {};     ///< where it is empty no attempt is noted
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
-#include <map>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -12,14 +12,15 @@
 #include "archive/run_folder.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
+#include "cluster/allocation.hpp"
 #include "cluster/alone.hpp"
-#include "cluster/checkpoints.hpp"
 #include "cluster/console.hpp"
 #include "cluster/coordinator.hpp"
-#include "cluster/cores.hpp"
+#include "cluster/left_to_do.hpp"
 #include "cluster/lock.hpp"
 #include "cluster/mpi_communicator.hpp"
 #include "cluster/mpi_transport.hpp"
+#include "cluster/places.hpp"
 #include "cluster/progress.hpp"
 #include "cluster/run_folder.hpp"
 #include "cluster/stop_signals.hpp"
@@ -31,6 +32,10 @@ namespace {
 
 double steady_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double unix_seconds() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 int environment_number(const char* name, int otherwise) {
@@ -61,35 +66,6 @@ study::Faults group_faults(const study::Study& study, int workers) {
             break;
         }
     return faults;
-}
-
-/// Workers, of all nodes, that are not on cores of their own although they should be.
-struct Misplaced {
-    int crowded = 0, narrow = 0;
-};
-
-/// Puts this rank on cores of its own if it is a worker and may; every rank calls it. The coordinator sleeps
-/// most of the time, on whichever core.
-Misplaced take_place(const RunRequest& request, const MpiSession& session) {
-    constexpr std::size_t most_cores = 4096;
-    std::vector<int> mine(most_cores + 1, 0);  // whether this rank works, and whether it may use each core
-    mine.back() = session.rank() != 0;
-    for (const int core : allowed_cores())
-        if (core < static_cast<int>(most_cores)) mine[static_cast<std::size_t>(core)] = 1;
-
-    const MpiSession::Node node = session.on_node(mine);
-    std::vector<Cores> allowed;
-    for (const std::vector<int>& said : node.said) {
-        Cores& cores = allowed.emplace_back();
-        if (said.back() == 0) continue;  // a coordinator: as if its cores were not known
-        for (std::size_t core = 0; core < most_cores; ++core)
-            if (said[core] != 0) cores.push_back(static_cast<int>(core));
-    }
-    const Place place =
-        place_workers(allowed, static_cast<int>(request.study.job.threads_per_rank), physical_core)[node.me];
-    if (request.pin && place.kind == Place::Kind::pinned) pin_to(place.cores);
-    return {.crowded = session.sum(place.kind == Place::Kind::crowded),
-            .narrow = session.sum(place.kind == Place::Kind::narrow)};
 }
 
 int refuse(const study::Faults& faults) {
@@ -152,8 +128,9 @@ class Run {
         // A look before the lock is taken: where all would be wrong, or nothing is to do, nothing is touched.
         auto found = look();
         if (!found) return refuse(found.error());
-        if (archive::remaining(*found).empty() && !std::filesystem::exists(folder_.root))
-            return say_finished(*found);
+        const LeftToDo left =
+            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        if (left.trials.empty() && !std::filesystem::exists(folder_.root)) return say_finished(*found, left);
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
 
@@ -179,6 +156,7 @@ class Run {
     int run_locked(const data::TokenFile& tokens) {
         std::filesystem::create_directories(folder_.trials);
         std::filesystem::create_directories(folder_.checkpoints);
+        std::filesystem::create_directories(folder_.attempts);
         auto lock = Lock::take(folder_.lock);
         if (!lock) return refuse(lock.error());
         if (lock->predecessor())
@@ -191,30 +169,21 @@ class Run {
         for (const study::Fault& fault : found->rejected)
             console_.line("not used: " + study::to_string(fault));
 
-        std::vector<int> to_do;
-        for (const std::size_t place : archive::remaining(*found))
-            to_do.push_back(static_cast<int>(place));
-        Sweep sweep(study_, to_do, static_cast<int>(trials() - to_do.size()), workers(), steps_before(to_do));
-        if (!to_do.empty()) {
-            announce(to_do.size());
+        const LeftToDo left =
+            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        for (const archive::TrialRecord& record : left.aside)
+            archive::write_trial_file(folder_.trials, record, writer);
+        Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
+                    left.history);
+        sweep.failed_before(left.failed);
+        if (!left.trials.empty()) {
+            announce(left);
             train(sweep, tokens, *lock, writer);
         }
         if (!lock->held()) return say_taken_over();
         if (!sweep.store_faults().empty()) return say_not_stored(sweep);
         if (sweep.state(steady_seconds()).done < static_cast<int>(trials())) return say_interrupted(sweep);
         return merge(sweep, writer);
-    }
-
-    /// Steps that checkpoints have done of the trials to do.
-    std::map<int, std::int64_t> steps_before(const std::vector<int>& to_do) const {
-        const auto newest = newest_checkpoints(folder_.checkpoints);
-        std::map<int, std::int64_t> steps;
-        for (const int trial : to_do) {
-            const auto found =
-                newest.find(archive::trial_file_stem(study_.grid.trials[static_cast<std::size_t>(trial)]));
-            if (found != newest.end()) steps[trial] = found->second;
-        }
-        return steps;
     }
 
     int merge(const Sweep& sweep, const archive::Writer& writer) {
@@ -245,43 +214,37 @@ class Run {
         std::filesystem::remove(folder_.trials, not_empty);
         std::filesystem::remove(folder_.progress);
         std::filesystem::remove_all(folder_.checkpoints, not_empty);
+        std::filesystem::remove_all(folder_.attempts, not_empty);
     }
 
-    void announce(std::size_t to_do) {
+    void announce(const LeftToDo& left) {
         for (const std::string& warning : study_.grid.warnings)
             console_.line("warning: " + warning);
-        warn_of_places();
-        const std::size_t done = trials() - to_do;
-        console_.line(study_.job.name + ": " + plural(to_do, "trial") + " to train" +
-                      (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) + ", " +
+        for (const std::string& warning : warnings_of(misplaced_, study_.job.threads_per_rank))
+            console_.line("warning: " + warning);
+        const std::size_t done = trials() - left.trials.size(), begun = left.history.steps_before.size();
+        console_.line(study_.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
+                      (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
+                      (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) + ", " +
                       (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
                                            : std::string("alone")));
-    }
-
-    void warn_of_places() {
-        const std::string threads = plural(static_cast<std::size_t>(study_.job.threads_per_rank), "thread");
-        if (misplaced_.crowded > 0)
-            console_.line("warning: " + plural(static_cast<std::size_t>(misplaced_.crowded), "worker") +
-                          " of " + threads +
-                          " share too few cores (trials wait for each other) start fewer ranks on a node");
-        if (misplaced_.narrow > 0)
-            console_.line(
-                "warning: " + plural(static_cast<std::size_t>(misplaced_.narrow), "worker") + " of " +
-                threads +
-                " may use fewer cores (the launcher bound them) start with mpirun --bind-to none, or "
-                "srun --cpus-per-task " +
-                std::to_string(study_.job.threads_per_rank));
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.
     void train(Sweep& sweep, const data::TokenFile& tokens, const Lock& lock, const archive::Writer& writer) {
         Progress progress(console_, folder_.progress);
+        double stop_at = std::numeric_limits<double>::infinity();
+        if (const auto end = seconds_to_end(unix_seconds())) {
+            const Deadline deadline = deadline_of(*end);
+            stop_at = steady_seconds() + deadline.stop_after;
+            sweep.ends_at(stop_at, deadline.least_worth);
+        }
         double lease_due = 0;
         const CoordinatorHooks hooks{.keep_going =
                                          [&](const Sweep& now) {
                                              const double time = steady_seconds();
                                              progress.update(now, time);
-                                             if (signals_.received()) return false;
+                                             if (signals_.received() || time >= stop_at) return false;
                                              if (time < lease_due) return true;
                                              lease_due = time + 1;
                                              return lock.held();
@@ -301,19 +264,21 @@ class Run {
                          request_.train,
                          request_.instruction_set,
                          {},
-                         folder_.checkpoints},
+                         folder_.checkpoints,
+                         folder_.attempts},
                         writer, hooks);
         }
         progress.end(sweep, steady_seconds());
         stopped_ = sweep.stopped();
     }
 
-    int say_finished(const archive::Found& found) {
+    int say_finished(const archive::Found& found, const LeftToDo& left) {
         std::vector<archive::TrialRecord> records;
         for (const auto& trial : found.trials)
             records.push_back(trial->record);
         console_.line(request_.archive.string() + " is finished: " + plural(records.size(), "trial") +
                       ", digest " + archive::archive_digest(records) + "; nothing to do");
+        say_failed(left.failed.size());
         return exit_done;
     }
 
@@ -344,10 +309,14 @@ class Run {
         std::string line = "wrote " + request_.archive.string() + ": " + plural(trials(), "trial");
         if (state.diverged > 0) line += ", " + std::to_string(state.diverged) + " diverged";
         console_.line(line + ", digest " + digest);
-        if (!state.failed.empty())
-            console_.line("warning: " + plural(state.failed.size(), "trial") +
-                          " failed (isogrid status says why) run the same command again to retry");
+        say_failed(state.failed.size());
         return exit_done;
+    }
+
+    void say_failed(std::size_t failed) {
+        if (failed > 0)
+            console_.line("warning: " + plural(failed, "trial") +
+                          " failed (isogrid status says why) add --retry failed to try again");
     }
 
   public:
@@ -374,7 +343,7 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
     const Workplace workplace{request.study,           *tokens,
                               folder.trials,           request.train,
                               request.instruction_set, request.seconds_per_step,
-                              folder.checkpoints};
+                              folder.checkpoints,      folder.attempts};
     MpiTransport transport(session);
     constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
     const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {
@@ -401,7 +370,9 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         if (environment_number("SLURM_PROCID", 0) == 0) std::cerr << study::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
-    const Misplaced misplaced = session.size() > 1 ? take_place(request, session) : Misplaced{};
+    const Misplaced misplaced = session.size() > 1
+                                    ? take_place(session, request.study.job.threads_per_rank, request.pin)
+                                    : Misplaced{};
     const StopSignals signals;
     if (session.rank() != 0) {
         try {

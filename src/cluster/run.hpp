@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "archive/provenance.hpp"
@@ -25,7 +26,9 @@ struct RunRequest {
     MeasureStep seconds_per_step = {};  ///< of that backend; where it is empty nothing is measured beforehand
     archive::Facts libraries = {};      ///< versions, kept in the archive beside archive::build_facts()
     bool pin = true;                    ///< workers to cores of their own, where the launcher has not
-    bool alone = false;                 ///< run by oneself although Slurm gave the job several tasks
+    std::set<archive::Outcome> retry =
+        {};              ///< trials that ended so are tried again, whatever is known of them
+    bool alone = false;  ///< run by oneself although Slurm gave the job several tasks
 };
 
 /// Why this process must not start: Slurm gave it several tasks but the world has one rank, so that each task

@@ -8,12 +8,16 @@
 namespace isogrid::cluster {
 
 struct RunFolder {
-    std::filesystem::path root, trials, checkpoints, progress, lock;
+    std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
     const std::filesystem::path root = archive::run_folder(archive);
-    return {root, archive::trials_folder(archive), root / "checkpoints", root / "progress.json",
+    return {root,
+            archive::trials_folder(archive),
+            root / "checkpoints",
+            root / "attempts",
+            root / "progress.json",
             root / "lock"};
 }
 

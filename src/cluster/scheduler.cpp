@@ -47,7 +47,7 @@ std::vector<Assignment> Scheduler::assign(double now) {
     std::vector<Assignment> assignments;
     if (stopped_ || waiting_.empty() || idle_.empty()) return assignments;
     if (changed_ && now >= next_plan_) plan(now);
-    while (!waiting_.empty() && static_cast<std::size_t>(sizes_.back()) <= idle_.size()) {
+    while (bring_forward_what_may_start(now) && static_cast<std::size_t>(sizes_.back()) <= idle_.size()) {
         const auto end = std::next(idle_.begin(), sizes_.back());
         Running started{.task = waiting_.back(),
                         .ranks = std::vector<int>(idle_.begin(), end),
@@ -64,6 +64,25 @@ std::vector<Assignment> Scheduler::assign(double now) {
     return assignments;
 }
 
+/// The longest task that may still start becomes the next one. False when there is none; with none running
+/// either it never will be.
+bool Scheduler::bring_forward_what_may_start(double now) {
+    if (waiting_.empty()) return false;
+    const double left = ends_at_ - now;
+    if (left >= least_worth_) return true;
+    const auto known = speeds();
+    for (std::size_t i = waiting_.size(); i-- > 0;) {
+        const Task& task = waiting_[i];
+        if (task.flops / (speed_of(task.size, known) * effective_ranks(sizes_[i])) > left) continue;
+        const auto place = static_cast<std::ptrdiff_t>(i);
+        std::rotate(waiting_.begin() + place, waiting_.begin() + place + 1, waiting_.end());
+        std::rotate(sizes_.begin() + place, sizes_.begin() + place + 1, sizes_.end());
+        return true;
+    }
+    if (running_.empty()) stop();
+    return false;
+}
+
 /// Puts the waiting tasks in order and sizes their groups.
 void Scheduler::plan(double now) {
     const auto known = speeds();
@@ -74,6 +93,8 @@ void Scheduler::plan(double now) {
         sizes_ = allot(longest_first, free_at(known, now)).ranks;
         std::reverse(sizes_.begin(), sizes_.end());
     }
+    for (std::size_t i = 0; i < sizes_.size(); ++i)
+        sizes_[i] = std::max(sizes_[i], waiting_[i].least_ranks);
     changed_ = false;
     // Planning 10,000 trials takes a tenth of a second, so they are planned once a second.
     next_plan_ = now + 1e-4 * static_cast<double>(waiting_.size());
@@ -159,6 +180,15 @@ void Scheduler::interrupted(int trial, double fraction, double now) {
     waiting_.push_back(task);
     sizes_.push_back(1);
     stop();
+}
+
+void Scheduler::again(int trial, int least_ranks, double fraction, double now) {
+    Task task = running_.at(trial).task;
+    task.least_ranks = least_ranks;
+    finished(trial, fraction, now);
+    waiting_.push_back(task);
+    sizes_.push_back(least_ranks);
+    changed_ = true;
 }
 
 double Scheduler::remaining_rank_seconds() const {

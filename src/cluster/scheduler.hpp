@@ -1,6 +1,7 @@
 // Which trial goes to which ranks next: pure logic, no messages and no clock of its own.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <set>
 #include <span>
@@ -12,10 +13,11 @@ namespace isogrid::cluster {
 
 /// A trial that waits to be run.
 struct Task {
-    int trial = 0;       ///< index into the grid
-    double flops = 0;    ///< exact, of the whole trial, evaluations included
-    int most_ranks = 1;  ///< power of two: the leaves of its reduction tree
-    double size = 1;     ///< parameters of its model: like sizes run at like speeds
+    int trial = 0;        ///< index into the grid
+    double flops = 0;     ///< exact, of the whole trial, evaluations included
+    int most_ranks = 1;   ///< power of two: the leaves of its reduction tree
+    double size = 1;      ///< parameters of its model: like sizes run at like speeds
+    int least_ranks = 1;  ///< power of two, for the memory of fewer was not enough
 };
 
 struct Assignment {
@@ -54,6 +56,18 @@ class Scheduler {
     /// here.
     void interrupted(int trial, double fraction, double now);
 
+    /// The same, but the trial waits again, for a group of at least `least_ranks`.
+    void again(int trial, int least_ranks, double fraction, double now);
+
+    /// Nothing that would not end by `time` starts later than `least_worth` seconds before it; once nothing
+    /// runs and nothing may start, this stops.
+    void ends_at(double time, double least_worth) {
+        ends_at_ = time;
+        least_worth_ = least_worth;
+    }
+
+    bool stopped() const { return stopped_; }
+
     /// Starts nothing more; what waits still counts as remaining.
     void stop() { stopped_ = true; }
 
@@ -84,6 +98,7 @@ class Scheduler {
     std::vector<double> free_at(const std::map<double, Speed>& speeds, double now) const;
     std::vector<Waiting> in_order(const std::map<double, Speed>& speeds, std::vector<Task>& tasks) const;
     void plan(double now);
+    bool bring_forward_what_may_start(double now);
 
     std::vector<Task> waiting_;  ///< longest last
     std::vector<int> sizes_;     ///< of their groups
@@ -94,6 +109,7 @@ class Scheduler {
     std::map<int, Running> running_;
     int ranks_per_trial_;
     bool stopped_ = false;
+    double ends_at_ = std::numeric_limits<double>::infinity(), least_worth_ = 0;
     std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
 };
 

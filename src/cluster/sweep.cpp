@@ -11,24 +11,26 @@ namespace isogrid::cluster {
 namespace {
 
 /// What is left of a trial after the steps that its checkpoint has done.
-double part_left(const study::Trial& trial, const std::map<int, std::int64_t>& steps_before, int index) {
-    const auto found = steps_before.find(index);
-    if (found == steps_before.end() || trial.steps <= 0) return 1;
+double part_left(const study::Trial& trial, const History& history, int index) {
+    const auto found = history.steps_before.find(index);
+    if (found == history.steps_before.end() || trial.steps <= 0) return 1;
     return 1 - std::clamp(static_cast<double>(found->second) / static_cast<double>(trial.steps), 0.0, 1.0);
 }
 
-std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do,
-                           const std::map<int, std::int64_t>& steps_before) {
+std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history) {
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
         const double steps = static_cast<double>(planned.trial.steps);
-        tasks.push_back({.trial = trial,
-                         .flops = planned.flops(study::FlopConvention::exact) *
-                                  (steps > 0 ? steps_worth(planned.trial) / steps : 1) *
-                                  part_left(planned.trial, steps_before, trial),
-                         .most_ranks = static_cast<int>(planned.trial.leaves),
-                         .size = static_cast<double>(planned.parameters.total())});
+        const auto attempts = history.attempts.find(trial);
+        tasks.push_back(
+            {.trial = trial,
+             .flops = planned.flops(study::FlopConvention::exact) *
+                      (steps > 0 ? steps_worth(planned.trial) / steps : 1) *
+                      part_left(planned.trial, history, trial),
+             .most_ranks = static_cast<int>(planned.trial.leaves),
+             .size = static_cast<double>(planned.parameters.total()),
+             .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second)});
     }
     return tasks;
 }
@@ -40,10 +42,10 @@ std::optional<double> known(double value) {
 }  // namespace
 
 Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-             std::map<int, std::int64_t> steps_before)
+             History history)
     : study_(study),
-      steps_before_(std::move(steps_before)),
-      scheduler_(tasks_of(study, to_do, steps_before_), static_cast<int>(study.job.ranks_per_trial)) {
+      history_(std::move(history)),
+      scheduler_(tasks_of(study, to_do, history_), static_cast<int>(study.job.ranks_per_trial)) {
     totals_.study = study.job.name;
     totals_.trials = static_cast<int>(study.grid.trials.size());
     totals_.done = done_before;
@@ -52,8 +54,8 @@ Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_
 
 /// Of what was left of the trial when this sweep began.
 double Sweep::fraction(int trial, std::int64_t steps_done, std::int64_t steps) const {
-    const auto found = steps_before_.find(trial);
-    const auto before = static_cast<double>(found == steps_before_.end() ? 0 : found->second);
+    const auto found = history_.steps_before.find(trial);
+    const auto before = static_cast<double>(found == history_.steps_before.end() ? 0 : found->second);
     const double left = static_cast<double>(steps) - before;
     return left > 0 ? std::clamp((static_cast<double>(steps_done) - before) / left, 0.0, 1.0) : 0;
 }
@@ -71,6 +73,7 @@ void Sweep::measured(int trial, double seconds_per_step) {
 
 std::vector<Assignment> Sweep::assign(double now) {
     std::vector<Assignment> assignments = scheduler_.assign(now);
+    if (scheduler_.stopped()) stop();
     for (const auto& [trial, ranks] : assignments)
         running_[trial] = {.name = planned(trial).name,
                            .ranks = static_cast<int>(ranks.size()),
@@ -87,11 +90,16 @@ void Sweep::progressed(const TrialProgress& progress, double now) {
 }
 
 void Sweep::finished(const Finished& finished, double now) {
-    running_.erase(finished.trial);
+    const auto running = running_.extract(finished.trial);
+    const int ranks = running.empty() ? 1 : running.mapped().ranks;
     const double done = fraction(finished.trial, finished.steps_done, finished.steps);
     if (finished.outcome == archive::Outcome::interrupted) {
         scheduler_.interrupted(finished.trial, done, now);
         stop();
+        return;
+    }
+    if (finished.stored && again(finished, ranks)) {
+        scheduler_.again(finished.trial, least_ranks(history_.attempts[finished.trial]), done, now);
         return;
     }
     scheduler_.finished(finished.trial, done, now);
@@ -104,6 +112,18 @@ void Sweep::finished(const Finished& finished, double now) {
     if (finished.outcome == archive::Outcome::diverged) ++totals_.diverged;
     if (finished.outcome == archive::Outcome::failed || finished.outcome == archive::Outcome::out_of_memory)
         totals_.failed.push_back({name, std::string(archive::name(finished.outcome)), finished.cause});
+}
+
+/// Counts an attempt that ended badly; true where the trial may be tried again.
+bool Sweep::again(const Finished& finished, int ranks) {
+    Attempts& attempts = history_.attempts[finished.trial];
+    if (finished.outcome == archive::Outcome::failed)
+        ++attempts.failed;
+    else if (finished.outcome == archive::Outcome::out_of_memory)
+        attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
+    else
+        return false;
+    return !set_aside(attempts, most_ranks(planned(finished.trial).trial, totals_.workers));
 }
 
 void Sweep::stop() {

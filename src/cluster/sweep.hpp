@@ -6,8 +6,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cluster/attempts.hpp"
 #include "cluster/protocol.hpp"
 #include "cluster/scheduler.hpp"
 #include "study/study.hpp"
@@ -44,12 +46,25 @@ struct SweepState {
     bool operator==(const SweepState&) const = default;
 };
 
+/// What earlier starts have left of the trials to do.
+struct History {
+    std::map<int, std::int64_t> steps_before;  ///< that checkpoints have done, and nobody trains again
+    std::map<int, Attempts> attempts;          ///< that ended badly
+};
+
 class Sweep {
   public:
     /// `to_do`: indices into the study's grid, which must outlive this; `done_before`: trials already on
-    /// disk; `steps_before`: steps that checkpoints of trials to do have done, which nobody trains again.
+    /// disk, those set aside among them.
     Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-          std::map<int, std::int64_t> steps_before = {});
+          History history = {});
+
+    /// Trials done before that have no result.
+    void failed_before(std::vector<FailedTrial> failed) { totals_.failed = std::move(failed); }
+
+    /// The allocation ends at `time`, on the clock of assign(): what can neither finish until then nor train
+    /// for `least_worth` seconds is not started, and the sweep stops when that is all there is.
+    void ends_at(double time, double least_worth) { scheduler_.ends_at(time, least_worth); }
 
     void worker_idle(int rank) { scheduler_.worker_idle(rank); }
     /// A step of this trial takes so long on one rank.
@@ -68,10 +83,11 @@ class Sweep {
     const study::PlannedTrial& planned(int trial) const;
 
   private:
+    bool again(const Finished& finished, int ranks);
     double fraction(int trial, std::int64_t steps_done, std::int64_t steps) const;
 
     const study::Study& study_;
-    std::map<int, std::int64_t> steps_before_;
+    History history_;
     Scheduler scheduler_;
     SweepState totals_;
     std::map<int, RunningTrial> running_;

@@ -2,14 +2,19 @@
 #include "cluster/run.hpp"
 
 #include <csignal>
+#include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
+#include <map>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "archive/trial_file.hpp"
 #include "cluster/lock.hpp"
 #include "cluster/run_folder.hpp"
 #include "cluster/status.hpp"
@@ -39,6 +44,7 @@ class RunAlone : public testing::Test {
                                     .archive = archive_,
                                     .train = training,
                                     .instruction_set = "none",
+                                    .retry = retry_,
                                     .alone = true},
                                    session_);
         output_ = testing::internal::GetCapturedStdout();
@@ -57,6 +63,7 @@ class RunAlone : public testing::Test {
         return {std::istreambuf_iterator<char>(file), {}};
     }
 
+    std::set<archive::Outcome> retry_;
     test::ScratchFolder folder_;
     study::Study study_;
     std::filesystem::path archive_ = folder_ / "out.h5";
@@ -120,11 +127,14 @@ TEST_F(RunAlone, keepsWhatIsFinishedWhenInterruptedAndGoesOnFromThere) {
     EXPECT_EQ(archive::archive_digest(archive().trials), uninterrupted);
 }
 
-TEST_F(RunAlone, recordsFailuresAsDataAndTriesThemAgainNextTime) {
+TEST_F(RunAlone, triesFailuresTwiceRecordsThemAsDataAndAgainWhenAskedTo) {
     FakeTraining training;
+    std::map<int, int> fifth_steps;
+    training.on_step = [&](int step) { ++fifth_steps[step]; };
     training.troubles = {{0, Trouble::no_memory}, {1, Trouble::exception}, {2, Trouble::divergence}};
     EXPECT_EQ(run(training), exit_done) << "one bad trial never stops a sweep";
     EXPECT_THAT(output_, HasSubstr("2 trials failed"));
+    EXPECT_EQ(fifth_steps[5], 5) << "one for each trial, and a second attempt at the one that threw";
     auto trials = archive().trials;
     ASSERT_EQ(trials.size(), 4u);
     EXPECT_EQ(trials[0].result.outcome, archive::Outcome::out_of_memory);
@@ -134,10 +144,48 @@ TEST_F(RunAlone, recordsFailuresAsDataAndTriesThemAgainNextTime) {
     EXPECT_EQ(trials[3].result.outcome, archive::Outcome::completed);
 
     EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_THAT(output_, HasSubstr("nothing to do"));
+    EXPECT_THAT(output_, HasSubstr("2 trials failed (isogrid status says why) add --retry failed"));
+    retry_ = {archive::Outcome::failed};
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_EQ(archive().trials[0].result.outcome, archive::Outcome::out_of_memory);
+    EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);
+    retry_ = {archive::Outcome::out_of_memory};
+    EXPECT_EQ(run(FakeTraining()), exit_done);
     trials = archive().trials;
     EXPECT_EQ(trials[0].result.outcome, archive::Outcome::completed);
     EXPECT_EQ(trials[1].result.outcome, archive::Outcome::completed);
     EXPECT_EQ(trials[2].result.outcome, archive::Outcome::diverged) << "a result, not a failure";
+}
+
+TEST_F(RunAlone, setsATrialAsideThatHasCrashedTwice) {
+    const study::PlannedTrial& poison = study_.grid.trials[1];
+    std::filesystem::create_directories(run_folder_.attempts);
+    std::ofstream(run_folder_.attempts / archive::trial_file_stem(poison))
+        << "crashed node1 1 SIGSEGV\ncrashed node2 1 SIGSEGV\n";
+    int steps = 0;
+    FakeTraining counting;
+    counting.on_step = [&](int) { ++steps; };
+    EXPECT_EQ(run(counting), exit_done) << errors_;
+    EXPECT_EQ(steps, 30);
+    EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::failed);
+    EXPECT_EQ(archive().trials[1].result.cause,
+              "its program crashed 2 times (the last: crashed on node2: SIGSEGV)");
+    EXPECT_THAT(status_text(*read_status(archive_)), HasSubstr("t1: failed (its program crashed 2 times"));
+
+    retry_ = {archive::Outcome::failed};
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);
+}
+
+TEST_F(RunAlone, stopsByItselfBeforeTheAllocationEnds) {
+    setenv("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) + 100000).c_str(), 1);
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    std::filesystem::remove(archive_);
+    setenv("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) - 1).c_str(), 1);
+    EXPECT_EQ(run(FakeTraining()), exit_interrupted);
+    EXPECT_FALSE(std::filesystem::exists(archive_));
+    unsetenv("SLURM_JOB_END_TIME");
 }
 
 TEST_F(RunAlone, refusesAnArchiveOfAnotherJobAndTouchesNothing) {
@@ -206,7 +254,7 @@ TEST_F(RunAlone, canBeFollowedFromOutside) {
     EXPECT_EQ(read_status(archive_)->stage, Stage::absent);
     EXPECT_THAT(status_text(*read_status(archive_)), HasSubstr("there is no archive and no run"));
 
-    FakeTraining training = interrupted_at(3, SIGTERM);
+    FakeTraining training = interrupted_at(4, SIGTERM);  // the second is another attempt at the first trial
     training.troubles = {{0, Trouble::exception}};
     const auto interrupt = training.on_step;
     bool looked = false;

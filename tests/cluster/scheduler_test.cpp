@@ -188,3 +188,52 @@ TEST(Makespan, waitsForRanksThatAreStillBusy) {
     EXPECT_DOUBLE_EQ(list_schedule_makespan(std::vector<double>{2, 2}, {0, 3}), 4);
     EXPECT_DOUBLE_EQ(list_schedule_makespan({}, {0, 3}), 3);
 }
+
+TEST(Scheduler, startsNothingThatWouldBeStoppedAgainSoon) {
+    // One FLOP/s: trials of 100, 40 and 10 seconds, and 50 seconds to the end.
+    Scheduler scheduler = with_workers({{0, 100, 1}, {1, 40, 1}, {2, 10, 1}}, 0, 1);
+    scheduler.measured(1, 1);
+    scheduler.ends_at(50, 60);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{1, Ranks{1}}})) << "the longest that can end";
+    scheduler.finished(1, 1, 40);
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(40), (std::vector<Assignment>{{2, Ranks{1}}})) << "to the second";
+    scheduler.finished(2, 1, 50);
+    scheduler.worker_idle(1);
+    EXPECT_FALSE(scheduler.stopped());
+    EXPECT_TRUE(scheduler.assign(50).empty());
+    EXPECT_TRUE(scheduler.stopped()) << "nothing runs and nothing may start";
+    EXPECT_TRUE(scheduler.over());
+    EXPECT_GT(scheduler.remaining_rank_seconds(), 0);
+}
+
+TEST(Scheduler, startsWhatCannotEndWhileItIsWorthItsCheckpoint) {
+    Scheduler scheduler = with_workers({{0, 100, 1}, {1, 40, 1}}, 0, 1);
+    scheduler.measured(1, 1);
+    scheduler.ends_at(70, 60);
+    EXPECT_EQ(scheduler.assign(10), (std::vector<Assignment>{{0, Ranks{1}}}));
+}
+
+TEST(Scheduler, waitsForWhatRunsBeforeItStopsForTheEnd) {
+    Scheduler scheduler = with_workers({{0, 100, 1}, {1, 90, 1}}, 0, 2);
+    scheduler.measured(1, 1);
+    scheduler.ends_at(95, 200);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{1, Ranks{1}}}));
+    EXPECT_TRUE(scheduler.assign(1).empty());
+    EXPECT_FALSE(scheduler.stopped());
+    EXPECT_FALSE(scheduler.over());
+}
+
+TEST(Scheduler, givesATrialThatWaitsAgainTheRanksItNeeds) {
+    Scheduler scheduler = with_workers({{0, 4, 4}, {1, 4, 4}}, 0, 2);
+    scheduler.measured(1, 1);
+    ASSERT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {1, Ranks{2}}}));
+    scheduler.again(0, 2, 0, 1);
+    scheduler.worker_idle(1);
+    EXPECT_TRUE(scheduler.assign(1).empty()) << "one rank is not enough";
+    scheduler.finished(1, 1, 4);
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(4), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
+    scheduler.finished(0, 1, 8);
+    EXPECT_TRUE(scheduler.over());
+}

@@ -1,0 +1,65 @@
+// What went wrong with trials so far, over all starts of a sweep: OUT.h5.d/attempts/NAME-IDENTITY, a line for
+// each attempt that ended badly. Whether a trial is tried again is decided by nothing else.
+#pragma once
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "archive/record.hpp"
+#include "study/trial.hpp"
+
+namespace isogrid::cluster {
+
+/// The attempts at one trial that ended badly, counted by cause. Being interrupted is not among them: time
+/// that ran out and preemption are nobody's fault.
+struct Attempts {
+    int crashed = 0;              ///< its program was ended by a signal of its own making
+    int failed = 0;               ///< an exception
+    int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
+    std::string last;             ///< the newest line: what, where and why
+};
+
+inline constexpr int most_crashes = 2;   ///< after so many a trial is set aside: it would end every start
+inline constexpr int most_failures = 2;  ///< a disk may be full once, a file server away
+
+/// Counts what the notes of a trial say. No file: nothing went wrong.
+Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
+/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`. A disk that refuses is passed over.
+void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
+                  archive::Outcome outcome, int ranks, const std::string& cause);
+
+/// Forgets what went wrong with a trial: it is to be tried as if for the first time.
+void forget_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
+/// Ranks that a trial whose memory was not enough needs next: twice as many, so that each holds fewer leaves'
+/// gradients. 1 where it was always enough.
+int least_ranks(const Attempts& attempts);
+
+/// Ranks that a trial can have at most: a power of two, of its leaves and of the workers.
+int most_ranks(const study::Trial& trial, int workers);
+
+/// Why a trial is not tried again, for its record; nothing while it may be. `most_ranks`: that it can have.
+std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
+
+/// While one lives, a signal that says the program is wrong (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) adds
+/// `crashed HOST RANKS SIGNAL` to the trial's notes before it ends the process. SIGKILL leaves no note: it
+/// comes from outside, for time, memory of a whole node or a person, and says nothing of the trial. At most
+/// one at a time.
+class CrashNote {
+  public:
+    CrashNote(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks);
+    ~CrashNote();
+    CrashNote(const CrashNote&) = delete;
+    CrashNote& operator=(const CrashNote&) = delete;
+
+  private:
+    static constexpr std::array signals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    std::array<struct sigaction, signals.size()> before_{};
+    bool noting_ = false;  ///< not without a folder
+};
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,115 @@
+// What is remembered of attempts that ended badly, and when a trial is set aside.
+#include "cluster/attempts.hpp"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "archive/trial_file.hpp"
+#include "scratch_folder.hpp"
+#include "small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using archive::Outcome;
+using testing::HasSubstr;
+
+namespace {
+
+class AttemptsOfATrial : public testing::Test {
+  protected:
+    void note(Outcome outcome, int ranks) {
+        note_attempt(folder_.path(), trial_, outcome, ranks, "why\nnot");
+    }
+    Attempts read() const { return read_attempts(folder_.path(), trial_); }
+
+    test::ScratchFolder folder_;
+    study::PlannedTrial trial_ = test::study_of({1e9}, 4).grid.trials[0];
+};
+
+TEST_F(AttemptsOfATrial, areNoneAtFirstAndForgottenWhenAsked) {
+    EXPECT_FALSE(set_aside(read(), 1));
+    note(Outcome::failed, 1);
+    note(Outcome::failed, 1);
+    EXPECT_TRUE(set_aside(read(), 1));
+    forget_attempts(folder_.path(), trial_);
+    EXPECT_FALSE(set_aside(read(), 1));
+}
+
+TEST_F(AttemptsOfATrial, failTwiceBeforeItIsSetAside) {
+    note(Outcome::failed, 1);
+    EXPECT_FALSE(set_aside(read(), 1));
+    note(Outcome::failed, 1);
+    const auto result = set_aside(read(), 1);
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->outcome, Outcome::failed);
+    EXPECT_THAT(result->cause, HasSubstr("failed 2 times"));
+    EXPECT_THAT(result->cause, HasSubstr("why not)")) << "one line";
+}
+
+TEST_F(AttemptsOfATrial, withoutEnoughMemoryGetTwiceTheRanksWhileThereAreAny) {
+    EXPECT_EQ(least_ranks(read()), 1);
+    note(Outcome::out_of_memory, 1);
+    EXPECT_EQ(least_ranks(read()), 2);
+    EXPECT_TRUE(set_aside(read(), 1));
+    EXPECT_FALSE(set_aside(read(), 4));
+    note(Outcome::out_of_memory, 2);
+    EXPECT_EQ(least_ranks(read()), 4);
+    note(Outcome::out_of_memory, 4);
+    EXPECT_EQ(set_aside(read(), 4)->outcome, Outcome::out_of_memory);
+}
+
+TEST_F(AttemptsOfATrial, canUseRanksUpToTheLeavesAndTheWorkers) {
+    EXPECT_EQ(most_ranks(trial_.trial, 1), 1);
+    EXPECT_EQ(most_ranks(trial_.trial, 3), 2);
+    EXPECT_EQ(most_ranks(trial_.trial, 100), 4);
+}
+
+TEST_F(AttemptsOfATrial, areReadThoughALineWasTorn) {
+    note(Outcome::failed, 1);
+    std::ofstream(folder_ / archive::trial_file_stem(trial_), std::ios::app) << "crash";
+    EXPECT_EQ(read().failed, 1);
+    EXPECT_EQ(read().crashed, 0);
+}
+
+/// The signal that ends a process which does `crash` while a trial runs.
+template <class Crash>
+int ended_by(const std::filesystem::path& folder, const study::PlannedTrial& trial, const Crash& crash) {
+    const pid_t child = fork();
+    if (child == 0) {
+        const CrashNote note(folder, trial, 2);
+        crash();
+        _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+TEST_F(AttemptsOfATrial, thatCrashTheProgramAreNotedAndTwiceAreEnough) {
+    EXPECT_EQ(ended_by(folder_.path(), trial_, [] { raise(SIGSEGV); }), SIGSEGV);
+    EXPECT_EQ(read().crashed, 1);
+    EXPECT_FALSE(set_aside(read(), 1));
+    EXPECT_EQ(ended_by(folder_.path(), trial_, [] { std::abort(); }), SIGABRT);
+    EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("crashed 2 times"));
+    EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("SIGABRT"));
+}
+
+TEST_F(AttemptsOfATrial, killedFromOutsideAreNobodysFault) {
+    EXPECT_EQ(ended_by(folder_.path(), trial_, [] { raise(SIGKILL); }), SIGKILL);
+    EXPECT_EQ(read().crashed, 0);
+}
+
+TEST_F(AttemptsOfATrial, crashOutsideOfATrialIsNotTheTrials) {
+    EXPECT_EQ(ended_by(folder_.path(), trial_,
+                       [&] {
+                           { const CrashNote nested({}, trial_, 1); }  // without a folder nothing changes
+                           _exit(0);
+                       }),
+              0);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / archive::trial_file_stem(trial_)));
+}
+
+}  // namespace
