@@ -253,8 +253,9 @@ int batches(const options::variables_map& given) {
 
     const auto tokens = data::TokenFile::open(study->job.token_file);
     if (!tokens) return refuse(tokens.error());
-    const data::Sampler sampler(trial.seed, static_cast<std::int64_t>(tokens->training().size()),
-                                trial.shape.context, trial.batch);
+    const auto training_tokens = static_cast<std::int64_t>(tokens->training().size());
+    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context,
+                                trial.batch);
     const std::string out = given.contains("to") ? text(given, "to")
                                                  : planned.name + "-steps-" + std::to_string(first) + "-" +
                                                        std::to_string(end) + ".npy";

@@ -101,6 +101,7 @@ class RecordReader {
         checked.digest = row_.digest;
         record.index = row_.index;
         record.planned = row_.planned;
+        record.planned.studies = split(row_.studies);
         record.provenance = provenance_;
         record.result = row_.result;
         const std::string trial_name = "trial " + std::to_string(row_.index) + " (" + row_.planned.name + ")";

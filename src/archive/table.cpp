@@ -151,6 +151,9 @@ StoredTable::StoredTable(hid_t parent, const std::string& name, Row columns) : c
     const Handle in_file(H5Dget_type(dataset), &H5Tclose, "read the columns of " + name);
     if (H5Tget_class(in_file) != H5T_COMPOUND)
         throw Hdf5Error("cannot use the dataset " + name + " (it should be a compound table)");
+    std::erase_if(columns_, [&](const Field& field) {
+        return field.optional && H5Tget_member_index(in_file, std::string(field.name).c_str()) < 0;
+    });
     for (const Field& field : columns_)
         sizes_.push_back(stored_size(in_file, name, field));
 

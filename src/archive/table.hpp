@@ -18,6 +18,7 @@ namespace isogrid::archive {
 struct Field {
     std::string_view name;
     std::variant<std::int64_t*, double*, std::string*> value;
+    bool optional = false;  ///< older files have no such column: reading one leaves the value as it is
 };
 using Row = std::vector<Field>;
 
@@ -34,7 +35,8 @@ std::string text_of(const Field& field);
 void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows, bool sealed,
                  const std::function<void(std::size_t row)>& load);
 
-/// A table read whole. Its constructor throws Hdf5Error when it is absent, damaged or lacks a column.
+/// A table read whole. Its constructor throws Hdf5Error when it is absent, damaged or lacks a column
+/// that is not optional.
 class StoredTable {
   public:
     StoredTable(hid_t parent, const std::string& name, Row columns);
