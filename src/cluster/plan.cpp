@@ -49,11 +49,12 @@ std::string formatted(const char* pattern, double value) {
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
     Plan plan;
     plan.ranks = ranks;
-    std::map<std::string, std::pair<double, std::int64_t>>
-        known;  // by the shape's label: in one study unique
+    using Step = std::tuple<std::string, std::int64_t, std::int64_t>;  // shape, batch, leaves
+    std::map<Step, std::pair<double, std::int64_t>> known;
     std::vector<double> seconds;
     for (const study::PlannedTrial& planned : study.grid.trials) {
-        const auto [entry, is_new] = known.try_emplace(study::label(planned.trial.shape));
+        const auto [entry, is_new] =
+            known.try_emplace({study::label(planned.trial.shape), planned.trial.batch, planned.trial.leaves});
         if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
         const auto [seconds_per_step, bytes] = entry->second;
         plan.trials.push_back({&planned, seconds_per_step * steps_worth(planned.trial), bytes});
