@@ -35,6 +35,7 @@
 #include "model/export.hpp"
 #include "model/llama.hpp"
 #include "study/study.hpp"
+#include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 
 namespace isogrid {
@@ -412,6 +413,10 @@ int run(const options::variables_map& given) {
          .instruction_set = backend->instruction_set(),
          .seconds_per_step =
              [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+         .check =
+             [&](const data::TokenFile& tokens) {
+                 return train::check_coordinates(*study, tokens, *backend);
+             },
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
          .retry = *retry,

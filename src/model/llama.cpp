@@ -19,7 +19,7 @@ using study::ParameterGroup;
 class Recorder {
   public:
     Recorder(const study::Shape& shape, std::int64_t batch, kernels::Element element)
-        : model_{graph::Graph(batch, shape.context, element), {}, {}} {}
+        : model_{graph::Graph(batch, shape.context, element), {}, {}, {}, {}} {}
 
     TensorId parameter(std::string name, Role role, study::ParameterGroup group, std::int64_t rows,
                        std::int64_t columns) {
@@ -28,7 +28,11 @@ class Recorder {
         return model_.graph.parameter(std::move(name), rows, columns);
     }
     graph::Graph& graph() { return model_.graph; }
-    Llama take() { return std::move(model_); }
+    Llama take(TensorId stream, TensorId logits) {
+        model_.stream = stream;
+        model_.logits = logits;
+        return std::move(model_);
+    }
 
   private:
     Llama model_;
@@ -122,8 +126,9 @@ Llama build_forward(const study::Shape& shape, const study::Parametrization& par
                               ? table
                               : record.parameter("lm_head.weight", Role::head, ParameterGroup::head,
                                                  shape.vocabulary, shape.width);
-    graph.cross_entropy(graph.logits(normed, head), static_cast<float>(logit_scale(shape, parametrization)));
-    return record.take();
+    const TensorId logits = graph.logits(normed, head);
+    graph.cross_entropy(logits, static_cast<float>(logit_scale(shape, parametrization)));
+    return record.take(x, logits);
 }
 
 Llama build_training(const study::Shape& shape, const study::Parametrization& parametrization,

@@ -21,6 +21,7 @@ inline constexpr double rotary_theta = 10000.0;
 struct Llama {
     graph::Graph graph;
     std::vector<Role> roles;                    ///< of graph.parameters(), in the same order
+    graph::TensorId stream, logits;             ///< the residual stream behind the last block; what follows
     std::vector<study::ParameterGroup> groups;  ///< likewise
 };
 

@@ -26,6 +26,7 @@ class StudyTable {
     void read(const std::string& key, Value& value, Range range) {
         document_.read(path(key), value, range);
     }
+    void read(const std::string& key, bool& value) { document_.read(path(key), value); }
     template <class Value, class Choices>
     void read_choice(const std::string& key, Value& value, const Choices& choices) {
         document_.read_choice(path(key), value, choices);
@@ -91,6 +92,7 @@ std::optional<MupLadder> read_mup(StudyTable table) {
     table.read_choices("parametrizations", study.parametrizations, parametrization_kinds);
     table.read("tokens", study.tokens, tokens_range);
     table.read("seeds", study.seeds, seeds_range);
+    table.read("coordinate_check", study.coordinate_check);
     return where_asked_for(table, std::move(study));
 }
 

@@ -54,6 +54,7 @@ struct MupLadder {
                                                          ParametrizationKind::mup};
     std::int64_t tokens = 0;
     std::int64_t seeds = 1;
+    bool coordinate_check = true;  ///< before the first trial; refuses the study where muP fails it
 };
 
 /// [wsd]: one stable trunk a shape and decays from it.

@@ -103,8 +103,8 @@ class Trainer {
                     return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
                                                         " is above the loss it started from");
             }
+            save_checkpoint(!go_on && step != last_step);
             if (step == last_step) break;
-            save_checkpoint(!go_on);
             if (!go_on)
                 return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
         }

@@ -1,6 +1,7 @@
 // The studies of a job file expand to the trials that their laws need.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -196,6 +197,26 @@ TEST(Studies, shareTrialsThatAreTheSame) {
     const auto trials = trials_of(two);
     EXPECT_THAT(trials, SizeIs(8 + 16 - 8));
     EXPECT_THAT(trials.front().studies, ElementsAre("learning_rate", "mup"));
+}
+
+TEST(Jobs, allExpand) {
+    std::size_t jobs = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(ISOGRID_SOURCE_DIR "/jobs")) {
+        if (entry.path().extension() != ".toml") continue;
+        const auto read = [](const std::filesystem::path&) {
+            return testing::read_tokens("jobs/english.tok");  // about as long as the corpus that they name
+        };
+        const Result<Study> study = read_study(entry.path(), read, testing::closed_form_flops);
+        ASSERT_TRUE(study) << to_string(study.error());
+        EXPECT_EQ(study->job.name, entry.path().stem().string());
+        EXPECT_GT(study->grid.trials.size(), 10u) << entry.path();
+        std::set<std::string> names;
+        for (const PlannedTrial& planned : study->grid.trials)
+            names.insert(planned.name);
+        EXPECT_THAT(names, SizeIs(study->grid.trials.size())) << entry.path();
+        ++jobs;
+    }
+    EXPECT_GE(jobs, 8);
 }
 
 TEST(Studies, areAskedForByTheirTables) {
