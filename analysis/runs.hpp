@@ -70,6 +70,7 @@ struct Run {
     std::optional<double> batch, steps, learning_rate, width, unique_tokens, error, loss_error, noise_scale,
         active_parameters, experts;             ///< see Role
     std::string seed, family, parametrization;  ///< empty where not known
+    std::vector<std::string> studies;           ///< of an archive, that the run is part of: `isoflop`
     std::vector<double> shares;                 ///< of the data, one for each of Runs::sources
     std::vector<Convention> other_parameters;   ///< N under every convention that is stored
     std::vector<Convention> other_flops;        ///< C under every convention that is stored
@@ -94,7 +95,8 @@ struct Runs {
     std::string source;  ///< file the runs were read from
     std::string digest;  ///< SHA-256 of a CSV's bytes; of an archive, over its trials' digests
     Conventions conventions;
-    std::vector<std::string> sources;  ///< of mixed data, in the order of Run::shares
+    std::vector<double> target_losses;  ///< that the study counts steps to; empty where it names none
+    std::vector<std::string> sources;   ///< of mixed data, in the order of Run::shares
     std::vector<Run> used;
     std::vector<RejectedRun> rejected;
     std::vector<std::string> notes;  ///< what a reader must know of how the runs were read

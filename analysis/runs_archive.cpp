@@ -1,12 +1,15 @@
 // Runs from an isogrid archive.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string_view>
 
 #include "analysis/runs.hpp"
 #include "archive/archive.hpp"
+#include "study/job_reader.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -45,6 +48,31 @@ std::vector<CurveSample> validation_curve(const archive::TrialRecord& record,
                              static_cast<double>(point.step), point.learning_rate});
     }
     return curve;
+}
+
+/// The gradient noise scale in tokens: summed over the last half of the steps, as it grows while the loss
+/// falls (McCandlish et al. 2018, section 2.2); nothing where it was not measured or is not positive.
+std::optional<double> noise_scale(const archive::TrialRecord& record) {
+    double signal = 0, variance = 0;
+    std::int64_t before = 0;
+    for (const archive::CurvePoint& point : record.result.curve) {
+        const auto steps = static_cast<double>(point.step - before);
+        before = point.step;
+        if (2 * point.step <= record.result.steps_done || !std::isfinite(point.noise.variance)) continue;
+        signal += steps * point.noise.signal;
+        variance += steps * point.noise.variance;
+    }
+    if (!(signal > 0) || !(variance > 0)) return std::nullopt;
+    return variance / signal * static_cast<double>(record.planned.trial.shape.context);
+}
+
+/// Those of [critical_batch] in the job file.
+std::vector<double> target_losses(const std::string& job_text) {
+    study::Job job;
+    job.text = job_text;
+    study::JobFaults faults({});  // of keys that a later version knows, say: they are none of ours
+    study::read_job(job, {}, faults);
+    return job.critical_batch ? job.critical_batch->targets : std::vector<double>{};
 }
 
 /// Why a trial cannot be fitted; empty when it can.
@@ -90,24 +118,33 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
         run.parameters = static_cast<double>(request.parameters == ParameterConvention::total
                                                  ? planned.parameters.total()
                                                  : planned.parameters.non_embedding());
-        run.tokens = static_cast<double>(planned.trial.tokens());
-        run.flops = planned.flops(convention);
+        // A trial may end before its last step, at the loss that it was to reach.
+        const auto steps = static_cast<double>(record.result.steps_done);
+        run.tokens = steps * static_cast<double>(planned.trial.tokens_per_step());
+        run.flops = planned.flops_per_token.under(convention) * run.tokens;
         run.loss = record.result.validation_loss;
         run.budget = planned.budget;
         run.batch = static_cast<double>(planned.trial.tokens_per_step());
-        run.steps = static_cast<double>(planned.trial.steps);
+        run.steps = steps;
+        run.noise_scale = noise_scale(record);
         run.learning_rate = planned.trial.optimizer.learning_rate;
         run.width = static_cast<double>(planned.trial.shape.width);
         run.parametrization = std::string(study::name(planned.trial.parametrization.kind));
+        run.studies = planned.studies;
+        run.family = planned.variant;
+        if (planned.trial.unique_tokens > 0)
+            run.unique_tokens = std::min(static_cast<double>(planned.trial.unique_tokens), run.tokens);
         run.seed = std::to_string(planned.trial.seed);
         run.other_parameters = {{"total", static_cast<double>(planned.parameters.total())},
                                 {"non_embedding", static_cast<double>(planned.parameters.non_embedding())}};
         for (const study::FlopConvention other : study::flop_conventions)
-            run.other_flops.push_back({std::string(study::name(other)), planned.flops(other)});
+            run.other_flops.push_back(
+                {std::string(study::name(other)), planned.flops_per_token.under(other) * run.tokens});
         run.curve = validation_curve(record, convention);
         run.bits_per_byte = record.result.bits_per_byte;
         runs.used.push_back(std::move(run));
     }
+    runs.target_losses = target_losses(archive->job_text);
     if (archive->trials.empty())
         return study::fail(runs.source, "no trials", "the archive is empty", "run the study first");
     if (convention != archive->budget_convention)

@@ -35,6 +35,7 @@
 #include "model/export.hpp"
 #include "model/llama.hpp"
 #include "study/study.hpp"
+#include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 
 namespace isogrid {
@@ -253,8 +254,9 @@ int batches(const options::variables_map& given) {
 
     const auto tokens = data::TokenFile::open(study->job.token_file);
     if (!tokens) return refuse(tokens.error());
-    const data::Sampler sampler(trial.seed, static_cast<std::int64_t>(tokens->training().size()),
-                                trial.shape.context, trial.batch);
+    const auto training_tokens = static_cast<std::int64_t>(tokens->training().size());
+    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context,
+                                trial.batch);
     const std::string out = given.contains("to") ? text(given, "to")
                                                  : planned.name + "-steps-" + std::to_string(first) + "-" +
                                                        std::to_string(end) + ".npy";
@@ -411,6 +413,10 @@ int run(const options::variables_map& given) {
          .instruction_set = backend->instruction_set(),
          .seconds_per_step =
              [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+         .check =
+             [&](const data::TokenFile& tokens) {
+                 return train::check_coordinates(*study, tokens, *backend);
+             },
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
          .retry = *retry,

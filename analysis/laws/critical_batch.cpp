@@ -120,7 +120,7 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     fit.objective = "squares of log steps";
     std::vector<BatchCell> cells = cells_of_targets(runs.used);
     const bool from_curves = cells.empty();
-    if (from_curves) cells = cells_of_curves(runs.used);
+    if (from_curves) cells = cells_of_curves(runs.used, runs.target_losses);
     if (cells.empty()) {
         fit.refused = Reason{Refusal::too_few_runs,
                              "no model size has three batches that reach one loss (steps to a target loss "

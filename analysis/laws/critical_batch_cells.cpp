@@ -69,6 +69,47 @@ std::vector<double> targets(const std::map<double, std::vector<const Run*>>& by_
     return losses;
 }
 
+/// A curve without its rises: neighbours that rise become their mean, until none does (isotonic regression by
+/// pooling adjacent violators; Ayer et al. 1955). What is left of the noise does not make a target be met
+/// early.
+Run smoothed(Run run) {
+    struct Pool {
+        double loss = 0;
+        std::size_t count = 0;
+    };
+    std::vector<Pool> pools;
+    for (const CurveSample& sample : run.curve) {
+        pools.push_back({sample.loss, 1});
+        while (pools.size() > 1 && pools[pools.size() - 2].loss < pools.back().loss) {
+            const Pool last = pools.back();
+            pools.pop_back();
+            Pool& pool = pools.back();
+            const auto before = static_cast<double>(pool.count), more = static_cast<double>(last.count);
+            pool = {(pool.loss * before + last.loss * more) / (before + more), pool.count + last.count};
+        }
+    }
+    std::size_t at = 0;
+    for (const Pool& pool : pools)
+        for (std::size_t i = 0; i < pool.count; ++i)
+            run.curve[at++].loss = pool.loss;
+    return run;
+}
+
+/// Of each seed of a batch the fewest steps to a loss: the learning rate that suits it best.
+std::vector<double> fewest_steps(const std::vector<const Run*>& tried, double loss) {
+    std::map<std::string, double> by_seed;
+    for (const Run* run : tried) {
+        const double steps = steps_to(*run, loss);
+        if (!std::isfinite(steps)) continue;
+        const auto [at, fresh] = by_seed.try_emplace(run->seed, steps);
+        at->second = std::min(at->second, steps);
+    }
+    std::vector<double> fewest;
+    for (const auto& [seed, steps] : by_seed)
+        fewest.push_back(steps);
+    return fewest;
+}
+
 }  // namespace
 
 double BatchCell::error(double deviation) const {
@@ -116,7 +157,11 @@ std::vector<BatchCell> cells_of_targets(const std::vector<Run>& runs) {
     return cells;
 }
 
-std::vector<BatchCell> cells_of_curves(const std::vector<Run>& runs) {
+std::vector<BatchCell> cells_of_curves(const std::vector<Run>& as_read,
+                                       const std::vector<double>& asked_for) {
+    std::vector<Run> runs;
+    for (const Run& run : as_read)
+        runs.push_back(smoothed(run));
     std::map<std::pair<double, std::string>, std::map<double, std::vector<const Run*>>> sizes;
     std::map<std::pair<double, std::string>, std::vector<double>> noise_scales;
     for (const Run& run : runs) {
@@ -128,23 +173,24 @@ std::vector<BatchCell> cells_of_curves(const std::vector<Run>& runs) {
     std::size_t first_noise = 0;
     for (const auto& [size, by_batch] : sizes) {
         if (by_batch.size() < fewest_batches) continue;
-        for (const double loss : targets(by_batch)) {
+        std::size_t most_noise = 0;
+        for (const double loss : asked_for.empty() ? targets(by_batch) : asked_for) {
             BatchCell cell{size.first, loss, size.second, {}, {}, {}, median(noise_scales[size]), {}, {}};
             std::size_t noise = first_noise;
             for (const auto& [batch, tried] : by_batch) {
-                double fewest = std::numeric_limits<double>::infinity();
-                for (const Run* run : tried)
-                    if (const double steps = steps_to(*run, loss); steps < fewest) fewest = steps;
-                if (std::isfinite(fewest)) {
+                std::size_t repeat = 0;
+                for (const double fewest : fewest_steps(tried, loss)) {
                     cell.log_batch.push_back(std::log(batch));
                     cell.log_steps.push_back(std::log(fewest));
-                    cell.noise.push_back(noise);
+                    cell.noise.push_back(noise + repeat++);
                 }
-                ++noise;
+                noise += tried.size();
             }
-            if (cell.log_batch.size() >= fewest_batches) cells.push_back(std::move(cell));
+            most_noise = std::max(most_noise, noise);
+            const std::set<double> reached(cell.log_batch.begin(), cell.log_batch.end());
+            if (reached.size() >= fewest_batches) cells.push_back(std::move(cell));
         }
-        first_noise += by_batch.size();
+        first_noise = std::max(first_noise, most_noise);
     }
     for (BatchCell& cell : cells)
         cell.law = fit_steps(cell.log_batch, cell.log_steps);

@@ -38,9 +38,10 @@ std::string describe(const BatchCell& cell);
 /// judged at its best (Zhang et al. 2024, section 3). Each cell has three batches or more, and its law.
 std::vector<BatchCell> cells_of_targets(const std::vector<Run>& runs);
 
-/// The same of runs whose curves pass several losses: the lowest loss that every batch reaches, and the
-/// losses that the run which needs the fewest examples for it had after a half and a quarter of them.
-std::vector<BatchCell> cells_of_curves(const std::vector<Run>& runs);
+/// The same of runs whose curves pass several losses: those asked for, or else the lowest loss that every
+/// batch reaches, and the losses that the run which needs the fewest examples for it had after a half and a
+/// quarter of them. Rises of a curve are smoothed away first.
+std::vector<BatchCell> cells_of_curves(const std::vector<Run>& runs, const std::vector<double>& asked_for);
 
 /// Residuals of log steps have one deviation in all cells.
 struct StepsNoise {

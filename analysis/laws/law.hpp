@@ -72,6 +72,8 @@ struct Law {
     std::string_view source;    ///< paper and section
     LawFit (*fit)(const Runs& runs, const FitOptions& options);
     std::vector<Role> varied = {};  ///< what must differ between runs; else the law is asked only by name
+    /// Of an archive with several: the studies whose runs it is about, the first that there is.
+    std::vector<std::string_view> studies = {"isoflop"};
 };
 
 /// Every law, in the order of a report.

@@ -6,6 +6,7 @@
 
 #include "analysis/check_runs.hpp"
 #include "analysis/report/numbers.hpp"
+#include "analysis/studies.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -56,14 +57,16 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     for (const Law& law : laws()) {
         if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
             continue;
-        NotAsked unasked{std::string(law.name), missing_roles(law, all.runs), {}};
+        const Runs about = runs_for(law, all.runs);
+        NotAsked unasked{std::string(law.name), missing_roles(law, about), {}};
         for (const Role role : law.varied)
-            if (law_names.empty() && !vary(all.runs, role)) unasked.unvaried.push_back(role);
+            if (law_names.empty() && !vary(about, role)) unasked.unvaried.push_back(role);
         if (!unasked.missing.empty() || !unasked.unvaried.empty())
             all.not_asked.push_back(std::move(unasked));
         else
-            all.fits.push_back(law.fit(all.runs, options));
+            all.fits.push_back(law.fit(about, options));
     }
+    predict_validation(all.runs, options, all.fits);
     if (options.objective_asked)
         for (LawFit& fit : all.fits)
             say_if_not_asked_for(options.objective, fit);

@@ -11,6 +11,9 @@ namespace isogrid::archive {
 
 namespace {
 
+/// From this version on records have gradient noise, studies and variants.
+constexpr int first_version_with_noise = 3;
+
 constexpr std::array<std::pair<Outcome, std::string_view>, 5> outcome_names = {{
     {Outcome::completed, "completed"},
     {Outcome::diverged, "diverged"},
@@ -58,7 +61,12 @@ void add(CanonicalBytes& bytes, std::int64_t index, const study::PlannedTrial& p
         bytes.add(planned.flops_per_token.under(convention));
 }
 
-void add(CanonicalBytes& bytes, const TrialResult& result) {
+void add(CanonicalBytes& bytes, const GradientNoise& noise) {
+    bytes.add(noise.signal);
+    bytes.add(noise.variance);
+}
+
+void add(CanonicalBytes& bytes, const TrialResult& result, bool with_noise) {
     bytes.add(name(result.outcome));
     bytes.add(result.cause);
     bytes.add(result.steps_done);
@@ -73,6 +81,10 @@ void add(CanonicalBytes& bytes, const TrialResult& result) {
         for (const double value : {point.flops, point.training_loss, point.validation_loss,
                                    point.learning_rate, point.gradient_norm})
             bytes.add(value);
+        if (!with_noise) continue;
+        add(bytes, point.noise);
+        for (const GradientNoise& noise : point.noise_of_group)
+            add(bytes, noise);
     }
 }
 
@@ -100,9 +112,16 @@ std::string digest(const TrialRecord& record) {
 
 std::string digest(const TrialRecord& record, std::string_view specification) {
     CanonicalBytes bytes;
-    bytes.add(std::string_view("isogrid-record/1"));
+    const bool with_noise = record.planned.trial.numerics >= first_version_with_noise;
+    bytes.add(std::string_view(with_noise ? "isogrid-record/2" : "isogrid-record/1"));
     add(bytes, record.index, record.planned, specification);
-    add(bytes, record.result);
+    if (with_noise) {
+        bytes.add(static_cast<std::uint64_t>(record.planned.studies.size()));
+        for (const std::string& study : record.planned.studies)
+            bytes.add(std::string_view(study));
+        bytes.add(std::string_view(record.planned.variant));
+    }
+    add(bytes, record.result, with_noise);
     return study::sha256(bytes.bytes());
 }
 

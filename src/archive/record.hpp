@@ -1,6 +1,7 @@
 // What a finished trial leaves behind, as plain values. No HDF5 here: the trainer makes these.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "study/parameter_group.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::archive {
@@ -22,6 +24,14 @@ std::optional<Outcome> parse_outcome(std::string_view text);
 /// True for completed and diverged: such a trial is never run again.
 bool is_finished(Outcome outcome);
 
+/// What the leaves of a batch say of its gradient: unbiased estimates, means over the steps since the row
+/// before (McCandlish et al. 2018, arXiv 1812.06162, appendix A.1). Not numbers where a batch is one leaf.
+/// One step's estimate may be negative: take the ratio of means, not the mean of ratios.
+struct GradientNoise {
+    double signal = std::numeric_limits<double>::quiet_NaN();    ///< |G|^2, of the gradient without noise
+    double variance = std::numeric_limits<double>::quiet_NaN();  ///< tr(Sigma), of one sequence's gradient
+};
+
 /// One row of a trial's curve. validation_loss is NaN where no evaluation was made.
 struct CurvePoint {
     std::int64_t step = 0;     ///< steps finished
@@ -31,6 +41,8 @@ struct CurvePoint {
     double validation_loss = std::numeric_limits<double>::quiet_NaN();  ///< nats a token
     double learning_rate = 0;                                           ///< of the last step
     double gradient_norm = 0;                                           ///< of the last step, before clipping
+    GradientNoise noise;                                                ///< of all parameters
+    std::array<GradientNoise, study::parameter_groups.size()> noise_of_group{};  ///< by ParameterGroup
 };
 
 /// The result of training: a pure function of the trial's specification.

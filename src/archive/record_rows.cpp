@@ -1,8 +1,47 @@
 #include "archive/record_rows.hpp"
 
+#include <sstream>
+
 #include "study/digest.hpp"
 
 namespace isogrid::archive {
+
+namespace {
+
+struct NoiseColumns {
+    std::string_view signal, variance;
+};
+
+/// By ParameterGroup.
+constexpr std::array<NoiseColumns, study::parameter_groups.size()> noise_columns = {{
+    {"gradient_signal_embedding", "gradient_variance_embedding"},
+    {"gradient_signal_head", "gradient_variance_head"},
+    {"gradient_signal_attention", "gradient_variance_attention"},
+    {"gradient_signal_mlp", "gradient_variance_mlp"},
+    {"gradient_signal_norm", "gradient_variance_norm"},
+}};
+
+void add_columns(Row& row, const NoiseColumns& names, GradientNoise& noise) {
+    row.push_back({names.signal, &noise.signal, /*optional=*/true});
+    row.push_back({names.variance, &noise.variance, /*optional=*/true});
+}
+
+}  // namespace
+
+std::string joined(const std::vector<std::string>& studies) {
+    std::string text;
+    for (const std::string& study : studies)
+        text += (text.empty() ? "" : ",") + study;
+    return text;
+}
+
+std::vector<std::string> split(const std::string& studies) {
+    std::vector<std::string> names;
+    std::istringstream stream(studies);
+    for (std::string name; std::getline(stream, name, ',');)
+        names.push_back(name);
+    return names;
+}
 
 Row columns_of(TrialRow& row) {
     study::Trial& trial = row.planned.trial;
@@ -12,6 +51,8 @@ Row columns_of(TrialRow& row) {
             {"name", &row.planned.name},
             {"id", &row.id},
             {"budget", &row.planned.budget},
+            {"studies", &row.studies, /*optional=*/true},
+            {"variant", &row.planned.variant, /*optional=*/true},
             {"width", &trial.shape.width},
             {"depth", &trial.shape.depth},
             {"heads", &trial.shape.heads},
@@ -48,13 +89,17 @@ Row columns_of(TrialRow& row) {
 }
 
 Row columns_of(CurvePoint& point) {
-    return {{"step", &point.step},
-            {"tokens", &point.tokens},
-            {"flops", &point.flops},
-            {"training_loss", &point.training_loss},
-            {"validation_loss", &point.validation_loss},
-            {"learning_rate", &point.learning_rate},
-            {"gradient_norm", &point.gradient_norm}};
+    Row row = {{"step", &point.step},
+               {"tokens", &point.tokens},
+               {"flops", &point.flops},
+               {"training_loss", &point.training_loss},
+               {"validation_loss", &point.validation_loss},
+               {"learning_rate", &point.learning_rate},
+               {"gradient_norm", &point.gradient_norm}};
+    add_columns(row, {"gradient_signal", "gradient_variance"}, point.noise);
+    for (std::size_t group = 0; group < noise_columns.size(); ++group)
+        add_columns(row, noise_columns[group], point.noise_of_group[group]);
+    return row;
 }
 
 Row columns_of(TrialProvenance& provenance) {
@@ -89,6 +134,7 @@ TrialRow row_of(const PreparedRecord& prepared) {
             .planned = record.planned,
             .tied_head = trial.shape.tied_head ? 1 : 0,
             .tokens = trial.tokens(),
+            .studies = joined(record.planned.studies),
             .outcome = std::string(name(result.outcome)),
             .result = {.outcome = result.outcome,
                        .cause = result.cause,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "archive/record.hpp"
 #include "archive/table.hpp"
@@ -20,6 +21,7 @@ struct TrialRow {
     std::int64_t index = 0;
     study::PlannedTrial planned;  ///< of its trial: shape, batch, leaves, steps and learning rate only
     std::int64_t tied_head = 0, tokens = 0;
+    std::string studies;  ///< separated by commas
     std::string outcome;
     TrialResult result;  ///< without curve and weights
     Part curve, weights;
@@ -39,6 +41,10 @@ PreparedRecord prepare(const TrialRecord& record);
 
 /// The row that belongs to a record; its two parts are the caller's to set.
 TrialRow row_of(const PreparedRecord& prepared);
+
+/// Studies as one text, separated by commas, and the way back.
+std::string joined(const std::vector<std::string>& studies);
+std::vector<std::string> split(const std::string& studies);
 
 // The columns of /trials, /curves and /provenance/trials, bound to one row in memory.
 Row columns_of(TrialRow& row);

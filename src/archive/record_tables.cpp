@@ -105,6 +105,7 @@ class RecordReader {
         checked.digest = row_.digest;
         record.index = row_.index;
         record.planned = row_.planned;
+        record.planned.studies = split(row_.studies);
         record.provenance = provenance_;
         record.result = row_.result;
         record.stored_digest = row_.digest;

@@ -175,6 +175,9 @@ StoredTable::StoredTable(hid_t parent, const std::string& name, Row columns, boo
         H5Tdetect_class(type_, H5T_REFERENCE) != 0)
         throw Hdf5Error("cannot use the dataset " + name + " (it should be a compound table)");
     ensure_contiguous(dataset_, name);
+    std::erase_if(columns_, [&](const Field& field) {
+        return field.optional && H5Tget_member_index(type_, std::string(field.name).c_str()) < 0;
+    });
     for (const Field& field : columns_) {
         const auto [offset, size] = stored_place(type_, name, field);
         places_.push_back({offset, size});

@@ -18,6 +18,7 @@ namespace isogrid::archive {
 struct Field {
     std::string_view name;
     std::variant<std::int64_t*, double*, std::string*> value;
+    bool optional = false;  ///< older files have no such column: reading one leaves the value as it is
 };
 using Row = std::vector<Field>;
 
@@ -35,7 +36,7 @@ void write_table(hid_t parent, const std::string& name, const Row& columns, std:
                  const std::function<void(std::size_t row)>& load);
 
 /// A table read in blocks of rows, as they are asked for. Its constructor throws Hdf5Error when it is absent,
-/// damaged or lacks a column; a sealed one is read whole there, and its digest compared.
+/// damaged or lacks a column that is not optional; a sealed one is read whole there, and its digest compared.
 class StoredTable {
   public:
     /// With `check_seal` false its digest is not looked at.

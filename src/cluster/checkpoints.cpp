@@ -70,12 +70,14 @@ void remove_checkpoints(const Path& folder, const study::PlannedTrial& trial) {
 }
 
 TrialCheckpoints::TrialCheckpoints(Path folder, const study::PlannedTrial& trial, std::string instruction_set,
-                                   archive::Writer writer, double minutes)
+                                   archive::Writer writer, double minutes,
+                                   std::vector<study::Branch> branches)
     : folder_(std::move(folder)),
       trial_(trial),
       instruction_set_(std::move(instruction_set)),
       writer_(std::move(writer)),
-      interval_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(60 * minutes))) {}
+      interval_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(60 * minutes))),
+      branches_(std::move(branches)) {}
 
 std::optional<archive::Checkpoint> TrialCheckpoints::load() {
     for (const CheckpointFile& file : checkpoints_of(folder_, trial_)) {
@@ -89,13 +91,20 @@ std::optional<archive::Checkpoint> TrialCheckpoints::load() {
     return std::nullopt;
 }
 
-bool TrialCheckpoints::due(std::int64_t) {
+bool TrialCheckpoints::due(std::int64_t step) {
+    for (const study::Branch& branch : branches_)
+        if (branch.step == step) return true;
     return interval_ > Clock::duration::zero() && Clock::now() - saved_ >= interval_;
 }
 
 void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
     saved_ = Clock::now();
     try {
+        for (const study::Branch& branch : branches_)
+            if (branch.step == checkpoint.step &&
+                !archive::write_checkpoint(path_of(folder_, *branch.trial, branch.step), branch.trial->trial,
+                                           instruction_set_, checkpoint, writer_))
+                return;
         const Path path = path_of(folder_, trial_, checkpoint.step);
         if (!archive::write_checkpoint(path, trial_.trial, instruction_set_, std::move(checkpoint), writer_))
             return;  // another run has taken over: what is there is its own

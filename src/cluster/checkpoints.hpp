@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "archive/durable_file.hpp"
+#include "study/branches.hpp"
 #include "study/trial.hpp"
 #include "train/checkpoint.hpp"
 
@@ -34,9 +35,11 @@ void remove_checkpoints(const std::filesystem::path& folder, const study::Planne
 /// Saves every so often, and keeps the newest two: should the newest turn out damaged, the older one serves.
 class TrialCheckpoints final : public train::CheckpointKeeper {
   public:
-    /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop.
+    /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and where
+    /// `branches` leave it: each finds a checkpoint of its own there.
     TrialCheckpoints(std::filesystem::path folder, const study::PlannedTrial& trial,
-                     std::string instruction_set, archive::Writer writer, double minutes);
+                     std::string instruction_set, archive::Writer writer, double minutes,
+                     std::vector<study::Branch> branches = {});
 
     /// The newest that read_checkpoint accepts. Those it does not are named on standard error, with the
     /// reason.
@@ -56,6 +59,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     archive::Writer writer_;
     Clock::duration interval_;
     Clock::time_point saved_ = Clock::now();
+    std::vector<study::Branch> branches_;
     std::int64_t taken_up_at_ = 0;
 };
 

@@ -83,7 +83,8 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     std::optional<TrialCheckpoints> checkpoints;
     if (!workplace.checkpoints_folder.empty())
         checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
-                            workplace.study.job.checkpoint_minutes);
+                            workplace.study.job.checkpoint_minutes,
+                            study::branches_of(record.planned, workplace.study.grid.trials));
     const auto start = std::chrono::steady_clock::now();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     auto [result, mine] = train_part(workplace, record.planned.trial, group,

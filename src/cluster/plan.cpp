@@ -13,6 +13,7 @@
 #include "cluster/quantities.hpp"
 #include "cluster/table.hpp"
 #include "cluster/workload.hpp"
+#include "study/branches.hpp"
 
 namespace isogrid::cluster {
 
@@ -49,11 +50,12 @@ std::string formatted(const char* pattern, double value) {
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
     Plan plan;
     plan.ranks = ranks;
-    std::map<std::string, std::pair<double, std::int64_t>>
-        known;  // by the shape's label: in one study unique
+    using Step = std::tuple<std::string, std::int64_t, std::int64_t>;  // shape, batch, leaves
+    std::map<Step, std::pair<double, std::int64_t>> known;
     std::vector<double> seconds;
     for (const study::PlannedTrial& planned : study.grid.trials) {
-        const auto [entry, is_new] = known.try_emplace(study::label(planned.trial.shape));
+        const auto [entry, is_new] =
+            known.try_emplace({study::label(planned.trial.shape), planned.trial.batch, planned.trial.leaves});
         if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
         const auto [seconds_per_step, bytes] = entry->second;
         plan.trials.push_back({&planned, seconds_per_step * steps_worth(planned.trial), bytes});
@@ -93,6 +95,13 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                             ", longest first (with a rank a trial it cannot take less than " +
                             duration(plan.lower_bound) + ").",
                         columns);
+    if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0)
+        text += wrapped(std::to_string(costs.branches) + " branches leave " + std::to_string(costs.trunks) +
+                            (costs.trunks == 1 ? " trunk: " : " trunks: ") + formatted("%.3e", costs.shared) +
+                            " FLOPs where each starts after its trunk, " +
+                            formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
+                            formatted("%.3e", costs.apart) + " of as many separate runs.",
+                        columns);
     for (const std::string& warning : study.grid.warnings)
         text += wrapped("warning: " + warning, columns);
     return text;
@@ -117,12 +126,17 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                           {"memory_bytes", memory},
                           {"predicted_seconds", seconds}});
     }
+    const study::BranchCosts branches = study::branch_costs(study.grid.trials);
     const Json json = {{"schema", "isogrid-plan/1"},
                        {"study", study.job.name},
                        {"trials", trials},
                        {"totals",
                         {{"trials", plan.trials.size()},
                          {"flops", plan.flops},
+                         {"trunks", branches.trunks},
+                         {"branches", branches.branches},
+                         {"trunk_and_branch_flops", branches.shared},
+                         {"separate_flops", branches.apart},
                          {"predicted_rank_seconds", plan.rank_seconds},
                          {"ranks", plan.ranks},
                          {"predicted_makespan_seconds", plan.makespan},

@@ -31,7 +31,7 @@ struct Plan {
     double lower_bound = 0;  ///< seconds: with a rank a trial no schedule is shorter
 };
 
-/// Asks `costs` once for each shape (batch and leaves are the same all over a study). `ranks` at least 1.
+/// Asks `costs` once for each shape, batch and number of leaves. `ranks` at least 1.
 /// `study` must outlive the result. An evaluation counts as a third of a training step a token: the forward
 /// of the three equal passes, one forward and two backward (Kaplan et al. 2020, section 2.1).
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks);

@@ -118,6 +118,8 @@ class Run {
         if (left.trials.empty() && !std::filesystem::exists(folder_.root)) return say_finished(*found, left);
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
+        if (request_.check && !left.trials.empty())
+            if (const study::Faults faults = request_.check(*tokens); !faults.empty()) return refuse(faults);
 
         const int code = run_locked(*tokens);
         std::error_code not_empty;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,8 +25,10 @@ struct RunRequest {
     TrainTrial train;
     std::string instruction_set;        ///< of the backend that `train` uses
     MeasureStep seconds_per_step = {};  ///< of that backend; where it is empty nothing is measured beforehand
-    archive::Facts libraries = {};      ///< versions, kept in the archive beside archive::build_facts()
-    bool pin = true;                    ///< workers to cores of their own, where the launcher has not
+    /// Asked on rank 0 before anything is trained; its faults refuse the study.
+    std::function<study::Faults(const data::TokenFile& tokens)> check = {};
+    archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
+    bool pin = true;                ///< workers to cores of their own, where the launcher has not
     std::set<archive::Outcome> retry =
         {};              ///< trials that ended so are tried again, whatever is known of them
     bool alone = false;  ///< run by oneself although Slurm gave the job several tasks

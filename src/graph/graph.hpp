@@ -43,6 +43,9 @@ class Graph {
     /// logits (rows, vocabulary) -> losses (1, rows) of logit_scale * logits
     TensorId cross_entropy(TensorId logits, float logit_scale = 1.0f);
 
+    /// Lets a tensor's value stand until the end of a run, for those who look at it (Program::values).
+    void keep(TensorId tensor) { kept_.push_back(tensor); }
+
     void append(Op op) { ops_.push_back(op); }
     void replace(std::size_t position, Op op) { ops_[position] = op; }
 
@@ -59,6 +62,7 @@ class Graph {
     const std::map<TensorId, std::vector<TensorId>>& joins() const { return joins_; }
     const std::map<TensorId, std::vector<float>>& constants() const { return constants_; }
     TensorId losses() const { return losses_; }
+    const std::vector<TensorId>& kept() const { return kept_; }
 
   private:
     TensorId make(std::string name, std::int64_t rows, std::int64_t columns, Space space,
@@ -73,6 +77,7 @@ class Graph {
     std::map<TensorId, std::vector<TensorId>> joins_;
     std::map<TensorId, std::vector<float>> constants_;
     TensorId losses_;
+    std::vector<TensorId> kept_;
 };
 
 /// Sums over the ops that really run.

@@ -27,6 +27,8 @@ std::vector<std::ptrdiff_t> last_uses(const Graph& graph) {
         for (const TensorId id : writes(graph.ops()[i]))
             last[id.index] = static_cast<std::ptrdiff_t>(i);
     }
+    for (const TensorId id : graph.kept())
+        last[id.index] = static_cast<std::ptrdiff_t>(graph.ops().size());
     if (graph.losses().valid()) last[graph.losses().index] = static_cast<std::ptrdiff_t>(graph.ops().size());
     return last;
 }

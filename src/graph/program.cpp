@@ -190,6 +190,12 @@ std::span<const float> Program::losses() const {
     return {floats(arena_) + offsets_[graph_.losses().index], static_cast<std::size_t>(graph_.rows())};
 }
 
+std::span<const float> Program::values(TensorId tensor) const {
+    const Tensor& kept = graph_.tensor(tensor);
+    assert(kept.space == Space::activation && kept.element == kernels::Element::float32);
+    return {floats(arena_) + offsets_[tensor.index], static_cast<std::size_t>(kept.size())};
+}
+
 std::int64_t program_floats(const Graph& graph, const kernels::Backend& backend) {
     return plan_memory(graph).arena_floats + constant_floats(graph) + workspace_floats(graph, backend);
 }

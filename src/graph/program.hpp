@@ -37,6 +37,9 @@ class Program {
     /// Nats, one a row, of the last run; in the backend's memory.
     std::span<const float> losses() const;
 
+    /// Of the last run: a float32 activation that the graph keeps (Graph::keep), in the backend's memory.
+    std::span<const float> values(TensorId tensor) const;
+
     const Graph& graph() const { return graph_; }
     const ParameterLayout& layout() const { return layout_; }
     const std::shared_ptr<PackedParameters>& parameters() const { return parameters_; }

@@ -13,19 +13,26 @@ namespace isogrid::model {
 namespace {
 
 using graph::TensorId;
+using study::ParameterGroup;
 
 /// Records parameters together with their roles.
 class Recorder {
   public:
     Recorder(const study::Shape& shape, std::int64_t batch, kernels::Element element)
-        : model_{graph::Graph(batch, shape.context, element), {}} {}
+        : model_{graph::Graph(batch, shape.context, element), {}, {}, {}, {}} {}
 
-    TensorId parameter(std::string name, Role role, std::int64_t rows, std::int64_t columns) {
+    TensorId parameter(std::string name, Role role, study::ParameterGroup group, std::int64_t rows,
+                       std::int64_t columns) {
         model_.roles.push_back(role);
+        model_.groups.push_back(group);
         return model_.graph.parameter(std::move(name), rows, columns);
     }
     graph::Graph& graph() { return model_.graph; }
-    Llama take() { return std::move(model_); }
+    Llama take(TensorId stream, TensorId logits) {
+        model_.stream = stream;
+        model_.logits = logits;
+        return std::move(model_);
+    }
 
   private:
     Llama model_;
@@ -55,16 +62,17 @@ TensorId attention_block(Recorder& record, TensorId x, const RotaryTables& table
                          float scale, const std::string& layer) {
     graph::Graph& graph = record.graph();
     const std::int64_t width = shape.width;
-    const TensorId gain = record.parameter(layer + "input_layernorm.weight", Role::gain, 1, width);
-    const TensorId q_weights =
-        record.parameter(layer + "self_attn.q_proj.weight", Role::hidden, width, width);
-    const TensorId k_weights =
-        record.parameter(layer + "self_attn.k_proj.weight", Role::hidden, width, width);
-    const TensorId v_weights =
-        record.parameter(layer + "self_attn.v_proj.weight", Role::hidden, width, width);
+    const TensorId gain =
+        record.parameter(layer + "input_layernorm.weight", Role::gain, ParameterGroup::norm, 1, width);
+    const TensorId q_weights = record.parameter(layer + "self_attn.q_proj.weight", Role::hidden,
+                                                ParameterGroup::attention, width, width);
+    const TensorId k_weights = record.parameter(layer + "self_attn.k_proj.weight", Role::hidden,
+                                                ParameterGroup::attention, width, width);
+    const TensorId v_weights = record.parameter(layer + "self_attn.v_proj.weight", Role::hidden,
+                                                ParameterGroup::attention, width, width);
     const TensorId qkv_weights = graph.joined({q_weights, k_weights, v_weights});
-    const TensorId o_weights =
-        record.parameter(layer + "self_attn.o_proj.weight", Role::residual_output, width, width);
+    const TensorId o_weights = record.parameter(layer + "self_attn.o_proj.weight", Role::residual_output,
+                                                ParameterGroup::attention, width, width);
 
     const TensorId normed = graph.rms_norm(x, gain, rms_norm_epsilon);
     const TensorId qkv = graph.linear(normed, qkv_weights);
@@ -76,13 +84,15 @@ TensorId attention_block(Recorder& record, TensorId x, const RotaryTables& table
 TensorId mlp_block(Recorder& record, TensorId x, const study::Shape& shape, const std::string& layer) {
     graph::Graph& graph = record.graph();
     const std::int64_t width = shape.width, hidden = shape.mlp_width;
-    const TensorId gain = record.parameter(layer + "post_attention_layernorm.weight", Role::gain, 1, width);
+    const TensorId gain = record.parameter(layer + "post_attention_layernorm.weight", Role::gain,
+                                           ParameterGroup::norm, 1, width);
     const TensorId gate_weights =
-        record.parameter(layer + "mlp.gate_proj.weight", Role::hidden, hidden, width);
-    const TensorId up_weights = record.parameter(layer + "mlp.up_proj.weight", Role::hidden, hidden, width);
+        record.parameter(layer + "mlp.gate_proj.weight", Role::hidden, ParameterGroup::mlp, hidden, width);
+    const TensorId up_weights =
+        record.parameter(layer + "mlp.up_proj.weight", Role::hidden, ParameterGroup::mlp, hidden, width);
     const TensorId gate_up_weights = graph.joined({gate_weights, up_weights});
-    const TensorId down_weights =
-        record.parameter(layer + "mlp.down_proj.weight", Role::residual_output, width, hidden);
+    const TensorId down_weights = record.parameter(layer + "mlp.down_proj.weight", Role::residual_output,
+                                                   ParameterGroup::mlp, width, hidden);
 
     const TensorId normed = graph.rms_norm(x, gain, rms_norm_epsilon);
     return graph.add_linear(x, graph.swiglu(graph.linear(normed, gate_up_weights)), down_weights);
@@ -100,8 +110,8 @@ Llama build_forward(const study::Shape& shape, const study::Parametrization& par
     graph::Graph& graph = record.graph();
     const auto attention_factor = static_cast<float>(attention_scale(shape, parametrization));
 
-    const TensorId table =
-        record.parameter("model.embed_tokens.weight", Role::embedding, shape.vocabulary, shape.width);
+    const TensorId table = record.parameter("model.embed_tokens.weight", Role::embedding,
+                                            ParameterGroup::embedding, shape.vocabulary, shape.width);
     const RotaryTables tables = rotary_tables(graph, shape);
     TensorId x = graph.embedding(table, static_cast<float>(parametrization.embedding_multiplier));
     for (std::int64_t i = 0; i < shape.depth; ++i) {
@@ -109,13 +119,16 @@ Llama build_forward(const study::Shape& shape, const study::Parametrization& par
         x = attention_block(record, x, tables, shape, attention_factor, layer);
         x = mlp_block(record, x, shape, layer);
     }
-    const TensorId gain = record.parameter("model.norm.weight", Role::gain, 1, shape.width);
+    const TensorId gain =
+        record.parameter("model.norm.weight", Role::gain, ParameterGroup::norm, 1, shape.width);
     const TensorId normed = graph.rms_norm(x, gain, rms_norm_epsilon);
     const TensorId head = shape.tied_head
                               ? table
-                              : record.parameter("lm_head.weight", Role::head, shape.vocabulary, shape.width);
-    graph.cross_entropy(graph.logits(normed, head), static_cast<float>(logit_scale(shape, parametrization)));
-    return record.take();
+                              : record.parameter("lm_head.weight", Role::head, ParameterGroup::head,
+                                                 shape.vocabulary, shape.width);
+    const TensorId logits = graph.logits(normed, head);
+    graph.cross_entropy(logits, static_cast<float>(logit_scale(shape, parametrization)));
+    return record.take(x, logits);
 }
 
 Llama build_training(const study::Shape& shape, const study::Parametrization& parametrization,

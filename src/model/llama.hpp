@@ -10,6 +10,7 @@
 #include "graph/graph.hpp"
 #include "graph/memory_plan.hpp"
 #include "model/parametrization.hpp"
+#include "study/parameter_group.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::model {
@@ -19,7 +20,9 @@ inline constexpr double rotary_theta = 10000.0;
 
 struct Llama {
     graph::Graph graph;
-    std::vector<Role> roles;  ///< of graph.parameters(), in the same order
+    std::vector<Role> roles;                    ///< of graph.parameters(), in the same order
+    graph::TensorId stream, logits;             ///< the residual stream behind the last block; what follows
+    std::vector<study::ParameterGroup> groups;  ///< likewise
 };
 
 kernels::Element element_of(study::Precision precision);

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "study/expand.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::study {
@@ -32,12 +33,23 @@ struct Candidate {
     double steps = 0, tokens_per_parameter = 0;
 };
 
-std::vector<Rung> rungs_of(const Job& job, const CorpusFacts& corpus,
-                           const ExactFlopsPerToken& exact_flops_per_token) {
+/// Trials of budgets: those of [isoflop], those that validate it, and those under changed recipes.
+struct BudgetStudy {
+    std::string table;            ///< that asks for it: `isoflop`
+    std::string prefix;           ///< of names: `b`
+    std::vector<double> budgets;  ///< FLOPs in the convention of [isoflop]
+    std::int64_t sizes = 0, seeds = 1;
+    Recipe recipe;
+    std::string variant = {};
+    bool truncated = false;  ///< cosines that would end where the largest budget does
+};
+
+std::vector<Rung> rungs_of(const BudgetStudy& study, const TrialMaker& maker) {
+    const Job& job = maker.job();
     std::vector<Rung> rungs;
-    for (const Shape& shape : ladder_shapes(job.ladder, corpus.vocabulary)) {
-        const FlopsPerToken flops = count_flops(shape, exact_flops_per_token(shape));
-        const auto tokens_per_step = static_cast<double>(job.recipe.batch * shape.context);
+    for (const Shape& shape : ladder_shapes(job.ladder, maker.corpus().vocabulary)) {
+        const FlopsPerToken flops = maker.flops_per_token(shape);
+        const auto tokens_per_step = static_cast<double>(study.recipe.batch * shape.context);
         rungs.push_back(
             {shape, count_parameters(shape), flops, flops.under(job.isoflop.convention) * tokens_per_step});
     }
@@ -53,11 +65,12 @@ Candidate candidate_of(const Rung& rung, double budget, const Recipe& recipe) {
     return {&rung, steps, tokens / static_cast<double>(rung.parameters.total())};
 }
 
-std::vector<Candidate> chosen_for(double budget, const std::vector<Rung>& rungs, const Job& job) {
+std::vector<Candidate> chosen_for(double budget, const std::vector<Rung>& rungs, const BudgetStudy& study,
+                                  const Job& job) {
     std::vector<Candidate> inside;
     std::vector<double> log_sizes;
     for (const Rung& rung : rungs) {
-        const Candidate candidate = candidate_of(rung, budget, job.recipe);
+        const Candidate candidate = candidate_of(rung, budget, study.recipe);
         if (candidate.tokens_per_parameter < job.isoflop.tokens_per_parameter_low ||
             candidate.tokens_per_parameter > job.isoflop.tokens_per_parameter_high)
             continue;
@@ -65,14 +78,15 @@ std::vector<Candidate> chosen_for(double budget, const std::vector<Rung>& rungs,
         log_sizes.push_back(std::log(static_cast<double>(rung.parameters.total())));
     }
     std::vector<Candidate> chosen;
-    for (const std::size_t position : spread_evenly(log_sizes, static_cast<std::size_t>(job.isoflop.sizes)))
+    for (const std::size_t position : spread_evenly(log_sizes, static_cast<std::size_t>(study.sizes)))
         chosen.push_back(inside[position]);
     return chosen;
 }
 
 /// Adds at most one fault of a budget: the first of the reasons for which it cannot be met.
 bool check_budget(double budget, const std::string& key, const std::vector<Rung>& rungs,
-                  const std::vector<Candidate>& chosen, const Job& job, JobFaults& faults) {
+                  const std::vector<Candidate>& chosen, const Recipe& recipe, const Job& job,
+                  JobFaults& faults) {
     const Rung& cheapest = *std::min_element(
         rungs.begin(), rungs.end(),
         [](const Rung& one, const Rung& other) { return one.flops_per_step < other.flops_per_step; });
@@ -83,8 +97,8 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
         return false;
     }
     if (chosen.empty()) {
-        const Candidate largest = candidate_of(rungs.back(), budget, job.recipe);
-        const Candidate smallest = candidate_of(rungs.front(), budget, job.recipe);
+        const Candidate largest = candidate_of(rungs.back(), budget, recipe);
+        const Candidate smallest = candidate_of(rungs.front(), budget, recipe);
         faults.add(key, as_written(budget) + " suits no shape of the ladder",
                    "tokens per parameter go from " + rounded(largest.tokens_per_parameter) + " for " +
                        label(largest.rung->shape) + " to " + rounded(smallest.tokens_per_parameter) +
@@ -110,47 +124,127 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
     return true;
 }
 
-std::int64_t steps_of(double fraction, std::int64_t steps) {
-    if (fraction == 0) return 0;
-    return std::max<std::int64_t>(1, std::llround(fraction * static_cast<double>(steps)));
+void expand_budget(std::size_t index, const BudgetStudy& study, const std::vector<Candidate>& chosen,
+                   const TrialMaker& maker, Trials& trials) {
+    for (const Candidate& candidate : chosen)
+        for (std::int64_t seed = 0; seed < study.seeds; ++seed) {
+            const Shape& shape = candidate.rung->shape;
+            const auto tokens_per_step = static_cast<double>(study.recipe.batch * shape.context);
+            Setting setting{.shape = shape,
+                            .recipe = study.recipe,
+                            .tokens = candidate.steps * tokens_per_step,
+                            .seed = seed_of(maker.job(), seed)};
+            if (study.truncated)
+                setting.horizon_steps = std::llround(study.budgets.back() / candidate.rung->flops_per_step);
+            std::string name = study.prefix + std::to_string(index + 1) + "-w" + std::to_string(shape.width) +
+                               "-d" + std::to_string(shape.depth);
+            if (study.seeds > 1) name += "-s" + std::to_string(seed + 1);
+            PlannedTrial planned = maker.make(std::move(name), study.table, setting);
+            planned.budget = study.budgets[index];
+            planned.variant = study.variant;
+            trials.push_back(std::move(planned));
+        }
 }
 
-Schedule schedule_of(const Recipe& recipe, std::int64_t steps) {
-    Schedule schedule;
-    schedule.kind = recipe.schedule;
-    schedule.warmup_steps = steps_of(recipe.warmup_fraction, steps);
-    if (recipe.schedule == ScheduleKind::warmup_stable_decay) {
-        schedule.decay_steps =
-            std::min(steps_of(recipe.decay_fraction, steps), steps - schedule.warmup_steps);
+Trials expand_budgets(const BudgetStudy& study, const TrialMaker& maker, JobFaults& faults) {
+    Trials trials;
+    const std::vector<Rung> rungs = rungs_of(study, maker);
+    for (std::size_t i = 0; i < study.budgets.size(); ++i) {
+        const std::string key = study.table + ".budgets[" + std::to_string(i + 1) + "]";
+        if (!faults.sound({key})) continue;
+        const std::vector<Candidate> chosen = chosen_for(study.budgets[i], rungs, study, maker.job());
+        if (check_budget(study.budgets[i], key, rungs, chosen, study.recipe, maker.job(), faults))
+            expand_budget(i, study, chosen, maker, trials);
     }
-    schedule.final_fraction = recipe.final_fraction;
-    return schedule;
+    return trials;
 }
 
-PlannedTrial planned(const Candidate& candidate, std::size_t budget_index, const Job& job,
-                     const CorpusFacts& corpus) {
-    const Rung& rung = *candidate.rung;
-    PlannedTrial planned;
-    planned.name = std::string("b") + std::to_string(budget_index + 1) + "-w" +
-                   std::to_string(rung.shape.width) + "-d" + std::to_string(rung.shape.depth);
-    planned.budget = job.isoflop.budgets[budget_index];
-    planned.parameters = rung.parameters;
-    planned.flops_per_token = rung.flops_per_token;
+/// Budgets that are to be predicted must lie above those that the prediction is made from.
+bool check_validation(const Validation& validation, const Isoflop& isoflop, JobFaults& faults) {
+    if (!faults.sound({"validation", "isoflop"})) return false;
+    if (isoflop.budgets.empty()) {
+        faults.add("validation", "has nothing to be predicted from", "there is no [isoflop]",
+                   "add [isoflop] with smaller budgets");
+        return false;
+    }
+    for (std::size_t i = 0; i < validation.budgets.size(); ++i)
+        if (!(validation.budgets[i] > isoflop.budgets.back())) {
+            faults.add("validation.budgets[" + std::to_string(i + 1) + "]",
+                       as_written(validation.budgets[i]) + " is no prediction",
+                       "the largest of isoflop.budgets is " + as_written(isoflop.budgets.back()),
+                       "raise it above");
+            return false;
+        }
+    return true;
+}
 
-    Trial& trial = planned.trial;
-    trial.shape = rung.shape;
-    trial.parametrization = job.recipe.parametrization;
-    trial.optimizer = job.recipe.optimizer;
-    trial.precision = job.recipe.precision;
-    trial.batch = job.recipe.batch;
-    trial.leaves = job.recipe.leaves;
-    trial.steps = std::llround(candidate.steps);
-    trial.schedule = schedule_of(job.recipe, trial.steps);
-    trial.evaluation.tokens = job.evaluation.tokens / rung.shape.context * rung.shape.context;
-    trial.evaluation.steps = evaluation_steps(trial.steps, job.evaluation.points);
-    trial.seed = job.seed;
-    trial.token_digest = corpus.digest;
-    return planned;
+Trials expand_validation(const Validation& validation, const TrialMaker& maker, JobFaults& faults) {
+    const Job& job = maker.job();
+    if (!check_validation(validation, job.isoflop, faults)) return {};
+    return expand_budgets({.table = "validation",
+                           .prefix = "v",
+                           .budgets = validation.budgets,
+                           .sizes = validation.sizes,
+                           .seeds = validation.seeds,
+                           .recipe = job.recipe},
+                          maker, faults);
+}
+
+/// The grid of [isoflop] under each variant of the recipe.
+Trials expand_schedules(const Schedules& schedules, const TrialMaker& maker, JobFaults& faults) {
+    const Job& job = maker.job();
+    if (!faults.sound({"schedules", "isoflop", "recipe"})) return {};
+    if (job.isoflop.budgets.empty()) {
+        faults.add("schedules", "has no budgets", "there is no [isoflop]", "add [isoflop]");
+        return {};
+    }
+    Trials trials;
+    for (std::size_t i = 0; i < schedules.variants.size(); ++i) {
+        const Variant variant = schedules.variants[i];
+        BudgetStudy study{.table = "isoflop",
+                          .prefix = std::string(name(variant)) + "-b",
+                          .budgets = job.isoflop.budgets,
+                          .sizes = job.isoflop.sizes,
+                          .seeds = job.isoflop.seeds,
+                          .recipe = job.recipe,
+                          .variant = std::string(name(variant))};
+        switch (variant) {
+            case Variant::tuned:
+                break;
+            case Variant::truncated_cosine:
+                study.truncated = true;
+                study.recipe.schedule = ScheduleKind::cosine;
+                break;
+            case Variant::fixed_warmup: {
+                // As long as the longest trial's own, for all of them (Kaplan et al. 2020 warmed up for 3,000
+                // steps whatever the size).
+                double longest = 0;
+                for (const PlannedTrial& planned : expand_budgets(study, maker, faults))
+                    longest = std::max(longest, static_cast<double>(planned.trial.tokens()));
+                study.recipe.warmup_tokens =
+                    std::max<std::int64_t>(1, std::llround(job.recipe.warmup_fraction * longest));
+                break;
+            }
+            case Variant::stable_decay:
+                study.recipe.schedule = ScheduleKind::warmup_stable_decay;
+                break;
+            case Variant::large_batch:
+                if (schedules.large_batch <= job.recipe.batch) {
+                    faults.add("schedules.large_batch", "is " + std::to_string(schedules.large_batch),
+                               "the variant large_batch compares it with recipe.batch, " +
+                                   std::to_string(job.recipe.batch),
+                               "set it to a larger batch");
+                    return {};
+                }
+                study.recipe = with_batch(job.recipe, schedules.large_batch);
+                break;
+        }
+        Trials more = expand_budgets(study, maker, faults);
+        for (PlannedTrial& planned : more)
+            planned.studies = {"schedules"};
+        trials.insert(trials.end(), more.begin(), more.end());
+    }
+    return trials;
 }
 
 }  // namespace
@@ -213,16 +307,25 @@ std::vector<PlannedTrial> expand_grid(const Job& job, const CorpusFacts& corpus,
         return trials;
     assert(!job.ladder.widths.empty());
 
-    const std::vector<Rung> rungs = rungs_of(job, corpus, exact_flops_per_token);
-    for (std::size_t i = 0; i < job.isoflop.budgets.size(); ++i) {
-        const std::string key = "isoflop.budgets[" + std::to_string(i + 1) + "]";
-        if (!faults.sound({key})) continue;
-        const double budget = job.isoflop.budgets[i];
-        const std::vector<Candidate> chosen = chosen_for(budget, rungs, job);
-        if (!check_budget(budget, key, rungs, chosen, job, faults)) continue;
-        for (const Candidate& candidate : chosen)
-            trials.push_back(planned(candidate, i, job, corpus));
-    }
+    const TrialMaker maker(job, corpus, exact_flops_per_token);
+    trials = expand_budgets({.table = "isoflop",
+                             .prefix = "b",
+                             .budgets = job.isoflop.budgets,
+                             .sizes = job.isoflop.sizes,
+                             .seeds = job.isoflop.seeds,
+                             .recipe = job.recipe},
+                            maker, faults);
+    const auto add = [&](const auto& study) {
+        if (study) join(trials, expand(*study, maker, faults));
+    };
+    if (job.validation) join(trials, expand_validation(*job.validation, maker, faults));
+    if (job.schedules) join(trials, expand_schedules(*job.schedules, maker, faults));
+    add(job.critical_batch);
+    add(job.learning_rate);
+    add(job.mup);
+    add(job.wsd);
+    add(job.repetition);
+    add(job.data_size);
     return trials;
 }
 

@@ -23,7 +23,8 @@ std::vector<std::size_t> spread_evenly(std::span<const double> rising, std::size
 /// 2% of the trial to its end, distinct and rising; the last one is `steps`.
 std::vector<std::int64_t> evaluation_steps(std::int64_t steps, std::int64_t points);
 
-/// The trials of all budgets, in canonical order. A budget that cannot be met becomes a fault.
+/// The trials of all studies, those of one study in canonical order. A request that cannot be met becomes a
+/// fault.
 std::vector<PlannedTrial> expand_grid(const Job& job, const CorpusFacts& corpus,
                                       const ExactFlopsPerToken& exact_flops_per_token, JobFaults& faults);
 

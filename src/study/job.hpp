@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "study/fault.hpp"
+#include "study/studies.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::study {
@@ -27,20 +29,13 @@ struct Recipe {
     Parametrization parametrization;
     Optimizer optimizer;
     ScheduleKind schedule = ScheduleKind::cosine;
-    double warmup_fraction = 0.1;  ///< of the trial's steps
-    double decay_fraction = 0.2;   ///< of the trial's steps; warmup_stable_decay only
-    double final_fraction = 0.1;   ///< last learning rate over the peak
+    double warmup_fraction = 0.1;    ///< of the trial's steps
+    std::int64_t warmup_tokens = 0;  ///< the same for all trials instead, where it is not 0
+    double decay_fraction = 0.2;     ///< of the trial's steps; warmup_stable_decay only
+    double final_fraction = 0.1;     ///< last learning rate over the peak
     Precision precision = Precision::float32;
     std::int64_t batch = 16;  ///< sequences a step
     std::int64_t leaves = 4;  ///< power of two dividing batch; the most ranks a trial can use
-};
-
-/// [isoflop]
-struct Isoflop {
-    std::vector<double> budgets;  ///< FLOPs under `convention`
-    FlopConvention convention = FlopConvention::exact;
-    std::int64_t sizes = 7;  ///< shapes a budget, spread evenly in log N inside tokens_per_parameter
-    double tokens_per_parameter_low = 1, tokens_per_parameter_high = 400;  ///< N: all parameters
 };
 
 /// [evaluation]
@@ -55,7 +50,15 @@ struct Job {
     std::filesystem::path token_file;  ///< resolved against the job file's folder
     Ladder ladder;
     Recipe recipe;
-    Isoflop isoflop;
+    Isoflop isoflop;  ///< without budgets where the job has none
+    std::optional<CriticalBatch> critical_batch;
+    std::optional<LearningRates> learning_rate;
+    std::optional<MupLadder> mup;
+    std::optional<Decays> wsd;
+    std::optional<Repetition> repetition;
+    std::optional<DataSize> data_size;
+    std::optional<Schedules> schedules;
+    std::optional<Validation> validation;
     EvaluationPlan evaluation;
     std::int64_t ranks_per_trial = 0;   ///< [run]; power of two; 0 lets the scheduler choose
     double checkpoint_minutes = 10;     ///< [run]; between two checkpoints of a trial; 0: only when stopped

@@ -117,6 +117,10 @@ JobDocument::JobDocument(const std::string& text, JobFaults& faults)
 
 JobDocument::~JobDocument() = default;
 
+bool JobDocument::has(const std::string& table) const {
+    return source_->root.contains(table);
+}
+
 void JobDocument::require(const std::string& key, std::string why, std::string example) {
     required_[key] = {std::move(why), std::move(example)};
 }
@@ -153,10 +157,45 @@ std::string JobDocument::read_word(const std::string& key, std::string value,
     std::string word = value;
     read(key, word);
     if (std::find(words.begin(), words.end(), word) != words.end()) return word;
+    report_unknown_word(key, word, words);
+    return value;
+}
+
+void JobDocument::report_unknown_word(const std::string& key, const std::string& word,
+                                      const std::vector<std::string>& words) {
     const auto guess = nearest(word, words);
     faults_.add(key, "is the unknown word " + in_quotes(word), "known: " + listed(words),
                 guess ? "write " + in_quotes(*guess) : "choose one of them");
-    return value;
+}
+
+std::vector<std::string> JobDocument::read_words(const std::string& key,
+                                                 const std::vector<std::string>& words) {
+    const toml::node* node = source_->look_up(key);
+    std::vector<std::string> read;
+    if (node == nullptr) return read;
+    const toml::array* list = node->as_array();
+    if (list == nullptr || list->empty()) {
+        faults_.add(key, list == nullptr ? "is " + described(*node) : "is an empty list",
+                    "a list of words is expected",
+                    "write for example `" + example_of(key, "[" + in_quotes(words.front()) + "]") + "`");
+        return read;
+    }
+    for (std::size_t i = 0; i < list->size(); ++i) {
+        const std::string element = key + "[" + std::to_string(i + 1) + "]";
+        const auto* text = (*list)[i].as_string();
+        if (text == nullptr) {
+            faults_.add(element, "is " + described((*list)[i]), "text in quotes is expected",
+                        "write for example " + in_quotes(words.front()));
+        } else if (std::find(words.begin(), words.end(), text->get()) == words.end()) {
+            report_unknown_word(element, text->get(), words);
+        } else if (std::find(read.begin(), read.end(), text->get()) != read.end()) {
+            faults_.add(element, in_quotes(text->get()) + " is there twice", "each is one choice",
+                        "remove one of them");
+        } else {
+            read.push_back(text->get());
+        }
+    }
+    return read;
 }
 
 void JobDocument::read(const std::string& key, std::int64_t& value, Range range) {

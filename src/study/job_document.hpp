@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "study/job_faults.hpp"
@@ -30,6 +31,9 @@ class JobDocument {
 
     bool parsed() const { return parsed_; }
 
+    /// Whether the file has this table.
+    bool has(const std::string& table) const;
+
     /// `key` must be given; `why` and `example` (a line of TOML) go into the fault if it is not.
     void require(const std::string& key, std::string why, std::string example);
 
@@ -49,6 +53,19 @@ class JobDocument {
         value = *value_named(read_word(key, std::string(name(value)), names), choices);
     }
 
+    /// A list of such names, none twice.
+    template <class Value, std::size_t count>
+    void read_choices(const std::string& key, std::vector<Value>& values,
+                      const std::array<Value, count>& choices) {
+        std::vector<std::string> names;
+        for (const Value choice : choices)
+            names.emplace_back(name(choice));
+        std::vector<Value> read;
+        for (const std::string& word : read_words(key, names))
+            read.push_back(*value_named(word, choices));
+        if (!read.empty()) values = std::move(read);
+    }
+
     /// Reports required keys that are missing, and unknown tables and keys with what they may stand for.
     void finish();
 
@@ -56,6 +73,10 @@ class JobDocument {
     struct Source;
 
     std::string read_word(const std::string& key, std::string value, const std::vector<std::string>& words);
+    /// The words of a list, those that are known; none where the key is absent or at fault.
+    std::vector<std::string> read_words(const std::string& key, const std::vector<std::string>& words);
+    void report_unknown_word(const std::string& key, const std::string& word,
+                             const std::vector<std::string>& words);
     template <class Value>
     void read_list(const std::string& key, std::vector<Value>& values, Range range);
     std::string example_of(const std::string& key, const std::string& value) const;

@@ -2,6 +2,7 @@
 #include "study/job_reader.hpp"
 
 #include "study/job_document.hpp"
+#include "study/job_reader_studies.hpp"
 
 namespace isogrid::study {
 
@@ -58,6 +59,7 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
 
     document.read_choice("recipe.schedule", recipe.schedule, schedule_kinds);
     document.read("recipe.warmup_fraction", recipe.warmup_fraction, {0, 1});
+    document.read("recipe.warmup_tokens", recipe.warmup_tokens, {0, 1e18});
     document.read("recipe.decay_fraction", recipe.decay_fraction, {0, 1});
     document.read("recipe.final_fraction", recipe.final_fraction, {0, 1});
 
@@ -67,10 +69,12 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
 }
 
 void read_isoflop_table(JobDocument& document, Isoflop& isoflop, JobFaults& faults) {
-    document.require("isoflop.budgets", "a study is about them", "budgets = [1e11, 3e11, 1e12, 3e12]");
+    if (document.has("isoflop"))
+        document.require("isoflop.budgets", "a study is about them", "budgets = [1e11, 3e11, 1e12, 3e12]");
     document.read("isoflop.budgets", isoflop.budgets, {1, 1e26});
     document.read_choice("isoflop.flops", isoflop.convention, flop_conventions);
     document.read("isoflop.sizes", isoflop.sizes, {1, 1000});
+    document.read("isoflop.seeds", isoflop.seeds, {1, 1000});
 
     std::vector<double> ends = {isoflop.tokens_per_parameter_low, isoflop.tokens_per_parameter_high};
     document.read("isoflop.tokens_per_parameter", ends, {0.001, 100000});
@@ -107,6 +111,7 @@ void read_job(Job& job, const std::filesystem::path& folder, JobFaults& faults) 
     read_model_table(document, job.ladder);
     read_recipe_table(document, job.recipe);
     read_isoflop_table(document, job.isoflop, faults);
+    read_study_tables(document, job, faults);
     read_evaluation_table(document, job.evaluation);
     read_run_table(document, job);
     document.finish();

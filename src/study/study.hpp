@@ -12,7 +12,8 @@
 
 namespace isogrid::study {
 
-/// Trials in canonical order: budgets rising, then parameters rising. The archive keeps this order.
+/// Trials study by study; of budgets in canonical order: budgets rising, then parameters rising. The archive
+/// keeps this order.
 struct Grid {
     std::vector<PlannedTrial> trials;
     std::vector<std::string> warnings;  ///< `problem (why) what to do`: the grid runs, but may not answer

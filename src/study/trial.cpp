@@ -77,17 +77,22 @@ Optimizer optimizer_from(const json& text) {
 }
 
 json to_json(const Schedule& schedule) {
-    return {{"kind", name(schedule.kind)},
-            {"warmup_steps", schedule.warmup_steps},
-            {"decay_steps", schedule.decay_steps},
-            {"final_fraction", schedule.final_fraction}};
+    json text = {{"kind", name(schedule.kind)},
+                 {"warmup_steps", schedule.warmup_steps},
+                 {"decay_steps", schedule.decay_steps},
+                 {"final_fraction", schedule.final_fraction}};
+    if (schedule.decay != DecayForm::linear) text["decay"] = name(schedule.decay);
+    if (schedule.horizon_steps != 0) text["horizon_steps"] = schedule.horizon_steps;
+    return text;
 }
 
 Schedule schedule_from(const json& text) {
     return {.kind = value_of(text.at("kind"), schedule_kinds),
             .warmup_steps = text.at("warmup_steps"),
             .decay_steps = text.at("decay_steps"),
-            .final_fraction = text.at("final_fraction")};
+            .final_fraction = text.at("final_fraction"),
+            .decay = text.contains("decay") ? value_of(text.at("decay"), decay_forms) : DecayForm::linear,
+            .horizon_steps = text.value("horizon_steps", std::int64_t{0})};
 }
 
 Trial trial_from(const json& text) {
@@ -103,7 +108,9 @@ Trial trial_from(const json& text) {
             .leaves = text.at("leaves"),
             .steps = text.at("steps"),
             .seed = text.at("seed"),
-            .token_digest = text.at("token_digest")};
+            .token_digest = text.at("token_digest"),
+            .unique_tokens = text.value("unique_tokens", std::int64_t{0}),
+            .stop_loss = text.value("stop_loss", 0.0)};
 }
 
 }  // namespace
@@ -132,6 +139,18 @@ std::string_view name(ScheduleKind kind) {
     throw std::invalid_argument("no such schedule");
 }
 
+std::string_view name(DecayForm form) {
+    switch (form) {
+        case DecayForm::linear:
+            return "linear";
+        case DecayForm::cosine:
+            return "cosine";
+        case DecayForm::square_root:
+            return "square_root";
+    }
+    throw std::invalid_argument("no such form of decay");
+}
+
 std::string_view name(Precision precision) {
     switch (precision) {
         case Precision::float32:
@@ -144,7 +163,7 @@ std::string_view name(Precision precision) {
 
 std::string canonical_text(const Trial& trial) {
     assert(std::isfinite(trial.optimizer.learning_rate));  // JSON has no word for anything else
-    const json text = {
+    json text = {
         {"numerics_version", trial.numerics},
         {"shape", to_json(trial.shape)},
         {"parametrization", to_json(trial.parametrization)},
@@ -158,6 +177,8 @@ std::string canonical_text(const Trial& trial) {
         {"seed", trial.seed},
         {"token_digest", trial.token_digest},
     };
+    if (trial.unique_tokens != 0) text["unique_tokens"] = trial.unique_tokens;
+    if (trial.stop_loss != 0) text["stop_loss"] = trial.stop_loss;
     return text.dump();
 }
 

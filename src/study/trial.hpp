@@ -41,11 +41,17 @@ struct Optimizer {
 
 enum class ScheduleKind { constant, cosine, linear, warmup_stable_decay };
 
+/// How the learning rate comes down in the final decay of warmup_stable_decay.
+enum class DecayForm { linear, cosine, square_root };
+
 struct Schedule {
     ScheduleKind kind = ScheduleKind::cosine;
     std::int64_t warmup_steps = 0;
-    std::int64_t decay_steps = 0;  ///< warmup_stable_decay only: length of the final decay
-    double final_fraction = 0.1;   ///< last learning rate over the peak
+    std::int64_t decay_steps = 0;         ///< warmup_stable_decay only: length of the final decay
+    double final_fraction = 0.1;          ///< last learning rate over the peak
+    DecayForm decay = DecayForm::linear;  ///< warmup_stable_decay only
+    std::int64_t horizon_steps =
+        0;  ///< cosine, linear: where they end; 0: at the trial's end, else not before
     bool operator==(const Schedule&) const = default;
 };
 
@@ -71,25 +77,36 @@ struct Trial {
     std::int64_t leaves = 1;  ///< power of two dividing batch: the canonical reduction tree's width
     std::int64_t steps = 0;
     std::uint64_t seed = 0;
-    std::string token_digest;  ///< SHA-256 of the token file's content
+    std::string token_digest;        ///< SHA-256 of the token file's content
+    std::int64_t unique_tokens = 0;  ///< trains on so many of the first training tokens; 0: on all
+    double stop_loss =
+        0;  ///< ends after the first evaluation at or below this validation loss; 0: at its end
 
     std::int64_t leaf_batch() const { return batch / leaves; }  ///< sequences a leaf
     std::int64_t tokens_per_step() const { return batch * shape.context; }
     std::int64_t tokens() const { return steps * tokens_per_step(); }
+    /// Tokens that it draws from, of a training part of `all`.
+    std::int64_t drawn_from(std::int64_t all) const {
+        return unique_tokens > 0 && unique_tokens < all ? unique_tokens : all;
+    }
     bool operator==(const Trial&) const = default;
 };
 
 inline constexpr std::array parametrization_kinds = {ParametrizationKind::standard, ParametrizationKind::mup};
 inline constexpr std::array schedule_kinds = {ScheduleKind::constant, ScheduleKind::cosine,
                                               ScheduleKind::linear, ScheduleKind::warmup_stable_decay};
+inline constexpr std::array decay_forms = {DecayForm::linear, DecayForm::cosine, DecayForm::square_root};
 inline constexpr std::array precisions = {Precision::float32, Precision::bfloat16};
 
 /// The word that job files and canonical texts use for it.
 std::string_view name(ParametrizationKind kind);
 std::string_view name(ScheduleKind kind);
+std::string_view name(DecayForm form);
 std::string_view name(Precision precision);
 
 /// The canonical specification: JSON, keys sorted, shortest round-trip numbers, numerics version included.
+/// Keys that came after version 2 (schedule.decay, schedule.horizon_steps, stop_loss, unique_tokens) stand
+/// there only where they are not at their default.
 std::string canonical_text(const Trial& trial);
 
 /// Inverse of canonical_text, of this numerics version or an earlier one; throws std::invalid_argument on
@@ -101,7 +118,9 @@ std::string identity(const Trial& trial);
 
 /// A trial's place in a study: why it is run and what it costs.
 struct PlannedTrial {
-    std::string name;   ///< unique in the grid, for people: `b3-w64-d4`
+    std::string name;                  ///< unique in the grid, for people: `b3-w64-d4`
+    std::vector<std::string> studies;  ///< that it is part of, by their table in the job file: `isoflop`
+    std::string variant;               ///< which of the recipes that its study compares; empty when one
     double budget = 0;  ///< FLOPs of the isoFLOP budget it belongs to, in the job's convention; 0 when none
     Trial trial;
     ParameterCounts parameters;

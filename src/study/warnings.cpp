@@ -31,6 +31,8 @@ double tokens_per_parameter(const PlannedTrial& planned) {
 std::map<double, BudgetSummary> summarize(const std::vector<PlannedTrial>& trials) {
     std::map<double, BudgetSummary> budgets;
     for (const PlannedTrial& planned : trials) {
+        const auto& studies = planned.studies;
+        if (std::find(studies.begin(), studies.end(), "isoflop") == studies.end()) continue;
         BudgetSummary& budget = budgets[planned.budget];
         const double ratio = tokens_per_parameter(planned);
         budget.lowest = budget.sizes == 0 ? ratio : std::min(budget.lowest, ratio);
@@ -81,6 +83,7 @@ void warn_of_epochs(const CorpusFacts& corpus, const std::vector<PlannedTrial>& 
     std::size_t count = 0;
     const PlannedTrial* longest = nullptr;
     for (const PlannedTrial& planned : trials) {
+        if (planned.trial.unique_tokens > 0) continue;  // repeats on purpose
         const double allowed = most_epochs * static_cast<double>(corpus.training_tokens);
         if (static_cast<double>(planned.trial.tokens()) <= allowed) continue;
         ++count;

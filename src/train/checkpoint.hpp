@@ -18,7 +18,8 @@ class CheckpointKeeper {
     /// The state to go on from; nothing to begin anew. A checkpoint that cannot be trusted is passed over.
     virtual std::optional<archive::Checkpoint> load() = 0;
 
-    /// Whether the state after `step` should be saved. Asked after every step but the last.
+    /// Whether the state after `step` should be saved. Asked after every step; after the last one
+    /// others may go on from there.
     virtual bool due(std::int64_t step) = 0;
 
     /// Called when due, and when the trial is asked to stop. A disk that refuses is told and passed over: a

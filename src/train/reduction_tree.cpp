@@ -15,6 +15,13 @@ std::int64_t depth(std::int64_t leaves) {
     return std::bit_width(static_cast<std::uint64_t>(leaves));
 }
 
+LeafSums operator+(const LeafSums& left, const LeafSums& right) {
+    LeafSums both = {left.loss + right.loss, left.stop + right.stop, {}};
+    for (std::size_t group = 0; group < both.norms.size(); ++group)
+        both.norms[group] = left.norms[group] + right.norms[group];
+    return both;
+}
+
 }  // namespace
 
 ReductionTree::ReductionTree(std::int64_t leaves, std::int64_t floats, kernels::Backend& backend,
@@ -62,7 +69,7 @@ LeafSums ReductionTree::reduce(const ComputeLeaf& compute_leaf) {
             LeafSums& left = of_member[static_cast<std::size_t>(member)];
             const LeafSums& right = of_member[static_cast<std::size_t>(member + distance)];
             backend_->accumulate(buffer(member * depth(share)), buffer((member + distance) * depth(share)));
-            left = {left.loss + right.loss, left.stop + right.stop};
+            left = left + right;
         });
     LeafSums sums = of_member.front();
     // Recursive doubling: at each level every rank adds its partner's half. Floating point addition commutes,
@@ -79,16 +86,19 @@ LeafSums ReductionTree::subtree(std::int64_t first_leaf, std::int64_t count, std
     const LeafSums left = subtree(first_leaf, half, level, compute_leaf, member);
     const LeafSums right = subtree(first_leaf + half, half, level + 1, compute_leaf, member);
     backend_->accumulate(buffer(level), buffer(level + 1));
-    return {left.loss + right.loss, left.stop + right.stop};
+    return left + right;
 }
 
 LeafSums ReductionTree::combine_with(int partner, LeafSums sums) {
-    const std::array<double, 2> mine = {sums.loss, sums.stop};
-    std::array<double, 2> theirs{};
-    group_->exchange(partner, mine, theirs);
+    constexpr std::size_t scalars = 2;
+    std::array<double, scalars + std::tuple_size_v<GroupNorms>> mine = {sums.loss, sums.stop}, incoming{};
+    std::copy(sums.norms.begin(), sums.norms.end(), mine.begin() + scalars);
+    group_->exchange(partner, mine, incoming);
+    LeafSums theirs = {incoming[0], incoming[1], {}};
+    std::copy(incoming.begin() + scalars, incoming.end(), theirs.norms.begin());
     exchange_gradients(partner);
     backend_->accumulate(buffer(0), buffer(1));
-    return {mine[0] + theirs[0], mine[1] + theirs[1]};
+    return sums + theirs;
 }
 
 /// The partner's sums, into buffer(1).

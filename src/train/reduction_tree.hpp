@@ -11,14 +11,16 @@
 
 #include "kernels/backend.hpp"
 #include "train/communicator.hpp"
+#include "train/gradient_noise.hpp"
 #include "train/thread_team.hpp"
 
 namespace isogrid::train {
 
 /// Scalars that travel up the tree beside the gradient.
 struct LeafSums {
-    double loss = 0;  ///< nats, summed over the leaf's tokens
-    double stop = 0;  ///< not zero: a rank was asked to stop; never mixed into a result
+    double loss = 0;     ///< nats, summed over the leaf's tokens
+    double stop = 0;     ///< not zero: a rank was asked to stop; never mixed into a result
+    GroupNorms norms{};  ///< squared norms of the leaf's gradient
 };
 
 class ReductionTree {

@@ -14,6 +14,19 @@ double progress(std::int64_t step, std::int64_t start, std::int64_t end) {
     return std::clamp(static_cast<double>(step - start) / static_cast<double>(end - start), 0.0, 1.0);
 }
 
+/// A fall from 1 (p = 0) by `drop`.
+double fallen(study::DecayForm form, double p, double drop) {
+    switch (form) {
+        case study::DecayForm::linear:
+            return 1 - drop * p;
+        case study::DecayForm::cosine:
+            return 1 - drop * (1 - std::cos(std::numbers::pi * p)) / 2;
+        case study::DecayForm::square_root:
+            return 1 - drop * std::sqrt(p);
+    }
+    return 1;
+}
+
 }  // namespace
 
 double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, std::int64_t step) {
@@ -22,17 +35,19 @@ double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, st
         return static_cast<double>(step) / static_cast<double>(schedule.warmup_steps);
 
     const double drop = 1 - schedule.final_fraction;
+    const std::int64_t horizon = std::max(steps, schedule.horizon_steps);
+    const auto after_warmup = [&] { return progress(step, schedule.warmup_steps, horizon); };
     switch (schedule.kind) {
         case study::ScheduleKind::constant:
             return 1;
         case study::ScheduleKind::cosine:
-            return 1 -
-                   drop * (1 - std::cos(std::numbers::pi * progress(step, schedule.warmup_steps, steps))) / 2;
+            return fallen(study::DecayForm::cosine, after_warmup(), drop);
         case study::ScheduleKind::linear:
-            return 1 - drop * progress(step, schedule.warmup_steps, steps);
+            return fallen(study::DecayForm::linear, after_warmup(), drop);
         case study::ScheduleKind::warmup_stable_decay:
-            return 1 - drop * progress(step, std::max(schedule.warmup_steps, steps - schedule.decay_steps),
-                                       steps);
+            return fallen(
+                schedule.decay,
+                progress(step, std::max(schedule.warmup_steps, steps - schedule.decay_steps), steps), drop);
     }
     return 1;
 }

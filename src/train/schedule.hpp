@@ -12,8 +12,10 @@ namespace isogrid::train {
 ///   constant             1
 ///   cosine               final + (1 - final) (1 + cos(pi p)) / 2   (Loshchilov and Hutter 2017, SGDR, eq. 5)
 ///   linear               1 - (1 - final) p
-///   warmup_stable_decay  1, then linear to `final` over the last decay_steps (Hu et al. 2024, MiniCPM)
-/// where p goes from 0 at the end of the warm-up to 1 at the last step, and final is final_fraction.
+///   warmup_stable_decay  1, then down to `final` over the last decay_steps (Hu et al. 2024, MiniCPM):
+///                        linear, cosine, or 1 - (1 - final) sqrt(p) (Haegele et al. 2024, arXiv 2405.18392)
+/// where p goes from 0 at the end of the warm-up (at the beginning of the decay) to 1 at the last step, or at
+/// horizon_steps where the schedule has them, and final is final_fraction.
 double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, std::int64_t step);
 
 }  // namespace isogrid::train

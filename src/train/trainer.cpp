@@ -1,6 +1,7 @@
 #include "train/trainer.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <chrono>
 #include <cmath>
@@ -18,6 +19,7 @@
 #include "study/digest.hpp"
 #include "train/blocks.hpp"
 #include "train/evaluation.hpp"
+#include "train/gradient_noise.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/schedule.hpp"
 #include "train/thread_team.hpp"
@@ -29,8 +31,15 @@ using archive::CurvePoint;
 using archive::Outcome;
 using archive::TrialResult;
 
-/// Rows of a curve besides those of evaluations: enough to draw it, few enough to keep 10,000 of them.
-constexpr std::int64_t curve_rows = 200;
+/// Rows of a curve besides those of evaluations: of every step to 64, then 32 an octave, enough to draw it
+/// and few enough to keep 10,000 of them. Where they stand does not depend on the trial's length, so that
+/// trials which begin alike have the same rows, and one can go on from another's checkpoint.
+bool has_row(std::int64_t step) {
+    constexpr std::int64_t rows_an_octave = 32;
+    const auto octave = static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(step)));
+    return step % std::max<std::int64_t>(1, octave / rows_an_octave) == 0;
+}
+
 constexpr double batch_noise_margin = 1.1;
 constexpr std::chrono::milliseconds progress_interval{500};
 
@@ -43,20 +52,23 @@ class Trainer {
           backend_(backend),
           group_(group),
           options_(options),
-          sampler_(trial.seed, static_cast<std::int64_t>(tokens.training().size()), trial.shape.context,
-                   trial.batch),
-          roles_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles),
+          sampler_(trial.seed, trial.drawn_from(static_cast<std::int64_t>(tokens.training().size())),
+                   trial.shape.context, trial.batch),
+          model_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1)),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
           team_(ReductionTree::members(trial.leaves / group.size(), backend.on_host() ? options.threads : 1)),
           blocks_(blocks_of(trial, team_.size(), backend)),
           evaluation_(trial, tokens, backend, group, team_, parameters()),
-          tree_(trial.leaves, layout().floats, backend, group, team_) {
+          tree_(trial.leaves, layout().floats, backend, group, team_),
+          norms_(model_.groups, layout(), backend),
+          noise_(trial.leaves, trial.batch) {
         const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
         state_ = backend.allocate(3 * bytes);
         backend.fill_zero(state_.get(), 3 * bytes);
         backend.copy_in(
             weights().data(),
-            model::initial_weights(roles_, layout(), trial.shape, trial.parametrization, trial.seed).data(),
+            model::initial_weights(model_.roles, layout(), trial.shape, trial.parametrization, trial.seed)
+                .data(),
             bytes);
         parameters()->pack(weights());
     }
@@ -67,7 +79,6 @@ class Trainer {
         const double initial_loss = result_.curve.front().validation_loss;
         auto next_evaluation =
             std::lower_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), first_step);
-        const std::int64_t row_every = std::max<std::int64_t>(1, trial_.steps / curve_rows);
         const std::int64_t last_step =
             options_.stop_after_step < 0 ? trial_.steps : std::min(trial_.steps, options_.stop_after_step);
 
@@ -78,18 +89,22 @@ class Trainer {
                                                     std::to_string(step) + " (lower recipe.learning_rate)");
             const bool evaluates =
                 next_evaluation != trial_.evaluation.steps.end() && *next_evaluation == step;
-            if (evaluates || step % row_every == 0 || step == last_step) {
+            if (evaluates || has_row(step) || step == last_step) {
                 CurvePoint& row = new_row(step);
                 if (evaluates) {
                     evaluate_into(row);
                     ++next_evaluation;
+                    if (row.validation_loss <= trial_.stop_loss) {
+                        finish(step);
+                        return std::move(result_);
+                    }
                 }
                 if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
                     return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
                                                         " is above the loss it started from");
             }
+            save_checkpoint(!go_on && step != last_step);
             if (step == last_step) break;
-            save_checkpoint(!go_on);
             if (!go_on)
                 return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
         }
@@ -135,8 +150,9 @@ class Trainer {
                     return sampler_.window_start(step - 1, leaf * trial_.leaf_batch() + sequence);
                 },
                 gradient);
-            return LeafSums{loss, stop ? 1.0 : 0.0};
+            return LeafSums{loss, stop ? 1.0 : 0.0, noise_norms(gradient)};
         });
+        noise_.add(sums.norms, noise_norms(tree_.gradient()));
         step_loss_ = sums.loss / static_cast<double>(trial_.tokens_per_step());
         gradient_norm_ = std::sqrt(backend_.sum_of_squares(tree_.gradient()));
         learning_rate_ =
@@ -147,13 +163,18 @@ class Trainer {
         return sums.stop == 0;
     }
 
+    /// One leaf alone shows no noise.
+    GroupNorms noise_norms(std::span<const float> gradient) const {
+        return trial_.leaves > 1 ? norms_.of(gradient) : GroupNorms{};
+    }
+
     // Decay takes learning_rate * weight_decay of a weight whatever the tensor's own learning rate, so that
     // muP's smaller rates do not also weaken the decay (Wang and Aitchison 2024).
     void update_weights(std::int64_t step) {
         const study::Optimizer& optimizer = trial_.optimizer;
         const bool clips = optimizer.gradient_clip > 0 && gradient_norm_ > optimizer.gradient_clip;
-        for (std::size_t i = 0; i < roles_.size(); ++i) {
-            const model::TensorRule rule = tensor_rule(roles_[i], trial_.shape, trial_.parametrization);
+        for (std::size_t i = 0; i < model_.roles.size(); ++i) {
+            const model::TensorRule rule = tensor_rule(model_.roles[i], trial_.shape, trial_.parametrization);
             const auto slice = [&](std::span<float> flat) {
                 return flat.subspan(static_cast<std::size_t>(layout().offsets[i]),
                                     static_cast<std::size_t>(layout().sizes[i]));
@@ -181,6 +202,7 @@ class Trainer {
         row.training_loss = loss_since_row_ / static_cast<double>(step - before);  // not a number at step 0
         row.learning_rate = learning_rate_;
         row.gradient_norm = gradient_norm_;
+        noise_.take(row);
         loss_since_row_ = 0;
         result_.curve.push_back(row);
         return result_.curve.back();
@@ -249,6 +271,7 @@ class Trainer {
         result_.steps_done = checkpoint->step;
         result_.curve = checkpoint->curve;
         loss_since_row_ = checkpoint->sums.at(0);
+        noise_.restore(std::span<const double>(checkpoint->sums).subspan(1));
         return true;
     }
 
@@ -258,9 +281,12 @@ class Trainer {
         if (options_.checkpoints == nullptr || group_.rank() != 0) return;
         if (!stopping && !options_.checkpoints->due(result_.steps_done)) return;
         try {
+            std::vector<double> sums = {loss_since_row_};
+            for (const double sum : noise_.sums())
+                sums.push_back(sum);
             options_.checkpoints->save({.step = result_.steps_done,
                                         .curve = result_.curve,
-                                        .sums = {loss_since_row_},
+                                        .sums = std::move(sums),
                                         .weights = packed_from(weights()),
                                         .first_moment = packed_from(first_moment()),
                                         .second_moment = packed_from(second_moment())});
@@ -289,12 +315,14 @@ class Trainer {
     const TrainOptions& options_;
 
     data::Sampler sampler_;
-    std::vector<model::Role> roles_;
+    model::Llama model_;
     double exact_flops_per_token_;
     ThreadTeam team_;
     std::vector<Blocks> blocks_;  ///< by member of the team
     Evaluation evaluation_;
     ReductionTree tree_;
+    NormsByGroup norms_;
+    NoiseMeter noise_;
     kernels::Storage state_;  ///< weights, first moment, second moment
 
     double step_loss_ = 0, loss_since_row_ = 0, gradient_norm_ = 0, learning_rate_ = 0;

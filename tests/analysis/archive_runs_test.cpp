@@ -28,10 +28,20 @@ archive::TrialRecord record(std::int64_t index) {
     made.result.outcome = archive::Outcome::completed;
     made.result.steps_done = 100;
     const double unknown = std::numeric_limits<double>::quiet_NaN();
-    made.result.curve = {{0, 0, 0, unknown, 5.5, 0, 0},
-                         {50, 50 * 256, 50 * 256e6, 3.1, 3.0, 1e-3, 1},
-                         {75, 75 * 256, 75 * 256e6, 2.9, unknown, 1e-3, 1},
-                         {100, 100 * 256, 100 * 256e6, 2.7, 2.5, 1e-4, 1}};
+    const auto add_row = [&](std::int64_t step, double training, double validation, double rate) {
+        archive::CurvePoint point;
+        point.step = step;
+        point.tokens = step * 256;
+        point.flops = static_cast<double>(step) * 256e6;
+        point.training_loss = training;
+        point.validation_loss = validation;
+        point.learning_rate = rate;
+        made.result.curve.push_back(point);
+    };
+    add_row(0, unknown, 5.5, 0);
+    add_row(50, 3.1, 3.0, 1e-3);
+    add_row(75, 2.9, unknown, 1e-3);
+    add_row(100, 2.7, 2.5, 1e-4);
     made.result.training_loss = 2.7;
     made.result.validation_loss = 2.5;
     made.result.bits_per_byte = 3.6;

@@ -41,6 +41,12 @@ TEST(Digest, changesWithEveryFieldThatCounts) {
         [](TrialRecord& r) { r.result.curve[1].validation_loss += 1; },
         [](TrialRecord& r) { r.result.curve[1].learning_rate += 1; },
         [](TrialRecord& r) { r.result.curve[1].gradient_norm += 1; },
+        [](TrialRecord& r) { r.result.curve[1].noise.signal += 1; },
+        [](TrialRecord& r) { r.result.curve[1].noise.variance += 1; },
+        [](TrialRecord& r) { r.result.curve[1].noise_of_group[4].signal += 1; },
+        [](TrialRecord& r) { r.result.curve[1].noise_of_group[4].variance += 1; },
+        [](TrialRecord& r) { r.planned.studies.push_back("mup"); },
+        [](TrialRecord& r) { r.planned.variant = "a variant"; },
         [](TrialRecord& r) { r.result.training_loss = std::nextafter(r.result.training_loss, 0); },
         [](TrialRecord& r) { r.result.validation_loss = std::nextafter(r.result.validation_loss, 0); },
         [](TrialRecord& r) { r.result.bits_per_byte = std::nextafter(r.result.bits_per_byte, 0); },
@@ -67,6 +73,18 @@ TEST(Digest, takesEveryNanForTheSame) {
     TrialRecord other = sample::record(2);
     other.result.curve[0].training_loss = -std::nan("7");
     EXPECT_EQ(digest(other), digest(sample::record(2)));
+}
+
+// Records of earlier versions have no noise, and keep the digests they were stored with.
+TEST(Digest, ofEarlierVersionsLeavesOutWhatTheyDidNotHave) {
+    TrialRecord earlier = sample::record(2);
+    earlier.planned.trial.numerics = 2;
+    TrialRecord without = earlier;
+    without.planned.studies.clear();
+    without.planned.variant.clear();
+    for (CurvePoint& point : without.result.curve)
+        point.noise = {};
+    EXPECT_EQ(digest(earlier), digest(without));
 }
 
 // A text's length counts, so that what moves from one text to the next is seen.

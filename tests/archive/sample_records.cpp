@@ -22,6 +22,8 @@ study::PlannedTrial planned_trial(std::int64_t index) {
     study::PlannedTrial planned;
     const std::string budget = std::to_string(index / 7), width = std::to_string(16 * (index + 1));
     planned.name.append("b").append(budget).append("-w").append(width).append("-d2");
+    planned.studies = {"isoflop", "validation"};
+    planned.variant = "cosine";
     planned.budget = 1e9 * static_cast<double>(index / 7 + 1);
     study::Trial& trial = planned.trial;
     trial.shape = {.width = 16 * (index + 1),
@@ -47,7 +49,20 @@ study::PlannedTrial planned_trial(std::int64_t index) {
 
 std::vector<CurvePoint> curve(std::int64_t index) {
     const double loss = 5.5 - 0.01 * static_cast<double>(index);
-    return {{0, 0, 0, nan, loss, 0, nan}, {10, 2560, 3e6, 4.1, loss / 2, 0.01, 1.5}, {20, 5120, 6e6, 3.9}};
+    std::vector<CurvePoint> points(3);
+    points[0] = {.training_loss = nan, .validation_loss = loss, .gradient_norm = nan};
+    points[1] = {.step = 10,
+                 .tokens = 2560,
+                 .flops = 3e6,
+                 .training_loss = 4.1,
+                 .validation_loss = loss / 2,
+                 .learning_rate = 0.01,
+                 .gradient_norm = 1.5,
+                 .noise = {0.5, 20}};
+    points[2] = {.step = 20, .tokens = 5120, .flops = 6e6, .training_loss = 3.9};
+    for (std::size_t group = 0; group < points[1].noise_of_group.size(); ++group)
+        points[1].noise_of_group[group] = {0.1 * static_cast<double>(group), 4};
+    return points;
 }
 
 bool same(double left, double right) {
@@ -116,6 +131,14 @@ void expect_equal(const TrialRecord& found, const TrialRecord& expected) {
         EXPECT_PRED2(same, result.curve[i].validation_loss, other.curve[i].validation_loss);
         EXPECT_PRED2(same, result.curve[i].learning_rate, other.curve[i].learning_rate);
         EXPECT_PRED2(same, result.curve[i].gradient_norm, other.curve[i].gradient_norm);
+        EXPECT_PRED2(same, result.curve[i].noise.signal, other.curve[i].noise.signal);
+        EXPECT_PRED2(same, result.curve[i].noise.variance, other.curve[i].noise.variance);
+        for (std::size_t group = 0; group < study::parameter_groups.size(); ++group) {
+            EXPECT_PRED2(same, result.curve[i].noise_of_group[group].signal,
+                         other.curve[i].noise_of_group[group].signal);
+            EXPECT_PRED2(same, result.curve[i].noise_of_group[group].variance,
+                         other.curve[i].noise_of_group[group].variance);
+        }
     }
     EXPECT_EQ(found.provenance, expected.provenance);
 }

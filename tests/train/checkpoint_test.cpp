@@ -34,7 +34,7 @@ data::TokenFile corpus() {
     return data::TokenFile::open(path).value();
 }
 
-/// 450 steps: a row of the curve is the mean over two of them, and every other step ends within a row.
+/// 450 steps: rows of the curve are means over up to eight of them, and most steps end within a row.
 study::Trial trial_of_450_steps() {
     study::Trial trial;
     trial.shape = {

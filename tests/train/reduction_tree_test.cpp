@@ -103,7 +103,7 @@ TEST(ReductionTree, tellsEveryRankThatOneWasAskedToStop) {
         train::ReductionTree tree(leaves, floats, *backend, group, team);
         return tree
             .reduce([&](std::int64_t, std::span<float>, int) {
-                return train::LeafSums{0, group.rank() == 2 ? 1.0 : 0.0};
+                return train::LeafSums{0, group.rank() == 2 ? 1.0 : 0.0, {}};
             })
             .stop;
     });

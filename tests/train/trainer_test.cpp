@@ -54,6 +54,8 @@ TEST(Trainer, givesTheSameBitsOnAnyNumberOfRanks) {
             for (std::size_t i = 1; i < result.curve.size(); ++i) {
                 EXPECT_EQ(result.curve[i].training_loss, expected.curve[i].training_loss);
                 EXPECT_EQ(result.curve[i].gradient_norm, expected.curve[i].gradient_norm);
+                EXPECT_EQ(result.curve[i].noise.signal, expected.curve[i].noise.signal);
+                EXPECT_EQ(result.curve[i].noise.variance, expected.curve[i].noise.variance);
             }
         }
     }
@@ -67,6 +69,8 @@ TEST(Trainer, givesTheSameBitsOnAnyNumberOfThreads) {
         const TrialResult result = train_alone(small_trial(), options);
         EXPECT_EQ(result.weights_digest, expected.weights_digest) << threads << " threads";
         EXPECT_EQ(result.validation_loss, expected.validation_loss) << threads << " threads";
+        EXPECT_EQ(result.curve.back().noise.signal, expected.curve.back().noise.signal);
+        EXPECT_EQ(result.curve.back().noise.variance, expected.curve.back().noise.variance);
     }
 }
 
@@ -149,6 +153,28 @@ TEST(Blocks, divideTheLeaf) {
         EXPECT_GE(sequences, 1);
         EXPECT_EQ(leaf_batch % sequences, 0) << leaf_batch;
     }
+}
+
+TEST(Trainer, measuresGradientNoiseInEveryGroup) {
+    const TrialResult result = train_alone(small_trial());
+    EXPECT_TRUE(std::isnan(result.curve.front().noise.signal));  // before the first step
+    for (std::size_t i = 1; i < result.curve.size(); ++i) {
+        const archive::CurvePoint& row = result.curve[i];
+        EXPECT_GT(row.noise.variance, 0);
+        double signal = 0, variance = 0;
+        for (const archive::GradientNoise& group : row.noise_of_group) {
+            signal += group.signal;
+            variance += group.variance;
+        }
+        EXPECT_NEAR(signal, row.noise.signal, 1e-12 * row.noise.variance);
+        EXPECT_NEAR(variance, row.noise.variance, 1e-12 * row.noise.variance);
+    }
+}
+
+TEST(Trainer, seesNoNoiseInOneLeaf) {
+    study::Trial trial = small_trial();
+    trial.leaves = 1;
+    EXPECT_TRUE(std::isnan(train_alone(trial).curve.back().noise.variance));
 }
 
 TEST(Trainer, dependsOnTheSeedAndOnNothingElse) {

@@ -1,0 +1,87 @@
+#include "analysis/studies.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string>
+
+#include "analysis/report/answer.hpp"
+#include "analysis/report/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+bool part_of(const Run& run, std::string_view study) {
+    return std::find(run.studies.begin(), run.studies.end(), study) != run.studies.end();
+}
+
+/// Residuals of log loss of the runs that the law was fitted to.
+std::vector<double> log_residuals(const LossSurface& surface, const std::vector<Run>& runs) {
+    std::vector<double> residuals;
+    for (const Run& run : runs)
+        residuals.push_back(std::log(run.loss / surface.loss(run.parameters, run.tokens)));
+    return residuals;
+}
+
+Estimate predict(const LossSurface& surface, const std::vector<double>& residuals, const Run& run,
+                 std::uint64_t seed) {
+    constexpr std::uint64_t stream = 1u << 20;  // of its own
+    Random random(seed, stream);
+    std::vector<double> spread;
+    for (const LossSurface::Loss& loss : surface.replicates)
+        spread.push_back(loss(run.parameters, run.tokens) *
+                         std::exp(residuals[random.below(residuals.size())]));
+    return summarize(surface.loss(run.parameters, run.tokens), std::move(spread), surface.widening);
+}
+
+}  // namespace
+
+Runs runs_for(const Law& law, const Runs& runs) {
+    Runs chosen = runs;
+    std::string_view study;
+    for (const std::string_view candidate : law.studies)
+        if (study.empty() && std::any_of(runs.used.begin(), runs.used.end(),
+                                         [&](const Run& run) { return part_of(run, candidate); }))
+            study = candidate;
+    std::erase_if(chosen.used, [&](const Run& run) { return !run.studies.empty() && !part_of(run, study); });
+    return chosen;
+}
+
+void predict_validation(const Runs& runs, const FitOptions& options, std::vector<LawFit>& fits) {
+    std::vector<const Run*> held_out;
+    for (const Run& run : runs.used)
+        if (part_of(run, "validation")) held_out.push_back(&run);
+    if (held_out.empty()) return;
+    for (LawFit& fit : fits) {
+        if (fit.refused || !fit.surface) continue;
+        const std::vector<double> residuals = log_residuals(*fit.surface, runs_for(law_of(fit), runs).used);
+        Table table{"held_out",
+                    "Runs of the validation study, predicted without them",
+                    {{"run", "run", Quantity::text},
+                     {"flops", "C", Quantity::flops},
+                     {"parameters", "N", Quantity::parameters},
+                     {"tokens", "D", Quantity::tokens},
+                     {"predicted", "predicted", Quantity::loss},
+                     {"predicted_low", "from", Quantity::loss},
+                     {"predicted_high", "to", Quantity::loss},
+                     {"loss", "came to", Quantity::loss},
+                     {"error", "error", Quantity::percent}},
+                    {}};
+        std::size_t inside = 0;
+        double largest = 0;
+        for (const Run* run : held_out) {
+            const Estimate predicted = predict(*fit.surface, residuals, *run, options.seed);
+            const double error = predicted.value / run->loss - 1;
+            table.rows.push_back({run->name, run->flops, run->parameters, run->tokens, predicted.value,
+                                  predicted.low, predicted.high, run->loss, error});
+            inside += run->loss >= predicted.low && run->loss <= predicted.high;
+            largest = std::max(largest, std::abs(error));
+        }
+        fit.tables.push_back(std::move(table));
+        fit.notes.push_back("of " + std::to_string(held_out.size()) + " runs held out for validation, " +
+                            std::to_string(inside) + " lie inside their 95% interval; the largest error is " +
+                            format_quantity(largest, Quantity::percent));
+    }
+}
+
+}  // namespace isogrid::analysis

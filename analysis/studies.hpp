@@ -1,0 +1,20 @@
+// Which runs of an archive with several studies each law is about, and what laws say of runs held out.
+#pragma once
+
+#include <vector>
+
+#include "analysis/laws/law.hpp"
+#include "analysis/runs.hpp"
+
+namespace isogrid::analysis {
+
+/// The runs that `law` is fitted to: those of the first of its studies that has any, and those of no study (a
+/// CSV's, an older archive's). Rejected runs, conventions and notes are passed on.
+Runs runs_for(const Law& law, const Runs& runs);
+
+/// Adds to each law of loss over size and data the table `held_out`: what it says of the runs of
+/// [validation], none of which it was fitted to, beside what they came to. An interval is that of a run: of
+/// the law's replicates, each with the residual of a fitted run drawn for it.
+void predict_validation(const Runs& runs, const FitOptions& options, std::vector<LawFit>& fits);
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,227 @@
+// Studies of how much data a model sees, how often, and where the learning rate comes down.
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "study/expand.hpp"
+#include "study/wording.hpp"
+
+namespace isogrid::study {
+
+namespace {
+
+std::string name_of(const char* prefix, const Shape& shape, const std::string& rest, std::int64_t seeds,
+                    std::int64_t seed) {
+    return std::string(prefix) + "-w" + std::to_string(shape.width) + "-d" + std::to_string(shape.depth) +
+           rest + (seeds < 2 ? "" : "-s" + std::to_string(seed + 1));
+}
+
+std::string element(const std::string& key, std::size_t index) {
+    return key + "[" + std::to_string(index + 1) + "]";
+}
+
+bool check_rising(const std::string& key, const std::vector<std::int64_t>& values, JobFaults& faults) {
+    for (std::size_t i = 1; i < values.size(); ++i)
+        if (values[i] <= values[i - 1]) {
+            faults.add(element(key, i), std::to_string(values[i]) + " does not rise",
+                       "the one before it is " + std::to_string(values[i - 1]),
+                       "list them once each, from small to large");
+            return false;
+        }
+    return true;
+}
+
+/// Different tokens that the training part does not have cannot be drawn.
+bool check_available(const std::string& key, const std::vector<std::int64_t>& tokens,
+                     const CorpusFacts& corpus, std::int64_t least, JobFaults& faults) {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (tokens[i] > corpus.training_tokens) {
+            faults.add(element(key, i), std::to_string(tokens[i]) + " is more than there is",
+                       "the training part has " + std::to_string(corpus.training_tokens) + " tokens",
+                       "tokenize more text, or lower it");
+            return false;
+        }
+        if (tokens[i] < least) {
+            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than 20 steps",
+                       "20 steps have " + std::to_string(least) + " tokens",
+                       "raise it, or lower recipe.batch");
+            return false;
+        }
+    }
+    return true;
+}
+
+std::int64_t tokens_of_20_steps(const Job& job) {
+    return 20 * job.recipe.batch * job.ladder.context;
+}
+
+std::vector<std::int64_t> widths_of(const std::vector<std::int64_t>& given, const Job& job) {
+    return given.empty() ? job.ladder.widths : given;
+}
+
+bool check_widths(const std::string& key, const std::vector<std::int64_t>& widths, const Ladder& ladder,
+                  JobFaults& faults) {
+    for (std::size_t i = 0; i < widths.size(); ++i)
+        if (widths[i] % ladder.head_width != 0) {
+            faults.add(element(key, i), std::to_string(widths[i]) + " cannot be cut into heads",
+                       "model.head_width is " + std::to_string(ladder.head_width),
+                       "choose a multiple of it, or another head_width");
+            return false;
+        }
+    return true;
+}
+
+/// Evaluations of a trunk: two an octave from step 16, where branches begin, and at its end. What stands
+/// before a branch does not depend on where the trunk ends, so that both have the same curve up to there.
+std::vector<std::int64_t> trunk_evaluations(const std::vector<std::int64_t>& starts, std::int64_t end) {
+    std::vector<std::int64_t> steps = starts;
+    for (double exact = 16; exact < static_cast<double>(end); exact *= std::sqrt(2.0))
+        steps.push_back(std::llround(exact));
+    steps.push_back(end);
+    std::sort(steps.begin(), steps.end());
+    steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+    steps.erase(std::upper_bound(steps.begin(), steps.end(), end), steps.end());
+    return steps;
+}
+
+/// Those of a branch: as its trunk's up to `start`, then at most `points` evenly to `end`.
+std::vector<std::int64_t> branch_evaluations(const std::vector<std::int64_t>& starts, std::int64_t start,
+                                             std::int64_t end, std::int64_t points) {
+    std::vector<std::int64_t> steps = trunk_evaluations(starts, start);
+    for (std::int64_t i = 1; i <= points; ++i)
+        if (const std::int64_t step = start + (end - start) * i / points; step > steps.back())
+            steps.push_back(step);
+    return steps;
+}
+
+}  // namespace
+
+Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& faults) {
+    const Job& job = maker.job();
+    Trials trials;
+    const auto widths = widths_of(study.widths, job);
+    if (!faults.sound({"repetition", "recipe", "model"}) ||
+        !check_widths("repetition.widths", widths, job.ladder, faults) ||
+        !check_rising("repetition.unique_tokens", study.unique_tokens, faults) ||
+        !check_available("repetition.unique_tokens", study.unique_tokens, maker.corpus(),
+                         tokens_of_20_steps(job), faults))
+        return trials;
+    for (const std::int64_t width : widths)
+        for (const std::int64_t unique : study.unique_tokens)
+            for (const double epochs : study.epochs)
+                for (std::int64_t seed = 0; seed < study.seeds; ++seed) {
+                    const Setting setting{.shape = maker.shape(width),
+                                          .recipe = job.recipe,
+                                          .tokens = epochs * static_cast<double>(unique),
+                                          .seed = seed_of(job, seed)};
+                    PlannedTrial planned = maker.make(
+                        name_of("rep", setting.shape,
+                                "-u" + std::to_string(unique) + "-e" + as_written(epochs), study.seeds, seed),
+                        "repetition", setting);
+                    planned.trial.unique_tokens = unique;
+                    trials.push_back(std::move(planned));
+                }
+    return trials;
+}
+
+Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults) {
+    constexpr std::size_t fewest_amounts = 6;
+    const Job& job = maker.job();
+    Trials trials;
+    const auto widths = widths_of(study.widths, job);
+    if (!faults.sound({"data_size", "recipe", "model"}) ||
+        !check_widths("data_size.widths", widths, job.ladder, faults) ||
+        !check_rising("data_size.tokens", study.tokens, faults) ||
+        !check_available("data_size.tokens", study.tokens, maker.corpus(), tokens_of_20_steps(job), faults))
+        return trials;
+    if (study.tokens.size() < fewest_amounts) {
+        faults.add("data_size.tokens", "has " + std::to_string(study.tokens.size()) + " values",
+                   "a law of data is fitted to 6 amounts or more", "list more");
+        return trials;
+    }
+    for (const std::int64_t width : widths)
+        for (const std::int64_t tokens : study.tokens)
+            for (std::int64_t seed = 0; seed < study.seeds; ++seed) {
+                const Setting setting{.shape = maker.shape(width),
+                                      .recipe = job.recipe,
+                                      .tokens = static_cast<double>(tokens),
+                                      .seed = seed_of(job, seed)};
+                trials.push_back(maker.make(
+                    name_of("data", setting.shape, "-t" + std::to_string(tokens), study.seeds, seed),
+                    "data_size", setting));
+            }
+    return trials;
+}
+
+Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
+    const Job& job = maker.job();
+    Trials trials;
+    const auto widths = widths_of(study.widths, job);
+    if (!faults.sound({"wsd", "recipe", "model"}) ||
+        !check_widths("wsd.widths", widths, job.ladder, faults) ||
+        !check_rising("wsd.branches", study.branches, faults))
+        return trials;
+    const std::int64_t trunk_tokens = study.trunk_tokens > 0 ? study.trunk_tokens : study.branches.back();
+    const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
+    for (std::size_t i = 0; i < study.branches.size(); ++i) {
+        const std::string key = element("wsd.branches", i);
+        if (study.branches[i] > trunk_tokens) {
+            faults.add(key, std::to_string(study.branches[i]) + " lies beyond the trunk",
+                       "wsd.trunk_tokens is " + std::to_string(trunk_tokens), "raise it, or drop the branch");
+            return trials;
+        }
+        if (study.branches[i] < tokens_of_20_steps(job)) {
+            faults.add(key, std::to_string(study.branches[i]) + " is less than 20 steps",
+                       "a step has " + std::to_string(tokens_per_step) + " tokens",
+                       "raise it, or lower recipe.batch");
+            return trials;
+        }
+    }
+    const auto finals = study.final_fractions.empty() ? std::vector<double>{job.recipe.final_fraction}
+                                                      : study.final_fractions;
+    Recipe recipe = job.recipe;
+    recipe.schedule = ScheduleKind::warmup_stable_decay;
+    if (recipe.warmup_tokens == 0)  // all branches leave one trunk: their warm-up is that of the shortest
+        recipe.warmup_tokens =
+            std::llround(recipe.warmup_fraction * static_cast<double>(study.branches.front()));
+    std::vector<std::int64_t> starts;
+    for (const std::int64_t branch : study.branches)
+        starts.push_back(branch / tokens_per_step);
+    for (const std::int64_t width : widths)
+        for (std::int64_t seed = 0; seed < study.seeds; ++seed) {
+            Setting setting{.shape = maker.shape(width),
+                            .recipe = recipe,
+                            .tokens = static_cast<double>(trunk_tokens / tokens_per_step * tokens_per_step),
+                            .seed = seed_of(job, seed)};
+            setting.recipe.schedule = ScheduleKind::constant;
+            PlannedTrial trunk =
+                maker.make(name_of("trunk", setting.shape, "", study.seeds, seed), "wsd", setting);
+            trunk.trial.evaluation.steps = trunk_evaluations(starts, trunk.trial.steps);
+            trials.push_back(std::move(trunk));
+            setting.recipe.schedule = ScheduleKind::warmup_stable_decay;
+            for (const std::int64_t branch : study.branches)
+                for (const DecayForm form : study.forms)
+                    for (const double final_fraction : finals) {
+                        // The decay is decay_fraction of the whole branch, which begins at `branch`.
+                        setting.tokens =
+                            static_cast<double>(branch) / (1 - std::min(0.9, recipe.decay_fraction));
+                        setting.recipe.final_fraction = final_fraction;
+                        PlannedTrial planned =
+                            maker.make(name_of("decay", setting.shape,
+                                               "-t" + std::to_string(branch) + "-" + std::string(name(form)) +
+                                                   "-f" + as_written(final_fraction),
+                                               study.seeds, seed),
+                                       "wsd", setting);
+                        Trial& trial = planned.trial;
+                        const std::int64_t start = branch / tokens_per_step;
+                        trial.schedule.decay = form;
+                        trial.schedule.decay_steps = trial.steps - start;
+                        trial.evaluation.steps =
+                            branch_evaluations(starts, start, trial.steps, job.evaluation.points);
+                        trials.push_back(std::move(planned));
+                    }
+        }
+    return trials;
+}
+
+}  // namespace isogrid::study

@@ -1,0 +1,24 @@
+// From each study's table to its trials. Requests that cannot be met become faults; which ones stands in
+// docs/job-file.md.
+#pragma once
+
+#include <vector>
+
+#include "study/job_faults.hpp"
+#include "study/trial_maker.hpp"
+
+namespace isogrid::study {
+
+using Trials = std::vector<PlannedTrial>;
+
+Trials expand(const CriticalBatch& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const MupLadder& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults);
+
+/// Adds trials to those of other studies. Equal ones are trained once, under the name that came first.
+void join(Trials& all, Trials more);
+
+}  // namespace isogrid::study
