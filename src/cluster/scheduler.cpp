@@ -27,8 +27,14 @@ double speed_of(double size, const Speeds& speeds) {
 
 }  // namespace
 
-Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial)
-    : waiting_(std::move(tasks)), sizes_(waiting_.size(), 1), ranks_per_trial_(ranks_per_trial) {}
+Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial) : ranks_per_trial_(ranks_per_trial) {
+    std::set<int> to_do;
+    for (const Task& task : tasks)
+        to_do.insert(task.trial);
+    for (Task& task : tasks)
+        (to_do.contains(task.after) ? blocked_ : waiting_).push_back(task);
+    sizes_.assign(waiting_.size(), 1);
+}
 
 void Scheduler::worker_idle(int rank) {
     idle_.insert(rank);
@@ -163,6 +169,18 @@ void Scheduler::progressed(int trial, double fraction, double now) {
 }
 
 void Scheduler::finished(int trial, double fraction, double now) {
+    ended(trial, fraction, now);
+    const auto comes_after = [&](const Task& task) { return task.after == trial; };
+    for (const Task& task : blocked_)
+        if (comes_after(task)) {
+            waiting_.push_back(task);
+            sizes_.push_back(task.least_ranks);
+            changed_ = true;
+        }
+    std::erase_if(blocked_, comes_after);
+}
+
+void Scheduler::ended(int trial, double fraction, double now) {
     progressed(trial, fraction, now);
     const auto found = running_.find(trial);
     assert(found != running_.end());
@@ -176,7 +194,7 @@ void Scheduler::finished(int trial, double fraction, double now) {
 
 void Scheduler::interrupted(int trial, double fraction, double now) {
     const Task task = running_.at(trial).task;
-    finished(trial, fraction, now);
+    ended(trial, fraction, now);
     waiting_.push_back(task);
     sizes_.push_back(1);
     stop();
@@ -185,7 +203,7 @@ void Scheduler::interrupted(int trial, double fraction, double now) {
 void Scheduler::again(int trial, int least_ranks, double fraction, double now) {
     Task task = running_.at(trial).task;
     task.least_ranks = least_ranks;
-    finished(trial, fraction, now);
+    ended(trial, fraction, now);
     waiting_.push_back(task);
     sizes_.push_back(least_ranks);
     changed_ = true;
@@ -194,8 +212,9 @@ void Scheduler::again(int trial, int least_ranks, double fraction, double now) {
 double Scheduler::remaining_rank_seconds() const {
     const auto known = speeds();
     double seconds = 0;
-    for (const Task& task : waiting_)
-        seconds += task.flops / speed_of(task.size, known);
+    for (const std::vector<Task>* tasks : {&waiting_, &blocked_})
+        for (const Task& task : *tasks)
+            seconds += task.flops / speed_of(task.size, known);
     for (const auto& [trial, running] : running_)
         seconds += (running.task.flops - running.flops_done()) / speed_of(running.task.size, known);
     if (seconds == 0) return 0;
@@ -211,6 +230,7 @@ double Scheduler::remaining_seconds(double now, int ranks) const {
     free.resize(std::max(free.size(), static_cast<std::size_t>(ranks)), 0.0);
     if (free.empty()) return unknown;
     std::vector<Task> tasks = waiting_;
+    tasks.insert(tasks.end(), blocked_.begin(), blocked_.end());
     const std::vector<Waiting> longest_first = in_order(known, tasks);
     if (ranks_per_trial_ == 0) return allot(longest_first, std::move(free)).end;
 

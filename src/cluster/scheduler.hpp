@@ -18,6 +18,7 @@ struct Task {
     int most_ranks = 1;   ///< power of two: the leaves of its reduction tree
     double size = 1;      ///< parameters of its model: like sizes run at like speeds
     int least_ranks = 1;  ///< power of two, for the memory of fewer was not enough
+    int after = -1;       ///< a trial that must have ended before: the trunk that this one branches from
 };
 
 struct Assignment {
@@ -30,6 +31,8 @@ struct Assignment {
 /// A group has `ranks_per_trial` ranks where the job says so. Where it does not (0), a group is one rank,
 /// unless that would let ranks idle at the end: then allot() makes groups of trials that are longer than the
 /// rest together, and of the last ones, and ranks may wait for the others of their group.
+///
+/// A task that comes after another one waits until that has ended, whatever its outcome.
 ///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
@@ -94,6 +97,7 @@ class Scheduler {
     struct Speed {
         double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
     };
+    void ended(int trial, double fraction, double now);
     std::map<double, Speed> speeds() const;
     std::vector<double> free_at(const std::map<double, Speed>& speeds, double now) const;
     std::vector<Waiting> in_order(const std::map<double, Speed>& speeds, std::vector<Task>& tasks) const;
@@ -102,6 +106,7 @@ class Scheduler {
 
     std::vector<Task> waiting_;  ///< longest last
     std::vector<int> sizes_;     ///< of their groups
+    std::vector<Task> blocked_;  ///< until the trial that they come after has ended
     bool changed_ = true;        ///< something since the last plan
     double next_plan_ = 0;
     std::set<int> idle_;
