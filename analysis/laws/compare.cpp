@@ -9,6 +9,7 @@
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
+#include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -317,6 +318,7 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "compare";
     fit.objective = to_string(options.objective);
+    tell_exponents(runs, options, fit);
     const Points points = lower_envelopes(runs);
     if ((fit.refused = too_few(points))) return fit;
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <map>
 #include <utility>
 
 #include "cluster/workload.hpp"
+#include "study/branches.hpp"
 
 namespace isogrid::cluster {
 
@@ -17,7 +20,29 @@ double part_left(const study::Trial& trial, const History& history, int index) {
     return 1 - std::clamp(static_cast<double>(found->second) / static_cast<double>(trial.steps), 0.0, 1.0);
 }
 
+/// By a branch that is to do, the trunk to do that it leaves.
+std::map<int, int> trunks_of(const study::Study& study, const std::vector<int>& to_do) {
+    const std::vector<study::PlannedTrial>& all = study.grid.trials;
+    std::map<int, int> trunks;
+    for (const int trunk : to_do)
+        for (const study::Branch& branch : study::branches_of(all.at(static_cast<std::size_t>(trunk)), all))
+            trunks.emplace(static_cast<int>(branch.trial - all.data()), trunk);
+    return trunks;
+}
+
+/// The steps of a branch that its trunk will have done are nobody's to do again.
+History with_trunks(History history, const study::Study& study, const std::vector<int>& to_do) {
+    const std::vector<study::PlannedTrial>& all = study.grid.trials;
+    for (const int trunk : to_do)
+        for (const study::Branch& branch : study::branches_of(all.at(static_cast<std::size_t>(trunk)), all)) {
+            std::int64_t& before = history.steps_before[static_cast<int>(branch.trial - all.data())];
+            before = std::max(before, branch.step);
+        }
+    return history;
+}
+
 std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history) {
+    const std::map<int, int> trunks = trunks_of(study, to_do);
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
@@ -31,7 +56,8 @@ std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to
              .most_ranks = static_cast<int>(planned.trial.leaves),
              .size = static_cast<double>(planned.parameters.total()),
              .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second),
-             .budget = planned.budget});
+             .budget = planned.budget,
+             .after = trunks.contains(trial) ? trunks.at(trial) : -1});
     }
     return tasks;
 }
@@ -45,7 +71,7 @@ std::optional<double> known(double value) {
 Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
              History history)
     : study_(study),
-      history_(std::move(history)),
+      history_(with_trunks(std::move(history), study, to_do)),
       scheduler_(tasks_of(study, to_do, history_), static_cast<int>(study.job.ranks_per_trial)) {
     totals_.study = study.job.name;
     totals_.trials = static_cast<int>(study.grid.trials.size());

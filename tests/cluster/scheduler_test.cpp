@@ -35,6 +35,30 @@ TEST(Scheduler, startsTheLongestFirstAndTiesByIndex) {
     EXPECT_TRUE(scheduler.over());
 }
 
+TEST(Scheduler, startsWhatComesAfterATrialOnceThatHasEnded) {
+    Scheduler scheduler = with_workers(
+        {{.trial = 0, .flops = 5}, {.trial = 1, .flops = 9, .after = 0}, {.trial = 2, .flops = 3}}, 1, 2);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {2, Ranks{2}}}));
+    scheduler.finished(2, 1, 3);
+    scheduler.worker_idle(2);
+    EXPECT_TRUE(scheduler.assign(3).empty()) << "longer, but its trunk runs";
+    EXPECT_FALSE(scheduler.over());
+    scheduler.again(0, 1, 0.5, 4);  // the trunk ended badly, and waits again: so does what comes after it
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(4), (std::vector<Assignment>{{0, Ranks{1}}}));
+    EXPECT_TRUE(scheduler.assign(5).empty());
+    scheduler.finished(0, 1, 6);
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(6), (std::vector<Assignment>{{1, Ranks{1}}}));
+    scheduler.finished(1, 1, 7);
+    EXPECT_TRUE(scheduler.over());
+}
+
+TEST(Scheduler, waitsForNoTrialThatIsNotToDo) {
+    Scheduler scheduler = with_workers({{.trial = 1, .flops = 9, .after = 0}}, 1, 1);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{1, Ranks{1}}}));
+}
+
 TEST(Scheduler, givesOneRankATrialWhileTrialsArePlenty) {
     Scheduler scheduler = with_workers({{0, 3, 8}, {1, 2, 8}, {2, 1, 8}}, 0, 2);
     EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {1, Ranks{2}}}));
