@@ -55,11 +55,11 @@ std::optional<Allotment> by_deadline(std::span<const Waiting> trials, const std:
     FreeRanks ranks(free_at);
     for (const Waiting& trial : trials) {
         int size = 1;
-        double end = ranks.take(1) + trial.seconds;
+        double end = std::max(ranks.take(1), trial.ready_at) + trial.seconds;
         while (end > deadline) {
             if (2 * size > trial.most_ranks || static_cast<std::size_t>(2 * size) > ranks.size())
                 return std::nullopt;
-            end = ranks.take(size) + trial.seconds / effective_ranks(2 * size);
+            end = std::max(ranks.take(size), trial.ready_at) + trial.seconds / effective_ranks(2 * size);
             size *= 2;
         }
         ranks.give_back(end);
@@ -67,6 +67,22 @@ std::optional<Allotment> by_deadline(std::span<const Waiting> trials, const std:
     }
     allotment.end = ranks.last();
     return allotment;
+}
+
+/// Rank-seconds that the trials take at least if each ends within `deadline`; infinite where one cannot.
+double least_work(std::span<const Waiting> trials, int ranks, double deadline) {
+    double work = 0;
+    for (const Waiting& trial : trials) {
+        int size = 1;
+        double seconds = trial.seconds;
+        while (trial.ready_at + seconds > deadline) {
+            size *= 2;
+            if (size > trial.most_ranks || size > ranks) return std::numeric_limits<double>::infinity();
+            seconds = trial.seconds / effective_ranks(size);
+        }
+        work += seconds * size;
+    }
+    return work;
 }
 
 }  // namespace
@@ -77,23 +93,37 @@ double effective_ranks(int ranks) {
     return ranks * std::pow(doubling_efficiency, doublings);
 }
 
-Allotment allot(std::span<const Waiting> longest_first, std::vector<double> free_at) {
+Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at) {
     assert(!free_at.empty());
     Allotment best =
-        *by_deadline(longest_first, free_at, std::numeric_limits<double>::infinity());  // one rank each
+        *by_deadline(in_order, free_at, std::numeric_limits<double>::infinity());  // one rank each
     double work = std::accumulate(free_at.begin(), free_at.end(), 0.0);
-    for (const Waiting& trial : longest_first)
+    for (const Waiting& trial : in_order)
         work += trial.seconds;
     double impossible = std::max(work / static_cast<double>(free_at.size()),
                                  *std::max_element(free_at.begin(), free_at.end()));
     while (best.end > good_enough * impossible) {
         const double deadline = (impossible + best.end) / 2;
-        if (auto found = by_deadline(longest_first, free_at, deadline))
+        if (auto found = by_deadline(in_order, free_at, deadline))
             best = std::move(*found);
         else
             impossible = deadline;
     }
     return best;
+}
+
+double makespan_lower_bound(std::span<const Waiting> trials, int ranks) {
+    double possible = 0, impossible = 0;  // all one after the other, each on one rank, is possible
+    for (const Waiting& trial : trials)
+        possible += trial.ready_at + trial.seconds;
+    while (possible - impossible > 1e-9 * possible) {
+        const double deadline = (impossible + possible) / 2;
+        if (least_work(trials, ranks, deadline) <= ranks * deadline)
+            possible = deadline;
+        else
+            impossible = deadline;
+    }
+    return impossible;
 }
 
 }  // namespace isogrid::cluster

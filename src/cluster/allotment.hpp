@@ -13,10 +13,12 @@ inline constexpr double doubling_efficiency = 0.94;
 /// Ranks that work at full speed with as much effect as a group of `ranks` (a power of two).
 double effective_ranks(int ranks);
 
-/// A trial that waits: its time on one rank, and the most ranks that can share it (a power of two).
+/// A trial that waits: its time on one rank, the most ranks that can share it (a power of two), and the time
+/// before which it cannot start, whoever is free.
 struct Waiting {
     double seconds = 0;
     int most_ranks = 1;
+    double ready_at = 0;
 };
 
 struct Allotment {
@@ -24,12 +26,19 @@ struct Allotment {
     double end = 0;          ///< when the last trial ends
 };
 
-/// The trials in the order given (longest first) each take the ranks that are free first, `ranks[i]` of them;
-/// `free_at` says when each rank is free (one at least). One rank a trial where that ends within half a
-/// percent of what the ranks can do; else groups as small as possible so that every trial ends by a deadline,
-/// the earliest for which that succeeds: bisected between the mean load and the end with one rank a trial.
-/// A list schedule with a deadline, after Ludwig and Tiwari 1994, "Scheduling malleable and nonmalleable
-/// parallel tasks": a trial too long for the deadline gets more ranks, and so do the last ones to start.
-Allotment allot(std::span<const Waiting> longest_first, std::vector<double> free_at);
+/// The trials in the order given (longest first, or nearly) each take the ranks that are free first,
+/// `ranks[i]` of them; `free_at` says when each rank is free (one at least). One rank a trial where that ends
+/// within half a percent of what the ranks can do; else groups as small as possible so that every trial ends
+/// by a deadline, the earliest for which that succeeds: bisected between the mean load and the end with one
+/// rank a trial. A list schedule with a deadline, after Ludwig and Tiwari 1994, "Scheduling malleable and
+/// nonmalleable parallel tasks": a trial too long for the deadline gets more ranks, and so do the last ones
+/// to start.
+Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at);
+
+/// No schedule of these trials on `ranks` free ranks ends before this, whatever its groups: by a deadline T,
+/// a trial takes at least as many rank-seconds as on the fewest ranks with which it ends by T, and all of
+/// them together have ranks x T. The bound of Turek, Wolf and Yu 1992, "Approximate algorithms for scheduling
+/// parallelizable tasks", found by bisection to 1e-9 of itself, from below.
+double makespan_lower_bound(std::span<const Waiting> trials, int ranks);
 
 }  // namespace isogrid::cluster

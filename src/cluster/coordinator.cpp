@@ -1,54 +1,151 @@
 #include "cluster/coordinator.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <map>
 #include <stdexcept>
 
 namespace isogrid::cluster {
 
 namespace {
 
+/// One assignment that may still end in a result. At most one of a trial's attempts is not lost.
+struct Attempt {
+    int trial = 0;
+    std::vector<int> ranks;
+    bool lost = false;  ///< a rank was given up, and the trial waits again or runs elsewhere
+};
+
 class Coordinator {
   public:
-    Coordinator(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks)
-        : transport_(transport), sweep_(sweep), lease_(lease), hooks_(hooks) {}
+    Coordinator(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,
+                double silence_limit)
+        : transport_(transport),
+          sweep_(sweep),
+          lease_(lease),
+          hooks_(hooks),
+          roster_(transport.size() - 1, silence_limit, transport.now()) {}
 
     void run() {
         while (!sweep_.over()) {
-            if (const auto envelope = transport_.try_receive())
+            const auto envelope = transport_.try_receive();
+            if (envelope)
                 handle(*envelope);
             else
-                transport_.wait_briefly();
+                look_for_the_silent();
             if (!hooks_.keep_going(sweep_)) sweep_.stop();
             if (sweep_.stopped()) stop_workers();
-            if (reported_ == transport_.size() - 1) assign();
+            if (roster_.complete()) assign();
+            if (!envelope && !sweep_.over()) transport_.wait_briefly();
         }
     }
 
   private:
     void handle(const Envelope& envelope) {
+        const int rank = envelope.from;
+        if (roster_.heard(rank, transport_.now()))
+            say("rank " + std::to_string(rank) + " is there again (silence is now allowed for " +
+                seconds(roster_.silence_limit()) + ")");
         const Message message = decode(envelope.bytes);
-        if (std::holds_alternative<Ready>(message)) {
-            sweep_.worker_idle(envelope.from);
-            if (reported_ < transport_.size() - 1) ++reported_;
+        if (const auto* ready = std::get_if<Ready>(&message)) {
+            asks(rank, ready->attempt);
         } else if (const auto* measured = std::get_if<Measured>(&message)) {
             sweep_.measured(measured->trial, measured->seconds_per_step);
         } else if (const auto* progress = std::get_if<TrialProgress>(&message)) {
-            sweep_.progressed(*progress, transport_.now());
+            progressed(rank, *progress);
         } else if (const auto* finished = std::get_if<Finished>(&message)) {
-            sweep_.finished(*finished, transport_.now());
-            hooks_.on_finished(sweep_, *finished);
-        } else {
-            throw std::runtime_error("rank " + std::to_string(envelope.from) +
+            ended(*finished);
+        } else if (!std::holds_alternative<Alive>(message)) {
+            throw std::runtime_error("rank " + std::to_string(rank) +
                                      " sent what only the coordinator sends (the ranks disagree about who "
                                      "coordinates) start every rank from the same build of isogrid");
         }
     }
 
+    void asks(int rank, int number) {
+        if (!roster_.asks(rank, number)) return;
+        sweep_.worker_idle(rank);
+        // Who speaks for an attempt tells how it ended before it asks for more. It has left this one
+        // otherwise.
+        const auto found = attempts_.find(number);
+        if (found != attempts_.end() && !found->second.lost && found->second.ranks.front() == rank)
+            lose(found->first, found->second);
+    }
+
+    void progressed(int rank, const TrialProgress& progress) {
+        if (roster_.busy_with(rank) != progress.attempt) return;  // it was on its way for long
+        const auto found = attempts_.find(progress.attempt);
+        if (found == attempts_.end()) {
+            tell(Abandon{progress.attempt}, rank);  // again: it has not yet read the first one
+            return;
+        }
+        Attempt& attempt = found->second;
+        // One rank is back and still at it. A group has been told to leave, and may have.
+        if (attempt.lost && attempt.ranks.size() == 1)
+            attempt.lost = !sweep_.take_back(attempt.trial, attempt.ranks, transport_.now());
+        if (!attempt.lost) sweep_.progressed(progress, transport_.now());
+    }
+
+    void ended(const Finished& finished) {
+        const auto found = attempts_.find(finished.attempt);
+        if (found == attempts_.end()) return;  // it came twice, or another was first
+        if (found->second.lost && !finished.stored) return;
+        attempts_.erase(found);
+        close_others(finished);
+        sweep_.finished(finished, transport_.now());
+        hooks_.on_finished(sweep_, finished);
+    }
+
+    /// Nobody needs to go on with a trial whose file is there.
+    void close_others(const Finished& finished) {
+        const auto [first, last] = lost_.equal_range(finished.trial);
+        if (first == last) return;
+        lost_.erase(first, last);
+        for (auto attempt = attempts_.begin(); attempt != attempts_.end();) {
+            if (attempt->second.trial != finished.trial) {
+                ++attempt;
+                continue;
+            }
+            if (!attempt->second.lost) sweep_.lost(finished.trial);  // what it takes there is not known
+            for (const int rank : attempt->second.ranks)
+                tell(Abandon{attempt->first}, rank);
+            attempt = attempts_.erase(attempt);
+        }
+    }
+
+    void look_for_the_silent() {
+        for (const int rank : roster_.fallen_silent(transport_.now())) {
+            sweep_.worker_lost(rank);
+            say("rank " + std::to_string(rank) + " is given up (not heard of for " +
+                seconds(roster_.silence_limit()) + ") its trial goes to others");
+            const auto found = attempts_.find(roster_.busy_with(rank));
+            if (found != attempts_.end() && !found->second.lost) lose(found->first, found->second);
+        }
+        if (roster_.present() == 0 && !sweep_.stopped()) {
+            say("no worker is left: stopping");
+            sweep_.stop();
+        }
+    }
+
+    void lose(int number, Attempt& attempt) {
+        attempt.lost = true;
+        lost_.emplace(attempt.trial, number);
+        sweep_.lost(attempt.trial);
+        if (attempt.ranks.size() == 1) return;
+        for (const int rank : attempt.ranks)
+            tell(Abandon{number}, rank);
+    }
+
     void assign() {
         for (const Assignment& assignment : sweep_.assign(transport_.now())) {
-            const auto bytes =
-                encode(Assign{.trial = assignment.trial, .ranks = assignment.ranks, .lease = lease_});
-            for (const int rank : assignment.ranks)
+            const int number = ++last_attempt_;
+            attempts_.emplace(number, Attempt{.trial = assignment.trial, .ranks = assignment.ranks});
+            const auto bytes = encode(Assign{
+                .attempt = number, .trial = assignment.trial, .ranks = assignment.ranks, .lease = lease_});
+            for (const int rank : assignment.ranks) {
+                roster_.given(rank, number);
                 transport_.send(bytes, rank);
+            }
         }
     }
 
@@ -58,18 +155,30 @@ class Coordinator {
         dismiss_workers(transport_);
     }
 
+    void tell(const Message& message, int rank) { transport_.send(encode(message), rank); }
+
+    void say(const std::string& text) const {
+        if (hooks_.say) hooks_.say(text);
+    }
+
+    static std::string seconds(double value) { return std::to_string(std::lround(value)) + " s"; }
+
     Transport& transport_;
     Sweep& sweep_;
     const std::string& lease_;
     const CoordinatorHooks& hooks_;
-    int reported_ = 0;  ///< workers that have said they are there
+    Roster roster_;
+    std::map<int, Attempt> attempts_;  ///< by number
+    std::multimap<int, int> lost_;     ///< trial to the numbers of its lost attempts
+    int last_attempt_ = 0;
     bool stop_sent_ = false;
 };
 
 }  // namespace
 
-void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks) {
-    Coordinator(transport, sweep, lease, hooks).run();
+void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,
+                double silence_limit) {
+    Coordinator(transport, sweep, lease, hooks, silence_limit).run();
 }
 
 void dismiss_workers(Transport& transport) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "cluster/roster.hpp"
 #include "cluster/sweep.hpp"
 #include "cluster/transport.hpp"
 
@@ -14,13 +15,21 @@ struct CoordinatorHooks {
     std::function<bool(const Sweep&)> keep_going;
     /// Called when a trial has ended.
     std::function<void(const Sweep&, const Finished&)> on_finished;
+    /// Called with what a person should know: workers that are gone, or back.
+    std::function<void(const std::string&)> say = {};
 };
 
 /// Runs `sweep` over the workers (ranks 1 and up) until every trial ended, or, once stopped, until the
 /// running ones did. Nothing starts before every worker has reported: otherwise the first to come would take
 /// alone what a group should share. Returns when nothing runs any more: the
 /// workers wait for notes, or, once stopped, have been sent home. `lease` travels with every assignment.
-void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks);
+///
+/// A worker that is silent for `silence_limit` seconds is given up, and its trial waits again; the others of
+/// its group are told to leave it. Should it be there after all, what it finishes counts, unless another was
+/// first, and it gets work again. When all are given up the sweep stops. Notes that come twice, or after
+/// others that were sent later, change nothing.
+void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,
+                double silence_limit = default_silence_limit);
 
 /// Sends every worker home.
 void dismiss_workers(Transport& transport);

@@ -22,7 +22,7 @@ struct Verdict {
 /// first verdict that is not and that came from the member's own trouble. At least one verdict.
 Verdict agreed(std::span<const Verdict> verdicts);
 
-/// Thrown out of an exchange whose partner has already ended its part of the trial.
+/// Thrown out of an exchange whose partner has already ended its part of the trial, or never will.
 class MemberEnded : public std::runtime_error {
   public:
     MemberEnded() : std::runtime_error("another rank of the group ended its part of the trial") {}
@@ -31,7 +31,8 @@ class MemberEnded : public std::runtime_error {
 class Group : public train::Communicator {
   public:
     /// Tells every member how this one's part ended, hears from all, and returns what is agreed: the same on
-    /// each. To be called once, last, also (above all) when training threw.
+    /// each. To be called once, last, also (above all) when training threw. `interrupted` where the group was
+    /// abandoned, whatever the others say: some of them may be gone.
     virtual Verdict agree(const Verdict& mine) = 0;
 };
 

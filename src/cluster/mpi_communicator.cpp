@@ -41,28 +41,31 @@ Verdict to_verdict(std::span<const std::byte> bytes) {
 // A member that waits for another is late by an eighth of the wait at most, and by this.
 constexpr std::chrono::milliseconds longest_nap{1};
 
-/// MPI_Probe, but asleep when it takes long.
-MPI_Status probe(int source, MPI_Comm communicator, std::string_view doing) {
+/// MPI_Probe, but asleep when it takes long, and without an answer once `abandoned()`.
+template <class Abandoned>
+std::optional<MPI_Status> probe(int source, MPI_Comm communicator, Abandoned abandoned,
+                                std::string_view doing) {
     MPI_Status status;
+    int there = 0;
     wait_for(
         [&] {
-            int there = 0;
             check_mpi(MPI_Iprobe(source, MPI_ANY_TAG, communicator, &there, &status), doing);
-            return there != 0;
+            return there != 0 || abandoned();
         },
         longest_nap);
-    return status;
+    return there != 0 ? std::optional(status) : std::nullopt;
 }
 
-/// MPI_Waitall, but asleep when it takes long.
-void wait_for_all(std::span<MPI_Request> requests, std::string_view doing) {
+/// MPI_Waitall, but asleep when it takes long, and no longer than until `abandoned()`.
+template <class Abandoned>
+void wait_for_all(std::span<MPI_Request> requests, Abandoned abandoned, std::string_view doing) {
     wait_for(
         [&] {
             int done = 0;
             check_mpi(
                 MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),
                 doing);
-            return done != 0;
+            return done != 0 || abandoned();
         },
         longest_nap);
 }
@@ -78,12 +81,14 @@ struct MpiGroup {
 
 struct MpiCommunicator::Handle {
     MPI_Comm value = MPI_COMM_NULL;
+    bool abandoned = false;  ///< somebody may be gone: freeing waits for all members
     ~Handle() {
-        if (value != MPI_COMM_NULL) MPI_Comm_free(&value);
+        if (value != MPI_COMM_NULL && !abandoned) MPI_Comm_free(&value);
     }
 };
 
-MpiCommunicator::MpiCommunicator(std::span<const int> ranks, int tag) : handle_(std::make_unique<Handle>()) {
+MpiCommunicator::MpiCommunicator(std::span<const int> ranks, int tag, std::function<bool()> told_to_abandon)
+    : handle_(std::make_unique<Handle>()), told_to_abandon_(std::move(told_to_abandon)) {
     MpiGroup world, members;
     check_mpi(MPI_Comm_group(MPI_COMM_WORLD, &world.value), "listing the ranks");
     check_mpi(MPI_Group_incl(world.value, static_cast<int>(ranks.size()), ranks.data(), &members.value),
@@ -98,6 +103,11 @@ MpiCommunicator::MpiCommunicator(std::span<const int> ranks, int tag) : handle_(
 
 MpiCommunicator::~MpiCommunicator() = default;
 
+bool MpiCommunicator::abandoned() {
+    if (!handle_->abandoned && told_to_abandon_) handle_->abandoned = told_to_abandon_();
+    return handle_->abandoned;
+}
+
 void MpiCommunicator::exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) {
     exchange_values(partner, outgoing, incoming);
 }
@@ -110,6 +120,7 @@ template <class T>
 void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, std::span<T> incoming) {
     assert(outgoing.size() == incoming.size());
     const MPI_Datatype type = std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
+    const auto given_up = [&] { return abandoned(); };
     for (std::size_t first = 0; first < outgoing.size(); first += segment) {
         const int count = static_cast<int>(std::min(segment, outgoing.size() - first));
         MPI_Request sending = MPI_REQUEST_NULL;
@@ -117,14 +128,14 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
             MPI_Isend(outgoing.data() + first, count, type, partner, values_tag, handle_->value, &sending),
             "sending to a member of the group");
         // The next message is the partner's values or its farewell; which, only its tag tells.
-        const MPI_Status status = probe(partner, handle_->value, "waiting for a member of the group");
-        const bool ended = status.MPI_TAG == farewell_tag;
+        const auto status = probe(partner, handle_->value, given_up, "waiting for a member of the group");
+        const bool ended = !status || status->MPI_TAG == farewell_tag;
         if (!ended)
             check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
                                MPI_STATUS_IGNORE),
                       "receiving from a member of the group");
         if (ended) {
-            wait_for_all({&sending, 1}, "sending to a member of the group");
+            wait_for_all({&sending, 1}, given_up, "sending to a member of the group");
             throw MemberEnded();  // agree() receives the farewell
         }
         // The partner has come to this exchange, so this takes as long as the transfer.
@@ -134,16 +145,17 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
 
 /// Takes the next message of any member: a farewell is kept, values that nobody waits for any more are not.
 void MpiCommunicator::receive_next() {
-    std::vector<std::byte> bytes;
+    const auto status = probe(
+        MPI_ANY_SOURCE, handle_->value, [&] { return abandoned(); }, "waiting for a farewell");
+    if (!status) return;
     int count = 0;
-    const MPI_Status status = probe(MPI_ANY_SOURCE, handle_->value, "waiting for a farewell");
-    check_mpi(MPI_Get_count(&status, MPI_BYTE, &count), "measuring a message");
-    bytes.resize(static_cast<std::size_t>(count));
-    check_mpi(MPI_Recv(bytes.data(), count, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, handle_->value,
+    check_mpi(MPI_Get_count(&*status, MPI_BYTE, &count), "measuring a message");
+    std::vector<std::byte> bytes(static_cast<std::size_t>(count));
+    check_mpi(MPI_Recv(bytes.data(), count, MPI_BYTE, status->MPI_SOURCE, status->MPI_TAG, handle_->value,
                        MPI_STATUS_IGNORE),
               "receiving a farewell");
-    if (status.MPI_TAG == farewell_tag)
-        farewells_[static_cast<std::size_t>(status.MPI_SOURCE)] = to_verdict(bytes);
+    if (status->MPI_TAG == farewell_tag)
+        farewells_[static_cast<std::size_t>(status->MPI_SOURCE)] = to_verdict(bytes);
 }
 
 Verdict MpiCommunicator::agree(const Verdict& mine) {
@@ -156,10 +168,12 @@ Verdict MpiCommunicator::agree(const Verdict& mine) {
                       "saying farewell");
     farewells_[static_cast<std::size_t>(rank_)] = mine;
     // From all members at once: one may be unable to end an exchange before its values are taken here.
-    while (
-        !std::all_of(farewells_.begin(), farewells_.end(), [](const auto& said) { return said.has_value(); }))
+    const auto given_up = [&] { return abandoned(); };
+    while (!given_up() && !std::all_of(farewells_.begin(), farewells_.end(),
+                                       [](const auto& said) { return said.has_value(); }))
         receive_next();
-    wait_for_all(sending, "saying farewell");
+    wait_for_all(sending, given_up, "saying farewell");
+    if (given_up()) return {archive::Outcome::interrupted, "given up: a rank of the group is gone"};
     std::vector<Verdict> verdicts;
     for (const auto& farewell : farewells_)
         verdicts.push_back(*farewell);

@@ -1,6 +1,7 @@
 // A group of MPI ranks that trains one trial.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,8 +17,11 @@ namespace isogrid::cluster {
 class MpiCommunicator final : public Group {
   public:
     /// Makes the communicator; every rank of `ranks` (world ranks, rising) must do so, and no other. Groups
-    /// that are made at the same time and share ranks need different `tag`s (0 .. 32765).
-    MpiCommunicator(std::span<const int> ranks, int tag);
+    /// that are made at the same time and share ranks need different `tag`s (0 .. 32765). `told_to_abandon`
+    /// is looked at in every wait for another member: once it is true nobody is waited for any more, and the
+    /// communicator and what is on its way are left to MPI's end. A rank that dies before its group is made
+    /// cannot be helped: the others wait inside MPI.
+    MpiCommunicator(std::span<const int> ranks, int tag, std::function<bool()> told_to_abandon = {});
     ~MpiCommunicator() override;
 
     int rank() const override { return rank_; }
@@ -32,7 +36,10 @@ class MpiCommunicator final : public Group {
     void exchange_values(int partner, std::span<const T> outgoing, std::span<T> incoming);
     void receive_next();
 
+    bool abandoned();
+
     std::unique_ptr<Handle> handle_;
+    std::function<bool()> told_to_abandon_;
     int rank_ = 0, size_ = 1;
     std::vector<std::optional<Verdict>> farewells_;  ///< by rank in the group
 };

@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
-#include "cluster/allotment.hpp"
-#include "cluster/makespan.hpp"
+#include "cluster/priority.hpp"
 #include "cluster/quantities.hpp"
 #include "cluster/table.hpp"
 #include "cluster/workload.hpp"
@@ -22,20 +22,22 @@ double tokens_per_parameter(const study::PlannedTrial& planned) {
     return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
 }
 
-/// As the scheduler will do it: groups of the size that the job asks for, or else of its own choice.
-double makespan(const study::Study& study, std::vector<double> seconds, int ranks) {
-    const auto group = static_cast<int>(study.job.ranks_per_trial);
-    if (group > 0) {
-        for (double& each : seconds)
-            each /= effective_ranks(group);
-        return longest_first_makespan(seconds, std::max(1, ranks / group));
+/// The end as the scheduler will have it, and the lower bound: with groups of the size that the job asks for,
+/// or else of its own choice.
+std::pair<double, double> makespan(const study::Study& study, const std::vector<double>& seconds, int ranks) {
+    const auto asked_for = static_cast<int>(study.job.ranks_per_trial);
+    const int group = std::max(1, asked_for);
+    const int slots = std::max(1, ranks / group);
+    std::vector<Task> tasks;
+    std::vector<Waiting> times;
+    for (std::size_t i = 0; i < seconds.size(); ++i) {
+        const study::PlannedTrial& planned = study.grid.trials[i];
+        const int leaves = asked_for > 0 ? 1 : static_cast<int>(planned.trial.leaves);
+        tasks.push_back({.trial = static_cast<int>(i), .most_ranks = leaves, .budget = planned.budget});
+        times.push_back({seconds[i] / effective_ranks(group), leaves});
     }
-    std::vector<Waiting> waiting;
-    for (std::size_t i = 0; i < seconds.size(); ++i)
-        waiting.push_back({seconds[i], static_cast<int>(study.grid.trials[i].trial.leaves)});
-    std::sort(waiting.begin(), waiting.end(),
-              [](const Waiting& a, const Waiting& b) { return a.seconds > b.seconds; });
-    return allot(waiting, std::vector<double>(static_cast<std::size_t>(ranks), 0.0)).end;
+    return {prioritize(tasks, times, std::vector<double>(static_cast<std::size_t>(slots), 0.0)).end,
+            makespan_lower_bound(times, slots)};
 }
 
 std::string formatted(const char* pattern, double value) {
@@ -61,8 +63,7 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
         plan.rank_seconds += plan.trials.back().seconds;
         seconds.push_back(plan.trials.back().seconds);
     }
-    plan.makespan = makespan(study, seconds, ranks);
-    plan.lower_bound = makespan_lower_bound(seconds, ranks);
+    std::tie(plan.makespan, plan.lower_bound) = makespan(study, seconds, ranks);
     return plan;
 }
 
@@ -88,9 +89,8 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                                " FLOPs, " + duration(plan.rank_seconds) + " of one rank.",
                            columns);
     if (plan.ranks > 1)
-        text += wrapped("On " + std::to_string(plan.ranks) +
-                            " ranks and one more that coordinates: " + duration(plan.makespan) +
-                            ", longest first (with a rank a trial it cannot take less than " +
+        text += wrapped("On " + std::to_string(plan.ranks) + " ranks and one more that coordinates: " +
+                            duration(plan.makespan) + ", longest first (no schedule takes less than " +
                             duration(plan.lower_bound) + ").",
                         columns);
     for (const std::string& warning : study.grid.warnings)

@@ -28,7 +28,7 @@ struct Plan {
     double rank_seconds = 0;
     int ranks = 1;           ///< that train; a coordinator comes on top when there is more than one
     double makespan = 0;     ///< seconds, as the scheduler will do it
-    double lower_bound = 0;  ///< seconds: with a rank a trial no schedule is shorter
+    double lower_bound = 0;  ///< seconds: no schedule is shorter
 };
 
 /// Asks `costs` once for each shape (batch and leaves are the same all over a study). `ranks` at least 1.

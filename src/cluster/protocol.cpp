@@ -84,24 +84,33 @@ template <class M, class Kind>
 concept message_of = std::same_as<std::remove_cvref_t<M>, Kind>;
 
 // Calls `visit` on every field of a message, in wire order: writing and reading share these lists.
-void fields(auto&, message_of<Ready> auto&) {}
 void fields(auto&, message_of<Stop> auto&) {}
+void fields(auto&, message_of<Alive> auto&) {}
+void fields(auto& visit, message_of<Ready> auto& message) {
+    visit(message.attempt);
+}
+void fields(auto& visit, message_of<Abandon> auto& message) {
+    visit(message.attempt);
+}
 void fields(auto& visit, message_of<Measured> auto& message) {
     visit(message.trial);
     visit(message.seconds_per_step);
 }
 void fields(auto& visit, message_of<Assign> auto& message) {
+    visit(message.attempt);
     visit(message.trial);
     visit(message.ranks);
     visit(message.lease);
 }
 void fields(auto& visit, message_of<TrialProgress> auto& message) {
+    visit(message.attempt);
     visit(message.trial);
     visit(message.steps_done);
     visit(message.steps);
     visit(message.tokens_per_second);
 }
 void fields(auto& visit, message_of<Finished> auto& message) {
+    visit(message.attempt);
     visit(message.trial);
     visit(message.outcome);
     visit(message.cause);
@@ -147,6 +156,10 @@ Message decode(std::span<const std::byte> bytes) {
             return read(Finished{});
         case 5:
             return read(Stop{});
+        case 6:
+            return read(Alive{});
+        case 7:
+            return read(Abandon{});
         default:
             malformed("its kind is unknown");
     }

@@ -12,9 +12,16 @@
 
 namespace isogrid::cluster {
 
-/// Worker to coordinator: give me work.
+/// Worker to coordinator: give me work. Said again now and then while there is none, so that the coordinator
+/// knows who is there; `attempt` tells such a reminder, or a note that came late, from news.
 struct Ready {
+    int attempt = 0;  ///< the last one that this worker was given, which it has left; 0 before the first
     bool operator==(const Ready&) const = default;
+};
+
+/// Worker to coordinator: still busy, from members of a group that do not speak for it.
+struct Alive {
+    bool operator==(const Alive&) const = default;
 };
 
 /// Worker to coordinator, before it asks for work: a step of this trial takes so long on one rank.
@@ -26,6 +33,7 @@ struct Measured {
 
 /// Coordinator to every member of a group: train this trial together.
 struct Assign {
+    int attempt = 0;         ///< counts the assignments of a sweep, from 1: no two have the same
     int trial = 0;           ///< index into the grid
     std::vector<int> ranks;  ///< members, rising; the first writes the trial file and reports
     std::string lease;       ///< of the run's lock; checked again before the trial file gets its name
@@ -34,6 +42,7 @@ struct Assign {
 
 /// Worker to coordinator, about twice a second from a group's first rank.
 struct TrialProgress {
+    int attempt = 0;
     int trial = 0;
     std::int64_t steps_done = 0, steps = 0;
     double tokens_per_second = 0;
@@ -42,6 +51,7 @@ struct TrialProgress {
 
 /// Worker to coordinator, from a group's first rank: the trial ended.
 struct Finished {
+    int attempt = 0;
     int trial = 0;
     archive::Outcome outcome = archive::Outcome::failed;
     std::string cause = {};        ///< empty when completed
@@ -54,12 +64,19 @@ struct Finished {
     bool operator==(const Finished&) const = default;
 };
 
+/// Coordinator to worker: leave this attempt, in the middle of an exchange too, and ask for work. Its trial
+/// is done or will be done by others.
+struct Abandon {
+    int attempt = 0;
+    bool operator==(const Abandon&) const = default;
+};
+
 /// Coordinator to worker: end at the next step boundary and leave.
 struct Stop {
     bool operator==(const Stop&) const = default;
 };
 
-using Message = std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop>;
+using Message = std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop, Alive, Abandon>;
 
 /// The wire form: one byte of kind, then the fields in order; numbers in the machine's own byte order (every
 /// rank of an MPI job has the same), texts and lists after their length.

@@ -252,7 +252,8 @@ class Run {
                                      .on_finished =
                                          [&](const Sweep& now, const Finished& finished) {
                                              progress.trial_finished(now, finished, steady_seconds());
-                                         }};
+                                         },
+                                     .say = [&](const std::string& text) { console_.line(text); }};
         if (session_.size() > 1) {
             MpiTransport transport(session_);
             coordinate(transport, sweep, lock.lease(), hooks);
@@ -346,9 +347,11 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
                               folder.checkpoints,      folder.attempts};
     MpiTransport transport(session);
     constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
-    const MakeGroup make_group = [](std::span<const int> ranks, int trial) -> std::unique_ptr<Group> {
-        if (ranks.size() == 1) return std::make_unique<GroupOfOne>();
-        return std::make_unique<MpiCommunicator>(ranks, trial % tags);
+    const MakeGroup make_group = [](const Assign& assign,
+                                    std::function<bool()> told_to_abandon) -> std::unique_ptr<Group> {
+        if (assign.ranks.size() == 1) return std::make_unique<GroupOfOne>();
+        return std::make_unique<MpiCommunicator>(assign.ranks, assign.attempt % tags,
+                                                 std::move(told_to_abandon));
     };
     work(transport, workplace, folder.lock, make_group, [&] { return signals.received(); });
     return exit_done;

@@ -1,11 +1,11 @@
 #include "cluster/scheduler.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <iterator>
 #include <limits>
-
-#include "cluster/makespan.hpp"
+#include <utility>
 
 namespace isogrid::cluster {
 
@@ -27,13 +27,26 @@ double speed_of(double size, const Speeds& speeds) {
 
 }  // namespace
 
-Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial)
-    : waiting_(std::move(tasks)), sizes_(waiting_.size(), 1), ranks_per_trial_(ranks_per_trial) {}
+Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial) : ranks_per_trial_(ranks_per_trial) {
+    std::set<int> trials;
+    for (const Task& task : tasks)
+        trials.insert(task.trial);
+    for (const Task& task : tasks)
+        (trials.contains(task.after) ? blocked_ : waiting_).push_back(task);
+    sizes_.assign(waiting_.size(), 1);
+}
 
 void Scheduler::worker_idle(int rank) {
     idle_.insert(rank);
     busy_.erase(rank);
     changed_ = true;
+}
+
+void Scheduler::worker_lost(int rank) {
+    idle_.erase(rank);
+    busy_.erase(rank);
+    changed_ = true;
+    next_plan_ = -std::numeric_limits<double>::infinity();  // what waits may wait for more than there are
 }
 
 void Scheduler::measured(double size, double flops_per_second) {
@@ -52,7 +65,11 @@ std::vector<Assignment> Scheduler::assign(double now) {
         Running started{.task = waiting_.back(),
                         .ranks = std::vector<int>(idle_.begin(), end),
                         .started = now,
-                        .seen = now};
+                        .seen = now,
+                        .predicted = unknown};
+        if (!known_.empty())
+            started.predicted =
+                started.task.flops / speed_of(started.task.size, known_) / effective_ranks(started.size());
         waiting_.pop_back();
         sizes_.pop_back();
         idle_.erase(idle_.begin(), end);
@@ -64,16 +81,20 @@ std::vector<Assignment> Scheduler::assign(double now) {
     return assignments;
 }
 
-/// The longest task that may still start becomes the next one. False when there is none; with none running
-/// either it never will be.
+/// The first task that may still start, and not only on more ranks than there are, becomes the next one.
+/// False when there is none; with none running either it never will be.
 bool Scheduler::bring_forward_what_may_start(double now) {
     if (waiting_.empty()) return false;
     const double left = ends_at_ - now;
-    if (left >= least_worth_) return true;
+    const bool in_time = left >= least_worth_;
+    const auto there = static_cast<int>(idle_.size() + busy_.size());
+    if (in_time && sizes_.back() <= there) return true;
     const auto known = speeds();
     for (std::size_t i = waiting_.size(); i-- > 0;) {
         const Task& task = waiting_[i];
-        if (task.flops / (speed_of(task.size, known) * effective_ranks(sizes_[i])) > left) continue;
+        if (sizes_[i] > there) continue;
+        if (!in_time && task.flops / (speed_of(task.size, known) * effective_ranks(sizes_[i])) > left)
+            continue;
         const auto place = static_cast<std::ptrdiff_t>(i);
         std::rotate(waiting_.begin() + place, waiting_.begin() + place + 1, waiting_.end());
         std::rotate(sizes_.begin() + place, sizes_.begin() + place + 1, sizes_.end());
@@ -85,19 +106,62 @@ bool Scheduler::bring_forward_what_may_start(double now) {
 
 /// Puts the waiting tasks in order and sizes their groups.
 void Scheduler::plan(double now) {
-    const auto known = speeds();
-    const std::vector<Waiting> longest_first = in_order(known, waiting_);
-    if (ranks_per_trial_ > 0) {
-        sizes_.assign(waiting_.size(), ranks_per_trial_);
-    } else {
-        sizes_ = allot(longest_first, free_at(known, now)).ranks;
-        std::reverse(sizes_.begin(), sizes_.end());
+    const std::vector<Task> tasks = not_started();
+    known_ = speeds();
+    const Outlook outlook = this->outlook(tasks, known_, now, 1);
+    const Priorities priorities = prioritize(tasks, outlook.times, outlook.free_at);
+    std::set<int> blocked;
+    for (const Task& task : blocked_)
+        blocked.insert(task.trial);
+    waiting_.clear();
+    sizes_.clear();
+    for (std::size_t i = priorities.order.size(); i-- > 0;) {
+        const Task& task = tasks[priorities.order[i]];
+        if (blocked.contains(task.trial)) continue;
+        waiting_.push_back(task);
+        sizes_.push_back(outlook.group > 0 ? outlook.group : priorities.ranks[i]);
     }
     for (std::size_t i = 0; i < sizes_.size(); ++i)
         sizes_[i] = std::max(sizes_[i], waiting_[i].least_ranks);
     changed_ = false;
-    // Planning 10,000 trials takes a tenth of a second, so they are planned once a second.
-    next_plan_ = now + 1e-4 * static_cast<double>(waiting_.size());
+    // Planning 10,000 trials takes tenths of a second, so they are planned every 10 seconds.
+    next_plan_ = now + 1e-3 * static_cast<double>(tasks.size());
+}
+
+std::vector<Task> Scheduler::not_started() const {
+    std::vector<Task> tasks = waiting_;
+    tasks.insert(tasks.end(), blocked_.begin(), blocked_.end());
+    return tasks;
+}
+
+/// What the order of `tasks` is made from: how long they take, and when whoever trains them is free, ranks
+/// or, where the job says how large groups are, whole groups.
+Scheduler::Outlook Scheduler::outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds,
+                                      double now, int ranks) const {
+    const std::map<int, double> ends = this->ends(speeds, now);
+    Outlook outlook{.times = times(speeds, ends, tasks), .free_at = free_at(ends)};
+    std::vector<double>& free = outlook.free_at;
+    free.resize(std::max(free.size(), static_cast<std::size_t>(ranks)), 0.0);
+    if (ranks_per_trial_ == 0) return outlook;
+
+    outlook.group = group_among(static_cast<int>(free.size()));
+    const auto group = static_cast<std::size_t>(outlook.group);
+    // A group is free when the last of its ranks is.
+    std::sort(free.begin(), free.end());
+    std::vector<double> groups;
+    for (std::size_t last = group - 1; last < free.size(); last += group)
+        groups.push_back(free[last]);
+    free = std::move(groups);
+    for (Waiting& task : outlook.times) {
+        task.seconds /= effective_ranks(outlook.group);
+        task.most_ranks = 1;
+    }
+    return outlook;
+}
+
+/// The size that the job asks for, or less where so few ranks are left.
+int Scheduler::group_among(int ranks) const {
+    return std::min(ranks_per_trial_, static_cast<int>(std::bit_floor(static_cast<unsigned>(ranks))));
 }
 
 /// What is measured so far, by size.
@@ -111,30 +175,8 @@ std::map<double, Scheduler::Speed> Scheduler::speeds() const {
     return speeds;
 }
 
-/// Sorts `tasks`, longest last; their times, longest first.
-std::vector<Waiting> Scheduler::in_order(const std::map<double, Speed>& speeds,
-                                         std::vector<Task>& tasks) const {
-    struct Timed {
-        Task task;
-        double seconds;
-    };
-    std::vector<Timed> timed;
-    for (const Task& task : tasks)
-        timed.push_back({task, task.flops / speed_of(task.size, speeds)});
-    std::sort(timed.begin(), timed.end(), [](const Timed& a, const Timed& b) {
-        return a.seconds != b.seconds ? a.seconds < b.seconds : a.task.trial > b.task.trial;
-    });
-    std::vector<Waiting> longest_first;
-    for (std::size_t i = 0; i < timed.size(); ++i) {
-        tasks[i] = timed[i].task;
-        const Timed& at_end = timed[timed.size() - 1 - i];
-        longest_first.push_back({at_end.seconds, at_end.task.most_ranks});
-    }
-    return longest_first;
-}
-
-/// Seconds from `now` until each rank is free.
-std::vector<double> Scheduler::free_at(const std::map<double, Speed>& speeds, double now) const {
+/// When each running trial ends, in seconds from `now`.
+std::map<int, double> Scheduler::ends(const std::map<double, Speed>& speeds, double now) const {
     std::map<int, double> ends;
     for (const auto& [trial, running] : running_) {
         // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
@@ -145,6 +187,11 @@ std::vector<double> Scheduler::free_at(const std::map<double, Speed>& speeds, do
             (running.task.flops - running.flops_done()) / (speed * effective_ranks(running.size()));
         ends[trial] = std::max(0.0, running.seen + left - now);
     }
+    return ends;
+}
+
+/// Seconds from now until each rank is free.
+std::vector<double> Scheduler::free_at(const std::map<int, double>& ends) const {
     std::vector<double> free_at(idle_.size(), 0.0);
     for (const auto& [rank, trial] : busy_) {
         const auto end = ends.find(trial);
@@ -152,6 +199,26 @@ std::vector<double> Scheduler::free_at(const std::map<double, Speed>& speeds, do
                                             : 0);  // its trial has ended; it will say in a moment
     }
     return free_at;
+}
+
+/// How long each task takes, and when it can start: a branch when its trunk ends, or, if that waits too, as
+/// if it started now.
+std::vector<Waiting> Scheduler::times(const std::map<double, Speed>& speeds,
+                                      const std::map<int, double>& ends, std::span<const Task> tasks) const {
+    std::vector<Waiting> times;
+    std::map<int, double> trunks;
+    for (const Task& task : tasks)
+        times.push_back({task.flops / speed_of(task.size, speeds), task.most_ranks});
+    if (blocked_.empty()) return times;
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+        trunks[tasks[i].trial] = times[i].seconds;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        if (const auto running = ends.find(tasks[i].after); running != ends.end())
+            times[i].ready_at = running->second;
+        else if (const auto trunk = trunks.find(tasks[i].after); trunk != trunks.end())
+            times[i].ready_at = trunk->second;
+    }
+    return times;
 }
 
 void Scheduler::progressed(int trial, double fraction, double now) {
@@ -162,39 +229,94 @@ void Scheduler::progressed(int trial, double fraction, double now) {
     changed_ = true;
 }
 
+/// What an attempt that ended has shown.
+void Scheduler::learn_from(const Running& running) {
+    busy_rank_seconds_ += (running.seen - running.started) * running.size();
+    if (!(running.flops_done() > 0) || !(running.seconds() > 0)) return;
+    Speed& speed = ended_[running.task.size];
+    speed.flops += running.flops_done();
+    speed.seconds += running.seconds();
+}
+
+std::vector<Task>::iterator Scheduler::waiting(int trial) {
+    return std::find_if(waiting_.begin(), waiting_.end(),
+                        [&](const Task& task) { return task.trial == trial; });
+}
+
+void Scheduler::withdraw(std::vector<Task>::iterator task) {
+    sizes_.erase(sizes_.begin() + (task - waiting_.begin()));
+    waiting_.erase(task);
+    changed_ = true;
+}
+
 void Scheduler::finished(int trial, double fraction, double now) {
-    progressed(trial, fraction, now);
     const auto found = running_.find(trial);
-    assert(found != running_.end());
-    if (found->second.flops_done() > 0 && found->second.seconds() > 0) {
-        Speed& speed = ended_[found->second.task.size];
-        speed.flops += found->second.flops_done();
-        speed.seconds += found->second.seconds();
+    if (found == running_.end()) {
+        const auto task = waiting(trial);
+        assert(task != waiting_.end());
+        withdraw(task);
+    } else {
+        progressed(trial, fraction, now);
+        learn_from(found->second);
+        running_.erase(found);
     }
-    running_.erase(found);
+    unblock(trial);
+}
+
+/// What came after the trial that `ended` waits for nothing but ranks.
+void Scheduler::unblock(int ended) {
+    const auto still = std::stable_partition(blocked_.begin(), blocked_.end(),
+                                             [&](const Task& task) { return task.after != ended; });
+    for (auto task = still; task != blocked_.end(); ++task) {
+        waiting_.push_back(*task);
+        sizes_.push_back(1);
+        next_plan_ = -std::numeric_limits<double>::infinity();
+    }
+    blocked_.erase(still, blocked_.end());
 }
 
 void Scheduler::interrupted(int trial, double fraction, double now) {
-    const Task task = running_.at(trial).task;
-    finished(trial, fraction, now);
-    waiting_.push_back(task);
-    sizes_.push_back(1);
+    progressed(trial, fraction, now);
+    lost(trial);
     stop();
 }
 
 void Scheduler::again(int trial, int least_ranks, double fraction, double now) {
-    Task task = running_.at(trial).task;
-    task.least_ranks = least_ranks;
-    finished(trial, fraction, now);
-    waiting_.push_back(task);
-    sizes_.push_back(least_ranks);
+    progressed(trial, fraction, now);
+    if (running_.contains(trial)) lost(trial);
+    const auto task = waiting(trial);
+    assert(task != waiting_.end());
+    task->least_ranks = least_ranks;
+    sizes_[static_cast<std::size_t>(task - waiting_.begin())] = least_ranks;
+}
+
+void Scheduler::lost(int trial) {
+    const auto found = running_.find(trial);
+    assert(found != running_.end());
+    learn_from(found->second);
+    waiting_.push_back(found->second.task);
+    sizes_.push_back(found->second.task.least_ranks);
+    running_.erase(found);
     changed_ = true;
+}
+
+bool Scheduler::take_back(int trial, const std::vector<int>& ranks, double now) {
+    const auto task = waiting(trial);
+    if (stopped_ || task == waiting_.end()) return false;
+    for (const int rank : ranks) {
+        idle_.erase(rank);
+        busy_[rank] = trial;
+    }
+    // Timed from here on: how long it was silent says nothing of its speed.
+    running_.emplace(trial, Running{.task = *task, .ranks = ranks, .started = now, .seen = now});
+    withdraw(task);
+    return true;
 }
 
 double Scheduler::remaining_rank_seconds() const {
     const auto known = speeds();
     double seconds = 0;
-    for (const Task& task : waiting_)
+    for (const Task& task : not_started())
         seconds += task.flops / speed_of(task.size, known);
     for (const auto& [trial, running] : running_)
         seconds += (running.task.flops - running.flops_done()) / speed_of(running.task.size, known);
@@ -203,28 +325,28 @@ double Scheduler::remaining_rank_seconds() const {
 }
 
 double Scheduler::remaining_seconds(double now, int ranks) const {
-    if (waiting_.empty() && running_.empty()) return 0;
+    const std::vector<Task> tasks = not_started();
+    if (tasks.empty() && running_.empty()) return 0;
+    const auto known = speeds();
+    if (known.empty() || ranks < 1) return unknown;
+    const Outlook outlook = this->outlook(tasks, known, now, ranks);
+    return longest_first(tasks, outlook.times, outlook.free_at).end;
+}
+
+double Scheduler::remaining_lower_bound(int ranks) const {
     const auto known = speeds();
     if (known.empty()) return unknown;
-
-    std::vector<double> free = free_at(known, now);
-    free.resize(std::max(free.size(), static_cast<std::size_t>(ranks)), 0.0);
-    if (free.empty()) return unknown;
-    std::vector<Task> tasks = waiting_;
-    const std::vector<Waiting> longest_first = in_order(known, tasks);
-    if (ranks_per_trial_ == 0) return allot(longest_first, std::move(free)).end;
-
-    // One slot a group: each is free when the last of its ranks is.
-    const auto group = static_cast<std::size_t>(ranks_per_trial_);
-    std::sort(free.begin(), free.end());
-    std::vector<double> slots;
-    for (std::size_t last = group - 1; last < free.size(); last += group)
-        slots.push_back(free[last]);
-    if (slots.empty()) return unknown;
-    std::vector<double> seconds;
-    for (const Waiting& task : longest_first)
-        seconds.push_back(task.seconds / effective_ranks(ranks_per_trial_));
-    return list_schedule_makespan(seconds, std::move(slots));
+    const int group = ranks_per_trial_ > 0 ? group_among(ranks) : 1;
+    std::vector<Waiting> times;
+    const auto add = [&](const Task& task, double flops) {
+        times.push_back({flops / speed_of(task.size, known) / effective_ranks(group),
+                         ranks_per_trial_ > 0 ? 1 : task.most_ranks});
+    };
+    for (const Task& task : not_started())
+        add(task, task.flops);
+    for (const auto& [trial, running] : running_)
+        add(running.task, running.task.flops - running.flops_done());
+    return makespan_lower_bound(times, ranks / group);
 }
 
 }  // namespace isogrid::cluster

@@ -7,18 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "cluster/allotment.hpp"
+#include "cluster/priority.hpp"
 
 namespace isogrid::cluster {
-
-/// A trial that waits to be run.
-struct Task {
-    int trial = 0;        ///< index into the grid
-    double flops = 0;     ///< exact, of the whole trial, evaluations included
-    int most_ranks = 1;   ///< power of two: the leaves of its reduction tree
-    double size = 1;      ///< parameters of its model: like sizes run at like speeds
-    int least_ranks = 1;  ///< power of two, for the memory of fewer was not enough
-};
 
 struct Assignment {
     int trial = 0;
@@ -26,10 +17,12 @@ struct Assignment {
     bool operator==(const Assignment&) const = default;
 };
 
-/// Longest first: tasks in falling order of their predicted time, ties by index, go to the lowest idle ranks.
-/// A group has `ranks_per_trial` ranks where the job says so. Where it does not (0), a group is one rank,
-/// unless that would let ranks idle at the end: then allot() makes groups of trials that are longer than the
-/// rest together, and of the last ones, and ranks may wait for the others of their group.
+/// Tasks go to the lowest idle ranks in the order that prioritize() gives them: longest first, as far as that
+/// matters, and before them what lets the first budgets be whole. A task that comes after another one waits
+/// until that has ended, whatever its outcome. A group has `ranks_per_trial` ranks where the job says so.
+/// Where it does not (0), a group is one rank, unless that would let ranks idle at the end: then allot()
+/// makes groups of trials that are longer than the rest together, and of the last ones, and ranks may wait
+/// for the others of their group.
 ///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
@@ -38,6 +31,9 @@ class Scheduler {
     Scheduler(std::vector<Task> tasks, int ranks_per_trial);
 
     void worker_idle(int rank);
+
+    /// Counts on `rank` no more until it is idle again. Its trial is another matter: see lost().
+    void worker_lost(int rank);
 
     /// Somebody has tried how many FLOP/s a rank does with a model of this size. Counts as much as a second
     /// of training.
@@ -49,8 +45,15 @@ class Scheduler {
     /// `fraction` (0..1) of a running trial's FLOPs is done at `now`.
     void progressed(int trial, double fraction, double now);
 
-    /// A running trial ended; `fraction` of its FLOPs was done.
+    /// A trial ended; `fraction` of its FLOPs was done. It may be waiting (again): who was taken for lost has
+    /// done it after all.
     void finished(int trial, double fraction, double now);
+
+    /// Whoever ran this trial has been given up: it waits again, to be run from its start.
+    void lost(int trial);
+
+    /// `ranks` run this waiting trial after all. False when it does not wait, or nothing starts any more.
+    bool take_back(int trial, const std::vector<int>& ranks, double now);
 
     /// The same, but asked to stop: the trial is to be run again from its start, and nothing more starts
     /// here.
@@ -71,7 +74,20 @@ class Scheduler {
     /// Starts nothing more; what waits still counts as remaining.
     void stop() { stopped_ = true; }
 
-    bool over() const { return running_.empty() && (waiting_.empty() || stopped_); }
+    /// The ranks that the next trial to start waits for; 0 when none waits.
+    int next_group() const { return waiting_.empty() ? 0 : sizes_.back(); }
+
+    bool over() const { return running_.empty() && ((waiting_.empty() && blocked_.empty()) || stopped_); }
+
+    /// Seconds that a running trial was predicted to take when it started; NaN when nothing was known.
+    double predicted_seconds(int trial) const { return running_.at(trial).predicted; }
+
+    /// Seconds that ranks have spent on trials, added up, those still running not counted.
+    double busy_rank_seconds() const { return busy_rank_seconds_; }
+
+    /// No schedule of what is left ends sooner than this many seconds after all `ranks` workers are free; NaN
+    /// before any throughput is known.
+    double remaining_lower_bound(int ranks) const;
 
     /// Seconds of one rank that the unfinished trials still cost; NaN before any throughput is known.
     double remaining_rank_seconds() const;
@@ -86,6 +102,7 @@ class Scheduler {
         std::vector<int> ranks;
         double started = 0;
         double fraction = 0, seen = 0;  ///< the last progress, and when
+        double predicted = 0;           ///< seconds
 
         int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
@@ -95,13 +112,29 @@ class Scheduler {
         double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
     };
     std::map<double, Speed> speeds() const;
-    std::vector<double> free_at(const std::map<double, Speed>& speeds, double now) const;
-    std::vector<Waiting> in_order(const std::map<double, Speed>& speeds, std::vector<Task>& tasks) const;
+    std::map<int, double> ends(const std::map<double, Speed>& speeds, double now) const;
+    std::vector<double> free_at(const std::map<int, double>& ends) const;
+    std::vector<Task> not_started() const;
+    std::vector<Waiting> times(const std::map<double, Speed>& speeds, const std::map<int, double>& ends,
+                               std::span<const Task> tasks) const;
+    struct Outlook {
+        std::vector<Waiting> times;
+        std::vector<double> free_at;
+        int group = 0;  ///< ranks of each trial; 0 where it is for allot() to say
+    };
+    Outlook outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds, double now,
+                    int ranks) const;
+    int group_among(int ranks) const;
     void plan(double now);
     bool bring_forward_what_may_start(double now);
+    void learn_from(const Running& running);
+    void withdraw(std::vector<Task>::iterator task);
+    std::vector<Task>::iterator waiting(int trial);
+    void unblock(int ended);
 
-    std::vector<Task> waiting_;  ///< longest last
+    std::vector<Task> waiting_;  ///< the next one last
     std::vector<int> sizes_;     ///< of their groups
+    std::vector<Task> blocked_;  ///< until the trial that they come after has ended
     bool changed_ = true;        ///< something since the last plan
     double next_plan_ = 0;
     std::set<int> idle_;
@@ -110,7 +143,9 @@ class Scheduler {
     int ranks_per_trial_;
     bool stopped_ = false;
     double ends_at_ = std::numeric_limits<double>::infinity(), least_worth_ = 0;
+    double busy_rank_seconds_ = 0;
     std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
+    std::map<double, Speed> known_;  ///< at the last plan
 };
 
 }  // namespace isogrid::cluster

@@ -30,7 +30,8 @@ std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to
                       part_left(planned.trial, history, trial),
              .most_ranks = static_cast<int>(planned.trial.leaves),
              .size = static_cast<double>(planned.parameters.total()),
-             .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second)});
+             .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second),
+             .budget = planned.budget});
     }
     return tasks;
 }
@@ -75,10 +76,23 @@ std::vector<Assignment> Sweep::assign(double now) {
     std::vector<Assignment> assignments = scheduler_.assign(now);
     if (scheduler_.stopped()) stop();
     for (const auto& [trial, ranks] : assignments)
-        running_[trial] = {.name = planned(trial).name,
-                           .ranks = static_cast<int>(ranks.size()),
-                           .steps = planned(trial).trial.steps};
+        now_running(trial, static_cast<int>(ranks.size()));
     return assignments;
+}
+
+void Sweep::now_running(int trial, int ranks) {
+    running_[trial] = {.name = planned(trial).name, .ranks = ranks, .steps = planned(trial).trial.steps};
+}
+
+void Sweep::lost(int trial) {
+    running_.erase(trial);
+    scheduler_.lost(trial);
+}
+
+bool Sweep::take_back(int trial, const std::vector<int>& ranks, double now) {
+    if (!scheduler_.take_back(trial, ranks, now)) return false;
+    now_running(trial, static_cast<int>(ranks.size()));
+    return true;
 }
 
 void Sweep::progressed(const TrialProgress& progress, double now) {

@@ -73,6 +73,15 @@ class Sweep {
     void progressed(const TrialProgress& progress, double now);
     void finished(const Finished& finished, double now);
 
+    /// `rank` has been given up, and so, if it ran one, has its trial: see lost().
+    void worker_lost(int rank) { scheduler_.worker_lost(rank); }
+    void lost(int trial);
+    /// `ranks` run this waiting trial after all; false when others do, or nothing starts any more.
+    bool take_back(int trial, const std::vector<int>& ranks, double now);
+
+    /// The ranks that the next trial to start waits for; 0 when none waits.
+    int next_group() const { return scheduler_.next_group(); }
+
     /// Nothing new starts from here on; what runs may still end.
     void stop();
     bool stopped() const { return stopped_; }
@@ -85,6 +94,7 @@ class Sweep {
   private:
     bool again(const Finished& finished, int ranks);
     double fraction(int trial, std::int64_t steps_done, std::int64_t steps) const;
+    void now_running(int trial, int ranks);
 
     const study::Study& study_;
     History history_;

@@ -4,7 +4,9 @@
 #include <stdexcept>
 
 #include "archive/provenance.hpp"
+#include "cluster/duty.hpp"
 #include "cluster/lock.hpp"
+#include "cluster/roster.hpp"
 #include "cluster/workload.hpp"
 
 namespace isogrid::cluster {
@@ -25,15 +27,15 @@ class Worker {
 
     void run() {
         measure();
-        if (!sent_home_) tell(Ready{});
-        while (!sent_home_) {
+        if (!duty_.sent_home()) tell(duty_.leave());
+        while (!duty_.sent_home()) {
             const auto assign = next_note();
             if (!assign) {
-                if (!sent_home_) transport_.wait_briefly();
+                if (!duty_.sent_home()) wait();
                 continue;
             }
             train(*assign);
-            if (!sent_home_) tell(Ready{});
+            if (!duty_.sent_home()) tell(duty_.leave());
         }
     }
 
@@ -43,8 +45,8 @@ class Worker {
         if (!workplace_.seconds_per_step) return;
         const int workers = transport_.size() - 1;
         const std::vector<int> trials = worth_measuring(workplace_.study, workers);
-        for (auto i = static_cast<std::size_t>(transport_.rank() - 1); i < trials.size() && !sent_home_;
-             i += static_cast<std::size_t>(workers)) {
+        for (auto i = static_cast<std::size_t>(transport_.rank() - 1);
+             i < trials.size() && !duty_.sent_home(); i += static_cast<std::size_t>(workers)) {
             const study::PlannedTrial& planned =
                 workplace_.study.grid.trials[static_cast<std::size_t>(trials[i])];
             try {
@@ -56,39 +58,53 @@ class Worker {
         }
     }
 
-    void tell(const Message& message) { transport_.send(encode(message), coordinator); }
+    void tell(const Message& message) {
+        transport_.send(encode(message), coordinator);
+        told_ = transport_.now();
+    }
 
-    /// Takes one note, if one is there: an assignment is handed out, a stop remembered.
+    /// Says that it is still there, now and then.
+    void remind(const Message& message) {
+        if (transport_.now() - told_ >= heartbeat_interval) tell(message);
+    }
+
+    void wait() {
+        remind(duty_.leave());
+        transport_.wait_briefly();
+    }
+
+    /// Takes one note, if one is there; an assignment that is to be started.
     std::optional<Assign> next_note() {
         const auto envelope = transport_.try_receive();
-        if (!envelope) return std::nullopt;
-        const Message message = decode(envelope->bytes);
-        if (std::holds_alternative<Stop>(message)) {
-            sent_home_ = true;
-            return std::nullopt;
-        }
-        if (const auto* assign = std::get_if<Assign>(&message)) return *assign;
-        throw std::runtime_error("rank " + std::to_string(envelope->from) +
-                                 " sent what only a worker sends (the ranks disagree about who coordinates) "
-                                 "start every rank from the same build of isogrid");
+        return envelope ? duty_.take(decode(envelope->bytes)) : std::nullopt;
+    }
+
+    /// Between two notes of training: what has come meanwhile.
+    bool told_to_abandon() {
+        next_note();
+        return duty_.told_to_abandon();
     }
 
     void train(const Assign& assign) {
-        const auto group = make_group_(assign.ranks, assign.trial);
+        const auto group = make_group_(assign, [&] { return told_to_abandon(); });
         const bool speaks = group->rank() == 0;
         const archive::Writer writer{.tag = archive::writer_tag(),
                                      .still_holder = [&] { return holds_lease(lock_file_, assign.lease); }};
         const auto on_progress = [&](const train::Progress& progress) {
             if (speaks)
-                tell(TrialProgress{.trial = assign.trial,
+                tell(TrialProgress{.attempt = assign.attempt,
+                                   .trial = assign.trial,
                                    .steps_done = progress.steps_done,
                                    .steps = progress.steps,
                                    .tokens_per_second = progress.tokens_per_second});
-            if (next_note()) throw std::logic_error("a busy worker was given a trial");
-            return !sent_home_ && !asked_to_stop_();
+            else
+                remind(Alive{});
+            return !told_to_abandon() && !duty_.sent_home() && !asked_to_stop_();
         };
-        const Finished finished = execute_trial(workplace_, assign.trial, *group, writer, on_progress);
-        if (speaks) tell(finished);
+        Finished finished = execute_trial(workplace_, assign.trial, *group, writer, on_progress);
+        finished.attempt = assign.attempt;
+        if (speaks && !(duty_.told_to_abandon() && finished.outcome == archive::Outcome::interrupted))
+            tell(finished);
     }
 
     Transport& transport_;
@@ -96,7 +112,8 @@ class Worker {
     const std::filesystem::path& lock_file_;
     const MakeGroup& make_group_;
     const std::function<bool()>& asked_to_stop_;
-    bool sent_home_ = false;
+    Duty duty_;
+    double told_ = 0;  ///< when the coordinator last heard of this worker
 };
 
 }  // namespace

@@ -3,15 +3,16 @@
 
 #include <functional>
 #include <memory>
-#include <span>
 
 #include "cluster/execute.hpp"
 #include "cluster/transport.hpp"
 
 namespace isogrid::cluster {
 
-/// Makes the communicator of a trial's group; every member calls it.
-using MakeGroup = std::function<std::unique_ptr<Group>(std::span<const int> ranks, int trial)>;
+/// Makes the communicator of a trial's group; every member calls it. `told_to_abandon` is looked at in waits
+/// for other members, which may never come.
+using MakeGroup =
+    std::function<std::unique_ptr<Group>(const Assign& assign, std::function<bool()> told_to_abandon)>;
 
 /// Works until the coordinator says stop. `asked_to_stop` is looked at while training (a signal came): the
 /// trial ends at its next step boundary, reported as interrupted, which ends the sweep. `lock_file` is where

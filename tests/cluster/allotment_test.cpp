@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cluster/makespan.hpp"
+#include "list_schedule.hpp"
 
 using namespace isogrid::cluster;
 using testing::Each;
@@ -34,7 +34,7 @@ TEST(Allotment, isOneRankATrialWhereThatIsAsGood) {
         many.push_back(200.0 / i);
     const Allotment plenty = on({0, 0, 0}, many, 4);
     EXPECT_THAT(plenty.ranks, Each(1));
-    EXPECT_DOUBLE_EQ(plenty.end, longest_first_makespan(many, 3));
+    EXPECT_DOUBLE_EQ(plenty.end, test::longest_first_makespan(many, 3));
 }
 
 TEST(Allotment, givesMoreRanksToATrialThatIsLongerThanItsShare) {
@@ -72,7 +72,7 @@ TEST(Allotment, endsNoLaterThanOneRankATrial) {
                 std::sort(seconds.rbegin(), seconds.rend());
                 const Allotment allotment =
                     on(std::vector<double>(static_cast<std::size_t>(ranks), 0.0), seconds, most_ranks);
-                EXPECT_LE(allotment.end, longest_first_makespan(seconds, ranks));
+                EXPECT_LE(allotment.end, test::longest_first_makespan(seconds, ranks));
                 for (const int size : allotment.ranks) {
                     EXPECT_LE(size, most_ranks);
                     EXPECT_LE(size, ranks);
@@ -85,4 +85,34 @@ TEST(Allotment, ofNothingEndsWhenTheRanksAreFree) {
     EXPECT_DOUBLE_EQ(effective_ranks(1), 1);
     EXPECT_DOUBLE_EQ(two, 2 * doubling_efficiency);
     EXPECT_DOUBLE_EQ(four, 4 * doubling_efficiency * doubling_efficiency);
+}
+
+TEST(LowerBound, isTheWorkEvenlySharedOrTheLongestTrial) {
+    // Bisected to 1e-9 of itself.
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{3, 1}, {1, 1}, {2, 1}}, 1), 6, 6e-9);
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{3, 1}, {1, 1}, {2, 1}}, 2), 3, 3e-9);
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{3, 1}, {1, 1}, {2, 1}}, 100), 3, 3e-9);
+    EXPECT_EQ(makespan_lower_bound(std::vector<Waiting>{}, 4), 0);
+}
+
+TEST(LowerBound, countsWhatAGroupLoses) {
+    // 8 s alone, and 4 ranks: 8 / four if all share it, and more than the 2 s of the work evenly shared.
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{8, 8}}, 4), 8 / four, 8e-9);
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{8, 2}}, 4), 8 / two, 8e-9);
+}
+
+TEST(LowerBound, isBelowEveryAllotmentAndReachedByEvenOnes) {
+    for (const int ranks : {1, 2, 5, 8, 31})
+        for (const int most_ranks : {1, 4, 16}) {
+            std::vector<Waiting> trials;
+            for (int i = 40; i > 0; --i)
+                trials.push_back({std::pow(1.15, i), most_ranks});
+            const Allotment allotment = allot(trials, std::vector<double>(std::size_t(ranks), 0.0));
+            EXPECT_LE(makespan_lower_bound(trials, ranks), allotment.end) << ranks << ", " << most_ranks;
+        }
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>(12, {2, 4}), 4), 6, 6e-9);
+}
+
+TEST(LowerBound, waitsForWhatCannotStartYet) {
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{3, 1, 5}}, 2), 8, 8e-9);
 }

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cluster/makespan.hpp"
+#include "list_schedule.hpp"
 #include "simulated_transport.hpp"
 #include "small_study.hpp"
 
@@ -49,7 +49,7 @@ TEST(Coordinator, runsEveryTrialOnceOverAThousandRanks) {
     EXPECT_EQ(sweep.state(transport.now()).done, 6000);
     // The workers do what list scheduling longest first does on paper. Both add the same numbers along each
     // rank, at most 6000 of them, in the same order.
-    EXPECT_DOUBLE_EQ(transport.now(), longest_first_makespan(seconds, workers));
+    EXPECT_DOUBLE_EQ(transport.now(), test::longest_first_makespan(seconds, workers));
 }
 
 TEST(Coordinator, leavesNoRankIdleWhileATrialWaits) {

@@ -9,22 +9,28 @@ using namespace isogrid::cluster;
 namespace {
 
 std::vector<Message> one_of_each() {
-    return {
-        Ready{},
-        Measured{.trial = 2, .seconds_per_step = 0.0125},
-        Assign{.trial = 7, .ranks = {1, 2, 5, 9}, .lease = "node1-42"},
-        TrialProgress{.trial = 3, .steps_done = 10, .steps = 1'000'000'000'000, .tokens_per_second = 1.5e6},
-        Finished{.trial = 3,
-                 .outcome = isogrid::archive::Outcome::out_of_memory,
-                 .cause = "no memory for w64",
-                 .stored = true,
-                 .store_fault = "",
-                 .steps_done = 5,
-                 .steps = 9,
-                 .seconds = 0.25,
-                 .training_loss = 3.5,
-                 .validation_loss = 3.75},
-        Stop{}};
+    return {Ready{.attempt = 4},
+            Measured{.trial = 2, .seconds_per_step = 0.0125},
+            Assign{.attempt = 5, .trial = 7, .ranks = {1, 2, 5, 9}, .lease = "node1-42"},
+            TrialProgress{.attempt = 6,
+                          .trial = 3,
+                          .steps_done = 10,
+                          .steps = 1'000'000'000'000,
+                          .tokens_per_second = 1.5e6},
+            Finished{.attempt = 6,
+                     .trial = 3,
+                     .outcome = isogrid::archive::Outcome::out_of_memory,
+                     .cause = "no memory for w64",
+                     .stored = true,
+                     .store_fault = "",
+                     .steps_done = 5,
+                     .steps = 9,
+                     .seconds = 0.25,
+                     .training_loss = 3.5,
+                     .validation_loss = 3.75},
+            Stop{},
+            Alive{},
+            Abandon{.attempt = 3}};
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster/makespan.hpp"
+#include "list_schedule.hpp"
 
 using namespace isogrid::cluster;
 using Ranks = std::vector<int>;
@@ -155,40 +155,6 @@ TEST(Scheduler, startsNothingMoreOnceStoppedButKnowsWhatIsLeft) {
     EXPECT_DOUBLE_EQ(scheduler.remaining_rank_seconds(), (20 + 10) / 2.0);
 }
 
-TEST(Makespan, isTheSumOnOneRankAndTheLongestOnMany) {
-    const std::vector<double> seconds = {3, 1, 2};
-    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 1), 6);
-    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 3), 3);
-    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 100), 3);
-    EXPECT_DOUBLE_EQ(longest_first_makespan({}, 4), 0);
-}
-
-TEST(Makespan, reachesGrahamsWorstCase) {
-    // Graham 1969: 2m+1 trials of 2m-1, 2m-1, ..., m+1, m+1, m, m, m end at 4m-1, the optimum is 3m.
-    const std::vector<double> seconds = {5, 5, 4, 4, 3, 3, 3};
-    EXPECT_DOUBLE_EQ(longest_first_makespan(seconds, 3), 11);
-    EXPECT_DOUBLE_EQ(makespan_lower_bound(seconds, 3), 9);
-}
-
-TEST(Makespan, liesBetweenItsBounds) {
-    // Trials of 1, 1/2, 1/3 ...: as uneven as an isoFLOP grid. Any list schedule ends before sum/m + longest.
-    std::vector<double> seconds;
-    for (int i = 1; i <= 200; ++i)
-        seconds.push_back(1.0 / i);
-    for (const int ranks : {1, 2, 3, 7, 64, 200}) {
-        const double makespan = longest_first_makespan(seconds, ranks);
-        const double bound = makespan_lower_bound(seconds, ranks);
-        // Sums of 200 numbers below 1, rounded in different orders: 200 x epsilon x 6.
-        EXPECT_GE(makespan, bound - 2.7e-13) << ranks;
-        EXPECT_LE(makespan, bound + 1) << ranks;
-    }
-}
-
-TEST(Makespan, waitsForRanksThatAreStillBusy) {
-    EXPECT_DOUBLE_EQ(list_schedule_makespan(std::vector<double>{2, 2}, {0, 3}), 4);
-    EXPECT_DOUBLE_EQ(list_schedule_makespan({}, {0, 3}), 3);
-}
-
 TEST(Scheduler, startsNothingThatWouldBeStoppedAgainSoon) {
     // One FLOP/s: trials of 100, 40 and 10 seconds, and 50 seconds to the end.
     Scheduler scheduler = with_workers({{0, 100, 1}, {1, 40, 1}, {2, 10, 1}}, 0, 1);
@@ -236,4 +202,59 @@ TEST(Scheduler, givesATrialThatWaitsAgainTheRanksItNeeds) {
     EXPECT_EQ(scheduler.assign(4), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
     scheduler.finished(0, 1, 8);
     EXPECT_TRUE(scheduler.over());
+}
+
+TEST(Scheduler, startsABranchWhenItsTrunkHasEnded) {
+    Scheduler scheduler({{.trial = 0, .flops = 4},
+                         {.trial = 1, .flops = 1, .after = 0},
+                         {.trial = 2, .flops = 2, .after = 0},
+                         {.trial = 3, .flops = 5}},
+                        0);
+    for (const int rank : {1, 2})
+        scheduler.worker_idle(rank);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {3, Ranks{2}}}))
+        << "4 with a branch of 2 is longer than 5";
+    scheduler.finished(3, 1, 5);
+    scheduler.worker_idle(2);
+    EXPECT_TRUE(scheduler.assign(5).empty()) << "nothing else waits";
+    EXPECT_FALSE(scheduler.over());
+    scheduler.finished(0, 1, 6);
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(6), (std::vector<Assignment>{{2, Ranks{1}}, {1, Ranks{2}}}));
+}
+
+TEST(Scheduler, runsATrialAgainWhoseRankIsLost) {
+    Scheduler scheduler = with_workers({{0, 4, 1}, {1, 3, 1}}, 0, 2);
+    scheduler.assign(0);
+    scheduler.worker_lost(1);
+    scheduler.lost(0);
+    EXPECT_FALSE(scheduler.over());
+    scheduler.finished(1, 1, 3);
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(3), (std::vector<Assignment>{{0, Ranks{2}}}));
+}
+
+TEST(Scheduler, takesBackATrialThatStillWaits) {
+    Scheduler scheduler = with_workers({{0, 4, 1}, {1, 3, 1}}, 0, 2);
+    scheduler.assign(0);
+    scheduler.worker_lost(1);
+    scheduler.lost(0);
+    EXPECT_TRUE(scheduler.take_back(0, {1}, 2));
+    EXPECT_FALSE(scheduler.take_back(0, {1}, 2)) << "it does not wait any more";
+    scheduler.finished(1, 1, 3);
+    scheduler.worker_idle(2);
+    EXPECT_TRUE(scheduler.assign(3).empty());
+    scheduler.finished(0, 1, 4);
+    EXPECT_TRUE(scheduler.over());
+}
+
+TEST(Scheduler, makesSmallerGroupsWhereFewRanksAreLeft) {
+    Scheduler scheduler = with_workers({{0, 8, 4}, {1, 4, 4}}, 4, 4);
+    EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2, 3, 4}}}));
+    scheduler.worker_lost(3);
+    scheduler.lost(0);
+    for (const int rank : {1, 2, 4})
+        scheduler.worker_idle(rank);
+    EXPECT_EQ(scheduler.assign(1), (std::vector<Assignment>{{0, Ranks{1, 2}}}))
+        << "the job asks for 4, but three are left";
 }

@@ -1,26 +1,52 @@
-// A whole cluster in one thread: workers that train by letting a virtual clock pass. Deterministic.
+// A whole cluster in one thread: workers that train by letting a virtual clock pass, and what goes wrong with
+// them. Deterministic.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
+#include <optional>
 #include <queue>
-#include <stdexcept>
+#include <random>
 #include <tuple>
-#include <utility>
-#include <variant>
 #include <vector>
 
-#include "cluster/allotment.hpp"
+#include "cluster/duty.hpp"
 #include "cluster/protocol.hpp"
 #include "cluster/transport.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster::test {
 
+inline constexpr double never = std::numeric_limits<double>::infinity();
+
+/// From `from` to `to`, in seconds of the virtual clock.
+struct Window {
+    double from = never, to = never;
+    bool holds(double time) const { return from <= time && time < to; }
+};
+
+/// What goes wrong, by rank and time.
+struct Faults {
+    struct Slow {
+        double from = never, factor = 1;
+    };
+    std::map<int, double> dies_at;
+    std::map<int, Slow> slow;    ///< trials that start later take `factor` times as long
+    std::map<int, Window> mute;  ///< its heartbeats and progress are lost; what it must tell is not
+    Window disk_full;
+    double delay = 0;           ///< a note takes up to so many seconds; two ranks' notes keep their order
+    double duplicates = 0;      ///< this share of notes comes a second time,
+    double duplicate_late = 0;  ///< up to so many seconds later, behind others
+    std::uint64_t seed = 0;     ///< of the delays
+};
+
 /// Rank 0's view of `workers` simulated workers, each doing `speed` FLOP/s, or what `speed_of` says of a
-/// trial; a group is as fast as its effective_ranks(). Groups report progress every `report_every` seconds,
-/// like real ones.
+/// trial; a group is as fast as its effective_ranks(), each at the pace of the slowest. Workers report
+/// progress every `report_every` seconds and show that they are there, like real ones; real too is what they
+/// make of notes (Duty).
 class SimulatedTransport final : public Transport {
   public:
     struct Start {
@@ -29,104 +55,91 @@ class SimulatedTransport final : public Transport {
         std::vector<int> ranks;
     };
 
-    SimulatedTransport(const study::Study& study, int workers, double speed)
-        : study_(study), workers_(workers), speed_(speed) {}
+    SimulatedTransport(const study::Study& study, int workers, double speed, Faults faults = {});
 
     int rank() const override { return 0; }
-    int size() const override { return workers_ + 1; }
+    int size() const override { return static_cast<int>(workers_.size()) + 1; }
     double now() const override { return now_; }
+    void send(std::span<const std::byte> bytes, int to) override;
+    std::optional<Envelope> try_receive() override;
 
-    void send(std::span<const std::byte> bytes, int to) override {
-        const Message message = decode(bytes);
-        if (std::holds_alternative<Stop>(message)) {
-            stopped.push_back(to);
-            return;
-        }
-        const Assign assign = std::get<Assign>(message);
-        if (busy_[to]) throw std::logic_error("a busy worker was given a trial");
-        busy_[to] = true;
-        if (to != assign.ranks.back()) return;  // the group is complete when its last member has heard
-        starts.push_back({now_, assign.trial, assign.ranks});
-        const auto& planned = study_.grid.trials.at(static_cast<std::size_t>(assign.trial));
-        const double seconds = planned.flops(study::FlopConvention::exact) /
-                               (speed(assign.trial) * effective_ranks(static_cast<int>(assign.ranks.size())));
-        for (double after = report_every; report_every > 0 && after < seconds; after += report_every)
-            arrive(now_ + after, assign.ranks.front(),
-                   TrialProgress{
-                       .trial = assign.trial,
-                       .steps_done = static_cast<std::int64_t>(after / seconds * double(planned.trial.steps)),
-                       .steps = planned.trial.steps});
-        Finished finished{.trial = assign.trial,
-                          .outcome = archive::Outcome::completed,
-                          .stored = true,
-                          .steps_done = planned.trial.steps,
-                          .steps = planned.trial.steps,
-                          .seconds = seconds};
-        if (const auto found = outcomes.find(assign.trial); found != outcomes.end()) {
-            finished.outcome = found->second;
-            finished.cause = "injected";
-        }
-        busy_rank_seconds += seconds * static_cast<double>(assign.ranks.size());
-        arrive(now_ + seconds, assign.ranks.front(), finished);
-        for (const int rank : assign.ranks)
-            arrive(now_ + seconds, rank, Ready{});
-    }
+    /// The clock goes to the next note, or on by `longest_wait`. Throws std::logic_error at `ends_by`.
+    void wait_briefly() override;
 
-    std::optional<Envelope> try_receive() override {
-        if (!started_) start();
-        if (arriving_.empty() || arriving_.top().time > now_) return std::nullopt;
-        const Arrival arrival = arriving_.top();
-        arriving_.pop();
-        if (std::holds_alternative<Ready>(arrival.message)) busy_[arrival.from] = false;
-        return Envelope{arrival.from, encode(arrival.message)};
-    }
-
-    /// Nothing happens until the next note, so the clock goes straight there.
-    void wait_briefly() override {
-        if (arriving_.empty()) throw std::logic_error("the coordinator waits for notes that never come");
-        now_ = arriving_.top().time;
-    }
+    /// Ranks that want work, as rank 0 must know by now.
+    int idle() const;
+    /// Ranks that are not dead.
+    int alive() const;
 
     std::function<double(int trial)> speed_of = {};
+    std::function<void()> on_wait = {};  ///< whenever rank 0 has read all notes and done what they ask for
     std::vector<int> measured = {};  ///< trials that workers time before they ask for work, as real ones may
     double report_every = 0;         ///< seconds; 0 never
+    double longest_wait = never, ends_by = never;
     double busy_rank_seconds = 0;
     std::vector<Start> starts;
-    std::vector<int> stopped;                  ///< ranks that were told to stop
+    std::vector<int> stopped;                  ///< ranks that have been told to stop
     std::map<int, archive::Outcome> outcomes;  ///< of trials that do not complete
+    std::map<int, int> stored;                 ///< how often each trial's file was written
 
   private:
-    struct Arrival {
+    enum class Kind { to_coordinator, to_worker, heartbeat, progress, end, tell, death };
+    struct Event {
         double time;
         long order;
-        int from;
-        Message message;
-        bool operator<(const Arrival& other) const {
+        Kind kind;
+        int rank;     ///< the worker's
+        int attempt;  ///< of its training
+        std::vector<std::byte> bytes = {};
+        bool operator<(const Event& other) const {
             return std::tie(time, order) > std::tie(other.time, other.order);
         }
     };
-    void start() {
-        started_ = true;
-        for (const int trial : measured) {
-            const auto& planned = study_.grid.trials.at(static_cast<std::size_t>(trial));
-            const double seconds = planned.flops(study::FlopConvention::exact) / speed(trial);
-            arrive(0, 1, Measured{trial, seconds / static_cast<double>(planned.trial.steps)});
-        }
-        for (int rank = 1; rank <= workers_; ++rank)
-            arrive(0, rank, Ready{});
-    }
-    double speed(int trial) const { return speed_of ? speed_of(trial) : speed_; }
-    void arrive(double time, int from, Message message) {
-        arriving_.push({time, order_++, from, std::move(message)});
-    }
+    struct Worker {
+        Duty duty;
+        int training = 0;  ///< the attempt; 0 for none
+        bool dead = false, gone = false;
+        bool asked = false;                      ///< and has neither been given anything since nor died
+        double heard_up_to = 0, told_up_to = 0;  ///< when its last note, and the last one to it, arrive
+    };
+    struct Training {
+        Assign assign;
+        std::size_t joined = 0;
+        double started = 0, seconds = 0;
+        bool stuck = false;    ///< a member is gone: the others wait for it
+        bool storing = false;  ///< all has been trained
+        bool stopping = false;
+        Finished finished = {};
+    };
+
+    Worker& at(int rank) { return workers_[static_cast<std::size_t>(rank - 1)]; }
+    const study::PlannedTrial& planned(int trial) const;
+    double uniform();
+    void schedule(double time, Kind kind, int rank, int attempt);
+    void post(Kind direction, int rank, const Message& message);
+    void post(Kind direction, int rank, std::vector<std::byte> bytes);
+    void happens(Event& event);
+    void read(int rank, const Message& message);
+    void join(int rank, const Assign& assign);
+    void train(Training& training);
+    void show_life(int rank);
+    void report(int attempt);
+    void end(int attempt);
+    void tell(int attempt);
+    void leave(int rank);
+    void die(int rank);
 
     const study::Study& study_;
-    int workers_;
     double speed_, now_ = 0;
-    long order_ = 0;
+    Faults faults_;
+    std::mt19937_64 random_;
     bool started_ = false;
-    std::map<int, bool> busy_;
-    std::priority_queue<Arrival> arriving_;
+    void start();
+    long order_ = 0;
+    std::vector<Worker> workers_;
+    std::map<int, Training> trainings_;  ///< by attempt
+    std::priority_queue<Event> events_;
+    std::deque<Envelope> inbox_;
 };
 
 }  // namespace isogrid::cluster::test

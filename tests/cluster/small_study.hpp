@@ -17,7 +17,6 @@ inline study::Study study_of(const std::vector<double>& flops, std::int64_t leav
     for (std::size_t i = 0; i < flops.size(); ++i) {
         study::PlannedTrial planned;
         planned.name = "t" + std::to_string(i);
-        planned.budget = flops[i];
         study::Trial& trial = planned.trial;
         trial.shape = {.width = 8, .depth = 1, .heads = 1, .mlp_width = 16, .vocabulary = 256, .context = 4};
         trial.batch = leaves;

@@ -58,7 +58,8 @@ class WorkerTest : public testing::Test {
         const Workplace workplace{study_, *tokens, folder_.path(), training, "none", seconds_per_step_};
         work(
             coordinator, workplace, folder_ / "lock",
-            [](std::span<const int>, int) { return std::make_unique<GroupOfOne>(); }, [] { return false; });
+            [](const Assign&, std::function<bool()>) { return std::make_unique<GroupOfOne>(); },
+            [] { return false; });
         return coordinator.said;
     }
 
@@ -79,7 +80,7 @@ class WorkerTest : public testing::Test {
 
 TEST_F(WorkerTest, trainsWhatItIsGivenReportsAndAsksForMore) {
     const auto said =
-        work_through({Assign{0, {1}, "ours"}, Assign{1, {1}, "ours"}, Stop{}},
+        work_through({Assign{1, 0, {1}, "ours"}, Assign{2, 1, {1}, "ours"}, Stop{}},
                      test::FakeTraining{.troubles = {{1, test::Trouble::no_memory}}, .seconds_per_step = 0});
     const auto finished = finished_among(said);
     ASSERT_EQ(finished.size(), 2u);
@@ -98,7 +99,7 @@ TEST_F(WorkerTest, measuresItsShareBeforeItAsksForWork) {
         if (trial.shape.width == 16) throw std::bad_alloc();
         return 0.25;
     };
-    const std::vector<Message> said = work_through({Assign{0, {1}, "ours"}, Stop{}}, {});
+    const std::vector<Message> said = work_through({Assign{1, 0, {1}, "ours"}, Stop{}}, {});
     ASSERT_GE(said.size(), 3u);
     EXPECT_EQ(said[0], Message(Measured{0, 0.25}));
     EXPECT_EQ(said[1], Message(Ready{})) << "what does not fit is told when it is trained";
@@ -106,7 +107,7 @@ TEST_F(WorkerTest, measuresItsShareBeforeItAsksForWork) {
 
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
     // The note to stop is there at the first look while training.
-    const auto finished = finished_among(work_through({Assign{0, {1}, "ours"}, Stop{}}, {}, true));
+    const auto finished = finished_among(work_through({Assign{1, 0, {1}, "ours"}, Stop{}}, {}, true));
     ASSERT_EQ(finished.size(), 1u);
     EXPECT_EQ(finished[0].outcome, Outcome::interrupted);
     EXPECT_EQ(finished[0].steps_done, 1);
@@ -115,7 +116,7 @@ TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
 
 TEST_F(WorkerTest, putsNothingInPlaceOnceTheLeaseIsLost) {
     const auto finished = finished_among(
-        work_through({Assign{0, {1}, "an earlier lease"}, Assign{1, {1}, "ours"}, Stop{}}, {}));
+        work_through({Assign{1, 0, {1}, "an earlier lease"}, Assign{2, 1, {1}, "ours"}, Stop{}}, {}));
     ASSERT_GE(finished.size(), 1u);
     EXPECT_EQ(finished[0].outcome, Outcome::completed);
     EXPECT_FALSE(finished[0].stored);

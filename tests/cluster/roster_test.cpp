@@ -1,0 +1,103 @@
+// Who is there, and what a worker makes of its notes.
+#include "cluster/roster.hpp"
+
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/duty.hpp"
+
+using namespace isogrid::cluster;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+namespace {
+
+constexpr double limit = 60;
+
+/// Looks every second, as a coordinator does whose inbox is empty.
+std::vector<int> silent_until(Roster& roster, double from, double to) {
+    std::vector<int> silent;
+    for (double now = from; now <= to; ++now)
+        for (const int rank : roster.fallen_silent(now))
+            silent.push_back(rank);
+    return silent;
+}
+
+}  // namespace
+
+TEST(Roster, isCompleteWhenEveryWorkerHasAskedOrIsGivenUp) {
+    Roster roster(2, limit, 0);
+    EXPECT_TRUE(roster.asks(1, 0));
+    EXPECT_FALSE(roster.complete());
+    roster.heard(1, 30);
+    EXPECT_THAT(silent_until(roster, 1, 70), ElementsAre(2));
+    EXPECT_TRUE(roster.complete());
+    EXPECT_EQ(roster.present(), 1);
+}
+
+TEST(Roster, takesARequestForNewsOnlyOnce) {
+    Roster roster(1, limit, 0);
+    EXPECT_TRUE(roster.asks(1, 0));
+    EXPECT_FALSE(roster.asks(1, 0)) << "a reminder";
+    roster.given(1, 7);
+    EXPECT_EQ(roster.busy_with(1), 7);
+    EXPECT_FALSE(roster.asks(1, 0)) << "it was on its way for long";
+    EXPECT_TRUE(roster.asks(1, 7));
+    EXPECT_EQ(roster.busy_with(1), -1);
+}
+
+TEST(Roster, allowsTwiceTheSilenceToWhoeverComesBack) {
+    Roster roster(1, limit, 0);
+    roster.asks(1, 0);
+    EXPECT_THAT(silent_until(roster, 1, 70), ElementsAre(1));
+    EXPECT_TRUE(roster.heard(1, 70));
+    EXPECT_FALSE(roster.heard(1, 71)) << "it was there";
+    EXPECT_TRUE(roster.asks(1, 0)) << "nobody knows any more that it waits";
+    EXPECT_THAT(silent_until(roster, 71, 71 + 1.9 * limit), IsEmpty());
+    EXPECT_THAT(silent_until(roster, 72 + 1.9 * limit, 71 + 2.2 * limit), ElementsAre(1));
+}
+
+TEST(Roster, doesNotCountTheTimeInWhichTheCoordinatorWasSuspended) {
+    Roster roster(1, limit, 0);
+    EXPECT_THAT(silent_until(roster, 1, 50), IsEmpty());
+    EXPECT_THAT(roster.fallen_silent(5000), IsEmpty())
+        << "the worker may have spoken, or have been suspended too";
+    EXPECT_THAT(silent_until(roster, 5001, 5020), ElementsAre(1));
+}
+
+TEST(Duty, startsEachAssignmentOnce) {
+    Duty duty;
+    EXPECT_EQ(duty.leave(), Ready{0});
+    const Assign assign{.attempt = 3, .trial = 1, .ranks = {1}, .lease = "ours"};
+    EXPECT_EQ(duty.take(assign), assign);
+    EXPECT_FALSE(duty.take(assign)) << "the note came twice";
+    EXPECT_EQ(duty.leave(), Ready{3});
+    EXPECT_FALSE(duty.take(assign));
+}
+
+TEST(Duty, knowsWhichAttemptItIsToldToAbandon) {
+    Duty duty;
+    duty.take(Assign{.attempt = 3, .trial = 1, .ranks = {1}, .lease = ""});
+    duty.take(Abandon{2});
+    EXPECT_FALSE(duty.told_to_abandon()) << "that was an earlier one";
+    duty.take(Abandon{3});
+    EXPECT_TRUE(duty.told_to_abandon());
+    duty.leave();
+    EXPECT_FALSE(duty.told_to_abandon());
+}
+
+TEST(Duty, doesNotStartWhatWasTakenBackBeforeItCame) {
+    Duty duty;
+    duty.take(Abandon{3});
+    EXPECT_FALSE(duty.take(Assign{.attempt = 3, .trial = 1, .ranks = {1}, .lease = ""}));
+    EXPECT_EQ(duty.leave(), Ready{3}) << "it has left it";
+}
+
+TEST(Duty, refusesASecondTrialAndNotesOfWorkers) {
+    Duty duty;
+    duty.take(Assign{.attempt = 1, .trial = 1, .ranks = {1}, .lease = ""});
+    EXPECT_THROW(duty.take(Assign{.attempt = 2, .trial = 2, .ranks = {1}, .lease = ""}), std::logic_error);
+    EXPECT_THROW(duty.take(Ready{}), std::runtime_error);
+}

@@ -1,0 +1,290 @@
+#include "simulated_transport.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+#include <variant>
+
+#include "cluster/allotment.hpp"
+#include "cluster/roster.hpp"
+
+namespace isogrid::cluster::test {
+
+namespace {
+
+constexpr double storing_seconds = 0.05;
+
+}  // namespace
+
+SimulatedTransport::SimulatedTransport(const study::Study& study, int workers, double speed, Faults faults)
+    : study_(study),
+      speed_(speed),
+      faults_(std::move(faults)),
+      random_(faults_.seed),
+      workers_(static_cast<std::size_t>(workers)) {}
+
+const study::PlannedTrial& SimulatedTransport::planned(int trial) const {
+    return study_.grid.trials.at(static_cast<std::size_t>(trial));
+}
+
+int SimulatedTransport::alive() const {
+    return static_cast<int>(
+        std::count_if(workers_.begin(), workers_.end(), [](const Worker& worker) { return !worker.dead; }));
+}
+
+int SimulatedTransport::idle() const {
+    int idle = 0;
+    for (int rank = 1; rank < size(); ++rank) {
+        const auto mute = faults_.mute.find(rank);
+        const bool unheard = mute != faults_.mute.end() && now_ >= mute->second.from &&
+                             now_ < mute->second.to + heartbeat_interval + faults_.delay;
+        idle += workers_[static_cast<std::size_t>(rank - 1)].asked && !unheard;
+    }
+    return idle;
+}
+
+/// In [0, 1), the same with every library.
+double SimulatedTransport::uniform() {
+    return static_cast<double>(random_() >> 11) * 0x1p-53;
+}
+
+void SimulatedTransport::schedule(double time, Kind kind, int rank, int attempt) {
+    events_.push({.time = time, .order = order_++, .kind = kind, .rank = rank, .attempt = attempt});
+}
+
+void SimulatedTransport::post(Kind direction, int rank, const Message& message) {
+    post(direction, rank, encode(message));
+}
+
+void SimulatedTransport::post(Kind direction, int rank, std::vector<std::byte> bytes) {
+    Worker& worker = at(rank);
+    double& last = direction == Kind::to_coordinator ? worker.heard_up_to : worker.told_up_to;
+    last = std::max(last, now_ + (faults_.delay > 0 ? faults_.delay * uniform() : 0));
+    if (faults_.duplicates > 0 && uniform() < faults_.duplicates)
+        events_.push({last + faults_.duplicate_late * uniform(), order_++, direction, rank, 0, bytes});
+    events_.push({last, order_++, direction, rank, 0, std::move(bytes)});
+}
+
+void SimulatedTransport::start() {
+    started_ = true;
+    for (const int trial : measured) {
+        const double flops = planned(trial).flops(study::FlopConvention::exact);
+        const double speed = speed_of ? speed_of(trial) : speed_;
+        post(Kind::to_coordinator, 1,
+             Measured{trial, flops / speed / static_cast<double>(planned(trial).trial.steps)});
+    }
+    for (int rank = 1; rank < size(); ++rank) {
+        if (const auto found = faults_.dies_at.find(rank); found != faults_.dies_at.end())
+            schedule(found->second, Kind::death, rank, 0);
+        post(Kind::to_coordinator, rank, at(rank).duty.leave());
+        schedule(heartbeat_interval, Kind::heartbeat, rank, 0);
+    }
+}
+
+void SimulatedTransport::send(std::span<const std::byte> bytes, int to) {
+    const Message message = decode(bytes);
+    if (std::holds_alternative<Stop>(message)) stopped.push_back(to);
+    if (std::holds_alternative<Assign>(message)) at(to).asked = false;
+    post(Kind::to_worker, to, std::vector<std::byte>(bytes.begin(), bytes.end()));
+}
+
+std::optional<Envelope> SimulatedTransport::try_receive() {
+    if (!started_) start();
+    while (!events_.empty() && events_.top().time <= now_) {
+        Event event = events_.top();
+        events_.pop();
+        happens(event);
+    }
+    if (inbox_.empty()) return std::nullopt;
+    Envelope envelope = std::move(inbox_.front());
+    inbox_.pop_front();
+    Worker& worker = at(envelope.from);
+    if (!worker.dead && !worker.gone && worker.training == 0 && worker.told_up_to <= now_ &&
+        decode(envelope.bytes) == Message(worker.duty.leave()))
+        worker.asked = true;
+    return envelope;
+}
+
+void SimulatedTransport::wait_briefly() {
+    if (on_wait) on_wait();
+    const double latest = now_ + longest_wait;
+    while (inbox_.empty()) {
+        if (events_.empty() && latest == never)
+            throw std::logic_error("the coordinator waits for notes that never come");
+        if (events_.empty() || events_.top().time > latest) {
+            now_ = latest;
+            break;
+        }
+        Event event = events_.top();
+        events_.pop();
+        now_ = event.time;
+        happens(event);
+    }
+    if (now_ > ends_by) throw std::logic_error("the sweep does not end");
+}
+
+void SimulatedTransport::happens(Event& event) {
+    switch (event.kind) {
+        case Kind::to_coordinator:
+            inbox_.push_back({event.rank, std::move(event.bytes)});
+            return;
+        case Kind::to_worker:
+            if (!at(event.rank).dead && !at(event.rank).gone) read(event.rank, decode(event.bytes));
+            return;
+        case Kind::heartbeat:
+            return show_life(event.rank);
+        case Kind::progress:
+            return report(event.attempt);
+        case Kind::end:
+            return end(event.attempt);
+        case Kind::tell:
+            return tell(event.attempt);
+        case Kind::death:
+            return die(event.rank);
+    }
+}
+
+void SimulatedTransport::read(int rank, const Message& message) {
+    Worker& worker = at(rank);
+    if (const auto assign = worker.duty.take(message)) return join(rank, *assign);
+    if (worker.training == 0) {
+        worker.gone = worker.duty.sent_home();
+        return;
+    }
+    Training& training = trainings_.at(worker.training);
+    if (worker.duty.told_to_abandon() && !training.storing) {
+        training.stuck = true;
+        leave(rank);
+    } else if (worker.duty.sent_home() && training.joined == training.assign.ranks.size() &&
+               !training.stuck && !training.storing && !training.stopping) {
+        training.stopping = true;
+        const double step =
+            training.seconds / static_cast<double>(planned(training.assign.trial).trial.steps);
+        schedule(std::min(now_ + step, training.started + training.seconds), Kind::end, rank,
+                 training.assign.attempt);
+    }
+}
+
+void SimulatedTransport::join(int rank, const Assign& assign) {
+    Training& training = trainings_[assign.attempt];
+    training.assign = assign;
+    at(rank).training = assign.attempt;
+    // The group is complete when its last member has heard.
+    if (++training.joined == assign.ranks.size() && !training.stuck) train(training);
+}
+
+void SimulatedTransport::train(Training& training) {
+    const Assign& assign = training.assign;
+    starts.push_back({now_, assign.trial, assign.ranks});
+    double slowest = 1;
+    for (const int rank : assign.ranks)
+        if (const auto found = faults_.slow.find(rank);
+            found != faults_.slow.end() && found->second.from <= now_)
+            slowest = std::max(slowest, found->second.factor);
+    const double speed = (speed_of ? speed_of(assign.trial) : speed_) / slowest;
+    training.started = now_;
+    training.seconds = planned(assign.trial).flops(study::FlopConvention::exact) /
+                       (speed * effective_ranks(static_cast<int>(assign.ranks.size())));
+    schedule(now_ + training.seconds, Kind::end, assign.ranks.front(), assign.attempt);
+    if (report_every > 0) schedule(now_ + report_every, Kind::progress, assign.ranks.front(), assign.attempt);
+}
+
+/// Every now and then, as long as the worker lives.
+void SimulatedTransport::show_life(int rank) {
+    const Worker& worker = at(rank);
+    if (worker.dead || worker.gone) return;
+    schedule(now_ + heartbeat_interval, Kind::heartbeat, rank, 0);
+    if (const auto mute = faults_.mute.find(rank); mute != faults_.mute.end() && mute->second.holds(now_))
+        return;
+    if (worker.training == 0)
+        post(Kind::to_coordinator, rank, at(rank).duty.leave());
+    else if (!trainings_.at(worker.training).stuck)  // inside MPI nobody speaks
+        post(Kind::to_coordinator, rank, Alive{});
+}
+
+void SimulatedTransport::report(int attempt) {
+    const auto found = trainings_.find(attempt);
+    if (found == trainings_.end()) return;
+    const Training& training = found->second;
+    if (training.stuck || training.storing) return;
+    const int rank = training.assign.ranks.front();
+    schedule(now_ + report_every, Kind::progress, rank, attempt);
+    if (const auto mute = faults_.mute.find(rank); mute != faults_.mute.end() && mute->second.holds(now_))
+        return;
+    const auto steps = planned(training.assign.trial).trial.steps;
+    const double part = (now_ - training.started) / training.seconds;
+    post(Kind::to_coordinator, rank,
+         TrialProgress{.attempt = attempt,
+                       .trial = training.assign.trial,
+                       .steps_done = static_cast<std::int64_t>(part * static_cast<double>(steps)),
+                       .steps = steps});
+}
+
+void SimulatedTransport::end(int attempt) {
+    const auto found = trainings_.find(attempt);
+    if (found == trainings_.end()) return;
+    Training& training = found->second;
+    if (training.stuck || training.storing) return;
+    training.storing = true;
+    const int trial = training.assign.trial;
+    const std::int64_t steps = planned(trial).trial.steps;
+    const double seconds = now_ - training.started;
+    busy_rank_seconds += seconds * static_cast<double>(training.assign.ranks.size());
+    Finished& finished = training.finished;
+    finished = {.attempt = attempt,
+                .trial = trial,
+                .outcome = archive::Outcome::completed,
+                .stored = true,
+                .steps_done = steps,
+                .steps = steps,
+                .seconds = seconds};
+    if (const auto outcome = outcomes.find(trial); outcome != outcomes.end()) {
+        finished.outcome = outcome->second;
+        finished.cause = "injected";
+    }
+    if (training.stopping && seconds < training.seconds) {
+        finished.outcome = archive::Outcome::interrupted;
+        finished.steps_done = static_cast<std::int64_t>(seconds / training.seconds * double(steps));
+    }
+    if (finished.outcome == archive::Outcome::interrupted) {
+        finished.stored = false;
+    } else if (faults_.disk_full.holds(now_)) {
+        finished.stored = false;
+        finished.store_fault = "no space left on device";
+    } else {
+        ++stored[trial];
+    }
+    // A rank may die between its file and its note. Where nothing goes wrong no time passes.
+    if (faults_.dies_at.empty())
+        tell(attempt);
+    else
+        schedule(now_ + storing_seconds, Kind::tell, training.assign.ranks.front(), attempt);
+}
+
+void SimulatedTransport::tell(int attempt) {
+    const Training training = trainings_.at(attempt);
+    const int speaker = training.assign.ranks.front();
+    if (!at(speaker).dead) post(Kind::to_coordinator, speaker, training.finished);
+    for (const int rank : training.assign.ranks)
+        if (!at(rank).dead) leave(rank);
+    trainings_.erase(attempt);
+}
+
+void SimulatedTransport::leave(int rank) {
+    Worker& worker = at(rank);
+    worker.training = 0;
+    const Ready ready = worker.duty.leave();
+    worker.gone = worker.duty.sent_home();
+    if (!worker.gone) post(Kind::to_coordinator, rank, ready);
+}
+
+void SimulatedTransport::die(int rank) {
+    Worker& worker = at(rank);
+    worker.dead = true;
+    worker.asked = false;
+    if (worker.training == 0) return;
+    Training& training = trainings_.at(worker.training);
+    if (!training.storing) training.stuck = true;
+}
+
+}  // namespace isogrid::cluster::test
