@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The same study run alone, by one and three workers, and with each trial on groups of 2 and 4 ranks: the same digests.
+# The same study run alone, by 1, 2, 4 and 8 workers, and with each trial on groups of 2 and 4 ranks: the same digests.
 source "$(dirname "$0")/small_study.sh" "$1"
 make_study
 
 expect_status 0 "$isogrid" run small.toml --archive alone.h5 --alone
-for ranks in 2 4; do
+for ranks in 2 3 5 9; do # a coordinator, and 1, 2, 4 or 8 workers
     expect_status 0 mpirun -n "$ranks" "$isogrid" run small.toml --archive "ranks$ranks.h5"
     expect_same_digests alone.h5 "ranks$ranks.h5"
 done

@@ -81,6 +81,12 @@ make_study() {
     make_job small.toml
 }
 
+# long_study FILE: trials of a second or so, which save a checkpoint a fifth of a second.
+long_study() {
+    make_job "$1" 0 "$2"
+    echo "checkpoint_minutes = 0.0033" >>"$1"
+}
+
 # digests ARCHIVE: every digest that `isogrid verify` recomputes, in the archive's order.
 digests() {
     "$isogrid" verify "$1" --json | grep -oE '"[a-z_]*digest[a-z_]*": *"[0-9a-f]{64}"'

@@ -2,6 +2,10 @@
 # A real Slurm cluster of two nodes on this machine, all of it in one folder and on loopback:
 #   cluster.sh start FOLDER    munged, slurmctld and a slurmd a node; returns when both nodes are idle
 #   cluster.sh env FOLDER      the line to eval before sbatch, squeue, scontrol
+#   cluster.sh cut FOLDER NODE     ends all that runs on a node at once, as a power cut would
+#   cluster.sh restore FOLDER NODE brings such a node back
+#   cluster.sh hold FOLDER NODE    kills the node's slurmd alone: jobs on it run on, and nobody knows of them
+#   cluster.sh release FOLDER NODE lets it start again
 #   cluster.sh stop FOLDER     ends every process it started and removes FOLDER
 #   cluster.sh check           exit 77 and the reason when it could not work here
 # Each node has a host name, a process table and a /dev/shm of its own (namespaces), so that MPI takes it for another
@@ -65,6 +69,10 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 SlurmdParameters=config_overrides
 ReturnToService=2
+# A node that is not heard of for so long is down, and jobs that need it are requeued.
+SlurmdTimeout=5
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 JobRequeue=1
 KillWait=3
 SchedulerParameters=sched_interval=2,sched_min_interval=100000,batch_sched_delay=0
@@ -73,10 +81,16 @@ END
         port=$((port + 1))
         echo "NodeName=$node NodeHostname=$node NodeAddr=127.0.0.1 Port=$port CPUs=$cpus RealMemory=2000"
     done >>"$folder/slurm.conf"
-    echo "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP" >>"$folder/slurm.conf"
+    # Jobs in `urgent` preempt the others: those in `main` are requeued, those in `cancelled` are not.
+    cat >>"$folder/slurm.conf" <<END
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=REQUEUE GraceTime=10
+PartitionName=cancelled Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 PreemptMode=CANCEL GraceTime=10
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+END
 }
 
-# --kill-child: when unshare dies, the kernel ends the node's first process and with it the whole namespace.
+# --kill-child: when unshare dies, the kernel ends the node's first process and with it the whole namespace. That
+# process is a shell, which starts slurmd again when somebody has killed it, but not while it is held down.
 start_node() {
     local node=$1
     mkdir -p "$folder/spool.$node" "$folder/tmp.$node"
@@ -86,7 +100,11 @@ start_node() {
         hostname "$2"
         mount --bind "$1/hosts" /etc/hosts
         mount -t tmpfs -o size=1g tmpfs /dev/shm
-        exec slurmd -D -N "$2" -f "$1/slurm.conf"' \
+        while true; do
+            if [[ -e $1/run/$2.held ]]; then sleep 0.2; continue; fi
+            slurmd -D -N "$2" -f "$1/slurm.conf" || true
+            sleep 0.2
+        done' \
         node "$folder" "$node" </dev/null >>"$folder/log/$node.out" 2>&1 &
     echo $! >"$folder/run/$node.pid"
 }
@@ -106,12 +124,20 @@ start() {
     for node in "${nodes[@]}"; do start_node "$node"; done
     export SLURM_CONF=$folder/slurm.conf
     for _ in {1..150}; do
-        (($(sinfo -h -N -t idle -o %N 2>/dev/null | wc -l) == ${#nodes[@]})) && return
+        (($(sinfo -h -N -p main -t idle -o %N 2>/dev/null | wc -l) == ${#nodes[@]})) && return
         sleep 0.1
     done
     tail -n 5 "$folder"/log/* >&2
     stop
     fail "the nodes did not come up in 15 s"
+}
+
+# The slurmd of a node, by its command line; its process id is another one inside the node.
+slurmd_of() { pgrep -f -x "slurmd -D -N $1 -f $folder/slurm.conf"; }
+
+hold() {
+    touch "$folder/run/$1.held"
+    kill -KILL "$(slurmd_of "$1")"
 }
 
 # Ends the process in a pid file, if it is still the one we started: its command line names the folder.
@@ -137,10 +163,16 @@ stop() {
 }
 
 folder=${2:-}
+node=${3:-}
+[[ ! -d $folder ]] || folder=$(cd "$folder" && pwd)
 case ${1:-},$folder in
     check,) check ;;
     start,?*) start ;;
     env,?*) echo "export SLURM_CONF=$(cd "$folder" && pwd)/slurm.conf" ;;
     stop,?*) stop ;;
-    *) fail "usage: cluster.sh start|env|stop FOLDER, cluster.sh check" ;;
+    cut,?*) end_process "$folder/run/$node.pid" KILL ;;
+    restore,?*) start_node "$node" ;;
+    hold,?*) hold "$node" ;;
+    release,?*) rm "$folder/run/$node.held" ;;
+    *) fail "usage: cluster.sh start|env|stop FOLDER, cluster.sh cut|restore|hold|release FOLDER NODE, cluster.sh check" ;;
 esac
