@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 
 # loss SETTING SEED: the validation loss of the one trial
 loss() {
-    sed -e "s|\"../data/|\"$jobs/../data/|" -e 's/^widths = .*/widths = [40]/' -e 's/^sizes = .*/sizes = 1/' \
+    sed -e "s|\"../data/|\"$jobs/../data/|" -e 's/^widths = .*/widths = [48]/' -e 's/^sizes = .*/sizes = 1/' \
         -e 's/^budgets = .*/budgets = [3.2e11]/' -e "s/^${1%%=*} = .*/${1%%=*} = ${1#*=}/" -e "s/^seed = .*/seed = $2/" \
         "$jobs/quickstart.toml" >"$work/job.toml"
     "$isogrid" run "$work/job.toml" --archive "$work/$1-$2.h5" | sed -n 's/.*validation loss //p'

@@ -12,7 +12,7 @@ namespace isogrid::archive {
 /// Who writes. Two incarnations of one job can run at once (a lost link), so temporary names carry the tag
 /// and whoever lost the lease to the other must not put files in place any more.
 struct Writer {
-    std::string tag;                     ///< host, process, job and restart: writer_tag()
+    std::string tag;                          ///< host, process, job and restart: writer_tag()
     std::function<bool()> still_holder = {};  ///< asked right before a rename; empty means always
 };
 
@@ -21,5 +21,12 @@ struct Writer {
 /// std::runtime_error `path: problem (system's reason) what to do` when the disk refuses, with nothing under
 /// the final name touched.
 bool write_durably(const std::filesystem::path& path, std::span<const std::byte> bytes, const Writer& writer);
+
+/// Content that is never in memory as a whole: calls `put` with one piece after the other.
+using Put = std::function<void(std::span<const std::byte> piece)>;
+using Content = std::function<void(const Put& put)>;
+
+/// The same, piece by piece. What `content` throws leaves nothing behind either.
+bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer);
 
 }  // namespace isogrid::archive

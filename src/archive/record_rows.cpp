@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "study/digest.hpp"
+
 namespace isogrid::archive {
 
 namespace {
@@ -113,7 +115,19 @@ Row columns_of(TrialProvenance& provenance) {
             {"tokens_per_second", &provenance.tokens_per_second}};
 }
 
-TrialRow row_of(const TrialRecord& record) {
+PreparedRecord prepare(const TrialRecord& record, std::string specification) {
+    PreparedRecord prepared{&record, std::move(specification), {}, {}};
+    prepared.id = study::sha256(prepared.specification);
+    prepared.digest = digest(record, prepared.specification);
+    return prepared;
+}
+
+PreparedRecord prepare(const TrialRecord& record) {
+    return prepare(record, study::canonical_text(record.planned.trial));
+}
+
+TrialRow row_of(const PreparedRecord& prepared) {
+    const TrialRecord& record = *prepared.record;
     const study::Trial& trial = record.planned.trial;
     const TrialResult& result = record.result;
     return {.index = record.index,
@@ -133,8 +147,8 @@ TrialRow row_of(const TrialRecord& record) {
                        .weights = {}},
             .curve = {},
             .weights = {},
-            .id = study::identity(trial),
-            .digest = digest(record)};
+            .id = prepared.id,
+            .digest = prepared.digest};
 }
 
 }  // namespace isogrid::archive
