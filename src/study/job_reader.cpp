@@ -1,6 +1,9 @@
 // The tables of a job file, one function each.
 #include "study/job_reader.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "study/job_document.hpp"
 #include "study/job_reader_studies.hpp"
 
@@ -69,7 +72,10 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
 }
 
 void read_isoflop_table(JobDocument& document, Isoflop& isoflop, JobFaults& faults) {
-    if (document.has("isoflop"))
+    const std::array others = {"critical_batch", "learning_rate", "mup", "wsd", "repetition", "data_size"};
+    const bool other =
+        std::any_of(others.begin(), others.end(), [&](auto table) { return document.has(table); });
+    if (document.has("isoflop") || !other)
         document.require("isoflop.budgets", "a study is about them", "budgets = [1e11, 3e11, 1e12, 3e12]");
     document.read("isoflop.budgets", isoflop.budgets, {1, 1e26});
     document.read_choice("isoflop.flops", isoflop.convention, flop_conventions);
@@ -111,7 +117,7 @@ void read_job(Job& job, const std::filesystem::path& folder, JobFaults& faults) 
     read_model_table(document, job.ladder);
     read_recipe_table(document, job.recipe);
     read_isoflop_table(document, job.isoflop, faults);
-    read_study_tables(document, job, faults);
+    read_study_tables(document, job);
     read_evaluation_table(document, job.evaluation);
     read_run_table(document, job);
     document.finish();

@@ -148,7 +148,7 @@ std::optional<Validation> read_validation(StudyTable table) {
 
 }  // namespace
 
-void read_study_tables(JobDocument& document, Job& job, JobFaults& faults) {
+void read_study_tables(JobDocument& document, Job& job) {
     job.critical_batch = read_critical_batch({document, "critical_batch"});
     job.learning_rate = read_learning_rate({document, "learning_rate"});
     job.mup = read_mup({document, "mup"});
@@ -157,13 +157,6 @@ void read_study_tables(JobDocument& document, Job& job, JobFaults& faults) {
     job.data_size = read_data_size({document, "data_size"});
     job.schedules = read_schedules({document, "schedules"});
     job.validation = read_validation({document, "validation"});
-    const bool any = document.has("isoflop") || job.critical_batch || job.learning_rate || job.mup ||
-                     job.wsd || job.repetition || job.data_size;
-    if (!any)
-        faults.add("", "asks for no study",
-                   "there are [isoflop], [critical_batch], [learning_rate], [mup], "
-                   "[wsd], [repetition] and [data_size]; [schedules] and [validation] build on [isoflop]",
-                   "add the table of one");
 }
 
 }  // namespace isogrid::study

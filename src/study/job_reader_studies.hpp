@@ -3,11 +3,10 @@
 
 #include "study/job.hpp"
 #include "study/job_document.hpp"
-#include "study/job_faults.hpp"
 
 namespace isogrid::study {
 
-/// Reads those that the file has into `job`. A file that asks for no study at all is at fault.
-void read_study_tables(JobDocument& document, Job& job, JobFaults& faults);
+/// Reads those that the file has into `job`.
+void read_study_tables(JobDocument& document, Job& job);
 
 }  // namespace isogrid::study

@@ -222,7 +222,7 @@ TEST(Jobs, allExpand) {
 TEST(Studies, areAskedForByTheirTables) {
     std::string job = testing::smallest_job();
     job.resize(job.find("[isoflop]"));
-    EXPECT_THAT(testing::faults_of(job), ElementsAre(HasSubstr("asks for no study")));
+    EXPECT_THAT(testing::faults_of(job), ElementsAre(HasSubstr("isoflop.budgets: is missing")));
 }
 
 }  // namespace

@@ -113,14 +113,16 @@ TEST(Checkpoint, isAllThatTheRestDependsOn) {
     // A test that the comparison above can fail: another number anywhere in the state gives other results.
     const std::string expected = digest_of(train_on(1, 1, nullptr));
     const Checkpoint good = checkpoint_after(301, 1);
-    ASSERT_EQ(good.sums.size(), 1u);
+    ASSERT_EQ(good.sums.size(), 12u);  // of losses; steps and norms, of leaves and batch, in five groups
     ASSERT_NE(good.sums[0], 0.0) << "step 301 should be inside a row";
-    std::map<std::string, Checkpoint> changed = {
-        {"weights", good}, {"first moment", good}, {"second moment", good}, {"sum", good}, {"curve", good}};
+    std::map<std::string, Checkpoint> changed = {{"weights", good},       {"first moment", good},
+                                                 {"second moment", good}, {"sum", good},
+                                                 {"norms", good},         {"curve", good}};
     changed["weights"].weights[5] += 1e-3f;
     changed["first moment"].first_moment[5] += 1e-3f;
     changed["second moment"].second_moment[5] += 1e-3f;
     changed["sum"].sums[0] += 1e-3;
+    changed["norms"].sums[4] += 1e-3;
     changed["curve"].curve[1].training_loss += 1e-3;
     for (const auto& [what, checkpoint] : changed) {
         Memory memory(checkpoint);
