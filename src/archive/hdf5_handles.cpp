@@ -23,8 +23,11 @@ std::string last_reason() {
     throw Hdf5Error("cannot " + std::string(wish) + " (" + last_reason() + ")");
 }
 
-/// HDF5 prints its error stack on standard error unless told otherwise; our exceptions carry the reason.
+/// HDF5 prints its error stack on standard error unless told otherwise; our exceptions carry the reason. Nor
+/// is it to tidy up when the program ends: handles are closed by then, and a file that could not be written
+/// would crash it there.
 void silence() {
+    [[maybe_unused]] static const herr_t once = H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
 }
 

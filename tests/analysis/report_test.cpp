@@ -119,9 +119,9 @@ TEST(Answer, saysWhereTheResamplingAskedForHasNoEffect) {
     options.bootstrap = 20;
     options.resampling = Resampling::residuals;
     const auto notes_of = [&](const char* law) {
-        return answer(isoflop_runs(four_budgets, 7, 3, known_loss), {law}, options, {}, {})
-            .fits.front()
-            .notes;
+        // compute asks for six budgets or more
+        const Runs runs = isoflop_runs({1e18, 2e18, 4e18, 8e18, 1.6e19, 3.2e19, 6.4e19}, 7, 3, known_loss);
+        return answer(runs, {law}, options, {}, {}).fits.front().notes;
     };
     const auto said = testing::Contains(HasSubstr("--resample residuals has no effect on this law"));
     EXPECT_THAT(notes_of("isoflop"), Not(said));  // nobody asked for it
