@@ -179,10 +179,12 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
             "size, examples and loss move together in such runs: that the critical batch follows one of them "
             "does not show that it is the cause (Zhang et al. 2024 find the data behind it)");
     if (from_curves)
-        fit.notes.push_back(
-            "steps to each target are read off the training curves: the lowest loss that every batch "
-            "reaches, and those after a half and a quarter of its examples. Under a decaying learning rate "
-            "targets before the end are reached late");
+        fit.notes.push_back(std::string("steps to each target are read off the smoothed training curves: ") +
+                            (runs.target_losses.empty()
+                                 ? "the lowest loss that every batch reaches, and those after a half "
+                                   "and a quarter of its examples"
+                                 : "the targets that the job names") +
+                            ". Under a decaying learning rate targets before the end are reached late");
     fit.notes.push_back(
         "batches are in the unit of the runs. At the critical batch twice the least examples and twice the "
         "least "

@@ -11,6 +11,16 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
+/// Of log steps: the share of their variance over the batches that the hyperbola explains.
+double r2(const BatchCell& cell) {
+    double mean = 0, squares = 0;
+    for (const double log_steps : cell.log_steps)
+        mean += log_steps / static_cast<double>(cell.log_steps.size());
+    for (const double log_steps : cell.log_steps)
+        squares += (log_steps - mean) * (log_steps - mean);
+    return 1 - cell.law.squares / squares;
+}
+
 }  // namespace
 
 Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCell>& usable,
@@ -27,6 +37,7 @@ Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCel
                  {"critical_batch_high", "to", Quantity::tokens},
                  {"overhead_batch", "20% overhead", Quantity::tokens},
                  {"noise_scale", "noise scale", Quantity::tokens},
+                 {"r2", "R2", Quantity::number},
                  {"status", "status", Quantity::text}},
                 {}};
     std::size_t place = 0;
@@ -34,7 +45,7 @@ Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCel
         const auto batches = static_cast<double>(cell.log_batch.size());
         if (cell.refused) {
             table.rows.push_back({cell.parameters, cell.loss, batches, none, none, none, none, none, none,
-                                  cell.noise_scale, std::string(name(cell.refused->kind))});
+                                  cell.noise_scale, none, std::string(name(cell.refused->kind))});
             continue;
         }
         const Estimate critical =
@@ -42,7 +53,8 @@ Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCel
         ++place;
         table.rows.push_back({cell.parameters, cell.loss, batches, cell.law.steps_min(),
                               cell.law.examples_min(), critical.value, critical.low, critical.high,
-                              cell.law.overhead_batch(reference), cell.noise_scale, std::string("ok")});
+                              cell.law.overhead_batch(reference), cell.noise_scale, r2(cell),
+                              std::string("ok")});
     }
     return table;
 }

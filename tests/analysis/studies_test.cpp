@@ -1,0 +1,74 @@
+// Each law takes the runs of its own study, and what was held out for validation is predicted without it.
+#include "analysis/studies.hpp"
+
+#include <algorithm>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/report/answer.hpp"
+#include "synthetic_runs.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+const Law& law(std::string_view name) {
+    for (const Law& each : laws())
+        if (each.name == name) return each;
+    throw std::logic_error("no such law");
+}
+
+/// Four budgets of isoFLOP runs, and a run of another study.
+Runs runs_of_two_studies() {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (Run& run : runs.used)
+        run.studies = {"isoflop"};
+    Run other = runs.used.front();
+    other.studies = {"mup"};
+    runs.used.push_back(other);
+    return runs;
+}
+
+TEST(Studies, giveEachLawItsOwnRuns) {
+    const Runs runs = runs_of_two_studies();
+    EXPECT_THAT(runs_for(law("joint"), runs).used, SizeIs(28));
+    EXPECT_THAT(runs_for(law("mup"), runs).used, SizeIs(1));
+    EXPECT_THAT(runs_for(law("repetition"), runs).used, SizeIs(0));
+    // Without a study of its own the law of data takes the budgets' runs.
+    EXPECT_THAT(runs_for(law("data"), runs).used, SizeIs(28));
+}
+
+TEST(Studies, leaveRunsOfNoStudyToEveryLaw) {
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);  // as from a CSV
+    for (const Law& each : laws())
+        EXPECT_THAT(runs_for(each, runs).used, SizeIs(28)) << each.name;
+}
+
+TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
+    Runs runs = runs_of_two_studies();
+    Runs larger = isoflop_runs({6.4e20}, 3, 2, known_loss);
+    for (Run& run : larger.used) {
+        run.studies = {"validation"};
+        run.loss *= 1.02;  // so that a law fitted to it would show
+        runs.used.push_back(run);
+    }
+    FitOptions options;
+    options.bootstrap = 50;
+    const Answer all = answer(runs, {"joint"}, options, {}, {}, {});
+    ASSERT_THAT(all.fits, SizeIs(1));
+    const LawFit& joint = all.fits.front();
+    EXPECT_NEAR(value_of(joint.parameters, "alpha"), known_law.alpha, 1e-3);
+    const auto held_out = std::find_if(joint.tables.begin(), joint.tables.end(),
+                                       [](const Table& table) { return table.key == "held_out"; });
+    ASSERT_NE(held_out, joint.tables.end());
+    ASSERT_THAT(held_out->rows, SizeIs(3));
+    for (const auto& row : held_out->rows)
+        EXPECT_NEAR(std::get<double>(row.back()), 1 / 1.02 - 1, 1e-3);
+    EXPECT_THAT(joint.notes, testing::Contains(HasSubstr("of 3 runs held out for validation, 0 lie inside")));
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
