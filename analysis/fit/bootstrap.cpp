@@ -59,6 +59,12 @@ double quantile(std::span<const double> sorted, double fraction) {
     return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
+double median(std::vector<double> values) {
+    if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+    std::sort(values.begin(), values.end());
+    return quantile(values, 0.5);
+}
+
 double t_widening(double freedom) {
     constexpr double z = 1.959963984540054;
     return std::isfinite(freedom)

@@ -78,4 +78,7 @@ Estimate summarize(double value, const std::vector<std::vector<double>>& replica
 /// quantiles of 200 values by the more usual type 7 lie but 94%.
 double quantile(std::span<const double> sorted, double fraction);
 
+/// The quantile at a half of values in any order; NaN of none.
+double median(std::vector<double> values);
+
 }  // namespace isogrid::analysis

@@ -34,6 +34,22 @@ std::vector<Cut> expanding_window(std::span<const double> scale, std::span<const
     return cuts;
 }
 
+std::vector<Cut> line_validation(std::span<const double> scale, std::span<const double> observed,
+                                 const std::vector<LinePoint>& points, Weighting weighting,
+                                 std::size_t fewest) {
+    FitOptions once;
+    once.bootstrap = 0;
+    return expanding_window(
+        scale, observed, fewest, [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+            std::vector<LinePoint> some;
+            for (const std::size_t i : fitted)
+                some.push_back(points[i]);
+            const LogLine line = fit_log_line(some, {}, weighting, once);
+            if (line.coefficients.empty()) return std::nullopt;
+            return [line, &points](std::size_t i) { return std::exp(line.at(points[i].x)); };
+        });
+}
+
 Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what) {
     Table table{"validation",
                 "Fitted below, tried above: relative error of the predicted " + what,
@@ -56,6 +72,17 @@ double held_out_error(const std::vector<Cut>& cuts) {
     for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut)
         if (cut->decades >= 1) return cut->mean_error;
     return cuts.front().mean_error;
+}
+
+double explained(std::span<const double> observed, std::span<const double> predicted) {
+    double mean = 0, total = 0, left = 0;
+    for (const double y : observed)
+        mean += y / static_cast<double>(observed.size());
+    for (std::size_t i = 0; i < observed.size(); ++i) {
+        total += (observed[i] - mean) * (observed[i] - mean);
+        left += (observed[i] - predicted[i]) * (observed[i] - predicted[i]);
+    }
+    return 1 - left / total;
 }
 
 }  // namespace isogrid::analysis

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analysis/figure.hpp"
+#include "analysis/fit/log_line.hpp"
 
 namespace isogrid::analysis {
 
@@ -36,8 +37,16 @@ std::vector<Cut> expanding_window(std::span<const double> scale, std::span<const
 /// As a table under the key `validation`; `what` is predicted: `loss`, `critical batch`.
 Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what);
 
+/// Cuts of a power law through points, as fit_log_line makes it; `observed` is what it is to predict of each.
+std::vector<Cut> line_validation(std::span<const double> scale, std::span<const double> observed,
+                                 const std::vector<LinePoint>& points, Weighting weighting,
+                                 std::size_t fewest);
+
 /// The mean error of the last cut with at least a decade to go, else of the first; NaN without cuts. What
 /// laws are chosen by.
 double held_out_error(const std::vector<Cut>& cuts);
+
+/// R2: the share of the observations' variance that predictions explain.
+double explained(std::span<const double> observed, std::span<const double> predicted);
 
 }  // namespace isogrid::analysis

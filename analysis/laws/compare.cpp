@@ -8,6 +8,7 @@
 
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
+#include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -258,21 +259,16 @@ Figure curves(const Form& form, const Points& points, const ParametricFit& found
     constexpr int samples = 50;
     for (std::size_t family = 0; family < points.families.size(); ++family) {
         const int ink = inks[family % inks.size()];
-        Series band{"", Mark::band, std::nullopt, ink, {}, {}, {}};
-        Series line{points.families[family], Mark::line, std::nullopt, ink, {}, {}, {}};
+        BandedLine law(points.families[family], std::nullopt, ink);
         Series dots{"", Mark::points, std::nullopt, ink, {}, {}, {}};
         for (int k = 0; k <= samples; ++k) {
             const double flops = low * std::pow(10 * high / low, static_cast<double>(k) / samples);
-            const Estimate loss =
-                derived(found, "", [&](auto v) { return form.loss(v, family, flops); }).estimate;
-            line.x.push_back(flops), line.y.push_back(loss.value);
-            if (!std::isfinite(loss.low)) continue;
-            band.x.push_back(flops), band.y.push_back(loss.low), band.upper.push_back(loss.high);
+            law.add(flops, derived(found, "", [&](auto v) { return form.loss(v, family, flops); }).estimate);
         }
         for (const Point& point : points.used)
             if (point.family == family) dots.x.push_back(point.flops), dots.y.push_back(point.loss);
-        if (!band.x.empty()) figure.series.insert(figure.series.begin(), std::move(band));
-        figure.series.push_back(std::move(line));
+        if (!law.band.x.empty()) figure.series.insert(figure.series.begin(), std::move(law.band));
+        figure.series.push_back(std::move(law.line));
         figure.series.push_back(std::move(dots));
     }
     return figure;

@@ -19,6 +19,7 @@ struct StepsLaw {
     double steps_min() const;
     double examples_min() const;
     double critical() const;
+    static constexpr double overhead = 0.2;  ///< of examples, beyond linear scaling
     /// The batch at which examples are 20% more than linear scaling from `reference` would need (0: from
     /// batches so small that scaling is perfect). With a reference: Zhang et al. 2024.
     double overhead_batch(double reference) const;

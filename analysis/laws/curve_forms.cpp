@@ -21,15 +21,10 @@ struct TwoTerms {
     }
 };
 
-double middle_of(std::span<const double> values) {
-    std::vector<double> sorted(values.begin(), values.end());
-    std::sort(sorted.begin(), sorted.end());
-    return quantile(sorted, 0.5);
-}
-
 /// The floor as shares of the lowest loss, and the term above it in the middle.
 std::vector<std::array<double, 2>> floors(std::span<const double> loss) {
-    const double lowest = *std::min_element(loss.begin(), loss.end()), middle = middle_of(loss);
+    const double lowest = *std::min_element(loss.begin(), loss.end()),
+                 middle = median({loss.begin(), loss.end()});
     std::vector<std::array<double, 2>> pairs;
     for (const double share : {0.01, 0.3, 0.6, 0.8, 0.9, 0.97})
         pairs.push_back(
@@ -76,7 +71,7 @@ CurveForm power() {
             },
             [](std::span<const double> p, double x) { return p[0] * std::pow(x, -p[1]); },
             [](std::span<const double>, std::span<const double> loss) {
-                const double a = std::log(middle_of(loss));
+                const double a = std::log(median({loss.begin(), loss.end()}));
                 return std::vector<std::vector<double>>{{a, 0.05}, {a, 0.2}, {a, 0.8}};
             }};
 }
@@ -156,7 +151,7 @@ CurveForm logarithmic() {
             },
             [](std::span<const double> p, double x) { return p[0] - p[1] * std::log(x); },
             [](std::span<const double>, std::span<const double> loss) {
-                const double middle = middle_of(loss);
+                const double middle = median({loss.begin(), loss.end()});
                 return std::vector<std::vector<double>>{{middle, 0.02 * middle}, {middle, 0.1 * middle}};
             }};
 }

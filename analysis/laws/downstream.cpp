@@ -6,6 +6,7 @@
 
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
+#include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/joint.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -245,19 +246,15 @@ Figure error_figure(const Pairs& pairs, const Form& chosen, const ParametricFit&
                   {}};
     const auto [least, most] = std::minmax_element(pairs.loss.begin(), pairs.loss.end());
     const double low = *least - 0.15 * (*most - *least), high = *most + 0.05 * (*most - *least);
-    Series line{std::string(chosen.name), Mark::line, std::nullopt, 1, {}, {}, {}};
-    Series band{"95%", Mark::band, std::nullopt, 1, {}, {}, {}};
+    BandedLine line(std::string(chosen.name), std::nullopt, 1);
+    line.band.label = "95%";
     Series dashes{other ? std::string(other->name) : "", Mark::dashes, std::nullopt, 2, {}, {}, {}};
     for (int k = 0; k <= 60; ++k) {
         const double loss = low + (high - low) * k / 60;
-        const Estimate error = derived(found, "", [&](auto v) { return chosen.error(v, loss); }).estimate;
-        line.x.push_back(loss), line.y.push_back(error.value);
-        if (std::isfinite(error.low))
-            band.x.push_back(loss), band.y.push_back(error.low), band.upper.push_back(error.high);
+        line.add(loss, derived(found, "", [&](auto v) { return chosen.error(v, loss); }).estimate);
         if (other) dashes.x.push_back(loss), dashes.y.push_back(other->error(other_found->values, loss));
     }
-    if (!band.x.empty()) figure.series.push_back(std::move(band));
-    figure.series.push_back(std::move(line));
+    line.draw_into(figure);
     if (other) figure.series.push_back(std::move(dashes));
     figure.series.push_back({"runs", Mark::points, std::nullopt, 0, pairs.loss, pairs.error, {}});
     return figure;
@@ -278,18 +275,14 @@ Figure chain_figure(const Chain& chain, const std::vector<Run>& runs) {
         least = std::min(least, run.tokens / run.parameters);
         most = std::max(most, run.tokens / run.parameters);
     }
-    Series line{"predicted", Mark::line, std::nullopt, 1, {}, {}, {}};
-    Series band{"95%", Mark::band, std::nullopt, 1, {}, {}, {}};
+    BandedLine line("predicted", std::nullopt, 1);
+    line.band.label = "95%";
     for (int k = 0; k <= 40; ++k) {
         const double flops = low * std::pow(30 * high / low, k / 40.0);
         const Best best = best_at(*chain.loss.surface, flops);
-        const Estimate error = chain.error(best.parameters, best.tokens);
-        line.x.push_back(flops), line.y.push_back(error.value);
-        if (std::isfinite(error.low))
-            band.x.push_back(flops), band.y.push_back(error.low), band.upper.push_back(error.high);
+        line.add(flops, chain.error(best.parameters, best.tokens));
     }
-    if (!band.x.empty()) figure.series.push_back(std::move(band));
-    figure.series.push_back(std::move(line));
+    line.draw_into(figure);
     for (const Run& run : runs)
         if (run.error)
             figure.series.push_back(

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "analysis/fit/validation.hpp"
+#include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"
 #include "analysis/report/numbers.hpp"
@@ -152,19 +153,10 @@ Table width_validation(const std::vector<Group>& groups, const std::vector<Sweep
         std::vector<double> width, best;
         for (const std::size_t s : group.usable)
             width.push_back(sweeps[s].width), best.push_back(std::exp(sweeps[s].bowl.vertex[0]));
-        const auto cuts = expanding_window(
-            width, best, fewest_widths, [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
-                std::vector<LinePoint> some;
-                for (const std::size_t i : fitted)
-                    some.push_back({{std::log(width[i])}, std::log(best[i])});
-                FitOptions once;
-                once.bootstrap = 0;
-                const LogLine line = fit_log_line(some, {}, Weighting::equal, once);
-                if (line.coefficients.empty()) return std::nullopt;
-                return [line, &width](std::size_t i) {
-                    return std::exp(line.at(std::array{std::log(width[i])}));
-                };
-            });
+        std::vector<LinePoint> points;
+        for (std::size_t i = 0; i < width.size(); ++i)
+            points.push_back({{std::log(width[i])}, std::log(best[i])});
+        const auto cuts = line_validation(width, best, points, Weighting::equal, fewest_widths);
         for (auto& row : validation_table(cuts, all.columns[1], "").rows) {
             row.insert(row.begin(), group.name);
             all.rows.push_back(std::move(row));
@@ -219,34 +211,23 @@ Figure slopes_figure(const std::vector<Group>& groups, const std::vector<Sweep>&
         if (group.line.coefficients.empty()) continue;
         double low = std::numeric_limits<double>::infinity(), high = 0;
         Series points{"", Mark::points, std::nullopt, ink, {}, {}, {}};
-        std::vector<Series> bars;
+        std::vector<std::pair<double, Estimate>> bars;
         for (const std::size_t s : group.usable) {
             const double width = sweeps[s].width;
             low = std::min(low, width), high = std::max(high, width);
             const Estimate best = best_value(sweeps[s], s, 0, redrawn);
             points.x.push_back(width), points.y.push_back(best.value);
-            if (std::isfinite(best.low))
-                bars.push_back(
-                    {"", Mark::line, std::nullopt, ink, {width, width}, {best.low, best.high}, {}});
+            bars.emplace_back(width, best);
         }
-        Series band{"", Mark::band, std::nullopt, ink, {}, {}, {}};
-        Series line{group.name + ", slope " + format_significant(group.slope.value, 2),
-                    Mark::line,
-                    std::nullopt,
-                    ink,
-                    {},
-                    {},
-                    {}};
+        BandedLine line(group.name + ", slope " + format_significant(group.slope.value, 2), std::nullopt,
+                        ink);
         for (int step = 0; step <= 40; ++step) {
             const std::array x = {std::log(low / 1.1) + std::log(1.21 * high / low) * step / 40};
-            const Estimate here = group.line.estimate(x);
-            line.x.push_back(std::exp(x[0])), line.y.push_back(here.value);
-            if (!std::isfinite(here.low)) continue;
-            band.x.push_back(std::exp(x[0])), band.y.push_back(here.low), band.upper.push_back(here.high);
+            line.add(std::exp(x[0]), group.line.estimate(x));
         }
-        if (!band.x.empty()) figure.series.push_back(std::move(band));
-        figure.series.push_back(std::move(line));
-        figure.series.insert(figure.series.end(), bars.begin(), bars.end());
+        line.draw_into(figure);
+        for (const auto& [width, best] : bars)
+            draw_interval(width, best, std::nullopt, ink, figure);
         figure.series.push_back(std::move(points));
     }
     return figure;
@@ -274,14 +255,7 @@ LawFit fit_mup(const Runs& runs, const FitOptions& options) {
         return fit;
     }
     const SweepNoise noise = sweep_noise(sweeps);
-    fit.objective_value = 0;
-    constexpr std::size_t told = 10;
-    for (const Sweep& sweep : sweeps) {
-        if (!sweep.bowl.refused)
-            fit.objective_value += sweep.bowl.squares;
-        else if (fit.warnings.size() < told)
-            fit.warnings.push_back(explain(sweep));
-    }
+    tell_sweeps(sweeps, fit);
     const auto redrawn = redraw_sweeps(sweeps, noise, options);
     std::vector<Group> groups = gather(sweeps);
     bool any = false;

@@ -1,7 +1,6 @@
 // The multi-power law as a function, for who wants its value rather than its fit.
 #pragma once
 
-#include <span>
 #include <vector>
 
 #include "analysis/laws/law.hpp"
@@ -31,8 +30,5 @@ struct ScheduleLaw {
     /// Loss at its last point.
     double final_loss(const Schedule& schedule) const;
 };
-
-/// The share of the losses' variance that predictions explain.
-double explained(std::span<const double> observed, std::span<const double> predicted);
 
 }  // namespace isogrid::analysis

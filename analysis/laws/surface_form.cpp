@@ -60,8 +60,7 @@ double flops_per_parameter_token(const std::vector<Run>& runs) {
     std::vector<double> factors;
     for (const Run& run : runs)
         if (run.flops > 0.5 * largest) factors.push_back(run.flops / (run.parameters * run.tokens));
-    std::sort(factors.begin(), factors.end());
-    return quantile(factors, 0.5);
+    return median(std::move(factors));
 }
 
 /// Each run's compute, coarse enough for a handful of cuts: budgets where there are few, else the upper edges

@@ -155,6 +155,16 @@ Reason explain(const Sweep& sweep) {
                       " near the best (the losses are too uneven) try more of them around it"};
 }
 
+void tell_sweeps(const std::vector<Sweep>& sweeps, LawFit& fit) {
+    constexpr std::size_t most = 10;
+    fit.objective_value = 0;
+    for (const Sweep& sweep : sweeps)
+        if (!sweep.bowl.refused)
+            fit.objective_value += sweep.bowl.squares;
+        else if (fit.warnings.size() < most)
+            fit.warnings.push_back(explain(sweep));
+}
+
 SweepNoise sweep_noise(std::vector<Sweep>& sweeps) {
     SweepNoise noise;
     double squares = 0;

@@ -10,6 +10,7 @@
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/fit/bowl.hpp"
 #include "analysis/fit/log_line.hpp"
+#include "analysis/laws/law.hpp"
 #include "analysis/runs.hpp"
 
 namespace isogrid::analysis {
@@ -46,6 +47,10 @@ std::string describe(const Sweep& sweep);
 
 /// Why a sweep has no optimum.
 Reason explain(const Sweep& sweep);
+
+/// Writes into a law's answer the squares about its bowls, and why some sweeps (the first ten) have no
+/// optimum.
+void tell_sweeps(const std::vector<Sweep>& sweeps, LawFit& fit);
 
 /// The deviation of log loss about the bowls, pooled, and from how many degrees of freedom it is known.
 struct SweepNoise {

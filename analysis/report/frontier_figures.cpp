@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "analysis/laws/banded_line.hpp"
+
 namespace isogrid::analysis {
 namespace {
 
@@ -27,18 +29,15 @@ struct Part {
 };
 
 void add_law(const LawFit& fit, const Part& part, double low, double high, Figure& figure) {
-    Series line{fit.name, Mark::line, std::nullopt, ink_of(fit.name), {}, {}, {}};
-    Series band{"", Mark::band, std::nullopt, ink_of(fit.name), {}, {}, {}};
+    BandedLine law(fit.name, std::nullopt, ink_of(fit.name));
     for (int k = 0; k <= samples; ++k) {
         const double flops = low * std::pow(high / low, static_cast<double>(k) / samples);
-        const Estimate estimate = fit.predict(flops).*part.estimate;
-        line.x.push_back(flops), line.y.push_back(estimate.value);
-        if (!std::isfinite(estimate.low)) continue;
-        band.x.push_back(flops), band.y.push_back(estimate.low), band.upper.push_back(estimate.high);
+        law.add(flops, fit.predict(flops).*part.estimate);
     }
     // The envelope's staircase and both bands of isoflop and joint would bury each other: one band a picture.
-    if (!band.x.empty() && fit.name != "envelope") figure.series.insert(figure.series.begin(), band);
-    figure.series.push_back(line);
+    if (!law.band.x.empty() && fit.name != "envelope")
+        figure.series.insert(figure.series.begin(), std::move(law.band));
+    figure.series.push_back(std::move(law.line));
 }
 
 void add_points(const LawFit& fit, const Part& part, Figure& figure) {

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/fit/validation.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"

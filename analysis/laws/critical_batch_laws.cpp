@@ -1,0 +1,99 @@
+#include "analysis/laws/critical_batch_laws.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <string_view>
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr std::size_t fewest_cells = 3;
+
+constexpr std::array dependences = {
+    Dependence{"parameters", "N", "parameters N", Quantity::parameters,
+               [](const BatchCell& cell) { return cell.parameters; }},
+    Dependence{"examples", "Emin", "least examples to the loss, Emin", Quantity::tokens,
+               [](const BatchCell& cell) { return cell.law.examples_min(); }},
+    Dependence{"loss", "L", "target loss (nats a token)", Quantity::loss,
+               [](const BatchCell& cell) { return cell.loss; }}};
+
+/// Published laws let every critical batch count the same; so does this one, unless some are known ten times
+/// worse (in variance) than others.
+Weighting weighting_of(const std::vector<LinePoint>& points) {
+    constexpr double alike = 10;
+    double least = std::numeric_limits<double>::infinity(), most = 0;
+    for (const LinePoint& point : points)
+        least = std::min(least, point.variance), most = std::max(most, point.variance);
+    return most > alike * least && least > 0 ? Weighting::error : Weighting::equal;
+}
+
+std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<BatchCell>& cells,
+                                const RedrawnSteps& redrawn, const StepsNoise& noise,
+                                const FitOptions& options) {
+    const std::vector<std::size_t> chosen = cells_for(in, cells);
+    BatchLaw law;
+    law.in = &in, law.low = std::numeric_limits<double>::infinity();
+    std::vector<double> x, critical;
+    std::vector<LinePoint> points, overhead_points;
+    for (const std::size_t c : chosen) {
+        const StepsLaw& steps = cells[c].law;
+        x.push_back(in.of(cells[c]));
+        critical.push_back(steps.critical());
+        law.low = std::min(law.low, x.back()), law.high = std::max(law.high, x.back());
+        const double batch = steps.overhead_batch(options.overhead_from);
+        const double variance = std::pow(cells[c].error(noise.deviation), 2);
+        const double share = StepsLaw::overhead * steps.critical() / batch;  // d log batch / d log Bcrit
+        points.push_back({{std::log(x.back())}, steps.log_critical, variance});
+        overhead_points.push_back({{std::log(x.back())}, std::log(batch), share * share * variance});
+    }
+    if (chosen.size() < fewest_cells || !(law.high > law.low * 1.02)) return std::nullopt;
+    std::vector<std::vector<double>> again, overhead_again;
+    for (const auto& laws : redrawn) {
+        again.emplace_back(), overhead_again.emplace_back();
+        for (const std::size_t c : chosen) {
+            again.back().push_back(laws[c].log_critical);
+            overhead_again.back().push_back(std::log(laws[c].overhead_batch(options.overhead_from)));
+        }
+    }
+    const Weighting weighting = weighting_of(points);
+    law.line = fit_log_line(points, again, weighting, options);
+    law.overhead_line = fit_log_line(overhead_points, overhead_again, weighting, options);
+    law.cuts = line_validation(x, critical, points, weighting, fewest_cells);
+    law.held_out = held_out_error(law.cuts);
+    return law;
+}
+
+}  // namespace
+
+std::vector<std::size_t> cells_for(const Dependence& in, const std::vector<BatchCell>& cells) {
+    std::map<double, std::size_t> best;
+    std::vector<std::size_t> chosen;
+    const auto better = [&](const BatchCell& a, const BatchCell& b) {
+        if (a.inside_batches() != b.inside_batches()) return a.inside_batches();
+        return a.loss < b.loss;
+    };
+    for (std::size_t c = 0; c < cells.size(); ++c) {
+        if (std::string_view(in.key) != "parameters") {
+            chosen.push_back(c);
+            continue;
+        }
+        const auto [at, fresh] = best.try_emplace(cells[c].parameters, c);
+        if (!fresh && better(cells[c], cells[at->second])) at->second = c;
+    }
+    for (const auto& [parameters, c] : best)
+        chosen.push_back(c);
+    return chosen;
+}
+
+std::vector<BatchLaw> fit_batch_laws(const std::vector<BatchCell>& cells, const RedrawnSteps& redrawn,
+                                     const StepsNoise& noise, const FitOptions& options) {
+    std::vector<BatchLaw> laws;
+    for (const Dependence& in : dependences)
+        if (auto law = fit_law(in, cells, redrawn, noise, options)) laws.push_back(std::move(*law));
+    return laws;
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,126 @@
+#include "analysis/laws/schedule_figures.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+
+#include "analysis/fit/bootstrap.hpp"
+#include "analysis/laws/banded_line.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+double warmup_of(const Schedule& schedule) {
+    return schedule.step.front();
+}
+
+}  // namespace
+
+Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& others, double widening,
+                     const std::vector<ScheduledCurve>& curves) {
+    Table table{"forecasts",
+                "Loss at the last step of each run, had its learning rate been",
+                {{"run", "run", Quantity::text},
+                 {"step", "step", Quantity::number},
+                 {"measured", "measured", Quantity::loss},
+                 {"law", "law", Quantity::loss},
+                 {"constant", "constant", Quantity::loss},
+                 {"cosine", "cosine", Quantity::loss},
+                 {"cosine_error", "+/-", Quantity::loss},
+                 {"decay", "decay", Quantity::loss},
+                 {"decay_error", "+/-", Quantity::loss}},
+                {}};
+    for (const ScheduledCurve& curve : curves) {
+        const double peak =
+            *std::max_element(curve.schedule.learning_rate.begin(), curve.schedule.learning_rate.end());
+        const double warmup = warmup_of(curve.schedule), last = curve.schedule.step.back();
+        const Schedule cosine = Schedule::cosine(peak, warmup, last, 0.1);
+        const Schedule decay = Schedule::linear_decay(peak, warmup, last, 0.8 * last, 0);
+        const auto half = [&](const Schedule& schedule) {
+            std::vector<double> spread;
+            for (const ScheduleLaw& other : others)
+                spread.push_back(other.final_loss(schedule));
+            const Estimate estimate = summarize(law.final_loss(schedule), std::move(spread), widening);
+            return 0.5 * (estimate.high - estimate.low);
+        };
+        table.rows.push_back({curve.name, last, curve.loss.back(), law.final_loss(curve.schedule),
+                              law.final_loss(Schedule::constant(peak, warmup, last)), law.final_loss(cosine),
+                              half(cosine), law.final_loss(decay), half(decay)});
+    }
+    return table;
+}
+
+Figure curves_figure(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curves, std::size_t fitted) {
+    Figure figure{"schedule-curves",
+                  "Loss under each learning-rate schedule, and the law",
+                  "Dots: measured. Lines: the law, broken where a curve was held out of the fit.",
+                  {"step", Quantity::number, false},
+                  {"loss (nats per token)", Quantity::loss, false},
+                  {},
+                  "curve"};
+    for (std::size_t c = 0; c < curves.size(); ++c) {
+        const ScheduledCurve& curve = curves[c];
+        const double shade =
+            curves.size() > 1 ? static_cast<double>(c) / static_cast<double>(curves.size() - 1) : 0.5;
+        Series dots{"", Mark::dots, shade, 0, {}, {}, {}};
+        const std::size_t stride = std::max<std::size_t>(1, curve.loss.size() / 60);
+        for (std::size_t i = 0; i < curve.loss.size(); i += stride)
+            dots.x.push_back(curve.schedule.step[i]), dots.y.push_back(curve.loss[i]);
+        figure.series.push_back(std::move(dots));
+        figure.series.push_back({curve.name,
+                                 c < fitted ? Mark::line : Mark::dashes,
+                                 shade,
+                                 0,
+                                 curve.schedule.step,
+                                 law.losses(curve.schedule),
+                                 {}});
+    }
+    return figure;
+}
+
+Figure length_figure(const ScheduleLaw& law, const std::vector<ScheduleLaw>& others, double widening,
+                     const std::vector<ScheduledCurve>& curves) {
+    Figure figure{
+        "schedule-lengths",
+        "The final loss of runs of every length, from the fitted curves alone",
+        "What the law expects at the end of a run of so many steps, with its 95% interval: held at the "
+        "peak, by a cosine to a tenth, held and brought to zero over the last fifth.",
+        {"steps", Quantity::number, true},
+        {"final loss (nats per token)", Quantity::loss, false},
+        {}};
+    double longest = 0, peak = 0, warmup = 0;
+    for (const ScheduledCurve& curve : curves) {
+        longest = std::max(longest, curve.schedule.step.back());
+        peak = std::max(peak, *std::max_element(curve.schedule.learning_rate.begin(),
+                                                curve.schedule.learning_rate.end()));
+        warmup = std::max(warmup, warmup_of(curve.schedule));
+    }
+    const double shortest = std::max(0.1 * longest, 2 * warmup);
+    struct Kind {
+        const char* label;
+        int ink;
+        std::function<Schedule(double)> make;
+    };
+    const std::array<Kind, 3> kinds = {
+        Kind{"constant", 4, [&](double steps) { return Schedule::constant(peak, warmup, steps); }},
+        Kind{"cosine to a tenth", 2,
+             [&](double steps) { return Schedule::cosine(peak, warmup, steps, 0.1); }},
+        Kind{"decay over the last fifth", 1,
+             [&](double steps) { return Schedule::linear_decay(peak, warmup, steps, 0.8 * steps, 0); }}};
+    for (const Kind& kind : kinds) {
+        BandedLine line(kind.label, std::nullopt, kind.ink);
+        for (int k = 0; k <= 16; ++k) {
+            const double steps = shortest * std::pow(2 * longest / shortest, k / 16.0);
+            const Schedule schedule = kind.make(steps);
+            std::vector<double> spread;
+            for (std::size_t r = 0; r < std::min<std::size_t>(others.size(), 200); ++r)
+                spread.push_back(others[r].final_loss(schedule));
+            line.add(steps, summarize(law.final_loss(schedule), std::move(spread), widening));
+        }
+        line.draw_into(figure);
+    }
+    return figure;
+}
+
+}  // namespace isogrid::analysis
