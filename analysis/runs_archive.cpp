@@ -1,5 +1,9 @@
 // Runs from an isogrid archive.
+#include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
 
 #include "analysis/runs.hpp"
 #include "archive/archive.hpp"
@@ -57,9 +61,10 @@ std::string reject(const archive::TrialRecord& record) {
 }  // namespace
 
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
-    const auto text = read_text(request.file);  // a clear message for a missing file, before HDF5's own
-    if (!text) return tl::unexpected(text.error());
-    if (!text->starts_with("\x89HDF\r\n"))
+    std::array<char, 6> start{};
+    std::ifstream(request.file, std::ios::binary).read(start.data(), start.size());
+    if (std::filesystem::is_regular_file(request.file) &&
+        std::string_view(start.data(), start.size()) != "\x89HDF\r\n")
         return study::fail(request.file.string(), "is not an archive",
                            "it does not begin as an HDF5 file does",
                            "name an archive; a CSV is read with --csv FILE --columns ROLE=COL,..");
@@ -69,12 +74,12 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     const study::FlopConvention convention = request.flops.value_or(archive->budget_convention);
     Runs runs;
     runs.source = request.file.string();
-    runs.digest = archive::archive_digest(archive->trials);
+    runs.digest = archive->digest;
     runs.conventions = {describe(request.parameters), "D: tokens trained on, counted", describe(convention),
                         "validation loss at the trial's end, nats a token"};
     for (const archive::TrialRecord& record : archive->trials) {
         const study::PlannedTrial& planned = record.planned;
-        const std::string digest = archive::digest(record);
+        const std::string& digest = record.stored_digest;
         if (const std::string reason = reject(record); !reason.empty()) {
             runs.rejected.push_back({planned.name, digest, reason});
             continue;

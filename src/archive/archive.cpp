@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <stdexcept>
 #include <tuple>
 
+#include "archive/file_image.hpp"
+#include "archive/record_rows.hpp"
 #include "archive/record_tables.hpp"
 #include "archive/schema.hpp"
 #include "archive/table.hpp"
@@ -35,30 +38,27 @@ Row columns_of(Fact& fact) {
 }
 
 /// Trials in the archive's order, which depends on the records alone.
-std::vector<const TrialRecord*> in_order(const std::vector<TrialRecord>& trials) {
-    using Place = std::tuple<std::int64_t, double, std::int64_t, std::string>;
-    std::vector<std::pair<Place, const TrialRecord*>> placed;
-    std::vector<std::string> identities;
-    for (const TrialRecord& record : trials) {
-        const std::string id = study::identity(record.planned.trial);
-        identities.push_back(id);
-        placed.push_back(
-            {{record.index, record.planned.budget, record.planned.parameters.total(), id}, &record});
-    }
-    std::sort(identities.begin(), identities.end());
-    if (std::adjacent_find(identities.begin(), identities.end()) != identities.end())
-        throw std::invalid_argument("an archive holds each trial once (one is there twice)");
-    std::sort(placed.begin(), placed.end());
-    std::vector<const TrialRecord*> ordered;
-    for (const auto& [place, record] : placed)
-        ordered.push_back(record);
+std::vector<PreparedRecord> in_order(const std::vector<TrialRecord>& trials) {
+    std::vector<PreparedRecord> ordered;
+    std::set<std::string_view> identities;
+    ordered.reserve(trials.size());
+    for (const TrialRecord& record : trials)
+        if (!identities.insert(ordered.emplace_back(prepare(record)).id).second)
+            throw std::invalid_argument("an archive holds each trial once (one is there twice)");
+    std::sort(ordered.begin(), ordered.end(), [](const PreparedRecord& left, const PreparedRecord& right) {
+        const auto place = [](const PreparedRecord& of) {
+            return std::tuple(of.record->index, of.record->planned.budget,
+                              of.record->planned.parameters.total(), std::string_view(of.id));
+        };
+        return place(left) < place(right);
+    });
     return ordered;
 }
 
-std::string digest_of_digests(const std::vector<const TrialRecord*>& ordered) {
+std::string digest_of_digests(const std::vector<PreparedRecord>& ordered) {
     study::Sha256 hash;
-    for (const TrialRecord* record : ordered)
-        hash.update(digest(*record));
+    for (const PreparedRecord& prepared : ordered)
+        hash.update(prepared.digest);
     return hash.finish();
 }
 
@@ -112,14 +112,14 @@ std::string archive_digest(const std::vector<TrialRecord>& trials) {
 
 bool write_archive(const std::filesystem::path& path, const Archive& archive, const Writer& writer,
                    const ReadWeights& read_weights) {
-    const std::vector<const TrialRecord*> ordered = in_order(archive.trials);
-    const Handle file = create_image();
-    write_attribute(file, "schema", archive_schema);
-    write_attribute(file, "digest", digest_of_digests(ordered));
-    write_job(file, archive);
-    write_records(file, ordered, read_weights);
-    write_build(file, archive.build);
-    return write_durably(path, image_bytes(file), writer);
+    const std::vector<PreparedRecord> ordered = in_order(archive.trials);
+    FileImage image;
+    write_attribute(image.file(), "schema", archive_schema);
+    write_attribute(image.file(), "digest", digest_of_digests(ordered));
+    write_job(image.file(), archive);
+    const WeightsPlace weights = write_records(image.file(), ordered);
+    write_build(image.file(), archive.build);
+    return write_image(path, image, weights, ordered, read_weights, writer);
 }
 
 study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
@@ -127,15 +127,46 @@ study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep
     if (!file) return tl::unexpected(file.error());
     try {
         Archive archive = read_around(*file);
-        CheckedRecords checked =
-            read_records(*file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::skip);
+        CheckedRecords checked = read_records(
+            *file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::skip, Checks::seals);
         if (study::Faults faults = all_faults(checked); !faults.empty())
             return tl::unexpected(std::move(faults));
-        for (CheckedRecord& record : checked.records)
+        study::Sha256 together;
+        for (CheckedRecord& record : checked.records) {
+            together.update(record.digest);
             archive.trials.push_back(std::move(record.record));
-        if (archive_digest(archive.trials) != read_attribute(*file, "digest"))
+        }
+        archive.digest = read_attribute(*file, "digest");
+        if (together.finish() != archive.digest)
             throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
         return archive;
+    } catch (const Hdf5Error& error) {
+        return damaged(path, error);
+    }
+}
+
+study::Result<Listing> list_archive(const std::filesystem::path& path) {
+    const auto file = open_checked(path, archive_schema);
+    if (!file) return tl::unexpected(file.error());
+    try {
+        StudyRow study;
+        const StoredTable studies(*file, "job/study", columns_of(study));
+        if (studies.rows() != 1) throw Hdf5Error("cannot use /job/study (one row expected)");
+        studies.load(0);
+        Listing listing{study.name, read_attribute(*file, "digest"), {}};
+        TrialRow row;
+        const StoredTable trials(*file, "trials", columns_of(row));
+        study::Sha256 together;
+        for (std::size_t i = 0; i < trials.rows(); ++i) {
+            trials.load(i);
+            together.update(row.digest);
+            const auto outcome = parse_outcome(row.outcome);
+            if (!outcome) throw Hdf5Error("cannot use /trials (" + row.outcome + " is no outcome)");
+            listing.trials.push_back({row.planned.name, *outcome, row.result.cause});
+        }
+        if (together.finish() != listing.digest)
+            throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
+        return listing;
     } catch (const Hdf5Error& error) {
         return damaged(path, error);
     }
@@ -165,10 +196,10 @@ study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, st
 }
 
 study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id) {
-    const auto file = open_checked(path, archive_schema);
+    auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {
-        return read_weights(*file, path.string(), id);
+        return StoredWeights(std::move(*file), path.string()).read(id);
     } catch (const Hdf5Error& error) {
         return damaged(path, error);
     }

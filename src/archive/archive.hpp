@@ -21,7 +21,8 @@ struct Archive {
     study::CorpusFacts corpus;                                               ///< what the trials trained on
     study::FlopConvention budget_convention = study::FlopConvention::exact;  ///< in which budgets are counted
     std::vector<TrialRecord> trials;                                         ///< by index, rising
-    Facts build;  ///< of the program that wrote the file: build_facts()
+    Facts build;           ///< of the program that wrote the file: build_facts()
+    std::string digest{};  ///< set by readers: archive_digest(trials)
 };
 
 /// SHA-256 over the trials' digests, one after the other as 64 hexadecimal digits, in the archive's order.
@@ -33,15 +34,32 @@ using ReadWeights = std::function<std::vector<float>(const TrialRecord& record)>
 
 /// Writes the archive durably (write_durably says how, and what it throws), its trials sorted by index,
 /// budget, parameters, identity: the same records in any order give the same bytes, /provenance apart. False
-/// when the writer no longer holds the lease. Builds the file in memory first. Throws std::invalid_argument
-/// when a trial is there twice or weights do not belong to their digest.
+/// when the writer no longer holds the lease. The tables are in memory first, of the weights those of one
+/// trial. Throws std::invalid_argument when a trial is there twice or weights do not belong to their digest.
 bool write_archive(const std::filesystem::path& path, const Archive& archive, const Writer& writer,
                    const ReadWeights& read_weights = {});
 
-/// Reads and checks everything: schema, every digest, every column against its specification. The faults name
-/// what is wrong; nothing damaged is handed out. With `keep_weights` false the weights stay unread, unchecked
-/// (verify_archive checks them).
+/// Reads everything and checks it: the schema, the digest over every table, the digest of the digests. Where
+/// a file of an earlier version has no digests of tables, that of every record and every column against its
+/// specification, which else verify_archive does. The faults name what is wrong; nothing damaged is handed
+/// out. With `keep_weights` false the weights stay unread, unchecked (verify_archive checks them).
 study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights);
+
+/// What a list of an archive's trials shows.
+struct Listing {
+    struct Trial {
+        std::string name;
+        Outcome outcome = Outcome::failed;
+        std::string cause;
+    };
+
+    std::string study_name, digest;
+    std::vector<Trial> trials;
+};
+
+/// Reads what a list needs and nothing else, checked as read_archive checks it: the digest over /trials, and
+/// the digest of the digests in it.
+study::Result<Listing> list_archive(const std::filesystem::path& path);
 
 /// The place in `trials` of the one that `which` means: its index, its name, or at least 4 digits of its
 /// identity.

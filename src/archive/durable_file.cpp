@@ -46,14 +46,16 @@ struct Temporary {
     }
 };
 
-void write_all(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+void write_all(const std::filesystem::path& path, const Content& content) {
     Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) give_up(path, errno);
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
+    content([&](std::span<const std::byte> bytes) {
+        while (!bytes.empty()) {
+            const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written < 0) give_up(path, errno);
+            bytes = bytes.subspan(static_cast<std::size_t>(written));
+        }
+    });
     if (::fsync(file.get()) != 0) give_up(path, errno);
     if (file.close() != 0) give_up(path, errno);  // network file systems report a full quota here
 }
@@ -68,8 +70,13 @@ void sync_folder(const std::filesystem::path& folder) {
 
 bool write_durably(const std::filesystem::path& path, std::span<const std::byte> bytes,
                    const Writer& writer) {
+    return write_durably(
+        path, [bytes](const Put& put) { put(bytes); }, writer);
+}
+
+bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer) {
     Temporary temporary{path.string() + ".tmp-" + writer.tag};
-    write_all(temporary.path, bytes);
+    write_all(temporary.path, content);
     if (writer.still_holder && !writer.still_holder()) return false;
     if (::rename(temporary.path.c_str(), path.c_str()) != 0) give_up(path, errno);
     temporary.in_place = true;

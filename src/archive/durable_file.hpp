@@ -22,4 +22,11 @@ struct Writer {
 /// the final name touched.
 bool write_durably(const std::filesystem::path& path, std::span<const std::byte> bytes, const Writer& writer);
 
+/// Content that is never in memory as a whole: calls `put` with one piece after the other.
+using Put = std::function<void(std::span<const std::byte> piece)>;
+using Content = std::function<void(const Put& put)>;
+
+/// The same, piece by piece. What `content` throws leaves nothing behind either.
+bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer);
+
 }  // namespace isogrid::archive

@@ -1,5 +1,6 @@
 #include "archive/hdf5_handles.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace isogrid::archive {
@@ -25,6 +26,18 @@ std::string last_reason() {
 /// HDF5 prints its error stack on standard error unless told otherwise; our exceptions carry the reason.
 void silence() {
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
+
+/// Every part of the path `name` is a link inside this file.
+void ensure_inside(hid_t parent, const std::string& name) {
+    for (std::size_t end = name.find('/');; end = name.find('/', end + 1)) {
+        const std::string part = name.substr(0, end);
+        H5L_info_t link{};
+        ensure(H5Lget_info(parent, part.c_str(), &link, H5P_DEFAULT), "find " + part);
+        if (link.type != H5L_TYPE_HARD)
+            throw Hdf5Error("cannot use " + part + " (it is a link, perhaps into another file)");
+        if (end == std::string::npos) return;
+    }
 }
 
 /// One superblock and object header format for all files, the one that carries checksums of its own and
@@ -59,6 +72,15 @@ Handle::~Handle() {
     if (id_ >= 0) close_(id_);
 }
 
+Handle create_file(const std::string& path) {
+    const Handle access = file_access();
+    ensure(H5Pset_fapl_stdio(access), "choose how to write");  // other drivers ask where links lead
+    ensure(H5Pset_file_locking(access, /*use=*/false, /*ignore_when_disabled=*/true), "do without locks");
+    const Handle creation(H5Pcreate(H5P_FILE_CREATE), &H5Pclose, "set up file creation");
+    ensure(H5Pset_obj_track_times(creation, false), "leave times out of the root group");
+    return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), &H5Fclose, "create a file"};
+}
+
 Handle create_image() {
     constexpr std::size_t growth = std::size_t{1} << 20;
     const Handle access = file_access();
@@ -91,7 +113,26 @@ Handle create_group(hid_t parent, const std::string& name) {
 }
 
 Handle open_dataset(hid_t parent, const std::string& name) {
+    ensure_inside(parent, name);
     return {H5Dopen2(parent, name.c_str(), H5P_DEFAULT), &H5Dclose, "open " + name};
+}
+
+void ensure_contiguous(const Handle& dataset, const std::string& name) {
+    const Handle creation(H5Dget_create_plist(dataset), &H5Pclose, "read the layout of " + name);
+    if (H5Pget_layout(creation) != H5D_CONTIGUOUS || H5Pget_external_count(creation) != 0)
+        throw Hdf5Error("cannot use " + name + " (its data should stand in one piece in the file)");
+    const Handle space(H5Dget_space(dataset), &H5Sclose, "read the extent of " + name);
+    const Handle type(H5Dget_type(dataset), &H5Tclose, "read the type of " + name);
+    const auto elements =
+        static_cast<std::size_t>(std::max<hssize_t>(0, H5Sget_simple_extent_npoints(space)));
+    const std::size_t element = H5Tget_size(type);
+    if (elements == 0) return;
+    const Handle file(H5Iget_file_id(dataset), &H5Fclose, "find the file of " + name);
+    hsize_t size = 0;
+    ensure(H5Fget_filesize(file, &size), "measure the file");
+    const haddr_t offset = H5Dget_offset(dataset);
+    if (element == 0 || offset == HADDR_UNDEF || offset > size || elements > (size - offset) / element)
+        throw Hdf5Error("cannot use " + name + " (it says to hold more than the file does)");
 }
 
 Handle make_space(std::size_t extent) {

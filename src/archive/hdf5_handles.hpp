@@ -39,6 +39,10 @@ class Handle {
     Close close_;
 };
 
+/// A new file of ours under this name, written over what was there. The same calls give the same bytes.
+/// Without HDF5's file locks. Throws Hdf5Error.
+Handle create_file(const std::string& path);
+
 /// A new HDF5 file in memory, so that a full disk is met by our own write and never by HDF5, which in this
 /// version keeps a file that it could not flush open and crashes at exit. The same calls give the same bytes.
 Handle create_image();
@@ -51,7 +55,13 @@ std::span<const std::byte> image_bytes(const Handle& image);
 Handle open_file(const std::filesystem::path& path);
 
 Handle create_group(hid_t parent, const std::string& name);
+
+/// Opens a dataset of this file: a link into another file is not followed. Throws Hdf5Error.
 Handle open_dataset(hid_t parent, const std::string& name);
+
+/// Throws Hdf5Error unless the dataset's bytes stand in one piece inside its file: after that its extent says
+/// how much there really is to read.
+void ensure_contiguous(const Handle& dataset, const std::string& name);
 
 /// One row of numbers or records; the extent of a one-dimensional dataset.
 Handle make_space(std::size_t extent);

@@ -23,8 +23,10 @@ constexpr std::array<std::pair<Outcome, std::string_view>, 5> outcome_names = {{
 class CanonicalBytes {
   public:
     void add(std::uint64_t value) {
-        for (int shift = 0; shift < 64; shift += 8)
-            bytes_ += static_cast<char>((value >> shift) & 0xff);
+        std::array<char, 8> bytes{};
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            bytes[i] = static_cast<char>((value >> 8 * i) & 0xff);
+        bytes_.append(bytes.data(), bytes.size());
     }
     void add(std::int64_t value) { add(static_cast<std::uint64_t>(value)); }
     void add(double value) {
@@ -42,11 +44,12 @@ class CanonicalBytes {
     std::string bytes_;
 };
 
-void add(CanonicalBytes& bytes, std::int64_t index, const study::PlannedTrial& planned) {
+void add(CanonicalBytes& bytes, std::int64_t index, const study::PlannedTrial& planned,
+         std::string_view specification) {
     bytes.add(index);
-    bytes.add(planned.name);
+    bytes.add(std::string_view(planned.name));
     bytes.add(planned.budget);
-    bytes.add(study::canonical_text(planned.trial));
+    bytes.add(specification);
     for (const std::int64_t count :
          {planned.parameters.embedding, planned.parameters.head, planned.parameters.attention,
           planned.parameters.mlp, planned.parameters.norm})
@@ -92,9 +95,13 @@ bool is_finished(Outcome outcome) {
 }
 
 std::string digest(const TrialRecord& record) {
+    return digest(record, study::canonical_text(record.planned.trial));
+}
+
+std::string digest(const TrialRecord& record, std::string_view specification) {
     CanonicalBytes bytes;
     bytes.add(std::string_view("isogrid-record/1"));
-    add(bytes, record.index, record.planned);
+    add(bytes, record.index, record.planned, specification);
     add(bytes, record.result);
     return study::sha256(bytes.bytes());
 }

@@ -67,6 +67,7 @@ struct TrialRecord {
     TrialProvenance provenance;
     std::int64_t index = 0;           ///< place in the study's grid, from 0
     std::int64_t stored_weights = 0;  ///< set by readers: how many weights the file keeps of this trial
+    std::string stored_digest;        ///< set by readers: digest() of the record as it was read
 };
 
 /// SHA-256 of the record's canonical bytes: 64 hexadecimal digits. Everything counts (place in the study,
@@ -77,5 +78,8 @@ struct TrialRecord {
 /// their bytes, integers as 8 bytes, numbers as the 8 bytes of their IEEE 754 binary64, all little-endian;
 /// every NaN is the one 0x7ff8000000000000.
 std::string digest(const TrialRecord& record);
+
+/// The same where the canonical text of the record's trial is at hand.
+std::string digest(const TrialRecord& record, std::string_view specification);
 
 }  // namespace isogrid::archive

@@ -1,5 +1,7 @@
 #include "archive/record_rows.hpp"
 
+#include "study/digest.hpp"
+
 namespace isogrid::archive {
 
 Row columns_of(TrialRow& row) {
@@ -68,7 +70,19 @@ Row columns_of(TrialProvenance& provenance) {
             {"tokens_per_second", &provenance.tokens_per_second}};
 }
 
-TrialRow row_of(const TrialRecord& record) {
+PreparedRecord prepare(const TrialRecord& record, std::string specification) {
+    PreparedRecord prepared{&record, std::move(specification), {}, {}};
+    prepared.id = study::sha256(prepared.specification);
+    prepared.digest = digest(record, prepared.specification);
+    return prepared;
+}
+
+PreparedRecord prepare(const TrialRecord& record) {
+    return prepare(record, study::canonical_text(record.planned.trial));
+}
+
+TrialRow row_of(const PreparedRecord& prepared) {
+    const TrialRecord& record = *prepared.record;
     const study::Trial& trial = record.planned.trial;
     const TrialResult& result = record.result;
     return {.index = record.index,
@@ -87,8 +101,8 @@ TrialRow row_of(const TrialRecord& record) {
                        .weights = {}},
             .curve = {},
             .weights = {},
-            .id = study::identity(trial),
-            .digest = digest(record)};
+            .id = prepared.id,
+            .digest = prepared.digest};
 }
 
 }  // namespace isogrid::archive

@@ -26,8 +26,19 @@ struct TrialRow {
     std::string id, digest;
 };
 
+/// A record and what is dear to compute of it.
+struct PreparedRecord {
+    const TrialRecord* record = nullptr;
+    std::string specification;  ///< the canonical text of its trial
+    std::string id, digest;
+};
+
+/// `specification` is the canonical text of the record's trial.
+PreparedRecord prepare(const TrialRecord& record, std::string specification);
+PreparedRecord prepare(const TrialRecord& record);
+
 /// The row that belongs to a record; its two parts are the caller's to set.
-TrialRow row_of(const TrialRecord& record);
+TrialRow row_of(const PreparedRecord& prepared);
 
 // The columns of /trials, /curves and /provenance/trials, bound to one row in memory.
 Row columns_of(TrialRow& row);

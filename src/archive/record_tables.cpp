@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "archive/record_rows.hpp"
+#include "archive/schema.hpp"
 #include "archive/table.hpp"
 #include "study/digest.hpp"
+#include "study/specification_scanner.hpp"
 
 namespace isogrid::archive {
 
@@ -29,20 +31,18 @@ Handle select(const Handle& dataset, Part part) {
     return space;
 }
 
-void write_weights(const Handle& dataset, const TrialRecord& record, Part part,
-                   const ReadWeights& read_weights) {
-    if (part.length == 0) return;
+/// Puts a record's weights, once they are seen to be those of their digest.
+void put_weights(const Put& put, const TrialRecord& record, const ReadWeights& read_weights) {
+    if (weights_of(record) == 0) return;
     if (record.result.weights.empty() && !read_weights)
         throw std::invalid_argument("trial " + record.planned.name + " was read without its weights");
     const std::vector<float> fetched =
         record.result.weights.empty() ? read_weights(record) : std::vector<float>{};
     const std::vector<float>& weights = record.result.weights.empty() ? fetched : record.result.weights;
-    if (std::ssize(weights) != part.length || weights_digest(weights) != record.result.weights_digest)
+    if (std::ssize(weights) != weights_of(record) || weights_digest(weights) != record.result.weights_digest)
         throw std::invalid_argument("trial " + record.planned.name +
                                     ": its weights are not those of its weights_digest");
-    ensure(H5Dwrite(dataset, H5T_NATIVE_FLOAT, make_space(weights.size()), select(dataset, part), H5P_DEFAULT,
-                    weights.data()),
-           "write weights");
+    put(std::as_bytes(std::span(weights)));
 }
 
 std::vector<float> read_part(const Handle& dataset, Part part) {
@@ -76,16 +76,20 @@ using Blame = std::function<void(std::string problem, std::string why)>;
 
 class RecordReader {
   public:
-    RecordReader(hid_t file, std::string where)
+    RecordReader(hid_t file, std::string where, Checks checks)
         : where_(std::move(where)),
-          trials_(file, "trials", columns_of(row_)),
-          specifications_(file, "specifications", {{"specification", &specification_}}),
-          curves_(file, "curves", columns_of(point_)),
+          trials_(file, "trials", columns_of(row_), checks == Checks::seals),
+          specifications_(file, "specifications", {{"specification", &specification_}},
+                          checks == Checks::seals),
+          curves_(file, "curves", columns_of(point_), checks == Checks::seals),
           provenances_(file, "provenance/trials", columns_of(provenance_)),
           weights_(open_dataset(file, "weights")),
           weights_extent_(extent_of(weights_)) {
         if (specifications_.rows() != trials_.rows() || provenances_.rows() != trials_.rows())
             throw Hdf5Error("cannot use the tables (they have different numbers of trials)");
+        ensure_contiguous(weights_, "weights");
+        by_seals_ =
+            checks == Checks::seals && trials_.sealed() && specifications_.sealed() && curves_.sealed();
     }
 
     std::size_t trials() const { return trials_.rows(); }
@@ -103,6 +107,7 @@ class RecordReader {
         record.planned = row_.planned;
         record.provenance = provenance_;
         record.result = row_.result;
+        record.stored_digest = row_.digest;
         const std::string trial_name = "trial " + std::to_string(row_.index) + " (" + row_.planned.name + ")";
         const Blame blame = [&](std::string problem, std::string why) {
             checked.faults.push_back({where_, trial_name + " " + std::move(problem), std::move(why),
@@ -122,8 +127,8 @@ class RecordReader {
         else
             blame("has no weights of its own", "its part of /weights does not follow the part before");
         try {
-            record.planned.trial = study::parse_canonical_text(specification_);
-            compare(record, blame);
+            record.planned.trial = trial_of(specification_);
+            if (!by_seals_) compare(record, blame);
         } catch (const std::invalid_argument& error) {
             record.planned.trial = {};
             blame("has a specification that this program cannot use", error.what());
@@ -141,8 +146,15 @@ class RecordReader {
     }
 
   private:
+    study::Trial trial_of(const std::string& specification) const {
+        if (by_seals_)  // its spelling is known to be ours
+            if (auto trial = study::scan_canonical_text(specification)) return std::move(*trial);
+        return study::parse_canonical_text(specification);
+    }
+
     std::vector<CurvePoint> read_curve(Part part) {
         std::vector<CurvePoint> curve;
+        curve.reserve(static_cast<std::size_t>(part.length));
         for (std::int64_t i = 0; i < part.length; ++i) {
             curves_.load(static_cast<std::size_t>(part.offset + i));
             curve.push_back(point_);
@@ -161,7 +173,7 @@ class RecordReader {
 
     /// Every column must be what the record, made from specification and result, would write again.
     void compare(const TrialRecord& record, const Blame& blame) {
-        TrialRow again = row_of(record);
+        TrialRow again = row_of(prepare(record, specification_));
         again.curve = row_.curve;
         again.weights = row_.weights;
         const Row found = columns_of(row_), expected = columns_of(again);
@@ -181,53 +193,68 @@ class RecordReader {
     Handle weights_;
     std::size_t weights_extent_;
     std::int64_t curves_end_ = 0, weights_end_ = 0;
+    bool by_seals_ = false;
 };
 
 }  // namespace
 
-void write_records(hid_t file, std::span<const TrialRecord* const> records, const ReadWeights& read_weights) {
-    std::vector<TrialRow> rows;
+WeightsPlace write_records(hid_t file, std::span<const PreparedRecord> records) {
+    std::vector<Part> curves, weights;
     std::int64_t curves_end = 0, weights_end = 0;
-    for (const TrialRecord* record : records) {
-        TrialRow& row = rows.emplace_back(row_of(*record));
-        row.curve = next_part(curves_end, std::ssize(record->result.curve));
-        row.weights = next_part(weights_end, weights_of(*record));
+    for (const PreparedRecord& prepared : records) {
+        curves.push_back(next_part(curves_end, std::ssize(prepared.record->result.curve)));
+        weights.push_back(next_part(weights_end, weights_of(*prepared.record)));
     }
 
     TrialRow row;
-    write_table(file, "trials", columns_of(row), rows.size(), /*sealed=*/false,
-                [&](std::size_t trial) { row = rows[trial]; });
+    write_table(file, "trials", columns_of(row), records.size(), /*sealed=*/true, [&](std::size_t trial) {
+        row = row_of(records[trial]);
+        row.curve = curves[trial];
+        row.weights = weights[trial];
+    });
 
     std::string specification;
-    write_table(file, "specifications", {{"specification", &specification}}, rows.size(),
-                /*sealed=*/false, [&](std::size_t trial) {
-                    specification = study::canonical_text(records[trial]->planned.trial);
-                });
+    write_table(file, "specifications", {{"specification", &specification}}, records.size(),
+                /*sealed=*/true, [&](std::size_t trial) { specification = records[trial].specification; });
 
     std::vector<const CurvePoint*> points;
-    for (const TrialRecord* record : records)
-        for (const CurvePoint& on_curve : record->result.curve)
+    for (const PreparedRecord& prepared : records)
+        for (const CurvePoint& on_curve : prepared.record->result.curve)
             points.push_back(&on_curve);
     CurvePoint point;
-    write_table(file, "curves", columns_of(point), points.size(), /*sealed=*/false,
+    write_table(file, "curves", columns_of(point), points.size(), /*sealed=*/true,
                 [&](std::size_t at) { point = *points[at]; });
 
-    const auto weights_extent = static_cast<std::size_t>(weights_end);
-    const Handle weights(H5Dcreate2(file, "weights", H5T_IEEE_F32LE, make_space(weights_extent), H5P_DEFAULT,
-                                    dataset_properties(), H5P_DEFAULT),
+    const auto extent = static_cast<std::size_t>(weights_end);
+    const Handle numbers(H5Dcreate2(file, "weights", H5T_IEEE_F32LE, make_space(extent), H5P_DEFAULT,
+                                    properties_left_out(), H5P_DEFAULT),
                          &H5Dclose, "create /weights");
-    for (std::size_t trial = 0; trial < rows.size(); ++trial)
-        write_weights(weights, *records[trial], rows[trial].weights, read_weights);
 
     // No trial's digest covers the provenance: it carries its own.
     TrialProvenance provenance;
     const Handle group = create_group(file, "provenance");
-    write_table(group, "trials", columns_of(provenance), rows.size(), /*sealed=*/true,
-                [&](std::size_t trial) { provenance = records[trial]->provenance; });
+    write_table(group, "trials", columns_of(provenance), records.size(), /*sealed=*/true,
+                [&](std::size_t trial) { provenance = records[trial].record->provenance; });
+    return {extent > 0 ? static_cast<std::size_t>(H5Dget_offset(numbers)) : 0, extent * sizeof(float)};
 }
 
-CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights) {
-    RecordReader reader(file, where);
+bool write_image(const std::filesystem::path& path, FileImage& image, WeightsPlace place,
+                 std::span<const PreparedRecord> records, const ReadWeights& read_weights,
+                 const Writer& writer) {
+    const std::span<const std::byte> bytes = image.finish(path);
+    return write_durably(
+        path,
+        [&](const Put& put) {
+            put(bytes.first(place.offset));
+            for (const PreparedRecord& prepared : records)
+                put_weights(put, *prepared.record, read_weights);
+            put(bytes.subspan(place.offset + place.size));
+        },
+        writer);
+}
+
+CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights, Checks checks) {
+    RecordReader reader(file, where, checks);
     CheckedRecords checked;
     for (std::size_t trial = 0; trial < reader.trials(); ++trial)
         checked.records.push_back(reader.read(trial, weights));
@@ -235,28 +262,45 @@ CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse wei
     return checked;
 }
 
-study::Result<std::vector<float>> read_weights(hid_t file, const std::string& where, std::string_view id) {
+StoredWeights::StoredWeights(Handle file, std::string where)
+    : file_(std::move(file)), where_(std::move(where)), dataset_(open_dataset(file_, "weights")) {
+    ensure_contiguous(dataset_, "weights");
+    const std::size_t extent = extent_of(dataset_);
     TrialRow row;
-    const StoredTable trials(file, "trials", columns_of(row));
-    const Handle dataset = open_dataset(file, "weights");
-    std::size_t trial = 0;
-    for (; trial < trials.rows(); ++trial) {
+    const StoredTable trials(file_, "trials", columns_of(row), /*check_seal=*/false);  // weights have digests
+    for (std::size_t trial = 0; trial < trials.rows(); ++trial) {
         trials.load(trial);
-        if (row.id == id) break;
+        if (!inside(row.weights, extent))
+            throw Hdf5Error("cannot use /trials (the weights of " + row.planned.name +
+                            " lie outside /weights)");
+        entries_[row.id] = {row.planned.name, row.outcome, row.result.weights_digest, row.weights};
     }
-    if (trial == trials.rows())
-        return study::fail(where, "has no trial " + std::string(id), "no row of /trials has this identity",
+}
+
+study::Result<std::vector<float>> StoredWeights::read(std::string_view id) const {
+    const auto found = entries_.find(id);
+    if (found == entries_.end())
+        return study::fail(where_, "has no trial " + std::string(id), "no row of /trials has this identity",
                            "isogrid verify lists them");
-    if (row.weights.length == 0)
-        return study::fail(where, "trial " + row.planned.name + " has no weights",
-                           "it is " + row.outcome + ", or its study did not keep weights",
+    const Entry& entry = found->second;
+    if (entry.part.length == 0)
+        return study::fail(where_, "trial " + entry.name + " has no weights",
+                           "it is " + entry.outcome + ", or its study did not keep weights",
                            "run it with run.keep_weights = true into another archive");
-    if (!inside(row.weights, extent_of(dataset)))
-        throw Hdf5Error("cannot use /trials (the weights of " + row.planned.name + " lie outside /weights)");
-    std::vector<float> weights = read_part(dataset, row.weights);
-    if (weights_digest(weights) != row.result.weights_digest)
-        throw Hdf5Error("cannot use /weights (those of " + row.planned.name + " have another digest)");
+    std::vector<float> weights = read_part(dataset_, entry.part);
+    if (weights_digest(weights) != entry.digest)
+        throw Hdf5Error("cannot use /weights (those of " + entry.name + " have another digest)");
     return weights;
+}
+
+study::Result<StoredWeights> open_weights(const std::filesystem::path& path) {
+    auto file = open_any(path);
+    if (!file) return tl::unexpected(file.error());
+    try {
+        return StoredWeights(std::move(*file), path.string());
+    } catch (const Hdf5Error& error) {
+        return damaged(path, error);
+    }
 }
 
 study::Faults all_faults(const CheckedRecords& checked) {

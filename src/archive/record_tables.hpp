@@ -2,14 +2,18 @@
 // schema).
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "archive/archive.hpp"
+#include "archive/durable_file.hpp"
+#include "archive/file_image.hpp"
 #include "archive/hdf5_handles.hpp"
 #include "archive/record.hpp"
+#include "archive/record_rows.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::archive {
@@ -17,10 +21,26 @@ namespace isogrid::archive {
 /// What a reader does with weights: nothing; read them and compare their digest; hand them out as well.
 enum class WeightsUse { skip, check, keep };
 
-/// Writes /trials, /specifications, /curves, /weights and /provenance/trials. A record that holds weights
-/// stores them; for one that holds none but whose `stored_weights` is not 0, `read_weights` is asked. Throws
-/// std::invalid_argument when weights do not belong to their digest.
-void write_records(hid_t file, std::span<const TrialRecord* const> records, const ReadWeights& read_weights);
+/// What a reader checks: every record, or only the seals of the tables, where all of them are sealed. A seal
+/// is set by a writer that made the rows from records; what it covers has not changed since.
+enum class Checks { records, seals };
+
+/// Where the weights stand in a file, in bytes.
+struct WeightsPlace {
+    std::size_t offset = 0, size = 0;
+};
+
+/// Writes /trials, /specifications, /curves, /provenance/trials, and /weights without its numbers: they are
+/// left out of the image, and put in when it goes to disk (write_image).
+WeightsPlace write_records(hid_t file, std::span<const PreparedRecord> records);
+
+/// Writes a finished image durably (write_durably says how, and what it throws), the weights of one record
+/// after the other in their place: a record's own, or, for one that holds none but whose `stored_weights` is
+/// not 0, those that `read_weights` gives. Memory holds the weights of one trial. Throws
+/// std::invalid_argument when weights do not belong to their digest. False when the lease is lost.
+bool write_image(const std::filesystem::path& path, FileImage& image, WeightsPlace place,
+                 std::span<const PreparedRecord> records, const ReadWeights& read_weights,
+                 const Writer& writer);
 
 /// One record as found, and all that speaks against it.
 struct CheckedRecord {
@@ -37,10 +57,33 @@ struct CheckedRecords {
 /// Reads what write_records wrote and checks every row: its digest, every column against what follows from
 /// the specification, and that the parts of curves and weights follow one another without gaps. `where`
 /// begins each fault. Throws Hdf5Error when a table cannot be read at all.
-CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights);
+CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights,
+                            Checks checks = Checks::records);
 
-/// The weights of the trial with this identity alone, checked.
-study::Result<std::vector<float>> read_weights(hid_t file, const std::string& where, std::string_view id);
+/// Gives the weights of single trials of one file, which stays open.
+class StoredWeights {
+  public:
+    /// `file` is a file that read_records can read. Throws Hdf5Error.
+    StoredWeights(Handle file, std::string where);
+
+    /// The weights of the trial with this identity, checked against their digest; a fault when there are
+    /// none.
+    study::Result<std::vector<float>> read(std::string_view id) const;
+
+  private:
+    struct Entry {
+        std::string name, outcome, digest;
+        Part part;
+    };
+
+    Handle file_;
+    std::string where_;
+    std::map<std::string, Entry, std::less<>> entries_;  ///< by identity
+    Handle dataset_;
+};
+
+/// The weights of an archive, a segment or a trial file.
+study::Result<StoredWeights> open_weights(const std::filesystem::path& path);
 
 /// Those of the file and of every record.
 study::Faults all_faults(const CheckedRecords& checked);

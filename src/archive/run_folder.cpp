@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <stdexcept>
 
+#include "archive/record_tables.hpp"
+#include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 
 namespace isogrid::archive {
@@ -62,8 +65,8 @@ study::Result<void> take_from_archive(const Path& path, const study::Grid& grid,
     return {};
 }
 
-/// Trial files in the order of their names; what is being written has another ending.
-std::vector<Path> trial_files(const Path& folder) {
+/// Files in the order of their names; what is being written has another ending.
+std::vector<Path> finished_files(const Path& folder) {
     std::vector<Path> files;
     if (!std::filesystem::is_directory(folder)) return files;
     for (const auto& entry : std::filesystem::directory_iterator(folder))
@@ -72,39 +75,67 @@ std::vector<Path> trial_files(const Path& folder) {
     return files;
 }
 
-void take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places, Found& found) {
-    for (const Path& file : trial_files(folder)) {
-        auto record = read_trial_file(file, /*keep_weights=*/false);
-        if (!record) {
-            found.rejected.insert(found.rejected.end(), record.error().begin(), record.error().end());
-            continue;
-        }
-        const auto place = places.find(study::identity(record->planned.trial));
-        if (place == places.end())
-            found.rejected.push_back({file.string(), "is of a trial that is not in this study",
-                                      "it is " + record->planned.name, "it is left as it is"});
-        else
-            consider(found, place->second, adopt(std::move(*record), file, grid, place->second));
+void take(TrialRecord record, const Path& file, const study::Grid& grid, const Places& places, Found& found) {
+    const auto place = places.find(study::identity(record.planned.trial));
+    if (place == places.end())
+        found.foreign.push_back({file.string(), "is of a trial that is not in this study",
+                                 "it is " + record.planned.name,
+                                 "choose another --archive, or go back to the job file of this run folder"});
+    else
+        consider(found, place->second, adopt(std::move(record), file, grid, place->second));
+}
+
+void reject(Found& found, const study::Faults& faults) {
+    found.rejected.insert(found.rejected.end(), faults.begin(), faults.end());
+}
+
+void take_from_segments(const Path& folder, const study::Grid& grid, const Places& places, Found& found) {
+    for (const Path& file : finished_files(folder)) {
+        SegmentContent content = read_segment(file);
+        reject(found, content.faults);
+        for (TrialRecord& record : content.records)
+            take(std::move(record), file, grid, places, found);
     }
 }
 
-std::vector<float> fetch_weights(const FoundRecord& found, const Path& archive) {
-    if (found.file == archive) {
-        auto weights = read_weights_of(archive, study::identity(found.record.planned.trial));
+void take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places, Found& found) {
+    for (const Path& file : finished_files(folder)) {
+        auto record = read_trial_file(file, /*keep_weights=*/false);
+        if (record)
+            take(std::move(*record), file, grid, places, found);
+        else
+            reject(found, record.error());
+    }
+}
+
+/// Weights of found records, from whichever files have them. What was opened stays open, some files at a
+/// time.
+class WeightsOfFiles {
+  public:
+    std::vector<float> read(const Path& file, const study::Trial& trial) {
+        constexpr std::size_t most_open = 64;
+        auto open = open_.find(file);
+        if (open == open_.end()) {
+            if (open_.size() >= most_open) open_.clear();
+            auto weights = open_weights(file);
+            if (!weights) throw std::runtime_error(study::to_string(weights.error()));
+            open = open_.emplace(file, std::move(*weights)).first;
+        }
+        auto weights = open->second.read(study::identity(trial));
         if (!weights) throw std::runtime_error(study::to_string(weights.error()));
         return std::move(*weights);
     }
-    auto record = read_trial_file(found.file, /*keep_weights=*/true);
-    if (!record) throw std::runtime_error(study::to_string(record.error()));
-    return std::move(record->result.weights);
-}
+
+  private:
+    std::map<Path, StoredWeights> open_;
+};
 
 /// True when the file at `path` holds this study and exactly these results.
-bool says_the_same(const Path& path, const Archive& merged) {
+bool says_the_same(const Path& path, const Archive& merged, const std::string& digest) {
     if (!std::filesystem::exists(path)) return false;
     const auto there = read_archive(path, /*keep_weights=*/false);
     return there && there->study_name == merged.study_name && there->job_text == merged.job_text &&
-           archive_digest(there->trials) == archive_digest(merged.trials);
+           there->digest == digest;
 }
 
 }  // namespace
@@ -117,14 +148,66 @@ Path trials_folder(const Path& archive) {
     return run_folder(archive) / "trials";
 }
 
+Path segments_folder(const Path& archive) {
+    return run_folder(archive) / "segments";
+}
+
 study::Result<Found> find_trials(const Path& archive, const study::Grid& grid) {
     const Places places = places_of(grid);
     Found found;
     found.trials.resize(grid.trials.size());
     if (const auto taken = take_from_archive(archive, grid, places, found); !taken)
         return tl::unexpected(taken.error());
+    take_from_segments(segments_folder(archive), grid, places, found);
     take_from_trial_files(trials_folder(archive), grid, places, found);
     return found;
+}
+
+std::size_t pack_trial_files(const Path& archive, const Writer& writer, std::size_t least) {
+    std::vector<TrialRecord> records;
+    std::map<std::string, Path> files;  // by identity
+    for (const Path& file : finished_files(trials_folder(archive))) {
+        auto record = read_trial_file(file, /*keep_weights=*/false);
+        if (!record || !is_finished(record->result.outcome)) continue;
+        if (files.emplace(study::identity(record->planned.trial), file).second)
+            records.push_back(std::move(*record));
+    }
+    if (records.size() < std::max<std::size_t>(1, least)) return 0;
+
+    std::filesystem::create_directories(segments_folder(archive));
+    WeightsOfFiles weights;
+    const auto segment = write_segment(
+        segments_folder(archive), records,
+        [&](const TrialRecord& record) {
+            const study::Trial& trial = record.planned.trial;
+            return weights.read(files.at(study::identity(trial)), trial);
+        },
+        writer);
+    if (!segment) return 0;
+
+    std::size_t packed = 0;
+    for (const TrialRecord& record : read_segment(*segment).records) {
+        if (writer.still_holder && !writer.still_holder()) break;
+        std::filesystem::remove(files.at(study::identity(record.planned.trial)));
+        ++packed;
+    }
+    return packed;
+}
+
+void remove_merged(const Path& archive, const study::Faults& rejected) {
+    std::set<std::string> kept;
+    for (const study::Fault& fault : rejected)
+        kept.insert(fault.where);
+    std::error_code absent_or_not_empty;
+    for (const Path& folder : {trials_folder(archive), segments_folder(archive)}) {
+        if (!std::filesystem::is_directory(folder)) continue;
+        std::vector<Path> merged;
+        for (const auto& entry : std::filesystem::directory_iterator(folder))
+            if (!kept.contains(entry.path().string())) merged.push_back(entry.path());
+        for (const Path& file : merged)
+            std::filesystem::remove(file, absent_or_not_empty);
+        std::filesystem::remove(folder, absent_or_not_empty);
+    }
 }
 
 std::vector<std::size_t> remaining(const Found& found) {
@@ -150,9 +233,12 @@ study::Result<Merged> merge(const Path& archive, const study::Study& study, cons
         if (trial) merged.trials.push_back(trial->record);
 
     Merged report{archive_digest(merged.trials), false, std::move(found->rejected)};
-    if (says_the_same(archive, merged)) return report;
+    report.rejected.insert(report.rejected.end(), found->foreign.begin(), found->foreign.end());
+    if (says_the_same(archive, merged, report.digest)) return report;
+    WeightsOfFiles weights;
     report.written = write_archive(archive, merged, writer, [&](const TrialRecord& record) {
-        return fetch_weights(*found->trials[static_cast<std::size_t>(record.index)], archive);
+        return weights.read(found->trials[static_cast<std::size_t>(record.index)]->file,
+                            record.planned.trial);
     });
     return report;
 }

@@ -18,6 +18,9 @@ std::filesystem::path run_folder(const std::filesystem::path& archive);
 /// `OUT.h5` -> `OUT.h5.d/trials`.
 std::filesystem::path trials_folder(const std::filesystem::path& archive);
 
+/// `OUT.h5` -> `OUT.h5.d/segments`: trial files packed together.
+std::filesystem::path segments_folder(const std::filesystem::path& archive);
+
 /// A record of a trial of the grid, without its weights, and the file that has them.
 struct FoundRecord {
     TrialRecord record;  ///< its index, name, budget and counts are the grid's
@@ -28,13 +31,15 @@ struct FoundRecord {
 struct Found {
     std::vector<std::optional<FoundRecord>> trials;  ///< one place a trial of the grid, in its order
     study::Faults rejected;  ///< files not used, and why; they are left where they are
+    study::Faults foreign;   ///< files of trials that are not in the grid: the run folder is another study's
 };
 
-/// Looks for each trial of the grid, by identity, in the archive (if there is one) and among its trial files,
-/// and checks all it finds, weights in trial files included. A finished record beats one that is not; among
-/// equals the archive's, then the last started. Files that are damaged or of other trials are rejected; two
-/// results of one trial that differ are reported. Temporary files are passed over. A fault when the archive
-/// itself cannot be trusted or holds trials outside the grid: nothing may then be written over it.
+/// Looks for each trial of the grid, by identity, in the archive (if there is one), its segments and its
+/// trial files, and checks all it finds, weights outside of the archive included. A finished record beats one
+/// that is not; among equals the archive's, then the last started. Files that are damaged are rejected, those
+/// of other trials foreign; two results of one trial that differ are reported. Temporary files are passed
+/// over. A fault when the archive itself cannot be trusted or holds trials outside the grid: nothing may then
+/// be written over it.
 study::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid);
 
 /// Places in the grid of the trials without a finished record, rising. Those that failed, ran out of memory
@@ -47,9 +52,18 @@ struct Merged {
     study::Faults rejected;
 };
 
+/// Packs the trial files that hold results into one segment once they are `least` or more, and removes what
+/// the segment was seen to hold; how many that were. Nobody else may pack at the same time: the writer holds
+/// the lease. Throws what write_archive throws, with nothing removed.
+std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least);
+
+/// Removes trial files and segments once the archive, merged and verified, has all of them; those that
+/// `rejected` names stay, for a person to look at.
+void remove_merged(const std::filesystem::path& archive, const study::Faults& rejected);
+
 /// Merges all that find_trials finds into the archive, in the grid's order. Writes nothing when the archive
-/// says the same already, or when the writer no longer holds the lease. Trial files stay. `libraries` are
-/// facts that the caller adds to build_facts(). Throws what write_archive throws.
+/// says the same already, or when the writer no longer holds the lease. Trial files and segments stay.
+/// `libraries` are facts that the caller adds to build_facts(). Throws what write_archive throws.
 study::Result<Merged> merge(const std::filesystem::path& archive, const study::Study& study,
                             const Writer& writer, const Facts& libraries = {});
 

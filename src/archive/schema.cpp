@@ -45,6 +45,12 @@ study::Result<void> check_stamp(const std::string& where, const std::string& fou
 
 }  // namespace
 
+study::Result<Handle> open_any(const std::filesystem::path& path) {
+    for (const char* schema : {trial_schema, segment_schema})
+        if (auto file = open_checked(path, schema)) return file;
+    return open_checked(path, archive_schema);
+}
+
 study::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema) {
     const std::string where = path.string();
     std::error_code error;

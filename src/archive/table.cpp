@@ -1,10 +1,12 @@
 #include "archive/table.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -15,7 +17,22 @@ namespace isogrid::archive {
 
 namespace {
 
-static_assert(sizeof(std::int64_t) == 8 && sizeof(double) == 8);
+// Rows pass between memory and file as they are.
+static_assert(sizeof(std::int64_t) == 8 && sizeof(double) == 8 && std::endian::native == std::endian::little);
+
+constexpr std::size_t block_size = std::size_t{1} << 20;  ///< bytes of rows that pass at once
+
+std::size_t rows_a_block(std::size_t row_size) {
+    return std::max<std::size_t>(1, block_size / std::max<std::size_t>(1, row_size));
+}
+
+/// The dataset's rows `first` to `first + count - 1`.
+Handle select_rows(const Handle& dataset, std::size_t first, std::size_t count) {
+    Handle space(H5Dget_space(dataset), &H5Sclose, "read the extent of a table");
+    const hsize_t start = first, size = count;
+    ensure(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, nullptr, &size, nullptr), "select rows");
+    return space;
+}
 
 bool is_text(const Field& field) {
     return std::holds_alternative<std::string*>(field.value);
@@ -30,16 +47,14 @@ std::size_t size_of(const Field& field) {
     return is_text(field) ? std::get<std::string*>(field.value)->size() + 1 : 8;
 }
 
-/// The type of one column, in the file or in this machine's memory.
-Handle column_type(const Field& field, std::size_t size, bool in_file) {
+/// The type of one column.
+Handle column_type(const Field& field, std::size_t size) {
     if (is_text(field)) return make_text_type(size);
-    const hid_t type = is_number(field) ? (in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE)
-                                        : (in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64);
-    return {H5Tcopy(type), &H5Tclose, "describe a column"};
+    return {H5Tcopy(is_number(field) ? H5T_IEEE_F64LE : H5T_STD_I64LE), &H5Tclose, "describe a column"};
 }
 
 /// The compound type of rows whose columns stand one behind the other, `sizes` bytes each.
-Handle row_type(const Row& columns, const std::vector<std::size_t>& sizes, bool in_file) {
+Handle row_type(const Row& columns, const std::vector<std::size_t>& sizes) {
     std::size_t row_size = 0;
     for (const std::size_t size : sizes)
         row_size += size;
@@ -47,7 +62,7 @@ Handle row_type(const Row& columns, const std::vector<std::size_t>& sizes, bool 
     std::size_t offset = 0;
     for (std::size_t i = 0; i < columns.size(); ++i) {
         const std::string name(columns[i].name);
-        ensure(H5Tinsert(type, name.c_str(), offset, column_type(columns[i], sizes[i], in_file)),
+        ensure(H5Tinsert(type, name.c_str(), offset, column_type(columns[i], sizes[i])),
                "describe the column " + name);
         offset += sizes[i];
     }
@@ -78,22 +93,21 @@ void unpack(const Field& field, const std::byte* place, std::size_t size) {
     }
 }
 
-H5T_class_t class_of(const Field& field) {
-    if (is_text(field)) return H5T_STRING;
-    return is_number(field) ? H5T_FLOAT : H5T_INTEGER;
-}
-
-/// Bytes of the stored column that `field` names; throws where there is none of its kind.
-std::size_t stored_size(const Handle& type, const std::string& table, const Field& field) {
+/// Offset and size of the stored column that `field` names; throws where there is none of its kind.
+std::pair<std::size_t, std::size_t> stored_place(const Handle& type, const std::string& table,
+                                                 const Field& field) {
     const std::string name(field.name);
-    const int member = H5Tget_member_index(type, name.c_str());
-    if (member < 0 || H5Tget_member_class(type, static_cast<unsigned>(member)) != class_of(field))
-        throw Hdf5Error("cannot use the table " + table + " (it has no column " + name + " of its kind)");
-    if (!is_text(field)) return 8;
-    const Handle column(H5Tget_member_type(type, static_cast<unsigned>(member)), &H5Tclose, "read a column");
-    if (H5Tis_variable_str(column) != 0)
-        throw Hdf5Error("cannot use the table " + table + " (texts of fixed width expected in " + name + ")");
-    return H5Tget_size(column);
+    const int found = H5Tget_member_index(type, name.c_str());
+    if (found < 0) throw Hdf5Error("cannot use the table " + table + " (it has no column " + name + ")");
+    const auto member = static_cast<unsigned>(found);
+    const Handle column(H5Tget_member_type(type, member), &H5Tclose, "read a column");
+    const bool its_kind = is_text(field)
+                              ? H5Tget_class(column) == H5T_STRING && H5Tis_variable_str(column) == 0
+                              : H5Tequal(column, is_number(field) ? H5T_IEEE_F64LE : H5T_STD_I64LE) > 0;
+    const std::size_t offset = H5Tget_member_offset(type, member), size = H5Tget_size(column);
+    if (!its_kind || size > H5Tget_size(type) || offset > H5Tget_size(type) - size)
+        throw Hdf5Error("cannot use the table " + table + " (its column " + name + " is of another kind)");
+    return {offset, size};
 }
 
 }  // namespace
@@ -128,47 +142,74 @@ void write_table(hid_t parent, const std::string& name, const Row& columns, std:
             sizes[i] = std::max(sizes[i], size_of(columns[i]));
     }
 
-    const Handle in_memory = row_type(columns, sizes, /*in_file=*/false);
-    std::vector<std::byte> bytes(rows * H5Tget_size(in_memory));
-    std::byte* place = bytes.data();
-    for (std::size_t row = 0; row < rows; ++row) {
-        load(row);
-        for (std::size_t i = 0; i < columns.size(); place += sizes[i], ++i)
-            pack(columns[i], place);
-    }
-
-    const Handle dataset(H5Dcreate2(parent, name.c_str(), row_type(columns, sizes, /*in_file=*/true),
-                                    make_space(rows), H5P_DEFAULT, dataset_properties(), H5P_DEFAULT),
+    const Handle type = row_type(columns, sizes);
+    const Handle dataset(H5Dcreate2(parent, name.c_str(), type, make_space(rows), H5P_DEFAULT,
+                                    dataset_properties(), H5P_DEFAULT),
                          &H5Dclose, "create the table " + name);
-    if (rows > 0)
-        ensure(H5Dwrite(dataset, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes.data()),
+    const std::size_t row_size = H5Tget_size(type), at_once = rows_a_block(row_size);
+    study::Sha256 seal;
+    std::vector<std::byte> block;
+    for (std::size_t first = 0; first < rows; first += at_once) {
+        const std::size_t count = std::min(at_once, rows - first);
+        block.assign(count * row_size, std::byte{});
+        std::byte* place = block.data();
+        for (std::size_t row = first; row < first + count; ++row) {
+            load(row);
+            for (std::size_t i = 0; i < columns.size(); place += sizes[i], ++i)
+                pack(columns[i], place);
+        }
+        ensure(H5Dwrite(dataset, type, make_space(count), select_rows(dataset, first, count), H5P_DEFAULT,
+                        block.data()),
                "write the table " + name);
-    if (sealed) write_seal(dataset, study::sha256(bytes));
+        seal.update(block);
+    }
+    if (sealed) write_seal(dataset, seal.finish());
 }
 
-StoredTable::StoredTable(hid_t parent, const std::string& name, Row columns) : columns_(std::move(columns)) {
-    const Handle dataset = open_dataset(parent, name);
-    const Handle in_file(H5Dget_type(dataset), &H5Tclose, "read the columns of " + name);
-    if (H5Tget_class(in_file) != H5T_COMPOUND)
+StoredTable::StoredTable(hid_t parent, const std::string& name, Row columns, bool check)
+    : name_(name),
+      columns_(std::move(columns)),
+      dataset_(open_dataset(parent, name)),
+      type_(H5Dget_type(dataset_), &H5Tclose, "read the columns of " + name) {
+    if (H5Tget_class(type_) != H5T_COMPOUND || H5Tdetect_class(type_, H5T_VLEN) != 0 ||
+        H5Tdetect_class(type_, H5T_REFERENCE) != 0)
         throw Hdf5Error("cannot use the dataset " + name + " (it should be a compound table)");
-    for (const Field& field : columns_)
-        sizes_.push_back(stored_size(in_file, name, field));
+    ensure_contiguous(dataset_, name);
+    for (const Field& field : columns_) {
+        const auto [offset, size] = stored_place(type_, name, field);
+        places_.push_back({offset, size});
+    }
+    rows_ = extent_of(dataset_);
+    row_size_ = H5Tget_size(type_);
+    rows_a_block_ = rows_a_block(row_size_);
 
-    const Handle in_memory = row_type(columns_, sizes_, /*in_file=*/false);
-    rows_ = extent_of(dataset);
-    row_size_ = H5Tget_size(in_memory);
-    bytes_.resize(rows_ * row_size_);
-    if (rows_ > 0)
-        ensure(H5Dread(dataset, in_memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes_.data()),
-               "read the table " + name);
-    if (H5Aexists(dataset, "sha256") > 0) check_seal(dataset, name, study::sha256(bytes_));
+    sealed_ = H5Aexists(dataset_, "sha256") > 0;
+    if (!sealed_ || !check) return;
+    study::Sha256 seal;
+    for (std::size_t first = 0; first < rows_; first += rows_a_block_) {
+        read_block(first);
+        seal.update(block_);
+    }
+    check_seal(dataset_, name, seal.finish());
+}
+
+void StoredTable::read_block(std::size_t first) const {
+    block_rows_ = 0;
+    const std::size_t count = std::min(rows_a_block_, rows_ - first);
+    block_.resize(count * row_size_);
+    ensure(H5Dread(dataset_, type_, make_space(count), select_rows(dataset_, first, count), H5P_DEFAULT,
+                   block_.data()),
+           "read the table " + name_);
+    block_first_ = first;
+    block_rows_ = count;
 }
 
 void StoredTable::load(std::size_t row) const {
     assert(row < rows_);
-    const std::byte* place = bytes_.data() + row * row_size_;
-    for (std::size_t i = 0; i < columns_.size(); place += sizes_[i], ++i)
-        unpack(columns_[i], place, sizes_[i]);
+    if (row < block_first_ || row >= block_first_ + block_rows_) read_block(row - row % rows_a_block_);
+    const std::byte* place = block_.data() + (row - block_first_) * row_size_;
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+        unpack(columns_[i], place + places_[i].offset, places_[i].size);
 }
 
 }  // namespace isogrid::archive

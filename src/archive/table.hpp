@@ -34,21 +34,34 @@ std::string text_of(const Field& field);
 void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows, bool sealed,
                  const std::function<void(std::size_t row)>& load);
 
-/// A table read whole. Its constructor throws Hdf5Error when it is absent, damaged or lacks a column.
+/// A table read in blocks of rows, as they are asked for. Its constructor throws Hdf5Error when it is absent,
+/// damaged or lacks a column; a sealed one is read whole there, and its digest compared.
 class StoredTable {
   public:
-    StoredTable(hid_t parent, const std::string& name, Row columns);
+    /// With `check_seal` false its digest is not looked at.
+    StoredTable(hid_t parent, const std::string& name, Row columns, bool check_seal = true);
 
     std::size_t rows() const { return rows_; }
+    bool sealed() const { return sealed_; }
 
     /// Copies row `row` to where the columns point.
     void load(std::size_t row) const;
 
   private:
+    struct Place {
+        std::size_t offset = 0, size = 0;  ///< of a column, in bytes of a row
+    };
+
+    void read_block(std::size_t first) const;
+
+    std::string name_;
     Row columns_;
-    std::vector<std::size_t> sizes_;  ///< bytes of each column
-    std::vector<std::byte> bytes_;    ///< rows_ rows, their columns one behind the other
-    std::size_t rows_ = 0, row_size_ = 0;
+    Handle dataset_, type_;
+    std::vector<Place> places_;  ///< of each column
+    std::size_t rows_ = 0, row_size_ = 0, rows_a_block_ = 1;
+    bool sealed_ = false;
+    mutable std::vector<std::byte> block_;  ///< whole rows, as the file has them
+    mutable std::size_t block_first_ = 0, block_rows_ = 0;
 };
 
 }  // namespace isogrid::archive

@@ -11,7 +11,7 @@ namespace {
 /// Reads one text of fixed width, whose type is `type`, by `read(memory type, buffer)`.
 template <class Read>
 std::string read_fixed_text(const Handle& type, const std::string& name, const Read& read) {
-    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0)
+    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0 || H5Tget_size(type) == 0)
         throw Hdf5Error("cannot use " + name + " (it should be a text of fixed width)");
     std::string text(H5Tget_size(type), '\0');
     ensure(read(make_text_type(text.size()), text.data()), "read " + name);
@@ -33,6 +33,10 @@ std::string read_attribute(hid_t object, const std::string& name) {
     const Handle attribute(H5Aopen(object, name.c_str(), H5P_DEFAULT), &H5Aclose,
                            "find the attribute " + name);
     const Handle type(H5Aget_type(attribute), &H5Tclose, "read the attribute " + name);
+    constexpr std::size_t most = 65536;  // what fits into an object header
+    const Handle space(H5Aget_space(attribute), &H5Sclose, "read the attribute " + name);
+    if (H5Tget_size(type) > most || H5Sget_simple_extent_npoints(space) != 1)
+        throw Hdf5Error("cannot use the attribute " + name + " (one short text expected)");
     return read_fixed_text(type, name,
                            [&](hid_t memory, char* text) { return H5Aread(attribute, memory, text); });
 }
@@ -57,6 +61,7 @@ void write_text(hid_t parent, const std::string& name, const std::string& text) 
 
 std::string read_text(hid_t parent, const std::string& name) {
     const Handle dataset = open_dataset(parent, name);
+    ensure_contiguous(dataset, name);
     if (extent_of(dataset) != 1) throw Hdf5Error("cannot use " + name + " (one text expected)");
     const Handle type(H5Dget_type(dataset), &H5Tclose, "read the text " + name);
     std::string text = read_fixed_text(type, name, [&](hid_t memory, char* buffer) {

@@ -24,12 +24,12 @@ std::string trial_file_name(const TrialRecord& record) {
 
 std::optional<std::filesystem::path> write_trial_file(const std::filesystem::path& folder,
                                                       const TrialRecord& record, const Writer& writer) {
-    const Handle file = create_image();
-    write_attribute(file, "schema", trial_schema);
-    const std::array<const TrialRecord*, 1> records = {&record};
-    write_records(file, records, {});
+    FileImage image;
+    write_attribute(image.file(), "schema", trial_schema);
+    const std::array<PreparedRecord, 1> records = {prepare(record)};
+    const WeightsPlace weights = write_records(image.file(), records);
     const std::filesystem::path path = folder / trial_file_name(record);
-    if (!write_durably(path, image_bytes(file), writer)) return std::nullopt;
+    if (!write_image(path, image, weights, records, {}, writer)) return std::nullopt;
     return path;
 }
 

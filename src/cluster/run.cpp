@@ -5,11 +5,11 @@
 #include <cstdlib>
 #include <iostream>
 #include <limits>
-#include <set>
 #include <utility>
 
 #include "archive/archive.hpp"
 #include "archive/run_folder.hpp"
+#include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
 #include "cluster/allocation.hpp"
@@ -73,21 +73,6 @@ int refuse(const study::Faults& faults) {
     return exit_bad_input;
 }
 
-/// Trial files that can be read but belong to no trial of the grid: the run folder is another study's.
-study::Faults foreign_trials(const archive::Found& found, const study::Grid& grid) {
-    std::set<std::string> identities;
-    for (const study::PlannedTrial& planned : grid.trials)
-        identities.insert(study::identity(planned.trial));
-    study::Faults faults;
-    for (const study::Fault& rejected : found.rejected) {
-        const auto record = archive::read_trial_file(rejected.where, /*keep_weights=*/false);
-        if (record && !identities.contains(study::identity(record->planned.trial)))
-            faults.push_back({rejected.where, rejected.problem, rejected.why,
-                              "choose another --archive, or go back to the job file of this run folder"});
-    }
-    return faults;
-}
-
 /// The workers' leave, given however rank 0's part ends.
 class WorkersLeave {
   public:
@@ -147,9 +132,7 @@ class Run {
     /// What there is already; a fault where going on would mix two studies.
     study::Result<archive::Found> look() const {
         auto found = archive::find_trials(request_.archive, study_.grid);
-        if (!found) return found;
-        if (study::Faults faults = foreign_trials(*found, study_.grid); !faults.empty())
-            return tl::unexpected(std::move(faults));
+        if (found && !found->foreign.empty()) return tl::unexpected(std::move(found->foreign));
         return found;
     }
 
@@ -203,16 +186,9 @@ class Run {
 
     /// Everything in the run folder is in the archive now, but for what could not be used.
     void tidy_up(const study::Faults& rejected) const {
-        std::vector<std::filesystem::path> merged;
-        for (const auto& entry : std::filesystem::directory_iterator(folder_.trials))
-            if (std::none_of(rejected.begin(), rejected.end(),
-                             [&](const study::Fault& fault) { return fault.where == entry.path().string(); }))
-                merged.push_back(entry.path());
-        for (const auto& file : merged)
-            std::filesystem::remove(file);
-        std::error_code not_empty;
-        std::filesystem::remove(folder_.trials, not_empty);
+        archive::remove_merged(request_.archive, rejected);
         std::filesystem::remove(folder_.progress);
+        std::error_code not_empty;
         std::filesystem::remove_all(folder_.checkpoints, not_empty);
         std::filesystem::remove_all(folder_.attempts, not_empty);
     }
@@ -240,6 +216,7 @@ class Run {
             sweep.ends_at(stop_at, deadline.least_worth);
         }
         double lease_due = 0;
+        std::size_t not_packed = 0;
         const CoordinatorHooks hooks{.keep_going =
                                          [&](const Sweep& now) {
                                              const double time = steady_seconds();
@@ -252,6 +229,10 @@ class Run {
                                      .on_finished =
                                          [&](const Sweep& now, const Finished& finished) {
                                              progress.trial_finished(now, finished, steady_seconds());
+                                             if (++not_packed < archive::trials_a_segment) return;
+                                             archive::pack_trial_files(request_.archive, writer,
+                                                                       archive::trials_a_segment);
+                                             not_packed = 0;
                                          },
                                      .say = [&](const std::string& text) { console_.line(text); }};
         if (session_.size() > 1) {

@@ -25,17 +25,15 @@ double unix_time() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-SweepState summary_of(const archive::Archive& archive) {
+SweepState summary_of(const archive::Listing& archive) {
     using archive::Outcome;
     SweepState state;
     state.study = archive.study_name;
     state.trials = state.done = static_cast<int>(archive.trials.size());
-    for (const archive::TrialRecord& record : archive.trials) {
-        const Outcome outcome = record.result.outcome;
+    for (const auto& [name, outcome, cause] : archive.trials) {
         if (outcome == Outcome::diverged) ++state.diverged;
         if (outcome == Outcome::failed || outcome == Outcome::out_of_memory)
-            state.failed.push_back(
-                {record.planned.name, std::string(archive::name(outcome)), record.result.cause});
+            state.failed.push_back({name, std::string(archive::name(outcome)), cause});
     }
     return state;
 }
@@ -115,11 +113,11 @@ study::Result<Status> read_status(const std::filesystem::path& archive) {
         return status;
     }
     if (!std::filesystem::exists(archive)) return status;
-    const auto read = archive::read_archive(archive, false);
-    if (!read) return tl::unexpected(read.error());
+    const auto listing = archive::list_archive(archive);
+    if (!listing) return tl::unexpected(listing.error());
     status.stage = Stage::finished;
-    status.finished = summary_of(*read);
-    status.digest = archive::archive_digest(read->trials);
+    status.finished = summary_of(*listing);
+    status.digest = listing->digest;
     return status;
 }
 

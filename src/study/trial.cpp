@@ -9,6 +9,7 @@
 
 #include "study/digest.hpp"
 #include "study/names.hpp"
+#include "study/specification_scanner.hpp"
 
 namespace isogrid::study {
 
@@ -161,6 +162,8 @@ std::string canonical_text(const Trial& trial) {
 }
 
 Trial parse_canonical_text(std::string_view text) {
+    if (auto scanned = scan_canonical_text(text); scanned && canonical_text(*scanned) == text)
+        return *scanned;
     Trial trial;
     try {
         const json parsed = json::parse(text);

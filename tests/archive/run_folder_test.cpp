@@ -145,10 +145,10 @@ TEST_F(RunFolder, reportsDamagedAndForeignFilesUsesNoneAndDeletesNone) {
     put(sample::record(9));
     const Found found = find();
     EXPECT_THAT(remaining(found), ElementsAre(0, 1, 2, 3));
-    ASSERT_EQ(found.rejected.size(), 2U);
-    const std::string faults = study::to_string(found.rejected);
-    EXPECT_THAT(faults, HasSubstr("is truncated"));
-    EXPECT_THAT(faults, HasSubstr("is of a trial that is not in this study"));
+    ASSERT_EQ(found.rejected.size(), 1U);
+    EXPECT_THAT(study::to_string(found.rejected), HasSubstr("is truncated"));
+    ASSERT_EQ(found.foreign.size(), 1U);
+    EXPECT_THAT(study::to_string(found.foreign), HasSubstr("is of a trial that is not in this study"));
     EXPECT_EQ(sample::names_in(trials_folder(path_)).size(), 2U);
 }
 
@@ -171,6 +171,66 @@ TEST_F(RunFolder, reportsTwoResultsOfOneTrialThatDiffer) {
     const Found found = find();
     EXPECT_THAT(study::to_string(found.rejected), HasSubstr("differs from another result of the same trial"));
     EXPECT_EQ(found.trials[1]->record.result.validation_loss, 3.75);
+}
+
+TEST_F(RunFolder, packsResultsIntoASegmentAndLeavesTheRest) {
+    put(sample::record(0));
+    put(sample::ended(sample::record(1), Outcome::diverged, "loss"));
+    put(sample::ended(sample::record(2), Outcome::failed, "the node is gone"));
+    EXPECT_EQ(pack_trial_files(path_, writer_, 3), 0U) << "too few results";
+    EXPECT_EQ(pack_trial_files(path_, writer_, 2), 2U);
+    EXPECT_EQ(sample::names_in(trials_folder(path_)).size(), 1U);
+    EXPECT_EQ(sample::names_in(segments_folder(path_)).size(), 1U);
+    EXPECT_THAT(remaining(find()), ElementsAre(2, 3));
+    EXPECT_EQ(find().trials[2]->record.result.cause, "the node is gone");
+}
+
+TEST_F(RunFolder, mergesTheSameBytesFromSegmentsAndFromTrialFiles) {
+    for (std::int64_t index = 0; index < 4; ++index)
+        put(sample::record(index));
+    merge_now();
+    const std::string from_files = sample::bytes_of(path_);
+    std::filesystem::remove(path_);
+    std::filesystem::remove(trials_folder(path_) / trial_file_name(sample::record(3)));
+    pack_trial_files(path_, writer_, 1);
+    put(sample::record(3));
+    merge_now();
+    EXPECT_EQ(sample::bytes_of(path_), from_files);
+    remove_merged(path_, {});
+    EXPECT_FALSE(std::filesystem::exists(segments_folder(path_)));
+    EXPECT_FALSE(std::filesystem::exists(trials_folder(path_)));
+}
+
+// The power went after the segment was in place and before its trial files were gone.
+TEST_F(RunFolder, takesATrialInASegmentAndInAFileAsOne) {
+    const std::string bytes = sample::bytes_of(put(sample::record(1)));
+    pack_trial_files(path_, writer_, 1);
+    sample::put_bytes(trials_folder(path_) / trial_file_name(sample::record(1)), bytes);
+    EXPECT_THAT(find().rejected, IsEmpty());
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 2, 3));
+    EXPECT_EQ(pack_trial_files(path_, writer_, 1), 1U);
+    EXPECT_EQ(sample::names_in(segments_folder(path_)).size(), 1U) << "the same trials, the same segment";
+}
+
+TEST_F(RunFolder, removesNoTrialFileWhenTheLeaseIsLost) {
+    put(sample::record(1));
+    EXPECT_EQ(pack_trial_files(path_, {"tag", [] { return false; }}, 1), 0U);
+    EXPECT_EQ(sample::names_in(trials_folder(path_)).size(), 1U);
+    EXPECT_THAT(sample::names_in(segments_folder(path_)), IsEmpty());
+}
+
+TEST_F(RunFolder, usesWhatIsGoodOfADamagedSegmentAndKeepsItsFile) {
+    put(sample::record(1));
+    put(sample::record(2));
+    pack_trial_files(path_, writer_, 1);
+    const auto segment = segments_folder(path_) / sample::names_in(segments_folder(path_)).front();
+    std::string bytes = sample::bytes_of(segment);
+    bytes[bytes.find("b0-w32-d2")] = 'c';
+    sample::put_bytes(segment, bytes);
+    EXPECT_THAT(study::to_string(find().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
+    EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 3));
+    remove_merged(path_, merge_now().rejected);
+    EXPECT_EQ(sample::bytes_of(segment), bytes);
 }
 
 TEST_F(RunFolder, neverWritesOverAnArchiveItCannotTrust) {

@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "study/specification_scanner.hpp"
+
 namespace isogrid::study {
 namespace {
 
@@ -113,6 +115,20 @@ TEST(CanonicalText, readsBackAsTheSameTrial) {
 std::string replaced(const std::string& before, const std::string& after) {
     std::string text = canonical_text(example());
     return text.replace(text.find(before), before.size(), after);
+}
+
+// The quick reader must never read a text as another trial than the one that has it.
+TEST(CanonicalText, isScannedAsItIsParsed) {
+    EXPECT_EQ(scan_canonical_text(canonical_text(example())), example());
+    for (const auto& change : every_change()) {
+        Trial trial = example();
+        change(trial);
+        EXPECT_EQ(scan_canonical_text(canonical_text(trial)).value_or(trial), trial) << canonical_text(trial);
+    }
+    for (const std::string& text :
+         {std::string(), canonical_text(example()) + " ", std::string("{\"batch\":16"),
+          replaced("1e-08", "inf"), replaced("ab", "\xe9"), replaced("ab", "a\\u0062")})
+        EXPECT_FALSE(scan_canonical_text(text)) << text;
 }
 
 TEST(CanonicalText, isRefusedInAnyOtherForm) {
