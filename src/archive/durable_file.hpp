@@ -12,7 +12,7 @@ namespace isogrid::archive {
 /// Who writes. Two incarnations of one job can run at once (a lost link), so temporary names carry the tag
 /// and whoever lost the lease to the other must not put files in place any more.
 struct Writer {
-    std::string tag;                     ///< host, process, job and restart: writer_tag()
+    std::string tag;                          ///< host, process, job and restart: writer_tag()
     std::function<bool()> still_holder = {};  ///< asked right before a rename; empty means always
 };
 
