@@ -179,7 +179,7 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
         faults.insert(faults.end(), objective.error().begin(), objective.error().end());
     request.fit.bootstrap = given["bootstrap"].as<std::size_t>();
     if (const auto resampling = parse_resampling(text_of(given, "resample")))
-        request.fit.resampling = *resampling;
+        request.fit.resampling = *resampling, request.fit.resampling_asked = !given["resample"].defaulted();
     else
         faults.insert(faults.end(), resampling.error().begin(), resampling.error().end());
     request.fit.overhead_from = given["overhead-from"].as<double>();

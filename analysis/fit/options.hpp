@@ -62,6 +62,7 @@ struct FitOptions {
     std::size_t bootstrap = 1000;  ///< replicates; 0 for none
     std::uint64_t seed = 1;
     Resampling resampling = Resampling::cases;
+    bool resampling_asked = false;  ///< somebody chose it: laws that draw something else say so
     double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
     std::vector<std::string> hold_out;  ///< of schedule: curves that are predicted, not fitted
     std::optional<GivenLaw> base;       ///< of fresh data; absent: fitted with what is built on it

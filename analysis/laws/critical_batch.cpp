@@ -116,6 +116,7 @@ StepsLaw fit_steps(std::span<const double> log_batch, std::span<const double> lo
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "critical_batch";
+    fit.redrawn = "steps, as far as they lie off the law of their cell";
     fit.objective = "squares of log steps";
     std::vector<BatchCell> cells = cells_of_targets(runs.used);
     const bool from_curves = cells.empty();

@@ -200,6 +200,7 @@ std::optional<Reason> unusable(const Curves& curves, const Envelope& envelope) {
 LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "envelope";
+    fit.redrawn = "the optima of the envelope, as far as they lie off their power laws";
     const Curves curves = read_all(runs);
     const Envelope envelope = lower_envelope(curves);
     if (!curves.flops.empty()) fit.figures.push_back(curves_figure(runs, envelope.optima));

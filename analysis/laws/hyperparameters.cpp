@@ -108,6 +108,7 @@ std::optional<Reason> refuse(const std::vector<Sweep>& sweeps) {
 LawFit fit_hyperparameters(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "hyperparameters";
+    fit.redrawn = "losses, as far as they lie off the quadratic of their sweep";
     fit.objective = "squares of log loss";
     std::vector<Sweep> sweeps = gather_sweeps(runs.used, Sweeping::learning_rate_and_batch);
     const SweepNoise noise = sweep_noise(sweeps);

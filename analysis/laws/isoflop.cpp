@@ -94,6 +94,7 @@ std::string describe(const SeedNoise& noise, double loss) {
 LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "isoflop";
+    fit.redrawn = "losses, as far as seeds move them, and optima, as far as they lie off their power laws";
     std::vector<Budget> budgets = gather_budgets(runs);
     find_minima(budgets);
     const SeedNoise noise = measure_noise(budgets);

@@ -46,6 +46,7 @@ struct LawFit {
     std::vector<Reason> warnings;   ///< it stands, but
     std::string objective;          ///< `huber:0.001`, `least squares of log N`
     double objective_value = std::numeric_limits<double>::quiet_NaN();
+    std::string redrawn;  ///< what its replicates draw again, where that is not --resample's to say
     std::vector<Parameter> parameters;
     std::vector<Parameter> derived;  ///< functions of the parameters
     std::vector<Table> tables;

@@ -188,7 +188,10 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
         fit.warnings.push_back(
             {exponential.refused->kind, "the exponential form: " + exponential.refused->text});
     fit.objective_value = best.objective;
-    if (chosen > 0) fit.objective = "squares of log loss";
+    if (chosen > 0) {
+        fit.objective = "squares of log loss";
+        fit.redrawn = "coefficients, as normal noise of the losses moves them";
+    }
     fit.parameters = best.parameters;
     fit.warnings.insert(fit.warnings.end(), best.warnings.begin(), best.warnings.end());
     fit.notes.insert(fit.notes.end(), best.notes.begin(), best.notes.end());

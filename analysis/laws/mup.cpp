@@ -238,6 +238,7 @@ Figure slopes_figure(const std::vector<Group>& groups, const std::vector<Sweep>&
 LawFit fit_mup(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "mup";
+    fit.redrawn = "losses, as far as they lie off the quadratic of their sweep";
     fit.objective = "squares of log loss";
     std::vector<Run> known;
     for (const Run& run : runs.used)

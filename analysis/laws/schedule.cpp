@@ -181,6 +181,7 @@ double ScheduleLaw::final_loss(const Schedule& schedule) const {
 LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "schedule";
+    fit.redrawn = "blocks of neighbouring points of the curves";
     fit.objective = to_string(options.objective);
     const std::vector<const Run*> all = of_one_size(runs, fit);
     std::vector<const Run*> chosen, held;

@@ -360,7 +360,10 @@ LawFit fit_single_variable(Ladder ladder, const FitOptions& options) {
     FitOptions own = options;
     own.objective = {ObjectiveKind::l2};
     own.intervals = Intervals::profile;  // E and A are far from normal
-    if (own.resampling == Resampling::cases) own.resampling = Resampling::residuals;
+    if (own.resampling == Resampling::cases) {
+        own.resampling = Resampling::residuals;
+        fit.redrawn = name(own.resampling);
+    }
     const ParametricFit found = fit_parametric(law_of(curve_forms().front(), points), own);
     fit.warnings = found.warnings;
     fit.notes.insert(fit.notes.end(), found.notes.begin(), found.notes.end());

@@ -22,6 +22,13 @@ void say_if_not_asked_for(const Objective& asked, LawFit& fit) {
                         " has no effect on this law (its objective: " + fit.objective + ")");
 }
 
+/// Nor has --resample a say where replicates are no refits of the law to its runs.
+void say_if_not_redrawn(Resampling asked, LawFit& fit) {
+    if (fit.redrawn.empty()) return;
+    fit.notes.push_back("--resample " + std::string(name(asked)) +
+                        " has no effect on this law (its replicates draw again: " + fit.redrawn + ")");
+}
+
 }  // namespace
 
 std::vector<Role> missing_roles(const Law& law, const Runs& runs) {
@@ -60,6 +67,9 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     if (options.objective_asked)
         for (LawFit& fit : all.fits)
             say_if_not_asked_for(options.objective, fit);
+    if (options.resampling_asked && options.bootstrap > 0)
+        for (LawFit& fit : all.fits)
+            say_if_not_redrawn(options.resampling, fit);
     for (const double target : all.targets)
         for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
             if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));

@@ -114,6 +114,27 @@ TEST(Answer, saysWhereTheObjectiveAskedForHasNoEffect) {
     EXPECT_THAT(notes_of("overtraining"), Not(said));  // of the loss, not of its logarithm, but l1
 }
 
+TEST(Answer, saysWhereTheResamplingAskedForHasNoEffect) {
+    FitOptions options;
+    options.bootstrap = 20;
+    options.resampling = Resampling::residuals;
+    const auto notes_of = [&](const char* law) {
+        // compute asks for six budgets or more
+        const Runs runs = isoflop_runs({1e18, 2e18, 4e18, 8e18, 1.6e19, 3.2e19, 6.4e19}, 7, 3, known_loss);
+        return answer(runs, {law}, options, {}, {}).fits.front().notes;
+    };
+    const auto said = testing::Contains(HasSubstr("--resample residuals has no effect on this law"));
+    EXPECT_THAT(notes_of("isoflop"), Not(said));  // nobody asked for it
+    options.resampling_asked = true;
+    EXPECT_THAT(notes_of("isoflop"), said);
+    EXPECT_THAT(notes_of("joint"), Not(said));
+    EXPECT_THAT(notes_of("compute"), Not(said));
+    options.resampling = Resampling::cases;
+    EXPECT_THAT(notes_of("compute"), testing::Contains(HasSubstr("draw again: residuals")));
+    options.bootstrap = 0;
+    EXPECT_THAT(notes_of("isoflop"), Not(testing::Contains(HasSubstr("--resample"))));  // no replicates
+}
+
 TEST(Json, saysWhichConstraintWasAskedFor) {
     FitOptions options;
     options.bootstrap = 0;
