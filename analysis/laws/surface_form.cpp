@@ -221,9 +221,8 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
 
 }  // namespace
 
-std::span<const SurfaceForm> surface_forms() {
-    static const std::array forms = {joint_form, kaplan_form, rosenfeld_form};
-    return forms;
+std::array<SurfaceForm, 3> surface_forms(const FitOptions& options) {
+    return {options.equal_exponents ? one_exponent_form : joint_form, kaplan_form, rosenfeld_form};
 }
 
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs) {
@@ -351,7 +350,9 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
 FormComparison compare_forms(const Runs& runs, const FitOptions& options) {
     FormComparison comparison;
     comparison.table = {"forms",
-                        "Forms of L(N, D): fitted parameters, AIC above the lowest, error on runs held out",
+                        std::string("Forms of L(N, D)") +
+                            (options.equal_exponents ? ", joint with alpha = beta" : "") +
+                            ": fitted parameters, AIC above the lowest, error on runs held out",
                         {{"law", "law", Quantity::text},
                          {"parameters", "fitted", Quantity::number},
                          {"objective", "objective", Quantity::number},
@@ -363,7 +364,7 @@ FormComparison compare_forms(const Runs& runs, const FitOptions& options) {
     quick.bootstrap = 0;
     quick.intervals = Intervals::bootstrap;
     double best = std::numeric_limits<double>::infinity(), lowest = best;
-    for (const SurfaceForm& form : surface_forms()) {
+    for (const SurfaceForm& form : surface_forms(options)) {
         const ParametricLaw law = form.law(runs.used);
         const double nan = std::numeric_limits<double>::quiet_NaN();
         const auto row = [&](double objective, double aic, double error, const std::string& status) {

@@ -2,6 +2,7 @@
 // held-out runs, drawn and compared alike.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -24,8 +25,8 @@ struct SurfaceForm {
     JointLaw (*core)(std::span<const double> values);
 };
 
-/// joint, joint_kaplan, joint_rosenfeld.
-std::span<const SurfaceForm> surface_forms();
+/// joint (with alpha = beta where the options ask for it), joint_kaplan, joint_rosenfeld.
+std::array<SurfaceForm, 3> surface_forms(const FitOptions& options);
 extern const SurfaceForm joint_form, kaplan_form, rosenfeld_form;
 /// joint with alpha = beta, in its place where that is asked for; its values are joint's five.
 extern const SurfaceForm one_exponent_form;

@@ -162,6 +162,23 @@ TEST(Forms, theOneThatMadeTheRunsWins) {
     }
 }
 
+TEST(Forms, jointIsTheConstrainedOneWhereThatIsAskedFor) {
+    Random noise(5, 5);
+    const Runs runs = rectangle_runs(
+        [&](double N, double D) { return known_loss(N, D) * std::exp(1e-4 * noise.normal()); });
+    FitOptions options = options_of("l2", 0);
+    const auto joint_of = [&] { return compare_forms(runs, options).table.rows.front(); };
+    const auto free = joint_of();
+    EXPECT_EQ(std::get<double>(free[1]), 5);  // parameters
+    options.equal_exponents = true;
+    const auto same = joint_of();
+    EXPECT_EQ(std::get<std::string>(same[0]), "joint");
+    EXPECT_EQ(std::get<double>(same[1]), 4);
+    EXPECT_DOUBLE_EQ(std::get<double>(same[2]), fit_joint(runs, options).objective_value);
+    EXPECT_GT(std::get<double>(same[2]), std::get<double>(free[2]));  // it has no more room
+    EXPECT_THAT(compare_forms(runs, options).table.title, testing::HasSubstr("alpha = beta"));
+}
+
 const Table* table_of(const LawFit& fit, const std::string& key) {
     for (const Table& table : fit.tables)
         if (table.key == key) return &table;
