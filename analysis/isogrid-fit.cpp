@@ -52,8 +52,10 @@ po::options_description options() {
                       "of which may lie below the law");
     all.add_options()("bootstrap", po::value<std::size_t>()->default_value(1000)->value_name("K"),
                       "replicates for errors and intervals; 0 for none");
-    all.add_options()("resample", text()->default_value("cases")->value_name("WHAT"),
-                      "what a replicate draws again: cases, residuals or seeds");
+    all.add_options()(
+        "resample", text()->default_value("cases")->value_name("WHAT"),
+        "what a replicate draws again: cases (runs), residuals or seeds; of laws fitted to losses as a "
+        "whole");
     all.add_options()("overhead-from", po::value<double>()->default_value(0)->value_name("B"),
                       "of critical_batch: the batch from which linear scaling is measured (0: the smallest)");
     all.add_options()("hold-out", texts()->value_name("RUN"),
@@ -342,11 +344,12 @@ int main(int count, char** words) {
             given);
         po::notify(given);
         if (given.count("help")) {
-            std::cout << usage << "\n" << visible << "\nlaws, and what the runs must hold for them\n";
+            std::cout << usage << "\n"
+                      << visible << "\nlaws, and what the runs must hold for them (docs/laws)\n";
+            const std::string margin(18, ' ');
             for (const Law& law : laws())
-                std::cout << "  " << law.name
-                          << std::string(law.name.size() < 18 ? 18 - law.name.size() : 1, ' ')
-                          << to_string(law.needs) << "\n";
+                std::cout << "  " << law.name << margin.substr(std::min(law.name.size(), margin.size() - 1))
+                          << law.title << "\n  " << margin << "from " << to_string(law.needs) << "\n";
             return done;
         }
         Request request;

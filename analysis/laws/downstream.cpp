@@ -241,7 +241,7 @@ Figure error_figure(const Pairs& pairs, const Form& chosen, const ParametricFit&
                   "Error on the task against loss",
                   "Points: runs. Line: the law with its 95% interval" +
                       std::string(other ? "; dashed: the other form." : "."),
-                  {"loss (nats per token)", Quantity::loss, false},
+                  {"loss (nats a token)", Quantity::loss, false},
                   {"error", Quantity::percent, false},
                   {}};
     const auto [least, most] = std::minmax_element(pairs.loss.begin(), pairs.loss.end());

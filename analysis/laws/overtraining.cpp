@@ -104,7 +104,7 @@ Figure ratio_figure(const std::vector<Run>& runs, const ParametricFit& found) {
         "Points: runs, light ones trained on many tokens per parameter. Lines: the law, with its 95% "
         "interval, parallel as the law has one exponent; dashed: the best ratio at each compute.",
         {"compute C = 6 N D (FLOPs)", Quantity::flops, true},
-        {"loss (nats per token)", Quantity::loss, true},
+        {"loss (nats a token)", Quantity::loss, true},
         {},
         "tokens per parameter"};
     double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;

@@ -73,7 +73,7 @@ Figure worth_figure(const RepetitionLaws& laws, const std::vector<Run>& runs) {
                   "What repeated data is worth",
                   "Effective over different tokens against epochs. Grey: every epoch as good as fresh data. "
                   "Dots: what each run's loss says its data was worth, the law's other terms granted.",
-                  {"epochs D / U", Quantity::number, true},
+                  {"epochs D / U", Quantity::tokens, true},
                   {"effective epochs D' / U", Quantity::number, true},
                   {}};
     double most = 2;
@@ -109,7 +109,7 @@ Figure curves_figure(const RepetitionLaws& laws, const std::vector<Run>& runs) {
                   "Points: runs of one size on the same different tokens. Lines: the law, with its 95% "
                   "interval.",
                   {"tokens D", Quantity::tokens, true},
-                  {"loss (nats per token)", Quantity::loss, true},
+                  {"loss (nats a token)", Quantity::loss, true},
                   {},
                   "size, different tokens"};
     std::map<std::pair<double, double>, std::vector<const Run*>> groups;

@@ -271,7 +271,7 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
             "are predicted");
     fit.tables.push_back(forecast_table(law, others, widening, curves));
     if (const auto cuts = validate(model, options); !cuts.empty())
-        fit.tables.push_back(validation_table(cuts, {"step", "fitted up to step", Quantity::number}, "loss"));
+        fit.tables.push_back(validation_table(cuts, {"step", "fitted up to step", Quantity::tokens}, "loss"));
     fit.notes.push_back(
         "C, beta and gamma are tied to usual ones, as few curves hardly determine them: they have no "
         "interval");

@@ -22,7 +22,7 @@ Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
     Table table{"forecasts",
                 "Loss at the last step of each run, had its learning rate been",
                 {{"run", "run", Quantity::text},
-                 {"step", "step", Quantity::number},
+                 {"step", "step", Quantity::tokens},
                  {"measured", "measured", Quantity::loss},
                  {"law", "law", Quantity::loss},
                  {"constant", "constant", Quantity::loss},
@@ -55,8 +55,8 @@ Figure curves_figure(const ScheduleLaw& law, const std::vector<ScheduledCurve>& 
     Figure figure{"schedule-curves",
                   "Loss under each learning-rate schedule, and the law",
                   "Dots: measured. Lines: the law, broken where a curve was held out of the fit.",
-                  {"step", Quantity::number, false},
-                  {"loss (nats per token)", Quantity::loss, false},
+                  {"step", Quantity::tokens, false},
+                  {"loss (nats a token)", Quantity::loss, false},
                   {},
                   "curve"};
     for (std::size_t c = 0; c < curves.size(); ++c) {
@@ -86,8 +86,8 @@ Figure length_figure(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
         "The final loss of runs of every length, from the fitted curves alone",
         "What the law expects at the end of a run of so many steps, with its 95% interval: held at the "
         "peak, by a cosine to a tenth, held and brought to zero over the last fifth.",
-        {"steps", Quantity::number, true},
-        {"final loss (nats per token)", Quantity::loss, false},
+        {"steps", Quantity::tokens, true},
+        {"final loss (nats a token)", Quantity::loss, false},
         {}};
     double longest = 0, peak = 0, warmup = 0;
     for (const ScheduledCurve& curve : curves) {

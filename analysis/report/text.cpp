@@ -80,14 +80,15 @@ std::string law_text(const LawFit& fit) {
     text += wrap("  ", std::string(law.source));
     if (fit.refused) text += wrap("  REFUSED  ", to_string(*fit.refused));
     for (const Table& table : fit.tables)
-        if (table.rows.size() <= 40) text += "\n" + table_text(table);
+        if (table.rows.size() <= 40) text += "\n" + wrap("  ", table.title) + table_text(table);
     if (!fit.refused) {
         text += "\n";
         for (const Parameter& parameter : fit.parameters)
             text += parameter_text(parameter);
         for (const Parameter& parameter : fit.derived)
             text += parameter_text(parameter);
-        text += "  " + pad(fit.objective + " ", 24) + format_significant(fit.objective_value, 10) + "\n";
+        text += "  " + pad("objective ", 24) + format_significant(fit.objective_value, 10) + "  (" +
+                fit.objective + ")\n";
     }
     for (const Reason& warning : fit.warnings)
         text += wrap("  warning  ", to_string(warning));
