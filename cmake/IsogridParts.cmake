@@ -25,11 +25,22 @@ else()
     add_library(isogrid::hdf5 ALIAS isogrid_hdf5)
 endif()
 
-# CUDA is used where it is found and never required. There is no CUDA backend yet: kernels/cuda/no_cuda.cpp stands in
-# for it, and says so to whoever asks for one.
+# CUDA is used where nvcc and cuBLASLt are found, and never required: without them kernels/cuda/no_cuda.cpp stands in
+# for the backend, and says so to whoever asks for one. No card is needed to build.
+option(ISOGRID_CUDA "Build the CUDA backend where nvcc is found" ON)
+set(ISOGRID_CUDA_ARCHITECTURES 80-real 90-real 100 CACHE STRING "Cards to compile kernels for")
+set(ISOGRID_HAS_CUDA OFF)
 find_package(CUDAToolkit QUIET)
-if(CUDAToolkit_FOUND)
-    message(STATUS "CUDA ${CUDAToolkit_VERSION} found; this version of isogrid has no CUDA backend yet")
+if(ISOGRID_CUDA AND CUDAToolkit_NVCC_EXECUTABLE AND TARGET CUDA::cublasLt)
+    set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
+    set(CMAKE_CUDA_ARCHITECTURES ${ISOGRID_CUDA_ARCHITECTURES})
+    enable_language(CUDA)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # CMake 3.25 does not know that nvcc 13 has it
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+    set(ISOGRID_HAS_CUDA ON)
+    message(STATUS "CUDA ${CUDAToolkit_VERSION}: building kernels for ${ISOGRID_CUDA_ARCHITECTURES}")
+elseif(NOT ISOGRID_CUDA)
+    message(STATUS "CUDA not wanted (ISOGRID_CUDA is off): built without")
 else()
-    message(STATUS "CUDA not found; not needed")
+    message(STATUS "CUDA not found (no nvcc, or no cuBLASLt beside it): built without; device = \"cuda\" will say so")
 endif()

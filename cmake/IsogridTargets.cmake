@@ -11,7 +11,9 @@ function(isogrid_library name)
     target_sources(isogrid_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${ARG_INCLUDE_ROOT} FILES ${ARG_HEADERS})
     set_target_properties(isogrid_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON POSITION_INDEPENDENT_CODE ON)
     # -Wno-restrict: GCC 12 warns of std::string's own operator+ (its bug 105651).
-    target_compile_options(isogrid_${name} PRIVATE -Wall -Wextra -Wpedantic -Wno-restrict)
+    target_compile_options(isogrid_${name} PRIVATE
+        $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-restrict>
+        $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -diag-suppress=554 -Xcompiler=-Wall,-Wextra>)
     target_link_libraries(isogrid_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
 endfunction()
 

@@ -8,7 +8,8 @@
 // whatever else runs. Sums over rows (the gradients of weights, gains and tables) run in rising order of rows
 // from what stands in the output: adding block after block of rows gives the bits of all rows at once. (In
 // bfloat16 gradients of weights take rows in pairs: they do so where every block but the last has an even
-// number of rows, and on AMX tiles, cpu/simd/tiles.hpp, a multiple of 32.)
+// number of rows, and on AMX tiles, cpu/simd/tiles.hpp, a multiple of 32.) On cuda they run in parts of rows,
+// whose sums are added in a fixed order: there the bits depend on how rows are cut into blocks.
 #pragma once
 
 #include <cstddef>
@@ -91,8 +92,8 @@ struct AttentionShape {
     std::int64_t batch = 0, context = 0, heads = 0, head_width = 0;
     float scale = 0;  ///< multiplies q.k before the softmax
 
-    std::int64_t rows() const { return batch * context; }
-    std::int64_t width() const { return heads * head_width; }
+    constexpr std::int64_t rows() const { return batch * context; }
+    constexpr std::int64_t width() const { return heads * head_width; }
 };
 
 /// Rotary positions in the half-split convention of Hugging Face's Llama: column i of a head's first half is
@@ -124,6 +125,12 @@ class Backend {
     /// Whether products of such numbers have instructions of their own here; else they are correct and
     /// slower.
     virtual bool multiplies_natively(Element element) const = 0;
+    /// Whether its memory is the program's own, and its ops run on the calling thread; else only copy_in and
+    /// copy_out reach its memory, and one thread at a time may call it.
+    virtual bool on_host() const = 0;
+    /// Rows that a training step is best cut into, in a model of `width`. As the bits of gradients may depend
+    /// on it, it depends on nothing else.
+    virtual std::int64_t rows_at_once(std::int64_t width) const = 0;
 
     // Memory. On a CPU these are plain allocations and copies.
     virtual Storage allocate(std::size_t bytes) = 0;
@@ -210,7 +217,8 @@ std::unique_ptr<Backend> make_reference_backend();
 /// on a processor without AVX2 and FMA.
 std::unique_ptr<Backend> make_cpu_backend();
 
-/// Throws std::runtime_error "not built with CUDA" where the build has none.
+/// On card `device` of those that the process sees. Throws std::runtime_error `problem (why) what to do`
+/// where there is none, it is too old, or the build has no CUDA.
 std::unique_ptr<Backend> make_cuda_backend(int device);
 
 }  // namespace isogrid::kernels

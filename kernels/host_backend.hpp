@@ -11,6 +11,11 @@ class HostBackend : public Backend {
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override;
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override;
     void fill_zero(void* destination, std::size_t bytes) override;
+
+    bool on_host() const override { return true; }
+    /// Few rows keep a block's activations in the cache; many spread the cost of adding to the gradients of
+    /// all weights, which wide models feel (docs/performance.md has the measurements).
+    std::int64_t rows_at_once(std::int64_t width) const override { return width >= 128 ? 512 : 256; }
 };
 
 }  // namespace isogrid::kernels

@@ -15,12 +15,13 @@
 
 namespace isogrid::train {
 
-/// Sequences a block of a trial: the same on every machine, as the bits of a gradient may depend on it.
-std::int64_t block_sequences(const study::Trial& trial);
+/// Sequences a block of a trial: the same on every machine with such a backend, as the bits of a gradient may
+/// depend on it.
+std::int64_t block_sequences(const study::Trial& trial, const kernels::Backend& backend);
 
 /// The trial's graphs over one block.
-graph::Graph training_graph(const study::Trial& trial);
-graph::Graph evaluation_graph(const study::Trial& trial);
+graph::Graph training_graph(const study::Trial& trial, const kernels::Backend& backend);
+graph::Graph evaluation_graph(const study::Trial& trial, const kernels::Backend& backend);
 
 class Blocks {
   public:
@@ -42,7 +43,8 @@ class Blocks {
   private:
     kernels::Backend* backend_;
     graph::Program program_;
-    std::vector<kernels::TokenId> inputs_, targets_;
+    std::vector<kernels::TokenId> tokens_;  ///< of one block: inputs, then targets
+    kernels::Storage on_backend_;           ///< the same, where ops read them
 };
 
 }  // namespace isogrid::train

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "model/llama.hpp"
@@ -34,7 +35,9 @@ double median_seconds(const std::function<void()>& run) {
 
 std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
                            const kernels::Backend& backend) {
-    const graph::Graph training = training_graph(trial), evaluation = evaluation_graph(trial);
+    if (!backend.on_host()) threads = 1;
+    const graph::Graph training = training_graph(trial, backend),
+                       evaluation = evaluation_graph(trial, backend);
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
     const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
@@ -46,26 +49,34 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
 }
 
 double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend) {
-    Blocks blocks(training_graph(trial), backend);
+    Blocks blocks(training_graph(trial, backend), backend);
     graph::PackedParameters& parameters = *blocks.program().parameters();
     const model::Llama model = model::build_forward(trial.shape, trial.parametrization, trial.precision, 1);
-    std::vector<float> weights = model::initial_weights(model.roles, blocks.program().layout(), trial.shape,
-                                                        trial.parametrization, trial.seed);
-    std::vector<float> gradient(weights.size()), first_moment(weights.size()), second_moment(weights.size());
+    const std::vector<float> initial = model::initial_weights(model.roles, blocks.program().layout(),
+                                                              trial.shape, trial.parametrization, trial.seed);
     std::vector<data::Token> tokens(static_cast<std::size_t>(trial.shape.context + 1));
     for (std::size_t i = 0; i < tokens.size(); ++i)
         tokens[i] = static_cast<data::Token>(i * 7 % static_cast<std::size_t>(trial.shape.vocabulary));
-    parameters.pack(weights);
+
+    // Weights, gradient and both moments, in the backend's memory.
+    const std::size_t bytes = initial.size() * sizeof(float);
+    const kernels::Storage state = backend.allocate(4 * bytes);
+    backend.fill_zero(state.get(), 4 * bytes);
+    const auto part = [&](std::size_t index) {
+        return std::span(reinterpret_cast<float*>(state.get()) + index * initial.size(), initial.size());
+    };
+    backend.copy_in(part(0).data(), initial.data(), bytes);
+    parameters.pack(part(0));
 
     const double leaf_seconds = median_seconds([&] {
         blocks.run(
-            tokens, trial.leaf_batch(), [](std::int64_t) { return std::int64_t{0}; }, gradient);
+            tokens, trial.leaf_batch(), [](std::int64_t) { return std::int64_t{0}; }, part(1));
     });
     const double update_seconds = median_seconds([&] {
-        backend.sum_of_squares(gradient);
-        backend.adamw({.learning_rate = 0.0f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, gradient,
-                      weights, first_moment, second_moment);
-        parameters.pack(weights);
+        backend.adamw({.learning_rate = 0.0f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, part(1),
+                      part(0), part(2), part(3));
+        parameters.pack(part(0));
+        backend.sum_of_squares(part(1));  // last: its result is there only when all work before it is done
     });
     return leaf_seconds * static_cast<double>(trial.leaves) + update_seconds;
 }

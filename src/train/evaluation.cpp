@@ -17,7 +17,7 @@ Evaluation::Evaluation(const study::Trial& trial, const data::TokenFile& tokens,
       group_(&group),
       team_(&team) {
     for (int member = 0; member < team.size(); ++member)
-        blocks_.emplace_back(evaluation_graph(trial), backend, parameters);
+        blocks_.emplace_back(evaluation_graph(trial, backend), backend, parameters);
     assert(sequences_ > 0 && sequences_ * context_ < static_cast<std::int64_t>(tokens.validation().size()));
     const std::int64_t chunks = (sequences_ + sequences_a_chunk_ - 1) / sequences_a_chunk_;
     chunk_losses_.resize(static_cast<std::size_t>(chunks));

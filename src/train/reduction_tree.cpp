@@ -86,9 +86,19 @@ LeafSums ReductionTree::combine_with(int partner, LeafSums sums) {
     const std::array<double, 2> mine = {sums.loss, sums.stop};
     std::array<double, 2> theirs{};
     group_->exchange(partner, mine, theirs);
-    group_->exchange(partner, std::span<const float>(buffer(0)), buffer(1));
+    exchange_gradients(partner);
     backend_->accumulate(buffer(0), buffer(1));
     return {mine[0] + theirs[0], mine[1] + theirs[1]};
+}
+
+/// The partner's sums, into buffer(1).
+void ReductionTree::exchange_gradients(int partner) {
+    if (backend_->on_host()) return group_->exchange(partner, std::span<const float>(buffer(0)), buffer(1));
+    outgoing_.resize(static_cast<std::size_t>(floats_));
+    incoming_.resize(outgoing_.size());
+    backend_->copy_out(outgoing_.data(), buffer(0).data(), outgoing_.size() * sizeof(float));
+    group_->exchange(partner, std::span<const float>(outgoing_), incoming_);
+    backend_->copy_in(buffer(1).data(), incoming_.data(), incoming_.size() * sizeof(float));
 }
 
 }  // namespace isogrid::train

@@ -51,12 +51,15 @@ class ReductionTree {
     LeafSums subtree(std::int64_t first_leaf, std::int64_t count, std::int64_t level,
                      const ComputeLeaf& compute_leaf, int member);
     LeafSums combine_with(int partner, LeafSums sums);
+    void exchange_gradients(int partner);
 
     std::int64_t leaves_of_rank_, floats_;
     kernels::Backend* backend_;
     Communicator* group_;
     ThreadTeam* team_;
     kernels::Storage storage_;
+    std::vector<float> outgoing_,
+        incoming_;  ///< for messages, where the backend's memory is not the program's
 };
 
 }  // namespace isogrid::train

@@ -47,7 +47,7 @@ class Trainer {
                    trial.batch),
           roles_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
-          team_(ReductionTree::members(trial.leaves / group.size(), options.threads)),
+          team_(ReductionTree::members(trial.leaves / group.size(), backend.on_host() ? options.threads : 1)),
           blocks_(blocks_of(trial, team_.size(), backend)),
           evaluation_(trial, tokens, backend, group, team_, parameters()),
           tree_(trial.leaves, layout().floats, backend, group, team_) {
@@ -102,7 +102,7 @@ class Trainer {
     static std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend) {
         std::vector<Blocks> blocks;
         for (int member = 0; member < threads; ++member)
-            blocks.emplace_back(training_graph(trial), backend,
+            blocks.emplace_back(training_graph(trial, backend), backend,
                                 member == 0 ? nullptr : blocks.front().program().parameters());
         return blocks;
     }

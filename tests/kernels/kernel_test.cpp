@@ -8,7 +8,6 @@
 #include <random>
 
 #include "kernels/bfloat16.hpp"
-#include "kernels/cpu/cpu_backend.hpp"
 
 namespace isogrid::kernels::test {
 
@@ -141,38 +140,8 @@ PackedWeights Device::pack(const Values& weights, std::int64_t outputs, std::int
                                 poisoned(backend.packed_floats(outputs, inputs, element)));
 }
 
-std::vector<std::string> instruction_set_names() {
-    std::vector<std::string> names;
-    for (const cpu::InstructionSet known : cpu::instruction_sets)
-        names.emplace_back(cpu::name(known));
-    return names;
-}
-
-std::vector<std::string> names_that_run_here() {
-    std::vector<std::string> names = instruction_set_names();
-    std::erase_if(names, [](const std::string& name) { return !runs_here(name); });
-    return names;
-}
-
-namespace {
-
-cpu::InstructionSet instruction_set_of(const std::string& name) {
-    return *std::find_if(cpu::instruction_sets.begin(), cpu::instruction_sets.end(),
-                         [&](cpu::InstructionSet known) { return cpu::name(known) == name; });
-}
-
-}  // namespace
-
-std::unique_ptr<Backend> make_fast_backend(const std::string& name) {
-    return cpu::make_backend(instruction_set_of(name));
-}
-
-bool runs_here(const std::string& name) {
-    return cpu::supported(instruction_set_of(name));
-}
-
 void KernelTest::SetUp() {
-    if (!runs_here(GetParam())) GTEST_SKIP() << "this processor does not run " << GetParam();
+    if (const std::string why = why_not_here(GetParam()); !why.empty()) GTEST_SKIP() << why;
     fast = make_fast_backend(GetParam());
 }
 

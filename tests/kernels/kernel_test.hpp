@@ -76,7 +76,7 @@ class Device {
 using Outputs = std::vector<Values>;
 using Op = std::function<Outputs(Device&)>;
 
-/// A fast backend by the name of its instruction set.
+/// A fast backend by its name.
 class KernelTest : public testing::TestWithParam<std::string> {
   protected:
     void SetUp() override;
@@ -95,10 +95,14 @@ class KernelTest : public testing::TestWithParam<std::string> {
     std::unique_ptr<Backend> fast, reference = make_reference_backend();
 };
 
-/// Instruction sets of the fast backend, and those that run here.
-std::vector<std::string> instruction_set_names();
-std::vector<std::string> names_that_run_here();
+/// The backends that are held to the reference, by name. Which there are is the test program's choice: the
+/// processor's instruction sets and `cuda`, or `cuda_on_cpu` (fast_backends.cpp,
+/// cuda_on_cpu/fast_backends.cpp).
+std::vector<std::string> fast_backend_names();
+/// Those of them whose sums over rows run in rising order from block to block: the processor's.
+std::vector<std::string> names_that_add_rows_in_order();
 std::unique_ptr<Backend> make_fast_backend(const std::string& name);
-bool runs_here(const std::string& name);
+/// Why a backend cannot run on this machine; empty where it can.
+std::string why_not_here(const std::string& name);
 
 }  // namespace isogrid::kernels::test

@@ -9,7 +9,7 @@ namespace {
 
 using AttentionTest = KernelTest;
 
-INSTANTIATE_TEST_SUITE_P(Cpu, AttentionTest, testing::ValuesIn(instruction_set_names()),
+INSTANTIATE_TEST_SUITE_P(Fast, AttentionTest, testing::ValuesIn(fast_backend_names()),
                          [](const auto& info) { return info.param; });
 
 /// Tables of any angles.

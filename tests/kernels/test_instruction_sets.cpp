@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "kernels/instruction_set_names.hpp"
 #include "kernels/kernel_test.hpp"
 
 namespace isogrid::kernels::test {

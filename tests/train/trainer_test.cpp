@@ -11,11 +11,11 @@
 
 #include <gtest/gtest.h>
 
-#include "data/token_writer.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "model/llama.hpp"
 #include "study/flops.hpp"
 #include "train/blocks.hpp"
+#include "train/small_trial.hpp"
 #include "train/thread_group.hpp"
 
 namespace isogrid::tests {
@@ -23,37 +23,6 @@ namespace {
 
 using archive::Outcome;
 using archive::TrialResult;
-
-constexpr std::int64_t vocabulary = 12;
-
-/// A corpus that counts in steps of 5 (mod 12), with one token in eight replaced: learnable, and not trivial.
-data::TokenFile corpus() {
-    std::vector<data::Token> tokens;
-    for (std::uint32_t i = 0; i < 6000; ++i)
-        tokens.push_back(static_cast<data::Token>((i % 8 == 3 ? i * i / 7 : i * 5) % vocabulary));
-    const auto path = std::filesystem::path(testing::TempDir()) / "trainer_test.tok";
-    const auto training = std::span(tokens).first(5000), validation = std::span(tokens).subspan(5000);
-    const auto written = data::write_token_file(path, training, validation, "bytes", vocabulary, 5000, 1000);
-    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
-    return data::TokenFile::open(path).value();
-}
-
-study::Trial small_trial() {
-    study::Trial trial;
-    trial.shape = {
-        .width = 16, .depth = 1, .heads = 2, .mlp_width = 24, .vocabulary = vocabulary, .context = 16};
-    trial.parametrization.base_width = 16;
-    trial.parametrization.initial_deviation = 0.2;
-    trial.optimizer.learning_rate = 0.02;
-    trial.schedule.warmup_steps = 5;
-    trial.batch = 8;
-    trial.leaves = 4;
-    trial.steps = 40;
-    trial.seed = 3;
-    trial.evaluation = {.tokens = 10 * 16,
-                        .steps = {10, 20, 40}};  // ten sequences: the last chunk is not full
-    return trial;
-}
 
 TrialResult train_alone(const study::Trial& trial, const train::TrainOptions& options = {}) {
     const data::TokenFile tokens = corpus();
@@ -164,17 +133,19 @@ TEST(Blocks, addUpToTheGradientOfAllSequences) {
                 .graph;
         };
         EXPECT_EQ(gradient_of(graph_over(2)), gradient_of(graph_over(8))) << name(precision);
-        EXPECT_EQ(gradient_of(train::training_graph(whole)), gradient_of(graph_over(8))) << name(precision);
+        EXPECT_EQ(gradient_of(train::training_graph(whole, *backend)), gradient_of(graph_over(8)))
+            << name(precision);
     }
 }
 
 TEST(Blocks, divideTheLeaf) {
     study::Trial trial = small_trial();
     trial.shape.context = 128;
+    const auto backend = kernels::make_cpu_backend();
     for (const std::int64_t leaf_batch : {1, 2, 3, 5, 6, 7, 16}) {
         trial.leaves = 1;
         trial.batch = leaf_batch;
-        const std::int64_t sequences = train::block_sequences(trial);
+        const std::int64_t sequences = train::block_sequences(trial, *backend);
         EXPECT_GE(sequences, 1);
         EXPECT_EQ(leaf_batch % sequences, 0) << leaf_batch;
     }

@@ -82,7 +82,7 @@ struct Training::State {
     State(const BenchShape& shape, std::string_view precision, kernels::Backend& chosen)
         : backend(chosen),
           trial(trial_of(shape, precision)),
-          blocks(train::training_graph(trial), backend),
+          blocks(train::training_graph(trial, backend), backend),
           float_count(blocks.program().layout().floats),
           memory(backend.allocate(4 * static_cast<std::size_t>(float_count) * sizeof(float))),
           rows(shape.tokens_per_step()),
@@ -170,7 +170,7 @@ std::vector<Product> products_of(const BenchShape& shape, std::string_view preci
     const study::Trial trial = trial_of(shape, precision);
     const Element element = model::element_of(trial.precision);
     const std::int64_t width = trial.shape.width, hidden = trial.shape.mlp_width, layers = trial.shape.depth;
-    const std::int64_t rows = train::block_sequences(trial) * trial.shape.context;
+    const std::int64_t rows = train::block_sequences(trial, backend) * trial.shape.context;
     const std::int64_t times = shape.tokens_per_step() / rows;
     std::vector<Product> products;
     for (const auto& [inputs, outputs, count] : {Size{width, 3 * width, layers},

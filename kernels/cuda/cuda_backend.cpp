@@ -1,0 +1,242 @@
+#include "kernels/cuda/cuda_backend.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/runtime.hpp"
+
+namespace isogrid::kernels::cuda {
+
+namespace {
+
+/// Makes a card the calling thread's, and says what it is. Throws where it cannot be used.
+cudaDeviceProp take(int device) {
+    int cards = 0;
+    check(cudaGetDeviceCount(&cards), "looking for CUDA cards");
+    if (device < 0 || device >= cards)
+        throw std::runtime_error("no CUDA card " + std::to_string(device) + " (this process sees " +
+                                 std::to_string(cards) +
+                                 ") start one rank a card, or ask for more with --gpus-per-node");
+    check(cudaSetDevice(device), "taking a CUDA card");
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, device), "asking what a CUDA card is");
+    constexpr int oldest = 8;  // bfloat16, and what kernels/cuda/ptx.hpp needs
+    if (properties.major < oldest)
+        throw std::runtime_error("no CUDA backend on " + std::string(properties.name) +
+                                 " (its compute capability is " + std::to_string(properties.major) + "." +
+                                 std::to_string(properties.minor) +
+                                 ", and 8.0 is the least) use a newer card, "
+                                 "or choose device = \"cpu\"");
+    return properties;
+}
+
+class CudaBackend final : public Backend {
+  public:
+    CudaBackend(int device, Arithmetic arithmetic) : properties_(take(device)), products_(arithmetic) {}
+
+    std::string name() const override { return "cuda"; }
+    std::string instruction_set() const override {
+        return "sm_" + std::to_string(properties_.major) + std::to_string(properties_.minor);
+    }
+    bool multiplies_natively(Element) const override { return true; }
+    bool on_host() const override { return false; }
+    /// As many as fill the card at each launch, and few enough that 24 layers' activations fit beside a model
+    /// of the width: 65,536 below width 512, 32,768 at 1,024. Not measured yet.
+    std::int64_t rows_at_once(std::int64_t width) const override {
+        constexpr std::int64_t most_rows = 65536, most_numbers = std::int64_t{1} << 25;
+        return std::clamp<std::int64_t>(most_numbers / width, 1, most_rows);
+    }
+
+    Storage allocate(std::size_t bytes) override { return allocate_on_card(bytes); }
+    void copy_in(void* destination, const void* host_source, std::size_t bytes) override {
+        check(cudaMemcpyAsync(destination, host_source, bytes, cudaMemcpyHostToDevice, stream_),
+              "copying to the card");
+        stream_.wait();
+    }
+    void copy_out(void* host_destination, const void* source, std::size_t bytes) override {
+        check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
+              "copying from the card");
+        stream_.wait();
+    }
+    void fill_zero(void* destination, std::size_t bytes) override {
+        check(cudaMemsetAsync(destination, 0, bytes, stream_), "clearing memory of the card");
+    }
+
+    void embedding(std::span<const TokenId> ids, ConstMatrix table, float scale, MutableMatrix out) override {
+        assert(std::int64_t(ids.size()) == out.rows && table.columns == out.columns);
+        cuda::embedding(card(), ids.data(), table, scale, out);
+    }
+    void embedding_backward(std::span<const TokenId> ids, ConstMatrix out_gradient, float scale,
+                            MutableMatrix table_gradient, Write mode) override {
+        assert(std::int64_t(ids.size()) == out_gradient.rows &&
+               table_gradient.columns == out_gradient.columns);
+        cuda::embedding_backward(card(), ids, out_gradient, scale, table_gradient, mode);
+    }
+
+    void rms_norm(ConstMatrix x, const float* gain, float epsilon, Activations out,
+                  float* inverse_rms) override {
+        assert(x.rows == out.rows && x.columns == out.columns && out.stride() == out.columns);
+        cuda::rms_norm(card(), x, gain, epsilon, out, inverse_rms);
+    }
+    void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
+                           const float* inverse_rms, MutableMatrix x_gradient, Write x_mode,
+                           float* gain_gradient, Write gain_mode) override {
+        assert(x.size() == out_gradient.size() && x.size() == x_gradient.size());
+        cuda::rms_norm_backward(card(), out_gradient, x, gain, inverse_rms, x_gradient, x_mode, gain_gradient,
+                                gain_mode);
+    }
+
+    /// Float32 is multiplied as it stands; bfloat16 needs a rounded copy.
+    PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) override {
+        if (element == Element::float32) return {weights, element, weights.data};
+        cuda::round(card(), weights, {packed, weights.rows, weights.columns, element});
+        return {weights, element, packed};
+    }
+    std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const override {
+        return element == Element::float32 ? 0 : floats_of(outputs, inputs, element);
+    }
+
+    void linear(ConstActivations x, PackedWeights weights, const float* addend, Activations out) override {
+        assert(x.columns == weights.weights.columns && x.element == weights.element);
+        assert(out.rows == x.rows && out.columns == weights.weights.rows);
+        assert(addend == nullptr || out.element == Element::float32);
+        products_.multiply(card(), {x}, {factor(weights), true}, addend, out);
+    }
+    void linear_backward_input(ConstActivations out_gradient, PackedWeights weights, Activations x_gradient,
+                               Write mode) override {
+        assert(out_gradient.columns == weights.weights.rows && out_gradient.element == weights.element);
+        assert(x_gradient.rows == out_gradient.rows && x_gradient.columns == weights.weights.columns);
+        assert(mode == Write::replace || x_gradient.element == Element::float32);
+        products_.multiply(card(), {out_gradient}, {factor(weights)}, addend_of(x_gradient, mode),
+                           x_gradient);
+    }
+    void linear_backward_weights(ConstActivations out_gradient, ConstActivations x,
+                                 MutableMatrix weights_gradient, Write mode, float*) override {
+        assert(out_gradient.rows == x.rows && out_gradient.element == x.element);
+        assert(weights_gradient.rows == out_gradient.columns && weights_gradient.columns == x.columns);
+        products_.multiply(card(), {out_gradient, true}, {x}, addend_of(weights_gradient, mode),
+                           weights_gradient);
+    }
+    std::int64_t linear_workspace(std::int64_t, std::int64_t, std::int64_t, Element) const override {
+        return 0;
+    }
+
+    void attention(ConstActivations qkv, RotaryTables rotary, AttentionShape shape, Activations out,
+                   float* log_sum, float*) override {
+        assert(is_qkv(qkv, shape) && is_out(out, shape) && qkv.element == out.element);
+        cuda::attention(card(), qkv, rotary, shape, out, log_sum);
+    }
+    void attention_backward(ConstActivations out_gradient, ConstActivations qkv, RotaryTables rotary,
+                            ConstActivations out, const float* log_sum, AttentionShape shape,
+                            Activations qkv_gradient, float* workspace) override {
+        assert(is_out(out_gradient, shape) && is_qkv(qkv, shape) && is_out(out, shape) &&
+               is_qkv(qkv_gradient, shape));
+        cuda::attention_backward(card(), out_gradient, qkv, rotary, out, log_sum, shape, qkv_gradient,
+                                 workspace);
+    }
+    std::int64_t attention_workspace(AttentionShape shape, Element) const override {
+        return cuda::attention_workspace(shape);
+    }
+
+    void swiglu(ConstActivations gate_up, Activations out) override {
+        assert(gate_up.rows == out.rows && gate_up.columns == 2 * out.columns &&
+               gate_up.element == out.element);
+        cuda::swiglu(card(), gate_up, out);
+    }
+    void swiglu_backward(ConstActivations out_gradient, ConstActivations gate_up,
+                         Activations gate_up_gradient) override {
+        assert(gate_up.rows == out_gradient.rows && gate_up.columns == 2 * out_gradient.columns);
+        assert(gate_up.element == out_gradient.element && gate_up_gradient.element == gate_up.element);
+        cuda::swiglu_backward(card(), out_gradient, gate_up, gate_up_gradient);
+    }
+
+    void add(ConstMatrix a, ConstMatrix b, MutableMatrix out) override {
+        assert(a.size() == out.size() && b.size() == out.size());
+        cuda::add(card(), out.size(), a.data, b.data, out.data);
+    }
+    void round(ConstMatrix x, Activations out) override {
+        assert(out.rows == x.rows && out.columns == x.columns && out.element == Element::bfloat16);
+        cuda::round(card(), x, out);
+    }
+
+    void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                       float* losses) override {
+        assert(std::int64_t(targets.size()) == logits.rows);
+        cuda::cross_entropy(card(), logits, targets.data(), logit_scale, losses);
+    }
+    void cross_entropy_gradient(MutableMatrix logits, std::span<const TokenId> targets, float logit_scale,
+                                float loss_scale, float* losses, Activations logits_gradient) override {
+        assert(std::int64_t(targets.size()) == logits.rows && logits_gradient.size() == logits.size());
+        cuda::cross_entropy_gradient(card(), logits, targets.data(), logit_scale, loss_scale, losses,
+                                     logits_gradient);
+    }
+
+    void accumulate(std::span<float> destination, std::span<const float> source) override {
+        assert(destination.size() == source.size());
+        cuda::add(card(), std::int64_t(source.size()), destination.data(), source.data(), destination.data());
+    }
+    double sum(std::span<const float> values) override {
+        cuda::sum(card(), values, total());
+        return read_total();
+    }
+    double sum_of_squares(std::span<const float> values) override {
+        cuda::sum_of_squares(card(), values, total());
+        return read_total();
+    }
+    void adamw(AdamWStep step, std::span<const float> gradient, std::span<float> weights,
+               std::span<float> first_moment, std::span<float> second_moment) override {
+        assert(gradient.size() == weights.size() && first_moment.size() == weights.size() &&
+               second_moment.size() == weights.size() && step.step >= 1);
+        cuda::adamw(card(), std::int64_t(weights.size()), step, gradient.data(), weights.data(),
+                    first_moment.data(), second_moment.data());
+    }
+
+  private:
+    Card card() { return {stream_, &scratch_}; }
+
+    static ConstActivations factor(const PackedWeights& weights) {
+        return {weights.packed, weights.weights.rows, weights.weights.columns, weights.element};
+    }
+    static const float* addend_of(Activations out, Write mode) {
+        return mode == Write::add ? static_cast<const float*>(out.data) : nullptr;
+    }
+    [[maybe_unused]] static bool is_qkv(ConstActivations matrix, const AttentionShape& shape) {
+        return matrix.rows == shape.rows() && matrix.columns == 3 * shape.width();
+    }
+    [[maybe_unused]] static bool is_out(ConstActivations matrix, const AttentionShape& shape) {
+        return matrix.rows == shape.rows() && matrix.columns == shape.width();
+    }
+
+    double* total() { return reinterpret_cast<double*>(total_.get()); }
+    double read_total() {
+        double value = 0;
+        copy_out(&value, total(), sizeof value);
+        return value;
+    }
+
+    cudaDeviceProp properties_;
+    Stream stream_;
+    Scratch scratch_;
+    Products products_;
+    Storage total_ = allocate_on_card(sizeof(double));
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(int device, Arithmetic arithmetic) {
+    return std::make_unique<CudaBackend>(device, arithmetic);
+}
+
+}  // namespace isogrid::kernels::cuda
+
+namespace isogrid::kernels {
+
+std::unique_ptr<Backend> make_cuda_backend(int device) {
+    return cuda::make_backend(device, cuda::Arithmetic::float32);
+}
+
+}  // namespace isogrid::kernels

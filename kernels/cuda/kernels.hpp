@@ -1,0 +1,57 @@
+// The ops as launches of kernels on a card. What each computes is said in kernels/backend.hpp; here is only
+// what differs. All return at once; the work is done in the order of the card's stream.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/backend.hpp"
+#include "kernels/cuda/runtime.hpp"
+
+namespace isogrid::kernels::cuda {
+
+// rows.cu
+void embedding(const Card& card, const TokenId* ids, ConstMatrix table, float scale, MutableMatrix out);
+void rms_norm(const Card& card, ConstMatrix x, const float* gain, float epsilon, Activations out,
+              float* inverse_rms);
+/// The gain's gradient is summed in parts of rows, whose sums are added in rising order.
+void rms_norm_backward(const Card& card, ConstMatrix out_gradient, ConstMatrix x, const float* gain,
+                       const float* inverse_rms, MutableMatrix x_gradient, Write x_mode, float* gain_gradient,
+                       Write gain_mode);
+
+// embedding_backward.cu
+/// Rows are sorted by token, in rising order, and cut into windows; a token's rows are summed within each
+/// window, and these sums added in rising order. No atomics.
+void embedding_backward(const Card& card, std::span<const TokenId> ids, ConstMatrix out_gradient, float scale,
+                        MutableMatrix table_gradient, Write mode);
+
+// cross_entropy.cu
+void cross_entropy(const Card& card, ConstMatrix logits, const TokenId* targets, float logit_scale,
+                   float* losses);
+void cross_entropy_gradient(const Card& card, MutableMatrix logits, const TokenId* targets, float logit_scale,
+                            float loss_scale, float* losses, Activations logits_gradient);
+
+// elementwise.cu
+void add(const Card& card, std::int64_t size, const float* a, const float* b, float* out);
+/// Rows of `out` begin at whole words; the odd element is zero.
+void round(const Card& card, ConstMatrix x, Activations out);
+void swiglu(const Card& card, ConstActivations gate_up, Activations out);
+void swiglu_backward(const Card& card, ConstActivations out_gradient, ConstActivations gate_up,
+                     Activations gate_up_gradient);
+void adamw(const Card& card, std::int64_t size, AdamWStep step, const float* gradient, float* weights,
+           float* first_moment, float* second_moment);
+
+// sums.cu
+/// One float64 into `total`, in the card's memory.
+void sum(const Card& card, std::span<const float> values, double* total);
+void sum_of_squares(const Card& card, std::span<const float> values, double* total);
+
+// attention.cu
+void attention(const Card& card, ConstActivations qkv, RotaryTables rotary, AttentionShape shape,
+               Activations out, float* log_sum);
+void attention_backward(const Card& card, ConstActivations out_gradient, ConstActivations qkv,
+                        RotaryTables rotary, ConstActivations out, const float* log_sum, AttentionShape shape,
+                        Activations qkv_gradient, float* workspace);
+std::int64_t attention_workspace(AttentionShape shape);
+
+}  // namespace isogrid::kernels::cuda

@@ -1,0 +1,114 @@
+#include "kernels/cuda/products.hpp"
+
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace isogrid::kernels::cuda {
+
+namespace {
+
+constexpr std::size_t most_workspace_bytes = std::size_t{32} << 20;  // what cuBLAS asks for on sm_90
+constexpr std::uint32_t least_alignment = 16;                        // of every matrix here; tensors have 64
+
+void check(cublasStatus_t status, const char* doing) {
+    if (status == CUBLAS_STATUS_SUCCESS) return;
+    if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
+    throw std::runtime_error(std::string(doing) + " failed (cuBLASLt status " + std::to_string(status) +
+                             ") see whether the driver is as new as the CUDA libraries beside isogrid");
+}
+
+cudaDataType_t type_of(Element element) {
+    return element == Element::bfloat16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+/// Makes a handle by the library's function for it.
+template <class Owned, class Make>
+Owned made(Make make, const char* doing) {
+    typename Owned::pointer handle = nullptr;
+    check(make(&handle), doing);
+    return Owned(handle);
+}
+
+}  // namespace
+
+Products::Products(Arithmetic arithmetic)
+    : arithmetic_(arithmetic), library_(made<Library>(cublasLtCreate, "starting cuBLASLt")) {}
+
+/// cuBLASLt's matrices are column-major: what stands in memory is the transpose of ours.
+Products::Layout Products::layout_of(ConstActivations matrix) {
+    return made<Layout>(
+        [&](cublasLtMatrixLayout_t* layout) {
+            return cublasLtMatrixLayoutCreate(layout, type_of(matrix.element),
+                                              static_cast<std::uint64_t>(matrix.columns),
+                                              static_cast<std::uint64_t>(matrix.rows), matrix.stride());
+        },
+        "describing a matrix");
+}
+
+/// out^T = right^T left^T, so that cuBLASLt's first factor is our right one.
+Products::Plan Products::make_plan(const Factor& left, const Factor& right, Activations out) const {
+    const bool tf32 = arithmetic_ == Arithmetic::tf32 && left.matrix.element == Element::float32;
+    Plan plan{made<Description>(
+                  [&](cublasLtMatmulDesc_t* description) {
+                      return cublasLtMatmulDescCreate(
+                          description, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F);
+                  },
+                  "describing a product"),
+              layout_of(left.matrix),
+              layout_of(right.matrix),
+              layout_of(out),
+              {},
+              0};
+    const auto set = [&](cublasLtMatmulDescAttributes_t attribute, auto value) {
+        check(cublasLtMatmulDescSetAttribute(plan.description.get(), attribute, &value, sizeof value),
+              "describing a product");
+    };
+    set(CUBLASLT_MATMUL_DESC_TRANSA, right.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
+
+    const auto preference = made<Preference>(cublasLtMatmulPreferenceCreate, "choosing an algorithm");
+    const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+        check(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value),
+              "choosing an algorithm");
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace_bytes);
+    // Sums may be split into parts that are added by a kernel of their own, in order; not by atomics.
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, least_alignment);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, least_alignment);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, least_alignment);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, least_alignment);
+
+    cublasLtMatmulHeuristicResult_t found{};
+    int count = 0;
+    check(cublasLtMatmulAlgoGetHeuristic(library_.get(), plan.description.get(), plan.right.get(),
+                                         plan.left.get(), plan.out.get(), plan.out.get(), preference.get(), 1,
+                                         &found, &count),
+          "choosing an algorithm");
+    if (count == 0) check(CUBLAS_STATUS_NOT_SUPPORTED, "choosing an algorithm");
+    plan.algorithm = found.algo;
+    plan.workspace_bytes = found.workspaceSize;
+    return plan;
+}
+
+void Products::multiply(const Card& card, Factor left, Factor right, const float* addend, Activations out) {
+    const Shape shape{left.matrix.rows, left.matrix.columns, right.matrix.rows,   right.matrix.columns,
+                      out.rows,         out.columns,         left.matrix.element, out.element,
+                      left.transposed,  right.transposed};
+    auto found = plans_.find(shape);
+    if (found == plans_.end()) found = plans_.emplace(shape, make_plan(left, right, out)).first;
+    const Plan& plan = found->second;
+
+    const float one = 1, of_addend = addend != nullptr ? 1 : 0;
+    void* workspace = card.scratch->take<std::byte>(static_cast<std::int64_t>(plan.workspace_bytes));
+    check(cublasLtMatmul(library_.get(), plan.description.get(), &one, right.matrix.data, plan.right.get(),
+                         left.matrix.data, plan.left.get(), &of_addend, addend != nullptr ? addend : out.data,
+                         plan.out.get(), out.data, plan.out.get(), &plan.algorithm, workspace,
+                         plan.workspace_bytes, card.stream),
+          "multiplying matrices");
+}
+
+}  // namespace isogrid::kernels::cuda

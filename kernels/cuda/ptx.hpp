@@ -1,0 +1,50 @@
+// Instructions of the tensor cores, which CUDA C++ has no names for, as the PTX ISA (version 9.0, "Matrix
+// multiply- accumulate operation using mma instruction" and "ldmatrix") has them. Tests put an emulation in
+// this header's place (tests/kernels/cuda_on_cpu/kernels/cuda/ptx.hpp). Every lane of a warp takes part.
+#pragma once
+
+#include <cstdint>
+#include <cuda_runtime.h>
+
+namespace isogrid::kernels::cuda {
+
+/// Two numbers rounded to bfloat16, the first in the lower half of the word.
+__device__ inline std::uint32_t rounded_pair(float first, float second) {
+    std::uint32_t word;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
+    return word;
+}
+
+/// sums (16, 8) += left (16, 16) right (16, 8), bfloat16 with sums in float32. With group = lane / 4 and
+/// pair = 2 (lane % 4), a lane holds of
+///   sums   (group, pair), (group, pair + 1), (group + 8, pair), (group + 8, pair + 1)
+///   left   words of two columns: (group, pair), (group + 8, pair), (group, pair + 8), (group + 8, pair + 8)
+///   right  words of two rows: (pair, group), (pair + 8, group)
+__device__ inline void multiply_tile(float (&sums)[4], const std::uint32_t (&left)[4],
+                                     std::uint32_t right_low, std::uint32_t right_high) {
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right_low), "r"(right_high));
+}
+
+/// Four 8 x 8 matrices of bfloat16 from shared memory: `row` of lane l is where row l % 8 of matrix l / 8
+/// begins, at a multiple of 16 bytes. words[m] gets columns 2 (lane % 4) and the next of row lane / 4.
+__device__ inline void load_tiles(std::uint32_t (&words)[4], const void* row) {
+    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address)
+                 : "memory");
+}
+
+/// The same of their transposes: rows 2 (lane % 4) and the next of column lane / 4.
+__device__ inline void load_tiles_transposed(std::uint32_t (&words)[4], const void* row) {
+    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
+                 : "r"(address)
+                 : "memory");
+}
+
+}  // namespace isogrid::kernels::cuda

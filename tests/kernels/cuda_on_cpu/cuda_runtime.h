@@ -1,0 +1,155 @@
+// In the place of CUDA's header of this name: so much of its language and runtime as kernels/cuda uses, on
+// the emulated card of machine.hpp. The names are CUDA's.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+
+#include "machine.hpp"
+
+#define __global__
+#define __device__
+#define __host__
+#define __shared__
+#define __launch_bounds__(...)
+
+struct uint3 {
+    unsigned x, y, z;
+};
+struct dim3 {
+    unsigned x = 1, y = 1, z = 1;
+    constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) uint4 {
+    std::uint32_t x, y, z, w;
+};
+extern uint3 threadIdx, blockIdx;
+extern dim3 blockDim, gridDim;
+
+// ---- the language
+
+inline void __syncthreads() {
+    isogrid::kernels::cuda_on_cpu::meet_block();
+}
+inline void __syncwarp() {
+    isogrid::kernels::cuda_on_cpu::exchange(nullptr, 0);
+}
+template <class T>
+T __shfl_sync(unsigned mask, T value, int source) {
+    namespace card = isogrid::kernels::cuda_on_cpu;
+    if (mask != 0xffffffffu) card::stop("a shuffle without all lanes");
+    const card::Slot* slots = card::exchange(&value, sizeof(T));
+    std::memcpy(&value, slots[source & 31].bytes, sizeof(T));
+    return value;
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int lanes) {
+    return __shfl_sync(mask, value, isogrid::kernels::cuda_on_cpu::lane() ^ lanes);
+}
+inline float __uint_as_float(std::uint32_t bits) {
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+}
+inline std::uint32_t __float_as_uint(float value) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+inline float __fadd_rn(float a, float b) {
+    return a + b;
+}
+inline float __fmul_rn(float a, float b) {
+    return a * b;
+}
+
+// ---- the runtime
+
+enum cudaError_t {
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInsufficientDriver = 35,
+    cudaErrorDevicesUnavailable = 46,
+    cudaErrorNoDevice = 100,
+    cudaErrorNoKernelImageForDevice = 209
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+constexpr unsigned cudaStreamNonBlocking = 1;
+using cudaStream_t = struct EmulatedStream*;
+struct cudaLaunchAttribute {};
+struct cudaLaunchConfig_t {
+    dim3 gridDim, blockDim;
+    std::size_t dynamicSmemBytes = 0;
+    cudaStream_t stream = nullptr;
+    cudaLaunchAttribute* attrs = nullptr;
+    unsigned numAttrs = 0;
+};
+struct cudaDeviceProp {
+    char name[256] = "emulated card";
+    int major = 0, minor = 0, multiProcessorCount = 0;
+    std::size_t totalGlobalMem = 0;
+};
+
+const char* cudaGetErrorString(cudaError_t error);
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaRuntimeGetVersion(int* version);
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
+cudaError_t cudaMalloc(void** memory, std::size_t bytes);
+cudaError_t cudaFree(void* memory);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* to, int byte, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaGetLastError();
+
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int bytes) {
+    return bytes <= 227 * 1024 ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+namespace isogrid::kernels::cuda_on_cpu {
+
+template <class T>
+void expect_on_card([[maybe_unused]] const T& argument) {
+    if constexpr (std::is_pointer_v<T>)
+        if (argument != nullptr && !on_card(argument)) stop("a kernel was handed memory of the program");
+}
+
+/// Does it now, or keeps it for the graph that is being captured.
+void submit(std::function<void()> work);
+
+}  // namespace isogrid::kernels::cuda_on_cpu
+
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+    namespace card = isogrid::kernels::cuda_on_cpu;
+    if (config->gridDim.x == 0 || config->gridDim.y == 0 || config->gridDim.z == 0)
+        return cudaErrorInvalidValue;
+    (card::expect_on_card<Parameters>(arguments), ...);
+    const std::tuple<Parameters...> kept(arguments...);
+    const dim3 grid = config->gridDim, block = config->blockDim;
+    const std::size_t shared = config->dynamicSmemBytes;
+    card::submit([=] {
+        card::run_grid({grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared,
+                       [&] { std::apply(kernel, kept); });
+    });
+    return cudaSuccess;
+}
