@@ -4,7 +4,8 @@
 #   cluster.sh env FOLDER      the line to eval before sbatch, squeue, scontrol
 #   cluster.sh cut FOLDER NODE     ends all that runs on a node at once, as a power cut would
 #   cluster.sh restore FOLDER NODE brings such a node back
-#   cluster.sh hold FOLDER NODE    kills the node's slurmd alone: jobs on it run on, and nobody knows of them
+#   cluster.sh hold FOLDER NODE    kills the node's slurmd alone and says that the node is down, as the controller would
+#                              after half a minute: jobs on it run on, and nobody knows of them
 #   cluster.sh release FOLDER NODE lets it start again
 #   cluster.sh stop FOLDER     ends every process it started and removes FOLDER
 #   cluster.sh check           exit 77 and the reason when it could not work here
@@ -138,6 +139,12 @@ slurmd_of() { pgrep -f -x "slurmd -D -N $1 -f $folder/slurm.conf"; }
 hold() {
     touch "$folder/run/$1.held"
     kill -KILL "$(slurmd_of "$1")"
+    SLURM_CONF=$folder/slurm.conf scontrol update NodeName="$1" State=DOWN Reason=lost
+}
+
+release() {
+    rm "$folder/run/$1.held"
+    SLURM_CONF=$folder/slurm.conf scontrol update NodeName="$1" State=RESUME
 }
 
 # Ends the process in a pid file, if it is still the one we started: its command line names the folder.
@@ -173,6 +180,6 @@ case ${1:-},$folder in
     cut,?*) end_process "$folder/run/$node.pid" KILL ;;
     restore,?*) start_node "$node" ;;
     hold,?*) hold "$node" ;;
-    release,?*) rm "$folder/run/$node.held" ;;
+    release,?*) release "$node" ;;
     *) fail "usage: cluster.sh start|env|stop FOLDER, cluster.sh cut|restore|hold|release FOLDER NODE, cluster.sh check" ;;
 esac
