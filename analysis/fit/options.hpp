@@ -68,8 +68,8 @@ struct FitOptions {
     std::optional<GivenLaw> base;       ///< of fresh data; absent: fitted with what is built on it
     Intervals intervals = Intervals::bootstrap;
     MinimumBy minimum = MinimumBy::best;  ///< of isoFLOP budgets
-    std::optional<GivenLaw> check;  ///< of joint: a published law, held against the one fitted
-    bool equal_exponents = false;   ///< of joint: alpha = beta, not two exponents
+    std::optional<GivenLaw> check;        ///< of joint: a published law, held against the one fitted
+    bool equal_exponents = false;         ///< of joint: alpha = beta, not two exponents
 };
 
 }  // namespace isogrid::analysis

@@ -39,9 +39,9 @@ struct Window {
 };
 
 /// The parabola through the points near the lowest: farther out the loss is no parabola, and one through all
-/// points would be pulled off (docs/laws/isoflop.md). `u` rises. Refused: fewer than three points; the lowest at the
-/// edge, or the vertex outside the points fitted (edge_minimum, or concave when a parabola through all points
-/// opens downwards); a local parabola that opens downwards (concave).
+/// points would be pulled off (docs/laws/isoflop.md). `u` rises. Refused: fewer than three points; the lowest
+/// at the edge, or the vertex outside the points fitted (edge_minimum, or concave when a parabola through all
+/// points opens downwards); a local parabola that opens downwards (concave).
 LocalMinimum find_minimum(std::span<const double> u, std::span<const double> loss, const Window& window = {});
 
 }  // namespace isogrid::analysis
