@@ -111,14 +111,4 @@ void ReductionTree::exchange_gradients(int partner) {
     backend_->copy_in(buffer(1).data(), incoming_.data(), incoming_.size() * sizeof(float));
 }
 
-/// The partner's sums, into buffer(1).
-void ReductionTree::exchange_gradients(int partner) {
-    if (backend_->on_host()) return group_->exchange(partner, std::span<const float>(buffer(0)), buffer(1));
-    outgoing_.resize(static_cast<std::size_t>(floats_));
-    incoming_.resize(outgoing_.size());
-    backend_->copy_out(outgoing_.data(), buffer(0).data(), outgoing_.size() * sizeof(float));
-    group_->exchange(partner, std::span<const float>(outgoing_), incoming_);
-    backend_->copy_in(buffer(1).data(), incoming_.data(), incoming_.size() * sizeof(float));
-}
-
 }  // namespace isogrid::train

@@ -50,7 +50,7 @@ TEST(Studies, leaveRunsOfNoStudyToEveryLaw) {
 TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
     Runs runs = runs_of_two_studies();
     Runs larger = isoflop_runs({6.4e20}, 3, 2, known_loss);
-    for (Run& run : larger.used) {
+    for (auto& run : larger.used) {
         run.studies = {"validation"};
         run.loss *= 1.02;  // so that a law fitted to it would show
         runs.used.push_back(run);
