@@ -1,0 +1,88 @@
+// What a sweep does with trials that end badly: the coordinator's and the lone program's decisions alike.
+#include "cluster/sweep.hpp"
+
+#include <gtest/gtest.h>
+
+#include "small_study.hpp"
+
+using namespace isogrid::cluster;
+using isogrid::archive::Outcome;
+using Ranks = std::vector<int>;
+
+namespace {
+
+class OneTrial : public testing::Test {
+  protected:
+    OneTrial() { idle(4); }
+    void idle(int workers) {
+        for (int rank = 1; rank <= workers; ++rank)
+            sweep_.worker_idle(rank);
+    }
+    /// The ranks that the trial is given at `now`, and how that ends.
+    Ranks attempt(double now, Outcome outcome) {
+        const auto assignments = sweep_.assign(now);
+        if (assignments.size() != 1) return {};
+        sweep_.finished({.trial = 0, .outcome = outcome, .cause = "why", .stored = true, .steps = 10},
+                        now + 1);
+        for (const int rank : assignments[0].ranks)
+            sweep_.worker_idle(rank);
+        return assignments[0].ranks;
+    }
+
+    isogrid::study::Study study_ = [] {
+        isogrid::study::Study study = test::study_of({1e9}, 4);
+        study.job.ranks_per_trial = 1;
+        return study;
+    }();
+    Sweep sweep_{study_, {0}, 0, 4};
+};
+
+}  // namespace
+
+TEST_F(OneTrial, thatLacksMemoryGetsMoreRanksUntilItHasEnough) {
+    EXPECT_EQ(attempt(0, Outcome::out_of_memory), Ranks{1});
+    EXPECT_FALSE(sweep_.over());
+    EXPECT_EQ(attempt(10, Outcome::out_of_memory), (Ranks{1, 2}));
+    EXPECT_EQ(attempt(20, Outcome::completed), (Ranks{1, 2, 3, 4}));
+    EXPECT_TRUE(sweep_.over());
+    EXPECT_TRUE(sweep_.state(30).failed.empty());
+    EXPECT_EQ(sweep_.state(30).done, 1);
+}
+
+TEST_F(OneTrial, thatLacksMemoryOnAllItsLeavesIsGivenUp) {
+    for (const double now : {0, 10, 20})
+        attempt(now, Outcome::out_of_memory);
+    EXPECT_TRUE(sweep_.over());
+    ASSERT_EQ(sweep_.state(30).failed.size(), 1u);
+    EXPECT_EQ(sweep_.state(30).failed[0].outcome, "out_of_memory");
+}
+
+TEST_F(OneTrial, thatFailsIsTriedTwice) {
+    EXPECT_EQ(attempt(0, Outcome::failed), Ranks{1});
+    EXPECT_FALSE(sweep_.over());
+    EXPECT_EQ(attempt(10, Outcome::failed), Ranks{1});
+    EXPECT_TRUE(sweep_.over());
+    EXPECT_EQ(sweep_.state(20).failed[0].cause, "why");
+}
+
+TEST_F(OneTrial, thatDivergesHasGivenItsResult) {
+    EXPECT_EQ(attempt(0, Outcome::diverged), Ranks{1});
+    EXPECT_TRUE(sweep_.over());
+    EXPECT_EQ(sweep_.state(10).diverged, 1);
+    EXPECT_TRUE(sweep_.state(10).failed.empty());
+}
+
+TEST_F(OneTrial, thatFailedInAnEarlierStartHasOneAttemptLess) {
+    Sweep again(study_, {0}, 0, 4, {.attempts = {{0, {.failed = 1}}}});
+    again.worker_idle(1);
+    ASSERT_EQ(again.assign(0).size(), 1u);
+    again.finished({.trial = 0, .outcome = Outcome::failed, .cause = "why", .stored = true, .steps = 10}, 1);
+    EXPECT_TRUE(again.over());
+}
+
+TEST_F(OneTrial, thatHasACheckpointCountsOnlyForWhatIsLeft) {
+    Sweep whole(study_, {0}, 0, 1), begun(study_, {0}, 0, 1, {.steps_before = {{0, 8}}});
+    for (Sweep* sweep : {&whole, &begun})
+        sweep->measured(0, 1);
+    EXPECT_NEAR(*begun.state(0).remaining_rank_seconds, 0.2 * *whole.state(0).remaining_rank_seconds, 1e-9);
+}
