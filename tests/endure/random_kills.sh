@@ -8,7 +8,7 @@ RANDOM=${3:-1}
 make_study
 long_study kills.toml 10
 
-expect_status 0 "$isogrid" run kills.toml --archive whole.h5
+timeout 500 "$isogrid" run kills.toml --archive whole.h5 >out.txt || fail "the undisturbed run ended with status $?"
 
 finished() { { find cut.h5.d/trials -name '*.h5' ! -name '*.failed.h5' -printf '%f\n' 2>/dev/null || true; } | sort; }
 
@@ -49,7 +49,8 @@ while ((kills < count)); do
     lost=$(comm -23 before.txt after.txt)
     [[ -z $lost ]] || fail "finished trials are gone after start $starts: $lost"
 done
-expect_status 0 mpirun -n 3 "$isogrid" run kills.toml --archive cut.h5
+timeout 500 mpirun -n 3 "$isogrid" run kills.toml --archive cut.h5 >out.txt ||
+    fail "the last start ended with status $?: $(cat out.txt)"
 expect_same_digests whole.h5 cut.h5
 [[ ! -e cut.h5.d ]] || fail "the run folder is still there: $(find cut.h5.d)"
 echo "$kills kills ($whole_job of whole jobs, $((kills - whole_job)) of a rank), $starts starts, $resumed from checkpoints, 0 trials lost, equal digests"
