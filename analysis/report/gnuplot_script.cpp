@@ -66,12 +66,14 @@ std::string number(double value) {
 }
 
 /// The words between gnuplot's single quotes, where only the quote itself is special; `_ ^ @` are marks of
-/// its enhanced text.
+/// its enhanced text. An end of line would end the text, and what follows would be a command, perhaps of a
+/// shell: words come from CSVs and job files.
 std::string quoted(const std::string& words, bool enhanced = false) {
     std::string text = "'";
     for (const char letter : words) {
         if (!enhanced && (letter == '_' || letter == '^' || letter == '@')) text += '\\';
-        text += letter == '\'' ? "''" : std::string(1, letter);
+        const bool control = static_cast<unsigned char>(letter) < ' ' || letter == '\x7f';
+        text += letter == '\'' ? "''" : std::string(1, control ? ' ' : letter);
     }
     return text + "'";
 }

@@ -234,5 +234,14 @@ TEST(Numbers, areWrittenByWhatTheyMeasure) {
     EXPECT_EQ(format_count(1.4e12), "1.4T");
 }
 
+// Gnuplot has commands that start a shell, and titles come from job files and CSVs.
+TEST(Gnuplot, takesNoLineOfATitleForACommand) {
+    Figure figure{};
+    figure.x.title = "x\nsystem 'true'";
+    const std::string script = gnuplot_script(figure);
+    EXPECT_THAT(script, testing::HasSubstr("x system ''true''"));
+    EXPECT_THAT(script, testing::Not(testing::HasSubstr("\nsystem")));
+}
+
 }  // namespace
 }  // namespace isogrid::analysis

@@ -1,0 +1,151 @@
+#include "fuzz/inputs.hpp"
+
+#include <fstream>
+#include <iterator>
+
+#include "analysis/runs.hpp"
+#include "archive/archive.hpp"
+#include "archive/checkpoint_file.hpp"
+#include "archive/sample_records.hpp"
+#include "archive/segment.hpp"
+#include "archive/trial_file.hpp"
+#include "archive/verify.hpp"
+#include "data/token_file.hpp"
+#include "data/tokenize.hpp"
+#include "data/tokenizer.hpp"
+#include "study/job_text.hpp"
+
+namespace isogrid::fuzz {
+
+namespace {
+
+using Path = std::filesystem::path;
+
+std::string bytes_of(const Path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Path put(const Path& path, const std::string& bytes) {
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    return path;
+}
+
+const archive::Writer writer{"fuzz", {}};
+
+study::Trial checkpointed_trial() {
+    study::Trial trial;
+    trial.shape = {.width = 8, .depth = 1, .heads = 1, .mlp_width = 8, .vocabulary = 12, .context = 8};
+    trial.steps = 100;
+    trial.token_digest = std::string(64, 'a');
+    return trial;
+}
+
+std::string checkpoint_file(const Path& path) {
+    const study::Trial trial = checkpointed_trial();
+    const auto parameters = static_cast<std::size_t>(study::count_parameters(trial.shape).total());
+    archive::Checkpoint checkpoint;
+    checkpoint.step = 41;
+    checkpoint.curve.resize(2);
+    checkpoint.sums = {0.1, 0.2};
+    checkpoint.weights = checkpoint.first_moment = checkpoint.second_moment =
+        std::vector<float>(parameters, 0.5F);
+    archive::write_checkpoint(path, trial, "avx2", std::move(checkpoint), writer);
+    return bytes_of(path);
+}
+
+std::string archive_file(const Path& path) {
+    archive::Archive archive;
+    archive.study_name = "study";
+    archive.job_text = "a job";
+    archive.build = {{"revision", "0"}};
+    for (std::int64_t index = 0; index < 3; ++index)
+        archive.trials.push_back(archive::sample::record(index));
+    archive::write_archive(path, archive, writer);
+    return bytes_of(path);
+}
+
+std::string token_file(const Path& folder) {
+    put(folder / "text", "The quick brown fox jumps over the lazy dog.\nAnother line.\n");
+    const Path out = folder / "text.tok";
+    const auto written = data::tokenize(
+        {.texts = {(folder / "text").string()}, .out = out, .tokenizer = "bytes", .validation = 0.2});
+    return written ? bytes_of(out) : std::string();
+}
+
+std::string sentencepiece_model() {
+    std::vector<std::string> lines;
+    for (int i = 0; i < 50; ++i)
+        lines.push_back("line " + std::to_string(i * i) + " of a text about quick brown foxes");
+    return data::train_sentencepiece(lines, data::smallest_sentencepiece_vocabulary).value_or("");
+}
+
+void read_model(const std::string& bytes) {
+    const auto tokenizer = data::make_sentencepiece_tokenizer(bytes, "model");
+    if (!tokenizer) return;
+    std::vector<data::Token> tokens;
+    (*tokenizer)->encode("quick brown \xff foxes", tokens);
+    (*tokenizer)->decode(tokens);
+}
+
+void read_runs(const Path& path) {
+    for (const char* columns :
+         {"parameters=n,tokens=d,loss=l", "parameters=n,flops=c,loss=l", "run=r,step=s,batch=b,loss=l"}) {
+        analysis::CsvRequest request;
+        request.file = path;
+        if (const auto roles = analysis::parse_columns(columns)) request.columns = *roles;
+        static_cast<void>(analysis::read_csv(request));
+        request.skip_bad_rows = true;
+        static_cast<void>(analysis::read_csv(request));
+    }
+}
+
+}  // namespace
+
+std::vector<Input> inputs(const Path& scratch) {
+    const Path file = scratch / "in put\n.h5";  // spaces and newlines are letters like others
+    return {
+        {"job", [](const std::string& bytes) { static_cast<void>(study::testing::parsed(bytes)); },
+         [] { return std::vector{study::testing::smallest_job()}; }},
+        {"csv", [=](const std::string& bytes) { read_runs(put(file, bytes)); },
+         [] {
+             return std::vector<std::string>{"n,d,l,c\n1e6,2e7,3.5,1e15\n2e6,2e7,3.25,2e15\n",
+                                             "r,s,b,l\na,1,8,3\na,2,8,2.5\nb,1,8,\"3.1\"\n"};
+         }},
+        {"token_file",
+         [=](const std::string& bytes) {
+             if (const auto tokens = data::TokenFile::open(put(file, bytes)))
+                 static_cast<void>(tokens->verify());
+         },
+         [=] { return std::vector{token_file(scratch)}; }},
+        {"sentencepiece", read_model, [] { return std::vector{sentencepiece_model()}; }},
+        {"trial_file",
+         [=](const std::string& bytes) {
+             static_cast<void>(archive::read_trial_file(put(file, bytes), true));
+         },
+         [=] {
+             return std::vector{
+                 bytes_of(*archive::write_trial_file(scratch, archive::sample::record(3), writer))};
+         }},
+        {"segment", [=](const std::string& bytes) { archive::read_segment(put(file, bytes)); },
+         [=] {
+             return std::vector{bytes_of(*archive::write_segment(
+                 scratch, {archive::sample::record(3), archive::sample::record(4)}, {}, writer))};
+         }},
+        {"archive",
+         [=](const std::string& bytes) {
+             put(file, bytes);
+             static_cast<void>(archive::list_archive(file));
+             static_cast<void>(archive::read_archive(file, true));
+             static_cast<void>(archive::verify_archive(file));
+         },
+         [=] { return std::vector{archive_file(scratch / "a.h5")}; }},
+        {"checkpoint",
+         [=](const std::string& bytes) {
+             static_cast<void>(archive::read_checkpoint(put(file, bytes), checkpointed_trial(), "avx2"));
+         },
+         [=] { return std::vector{checkpoint_file(scratch / "c.h5")}; }},
+    };
+}
+
+}  // namespace isogrid::fuzz
