@@ -158,6 +158,20 @@ study::Faults other_numerics(const study::PlannedTrial& planned) {
              "use the code revision that the archive names"}};
 }
 
+/// What is not as it was when the trial was trained; the token file and the numerics version are, or it would
+/// not be trained again, and the instruction set is told apart.
+std::string differences(const archive::TrialProvenance& then) {
+    const archive::TrialProvenance now = archive::provenance_here();
+    std::string text;
+    const auto compare = [&](const std::string& what, const std::string& before, const std::string& here) {
+        if (before != here)
+            text += (text.empty() ? "" : ", ") + what + " " + before + " then, " + here + " now";
+    };
+    compare("processor", then.processor, now.processor);
+    compare("code revision", then.code_revision, now.code_revision);
+    return text.empty() ? "on the same processor with the same code revision: a library, or a fault" : text;
+}
+
 /// Trains a trial of an archive again, up to `step` (-1: to its end).
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
                              cluster::InstructionSet instruction_set) {
@@ -355,9 +369,8 @@ int verify(const options::variables_map& given) {
                                          {"made_with", how.made_with},
                                          {"retrained_with", kernels::cpu::name(how.instruction_set)}});
             words += again.planned.name + ": " + how.words +
-                     (same ? ": the same bits\n"
-                           : ": OTHER BITS (another processor, library or code revision computes this) "
-                             "compare the provenance\n");
+                     (same ? std::string(": the same bits\n")
+                           : ": OTHER BITS (" + differences(again.provenance) + ") compare the provenance\n");
         }
     }
     std::cout << (given.contains("json") ? json.dump(2) + "\n" : words);
