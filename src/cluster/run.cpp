@@ -12,6 +12,7 @@
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
+#include "cluster/account.hpp"
 #include "cluster/allocation.hpp"
 #include "cluster/alone.hpp"
 #include "cluster/console.hpp"
@@ -172,7 +173,8 @@ class Run {
     }
 
     int merge(const Sweep& sweep, const archive::Writer& writer) {
-        const auto merged = archive::merge(request_.archive, study_, writer, request_.libraries);
+        const auto merged = archive::merge(request_.archive, study_, writer,
+                                           with_account(request_.libraries, sweep.account()));
         if (!merged) return refuse(merged.error());
         if (!writer.still_holder()) return say_taken_over();
         const archive::VerifyReport report = archive::verify_archive(request_.archive);

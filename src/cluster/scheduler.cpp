@@ -65,11 +65,7 @@ std::vector<Assignment> Scheduler::assign(double now) {
         Running started{.task = waiting_.back(),
                         .ranks = std::vector<int>(idle_.begin(), end),
                         .started = now,
-                        .seen = now,
-                        .predicted = unknown};
-        if (!known_.empty())
-            started.predicted =
-                started.task.flops / speed_of(started.task.size, known_) / effective_ranks(started.size());
+                        .seen = now};
         waiting_.pop_back();
         sizes_.pop_back();
         idle_.erase(idle_.begin(), end);
@@ -107,8 +103,7 @@ bool Scheduler::bring_forward_what_may_start(double now) {
 /// Puts the waiting tasks in order and sizes their groups.
 void Scheduler::plan(double now) {
     const std::vector<Task> tasks = not_started();
-    known_ = speeds();
-    const Outlook outlook = this->outlook(tasks, known_, now, 1);
+    const Outlook outlook = this->outlook(tasks, speeds(), now, 1);
     const Priorities priorities = prioritize(tasks, outlook.times, outlook.free_at);
     std::set<int> blocked;
     for (const Task& task : blocked_)
@@ -333,19 +328,20 @@ double Scheduler::remaining_seconds(double now, int ranks) const {
     return longest_first(tasks, outlook.times, outlook.free_at).end;
 }
 
-double Scheduler::remaining_lower_bound(int ranks) const {
+double Scheduler::remaining_lower_bound(double now, int ranks) const {
     const auto known = speeds();
     if (known.empty()) return unknown;
     const int group = ranks_per_trial_ > 0 ? group_among(ranks) : 1;
     std::vector<Waiting> times;
-    const auto add = [&](const Task& task, double flops) {
-        times.push_back({flops / speed_of(task.size, known) / effective_ranks(group),
-                         ranks_per_trial_ > 0 ? 1 : task.most_ranks});
+    const auto add = [&](const Task& task, double seconds) {
+        times.push_back({seconds / effective_ranks(group), ranks_per_trial_ > 0 ? 1 : task.most_ranks});
     };
     for (const Task& task : not_started())
-        add(task, task.flops);
-    for (const auto& [trial, running] : running_)
-        add(running.task, running.task.flops - running.flops_done());
+        add(task, task.flops / speed_of(task.size, known));
+    for (const auto& [trial, seconds] : ends(known, now)) {
+        const Running& running = running_.at(trial);
+        add(running.task, seconds * effective_ranks(running.size()));
+    }
     return makespan_lower_bound(times, ranks / group);
 }
 

@@ -79,15 +79,12 @@ class Scheduler {
 
     bool over() const { return running_.empty() && ((waiting_.empty() && blocked_.empty()) || stopped_); }
 
-    /// Seconds that a running trial was predicted to take when it started; NaN when nothing was known.
-    double predicted_seconds(int trial) const { return running_.at(trial).predicted; }
-
     /// Seconds that ranks have spent on trials, added up, those still running not counted.
     double busy_rank_seconds() const { return busy_rank_seconds_; }
 
-    /// No schedule of what is left ends sooner than this many seconds after all `ranks` workers are free; NaN
-    /// before any throughput is known.
-    double remaining_lower_bound(int ranks) const;
+    /// No schedule of what is left ends sooner than this many seconds after `now`, had it all `ranks`
+    /// workers; NaN before any throughput is known.
+    double remaining_lower_bound(double now, int ranks) const;
 
     /// Seconds of one rank that the unfinished trials still cost; NaN before any throughput is known.
     double remaining_rank_seconds() const;
@@ -102,7 +99,6 @@ class Scheduler {
         std::vector<int> ranks;
         double started = 0;
         double fraction = 0, seen = 0;  ///< the last progress, and when
-        double predicted = 0;           ///< seconds
 
         int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
@@ -145,7 +141,6 @@ class Scheduler {
     double ends_at_ = std::numeric_limits<double>::infinity(), least_worth_ = 0;
     double busy_rank_seconds_ = 0;
     std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
-    std::map<double, Speed> known_;  ///< at the last plan
 };
 
 }  // namespace isogrid::cluster

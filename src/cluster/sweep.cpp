@@ -77,6 +77,7 @@ Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_
     totals_.trials = static_cast<int>(study.grid.trials.size());
     totals_.done = done_before;
     totals_.workers = workers;
+    account_.workers = workers;
 }
 
 /// Of what was left of the trial when this sweep began.
@@ -103,7 +104,28 @@ std::vector<Assignment> Sweep::assign(double now) {
     if (scheduler_.stopped()) stop();
     for (const auto& [trial, ranks] : assignments)
         now_running(trial, static_cast<int>(ranks.size()));
+    if (!started_ && !assignments.empty()) {
+        started_ = now;
+        predict(now);
+    }
     return assignments;
+}
+
+/// Says once how long the sweep will take, as soon as a speed is known.
+void Sweep::predict(double now) {
+    if (std::isfinite(account_.predicted_seconds)) return;
+    const double remaining = scheduler_.remaining_seconds(now, totals_.workers);
+    if (!std::isfinite(remaining)) return;
+    account_.predicted_at = now - *started_;
+    account_.predicted_seconds = account_.predicted_at + remaining;
+    account_.lower_bound_seconds =
+        account_.predicted_at + scheduler_.remaining_lower_bound(now, totals_.workers);
+}
+
+SweepAccount Sweep::account() const {
+    SweepAccount account = account_;
+    account.busy_rank_seconds = scheduler_.busy_rank_seconds();
+    return account;
 }
 
 void Sweep::now_running(int trial, int ranks) {
@@ -130,6 +152,7 @@ void Sweep::progressed(const TrialProgress& progress, double now) {
 }
 
 void Sweep::finished(const Finished& finished, double now) {
+    if (started_) account_.seconds = now - *started_;
     const auto running = running_.extract(finished.trial);
     const int ranks = running.empty() ? 1 : running.mapped().ranks;
     const double done = fraction(finished.trial, finished.steps_done, finished.steps);
@@ -143,6 +166,7 @@ void Sweep::finished(const Finished& finished, double now) {
         return;
     }
     scheduler_.finished(finished.trial, done, now);
+    if (started_) predict(now);
     const std::string& name = planned(finished.trial).name;
     if (!finished.stored) {
         store_faults_.push_back(name + ": " + finished.store_fault);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/account.hpp"
 #include "cluster/attempts.hpp"
 #include "cluster/protocol.hpp"
 #include "cluster/scheduler.hpp"
@@ -89,17 +90,23 @@ class Sweep {
     bool over() const { return scheduler_.over(); }
     const std::vector<std::string>& store_faults() const { return store_faults_; }
     SweepState state(double now) const;
+    int done() const { return totals_.done; }  ///< as in state(), which takes longer
+    /// What this start has taken so far, beside what was predicted.
+    SweepAccount account() const;
     const study::PlannedTrial& planned(int trial) const;
 
   private:
     bool again(const Finished& finished, int ranks);
     double fraction(int trial, std::int64_t steps_done, std::int64_t steps) const;
     void now_running(int trial, int ranks);
+    void predict(double now);
 
     const study::Study& study_;
     History history_;
     Scheduler scheduler_;
     SweepState totals_;
+    SweepAccount account_;
+    std::optional<double> started_;  ///< when the first trial was assigned
     std::map<int, RunningTrial> running_;
     std::vector<std::string> store_faults_;  ///< trials that ended but could not be written, and why
     bool stopped_ = false;

@@ -194,3 +194,24 @@ TEST(Coordinator, takesAnInterruptedTrialForTheEndOfTheSweep) {
     EXPECT_TRUE(sweep.stopped());
     EXPECT_EQ(sweep.state(transport.now()).done, 0);
 }
+
+TEST(Coordinator, accountsForTheTimeOfItsRanksBesideWhatWasPredicted) {
+    // 4 | 3, then 2 and 1: both ranks work for 5 s.
+    const study::Study study = test::study_of({4e9, 3e9, 2e9, 1e9});
+    SimulatedTransport transport(study, 2, 1e9);
+    Sweep sweep(study, test::all_of(study), 0, 2);
+    coordinate(transport, sweep, "lease", go_on);
+    const SweepAccount account = sweep.account();
+    EXPECT_DOUBLE_EQ(account.seconds, 5);
+    EXPECT_DOUBLE_EQ(account.busy_rank_seconds, 10);
+    EXPECT_DOUBLE_EQ(account.idle_share(), 0);
+    EXPECT_DOUBLE_EQ(account.predicted_at, 3) << "the first trial's end shows how fast they are";
+    EXPECT_NEAR(account.predicted_seconds, 5, 1e-9);
+    EXPECT_NEAR(account.lower_bound_seconds, 5, 1e-8);
+
+    const archive::Facts facts = with_account({{"mpi", "4"}}, account);
+    ASSERT_EQ(facts.size(), 7u);
+    EXPECT_EQ(facts[0], (archive::Fact{"mpi", "4"}));
+    EXPECT_EQ(facts[2], (archive::Fact{"sweep_seconds", "5"}));
+    EXPECT_EQ(with_account({}, {}).size(), 0u) << "nothing was trained";
+}

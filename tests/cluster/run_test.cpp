@@ -1,6 +1,7 @@
 // A sweep alone, in this process: what stands on disk after each way it can end.
 #include "cluster/run.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -91,6 +92,8 @@ TEST_F(RunAlone, trainsEveryTrialAndLeavesOnlyTheArchive) {
     EXPECT_EQ(written.trials[2].planned, study_.grid.trials[2]);
     EXPECT_EQ(written.trials[2].result.weights.size(), 1000u);
     EXPECT_EQ(written.job_text, study_.job.text);
+    EXPECT_TRUE(std::any_of(written.build.begin(), written.build.end(),
+                            [](const archive::Fact& fact) { return fact.name == "sweep_idle_share"; }));
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
     EXPECT_THAT(output_, HasSubstr("4/4 t3 completed"));
     EXPECT_THAT(output_, HasSubstr("digest " + archive::archive_digest(written.trials)));

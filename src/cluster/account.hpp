@@ -1,0 +1,29 @@
+// How long a sweep took beside what was predicted: facts for the archive, never digested.
+#pragma once
+
+#include <limits>
+
+#include "archive/provenance.hpp"
+
+namespace isogrid::cluster {
+
+/// Of one start of a sweep; trials that earlier starts finished are not in it. Seconds count from the first
+/// assignment.
+struct SweepAccount {
+    int workers = 1;
+    double seconds = 0;                                              ///< until the last trial ended
+    double busy_rank_seconds = 0;                                    ///< that workers spent on trials
+    double predicted_at = std::numeric_limits<double>::quiet_NaN();  ///< when a speed was first known
+    double predicted_seconds = std::numeric_limits<double>::quiet_NaN();
+    double lower_bound_seconds =
+        std::numeric_limits<double>::quiet_NaN();  ///< of any schedule, as known then
+
+    double idle_share() const { return seconds > 0 ? 1 - busy_rank_seconds / (workers * seconds) : 0; }
+};
+
+/// `facts`, and behind them sweep_workers, sweep_seconds, sweep_idle_share and, where anything was predicted,
+/// sweep_predicted_seconds, sweep_lower_bound_seconds and sweep_predicted_at. A start that trained nothing
+/// adds nothing.
+archive::Facts with_account(archive::Facts facts, const SweepAccount& account);
+
+}  // namespace isogrid::cluster
