@@ -293,6 +293,7 @@ void Scheduler::lost(int trial) {
     sizes_.push_back(found->second.task.least_ranks);
     running_.erase(found);
     changed_ = true;
+    next_plan_ = -std::numeric_limits<double>::infinity();  // its group is not sized yet
 }
 
 bool Scheduler::take_back(int trial, const std::vector<int>& ranks, double now) {

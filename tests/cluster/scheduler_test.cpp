@@ -282,3 +282,13 @@ TEST(Scheduler, makesSmallerGroupsWhereFewRanksAreLeft) {
     EXPECT_EQ(scheduler.assign(1), (std::vector<Assignment>{{0, Ranks{1, 2}}}))
         << "the job asks for 4, but three are left";
 }
+
+TEST(Scheduler, givesATrialThatWaitsAgainAGroupOfTheSizeTheJobAsksFor) {
+    Scheduler scheduler = with_workers({{0, 4, 2}, {1, 4, 2}, {2, 4, 2}}, 2, 2);
+    ASSERT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1, 2}}}));
+    scheduler.again(0, 1, 0.5, 0.001);  // before the next plan is due
+    scheduler.worker_idle(1);
+    EXPECT_TRUE(scheduler.assign(0.001).empty()) << "one rank is no group";
+    scheduler.worker_idle(2);
+    ASSERT_EQ(scheduler.assign(0.001).size(), 1u);
+}
