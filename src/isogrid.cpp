@@ -1,5 +1,7 @@
 // The command line of isogrid: one function a verb. What the verbs do stands in the layers below.
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <filesystem>
@@ -22,6 +24,7 @@
 #include "archive/archive.hpp"
 #include "archive/provenance.hpp"
 #include "archive/verify.hpp"
+#include "cluster/device.hpp"
 #include "cluster/plan.hpp"
 #include "cluster/processor.hpp"
 #include "cluster/run.hpp"
@@ -32,6 +35,7 @@
 #include "data/tokenize.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
 #include "model/export.hpp"
 #include "model/llama.hpp"
 #include "study/study.hpp"
@@ -195,6 +199,24 @@ void warn_of_precision(study::Study& study, const kernels::Backend& backend) {
         study.grid.warnings.push_back(std::move(warning));
 }
 
+/// The backend of a card; a fault where it cannot be used.
+study::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card) {
+    try {
+        return kernels::make_cuda_backend(card);
+    } catch (const std::exception& error) {
+        return study::fail(job.path.string() + ": run.device", "the CUDA card cannot be used", error.what(),
+                           "correct that, or set device = \"cpu\"");
+    }
+}
+
+/// Trials that plan to hold more than `bytes`.
+int count_too_large(const study::Study& study, const kernels::Backend& backend, std::int64_t bytes) {
+    return static_cast<int>(std::count_if(
+        study.grid.trials.begin(), study.grid.trials.end(), [&](const study::PlannedTrial& planned) {
+            return train::planned_bytes(planned.trial, 1, 1, backend) > bytes;
+        }));
+}
+
 int terminal_columns() {
     winsize size{};
     if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
@@ -225,7 +247,22 @@ int plan(const options::variables_map& given) {
     if (!instruction_set) return refuse(instruction_set.error());
     auto study = read_job(text(given, "JOB"));
     if (!study) return refuse(study.error());
-    const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
+    std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
+    if (study->job.device != study::Device::cpu) {
+        const kernels::CudaCards seen = kernels::cuda_cards();
+        auto on_card = backend_of_card(study->job, 0);
+        if (on_card) {
+            backend = std::move(*on_card);
+            const std::int64_t bytes = seen.cards.front().bytes;
+            for (std::string& warning :
+                 cluster::card_warnings(count_too_large(*study, *backend, bytes), bytes))
+                study->grid.warnings.push_back(std::move(warning));
+        } else {
+            study->grid.warnings.push_back("times and memory are this processor's (" +
+                                           on_card.error().front().why +
+                                           ") plan on a machine with the cards that will train");
+        }
+    }
     warn_of_precision(*study, *backend);
     const cluster::Costs costs{
         .seconds_per_step =
@@ -393,6 +430,18 @@ study::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::varia
     return outcomes;
 }
 
+/// The first rank, which warns, may see no card: the others tell it what they found.
+void warn_of_small_cards(study::Study& study, std::optional<int> card, const kernels::CudaCards& seen,
+                         const kernels::Backend& backend, const cluster::MpiSession& session) {
+    if (study.job.device == study::Device::cpu) return;
+    constexpr std::int64_t gigabyte = 1'000'000'000;
+    const std::int64_t bytes = card ? seen.cards[static_cast<std::size_t>(*card)].bytes : 0;
+    const int too_large = -session.lowest(card ? -count_too_large(study, backend, bytes) : 0);
+    const int most_gigabytes = -session.lowest(-static_cast<int>(bytes / gigabyte));
+    for (std::string& warning : cluster::card_warnings(too_large, most_gigabytes * gigabyte))
+        study.grid.warnings.push_back(std::move(warning));
+}
+
 /// Every rank comes here; the first one speaks for all.
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
@@ -411,8 +460,19 @@ int run(const options::variables_map& given) {
     // must not depend on which ranks it came to.
     const auto instruction_set =
         static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(*best)));
-    const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(instruction_set);
+    const kernels::CudaCards seen =
+        study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
+    const auto card = cluster::choose_card(study->job, session, seen);
+    if (const int without = session.first_without(card.has_value()); without >= 0)
+        return session.rank() == without ? refuse(card.error()) : bad_input;
+    auto made =
+        *card ? backend_of_card(study->job, **card)
+              : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
+    if (const int without = session.first_without(made.has_value()); without >= 0)
+        return session.rank() == without ? refuse(made.error()) : bad_input;
+    const std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
+    warn_of_small_cards(*study, *card, seen, *backend, session);
     const std::string token_file =
         std::filesystem::absolute(study->job.token_file).lexically_normal().string();
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,

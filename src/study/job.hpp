@@ -1,10 +1,12 @@
 // A study as its job file states it (docs/job-file.md), checked; every value in its final unit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "study/fault.hpp"
@@ -44,6 +46,11 @@ struct EvaluationPlan {
     std::int64_t points = 10;      ///< evaluations a trial, evenly spaced in log tokens, the last at its end
 };
 
+/// [run]: what trials are trained on; `automatic` takes cards where every rank has one.
+enum class Device { automatic, cpu, cuda };
+inline constexpr std::array devices = {Device::automatic, Device::cpu, Device::cuda};
+std::string_view name(Device device);  ///< `auto`, `cpu`, `cuda`
+
 struct Job {
     std::string name;
     std::uint64_t seed = 1;
@@ -63,6 +70,7 @@ struct Job {
     std::int64_t ranks_per_trial = 0;   ///< [run]; power of two; 0 lets the scheduler choose
     double checkpoint_minutes = 10;     ///< [run]; between two checkpoints of a trial; 0: only when stopped
     std::int64_t threads_per_rank = 1;  ///< [run]; threads that a rank computes with
+    Device device = Device::cpu;        ///< [run]; of no trial's identity: the provenance has it
     bool keep_weights = true;           ///< [run]; store final weights in the archive
 
     std::filesystem::path path;  ///< of the job file

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 
 #include "study/job_document.hpp"
 #include "study/job_reader_studies.hpp"
@@ -103,11 +104,24 @@ void read_evaluation_table(JobDocument& document, EvaluationPlan& evaluation) {
 void read_run_table(JobDocument& document, Job& job) {
     document.read("run.ranks_per_trial", job.ranks_per_trial, {0, 4096});
     document.read("run.threads_per_rank", job.threads_per_rank, {1, 256});
+    document.read_choice("run.device", job.device, devices);
     document.read("run.checkpoint_minutes", job.checkpoint_minutes, {0, 10000});
     document.read("run.keep_weights", job.keep_weights);
 }
 
 }  // namespace
+
+std::string_view name(Device device) {
+    switch (device) {
+        case Device::automatic:
+            return "auto";
+        case Device::cpu:
+            return "cpu";
+        case Device::cuda:
+            return "cuda";
+    }
+    throw std::invalid_argument("no such device");
+}
 
 void read_job(Job& job, const std::filesystem::path& folder, JobFaults& faults) {
     JobDocument document(job.text, faults);

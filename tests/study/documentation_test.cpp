@@ -169,6 +169,7 @@ TEST(Documentation, statesTheDefaults) {
         EXPECT_EQ(study->job.seed, standard.job.seed) << row.key;
         EXPECT_EQ(study->job.ranks_per_trial, standard.job.ranks_per_trial) << row.key;
         EXPECT_EQ(study->job.threads_per_rank, standard.job.threads_per_rank) << row.key;
+        EXPECT_EQ(study->job.device, standard.job.device) << row.key;
         EXPECT_EQ(study->job.checkpoint_minutes, standard.job.checkpoint_minutes) << row.key;
         EXPECT_EQ(study->job.keep_weights, standard.job.keep_weights) << row.key;
         // 2.6667 stands for 8/3, which makes the same shapes; everything else shows in the trials.

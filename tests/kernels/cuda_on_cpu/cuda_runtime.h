@@ -98,6 +98,9 @@ struct cudaLaunchConfig_t {
 };
 struct cudaDeviceProp {
     char name[256] = "emulated card";
+    struct {
+        char bytes[16];
+    } uuid{};
     int major = 0, minor = 0, multiProcessorCount = 0;
     std::size_t totalGlobalMem = 0;
 };

@@ -1,0 +1,129 @@
+// Tokens/s of training steps on the first CUDA card, in turns with other programs: ./dev gpu --against
+// COMMAND. Ends with 77 where there is no card, so that a test of it counts as skipped.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/program_options.hpp>
+
+#include "model/llama.hpp"
+#include "study/fault.hpp"
+#include "train/bench/rivals.hpp"
+#include "train/bench/shapes.hpp"
+#include "train/bench/step.hpp"
+
+namespace isogrid::bench {
+namespace {
+
+namespace options = boost::program_options;
+
+/// 1M to 300M parameters at 65,536 tokens a step, and 1M at 8,192.
+constexpr const char* shapes_of_proxies =
+    "128,5,2,1024,64,8192;256,6,4,1024,64,8192;512,6,8,1024,64,8192;768,14,12,1024,64,8192;"
+    "1024,24,16,1024,64,8192;128,5,2,1024,8,8192";
+
+constexpr int exit_skipped = 77;
+
+double median(std::vector<double> values) {
+    std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+    return values[values.size() / 2];
+}
+
+/// Of the median step. A step reads the gradient's norm back, and so ends when the card has done it.
+double tokens_per_second(const BenchShape& shape, const std::string& precision, double seconds,
+                         kernels::Backend& backend) {
+    using Clock = std::chrono::steady_clock;
+    constexpr int warm_up = 3, fewest = 5;
+    Training training(shape, precision, backend);
+    for (int i = 0; i < warm_up; ++i)
+        training.step();
+    std::vector<double> steps;
+    const auto start = Clock::now();
+    while (steps.size() < fewest || Clock::now() - start < std::chrono::duration<double>(seconds)) {
+        const auto before = Clock::now();
+        training.step();
+        steps.push_back(std::chrono::duration<double>(Clock::now() - before).count());
+    }
+    return static_cast<double>(shape.tokens_per_step()) / median(steps);
+}
+
+int run(const options::variables_map& given) {
+    const auto shapes = parse_shapes(given["configs"].as<std::string>());
+    if (!shapes) {
+        std::cerr << study::to_string(shapes.error());
+        return 2;
+    }
+    std::unique_ptr<kernels::Backend> backend;
+    try {
+        backend = kernels::make_cuda_backend(0);
+    } catch (const std::exception& error) {
+        std::cout << "nothing timed: " << error.what() << "\n";
+        return exit_skipped;
+    }
+    const std::string precision = given["precision"].as<std::string>();
+    const double peak = given["peak"].as<double>() * 1e12;
+    std::vector<Rival> rivals;
+    if (given.contains("against"))
+        for (const std::string& command : given["against"].as<std::vector<std::string>>())
+            rivals.push_back({.command = command, .heading = {}});
+
+    std::printf("%s, %s, share of %.0f TFLOP/s by the exact count\n", backend->instruction_set().c_str(),
+                precision.c_str(), peak / 1e12);
+    for (const BenchShape& shape : *shapes) {
+        std::vector<double> ours;
+        std::vector<std::vector<double>> ratios(rivals.size());
+        std::string failures;
+        for (int round = 0; round < given["rounds"].as<int>(); ++round) {
+            ours.push_back(tokens_per_second(shape, precision, given["seconds"].as<double>(), *backend));
+            for (std::size_t i = 0; i < rivals.size(); ++i) {
+                const RivalTurn turn = take_turn(rivals[i], shape);
+                if (turn.tokens_per_second)
+                    ratios[i].push_back(ours.back() / *turn.tokens_per_second);
+                else
+                    failures += rivals[i].command + ": " + turn.failure + "\n";
+            }
+        }
+        const double rate = median(ours), flops = model::exact_flops_per_token(shape.shape);
+        std::printf("%-28s median %10.0f tokens/s %8.2f ms/step %5.1f%%", shape.label().c_str(), rate,
+                    1e3 * static_cast<double>(shape.tokens_per_step()) / rate, 100 * rate * flops / peak);
+        for (const std::vector<double>& of_rival : ratios)
+            if (!of_rival.empty()) std::printf("  %5.2f times as fast", median(of_rival));
+        std::printf("\n%s", failures.c_str());
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
+}  // namespace
+}  // namespace isogrid::bench
+
+int main(int count, char** words) {
+    namespace options = boost::program_options;
+    options::options_description known("options");
+    known.add_options()("help,h", "this")(
+        "configs", options::value<std::string>()->default_value(isogrid::bench::shapes_of_proxies),
+        "shapes: d,layers,heads,context,batch,vocabulary;...")(
+        "precision", options::value<std::string>()->default_value("bfloat16"), "float32 or bfloat16")(
+        "seconds", options::value<double>()->default_value(2), "of each measurement")(
+        "rounds", options::value<int>()->default_value(3), "of turns")(
+        "peak", options::value<double>()->default_value(790), "TFLOP/s that count as all of the card")(
+        "against", options::value<std::vector<std::string>>(), "a rival's command; may repeat");
+    try {
+        options::variables_map given;
+        options::store(options::parse_command_line(count, words, known), given);
+        if (given.contains("help")) {
+            std::cout << known;
+            return 0;
+        }
+        return isogrid::bench::run(given);
+    } catch (const std::exception& error) {
+        std::cerr << "bench_cuda: " << error.what() << "\n";
+        return 1;
+    }
+}
