@@ -41,7 +41,7 @@ struct CurvePoint {
     double validation_loss = std::numeric_limits<double>::quiet_NaN();  ///< nats a token
     double learning_rate = 0;                                           ///< of the last step
     double gradient_norm = 0;                                           ///< of the last step, before clipping
-    GradientNoise noise;                                                ///< of all parameters
+    GradientNoise noise = {};                                           ///< of all parameters
     std::array<GradientNoise, study::parameter_groups.size()> noise_of_group{};  ///< by ParameterGroup
 };
 

@@ -19,7 +19,7 @@ struct Attempts {
     int crashed = 0;              ///< its program was ended by a signal of its own making
     int failed = 0;               ///< an exception
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
-    std::string last;             ///< the newest line: what, where and why
+    std::string last = {};        ///< the newest line: what, where and why
 };
 
 inline constexpr int most_crashes = 2;   ///< after so many a trial is set aside: it would end every start

@@ -49,8 +49,8 @@ struct SweepState {
 
 /// What earlier starts have left of the trials to do.
 struct History {
-    std::map<int, std::int64_t> steps_before;  ///< that checkpoints have done, and nobody trains again
-    std::map<int, Attempts> attempts;          ///< that ended badly
+    std::map<int, std::int64_t> steps_before = {};  ///< that checkpoints have done, and nobody trains again
+    std::map<int, Attempts> attempts = {};          ///< that ended badly
 };
 
 class Sweep {

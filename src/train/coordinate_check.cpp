@@ -39,7 +39,9 @@ class Probe {
 
     /// `weights` in the layout of the program.
     Values run(std::span<const float> weights) {
-        program_.parameters()->pack(weights);
+        const kernels::Storage there = backend_.allocate(weights.size_bytes());
+        backend_.copy_in(there.get(), weights.data(), weights.size_bytes());
+        program_.parameters()->pack({reinterpret_cast<const float*>(there.get()), weights.size()});
         program_.run(inputs_, targets_, {});
         return {copied(program_.values(model_.stream)), copied(program_.values(model_.logits))};
     }

@@ -213,8 +213,9 @@ TEST(Quickstart, setsEveryDocumentedKey) {
     std::ifstream file(ISOGRID_SOURCE_DIR "/jobs/quickstart.toml");
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     for (const KeyRow& row : read_page().keys)
-        if (job_with(row.table) == testing::smallest_job())  // no study of its own
+        if (job_with(row.table) == testing::smallest_job()) {  // no study of its own
             EXPECT_THAT(text, HasSubstr("\n" + row.key + " = ")) << row.table;
+        }
 }
 
 }  // namespace
