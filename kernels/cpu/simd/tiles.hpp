@@ -214,6 +214,29 @@ template <int row_tiles, int panels, class Tiles>
     }
 }
 
+/// sums (16 row_tiles, 16 panels) = or += left right, over `steps` words, a multiple of sixteen.
+template <int row_tiles, int panels, class Tiles>
+[[gnu::always_inline]] inline void multiply_whole(Tiles& tiles, int64_t steps, LeftTiles left, Right right,
+                                                  float* sums, int64_t stride, Write mode) {
+    const auto for_sums = [&](auto work) {
+        work.template operator()<0>(sums);
+        if constexpr (panels == 2) work.template operator()<1>(sums + lanes);
+        if constexpr (row_tiles == 2) work.template operator()<2>(sums + lanes * stride);
+        if constexpr (row_tiles == 2 && panels == 2)
+            work.template operator()<3>(sums + lanes * stride + lanes);
+    };
+    if (mode == Write::replace)
+        for_sums([&]<int tile>(float*) { tiles.template zero<tile>(); });
+    else
+        for_sums([&]<int tile>(float* corner) { tiles.template load<tile>(corner, stride); });
+    for (int64_t step = 0; step < steps; step += lanes) {
+        multiply_tiles<row_tiles, panels>(tiles, left, right);
+        left.data += left.tile_stride;
+        right.data += lanes * right.step_stride;
+    }
+    for_sums([&]<int tile>(float* corner) { tiles.template store<tile>(corner, stride); });
+}
+
 /// Some steps of a block of up to 16 row_tiles rows and 16 panels columns, whose operands are given from the
 /// block's corner and the first of these steps on. Sums are taken up before and put down after, or stay in
 /// the tiles.
