@@ -297,12 +297,18 @@ void multiply_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t column, int
                                      row * target.stride + column, take_up, put_down, buffers);
 }
 
-/// target (rows, columns) = left (rows, steps) right (steps, columns), steps in words of two bfloat16. As
-/// product<Bfloat16Words>, but for the bits.
+/// Columns whose part of the right operand stays in the second cache while all rows pass it: from further
+/// away it comes but once.
+inline int64_t columns_at_once(int64_t steps) {
+    constexpr int64_t cached_words = 128 * 1024, block = 2 * lanes;
+    const int64_t blocks = steps > 0 ? cached_words / steps / block : 1;
+    return blocks > 1 ? blocks * block : block;
+}
+
+/// Columns from `first` to `last` of a product.
 template <class Tiles>
-void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
-    Tiles tiles;
-    TileBuffers buffers;
+void multiply_columns_of(Tiles& tiles, int64_t rows, int64_t first, int64_t last, int64_t steps, Left left,
+                         Right right, const Target& target, TileBuffers& buffers) {
     // From chunk to chunk of steps float32 sums wait in the target. Others stay in the tiles, one block at a
     // time, and chunks are copied anew for each.
     const bool wait_in_target = target.rounded == nullptr && target.addend == nullptr;
@@ -311,8 +317,8 @@ void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Righ
         // Words along the rows are read where they stand, as far as they fill tiles.
         const int64_t in_place = left.step_stride == 1 && strip == strip_rows ? steps / lanes * lanes : 0;
         const bool one_chunk = steps <= (in_place > 0 ? in_place : chunk_steps);
-        for (int64_t column = 0, end = 0; column < columns; column = end) {
-            end = wait_in_target || one_chunk ? columns : column + columns_of_block(columns - column);
+        for (int64_t column = first, end = first; column < last; column = end) {
+            end = wait_in_target || one_chunk ? last : column + columns_of_block(last - column);
             Target sums = target;
             int64_t step = 0;
             do {  // once where there are no steps
@@ -340,6 +346,19 @@ void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Righ
             } while (step < steps);
         }
     }
+}
+
+/// target (rows, columns) = left (rows, steps) right (steps, columns), steps in words of two bfloat16. As
+/// product<Bfloat16Words>, but for the bits.
+template <class Tiles>
+void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
+    Tiles tiles;
+    TileBuffers buffers;
+    // A left operand that must be copied is copied once, whatever the columns.
+    const int64_t at_once = left.step_stride == 1 ? columns_at_once(steps) : columns;
+    for (int64_t first = 0; first < columns; first += at_once)
+        multiply_columns_of(tiles, rows, first, columns - first < at_once ? columns : first + at_once, steps,
+                            left, right, target, buffers);
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA
