@@ -28,12 +28,14 @@ void product_on_tiles(const ProductOperands& operands);
 /// sums += left right, all of sixteen rows of sixteen words: one instruction.
 void multiply_one_tile(const float* left, const float* right, float* sums);
 void provide_linear(Simd& simd);
+void provide_attention(Simd& simd);
 }  // namespace amx_software
 
 namespace amx_hardware {
 void product_on_tiles(const ProductOperands& operands);
 void multiply_one_tile(const float* left, const float* right, float* sums);
 void provide_linear(Simd& simd);
+void provide_attention(Simd& simd);
 }  // namespace amx_hardware
 
 }  // namespace isogrid::kernels::cpu
