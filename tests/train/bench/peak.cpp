@@ -1,5 +1,7 @@
 #include "train/bench/peak.hpp"
 
+#include "kernels/cpu/cpu_backend.hpp"
+
 namespace isogrid::bench {
 
 #if defined(__x86_64__)
@@ -44,6 +46,30 @@ __attribute__((target("avx512f,avx512bf16"))) void avx512_bf16() {
     ISOGRID_LOOP("zmm", ISOGRID_FOR_24, ISOGRID_CLEAR_ZMM, ISOGRID_DOT_ZMM);
 }
 
+constexpr int tile_sums = 6, tile_rounds = 500;
+constexpr double tile_flops = 2.0 * 16 * 16 * 32;
+
+/// Tiles as kernels/cpu/simd/tiles.hpp configures them; six of sums, two of factors, all zero.
+void amx() {
+    struct Configuration {
+        unsigned char palette = 1, start_row = 0, reserved[14] = {};
+        unsigned short row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+        unsigned char rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    };
+    alignas(64) static const Configuration configuration;
+    int left = tile_rounds;
+    asm volatile(
+        "ldtilecfg %1\n"
+        "1:\n"
+        "tdpbf16ps %%tmm7, %%tmm6, %%tmm0\n tdpbf16ps %%tmm7, %%tmm6, %%tmm1\n"
+        "tdpbf16ps %%tmm7, %%tmm6, %%tmm2\n tdpbf16ps %%tmm7, %%tmm6, %%tmm3\n"
+        "tdpbf16ps %%tmm7, %%tmm6, %%tmm4\n tdpbf16ps %%tmm7, %%tmm6, %%tmm5\n"
+        "decl %0\n jnz 1b\n tilerelease\n"
+        : "+r"(left)
+        : "m"(configuration)
+        : "cc");
+}
+
 }  // namespace
 
 std::vector<MultiplyAdds> multiply_adds() {
@@ -54,6 +80,8 @@ std::vector<MultiplyAdds> multiply_adds() {
         found.push_back({"avx512", "float32", 2.0 * 16 * avx512_sums * rounds, avx512});
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bf16"))
         found.push_back({"avx512_bf16", "bfloat16", 2.0 * 32 * avx512_sums * rounds, avx512_bf16});
+    if (kernels::cpu::supported(kernels::cpu::InstructionSet::amx))
+        found.push_back({"amx", "bfloat16", tile_flops * tile_sums * tile_rounds, amx});
     return found;
 }
 #else
