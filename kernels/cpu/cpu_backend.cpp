@@ -145,8 +145,8 @@ class CpuBackend final : public HostBackend {
         assert(x_gradient.rows == out_gradient.rows && x_gradient.columns == weights.weights.columns);
         assert(whole_words(x_gradient) && (mode == Write::replace || x_gradient.element == Element::float32));
         simd_.linear_backward_input(out_gradient.rows, out_gradient.columns, x_gradient.columns,
-                                    out_gradient.element, out_gradient.data, weights.weights.data,
-                                    weights.packed, x_gradient.element, x_gradient.data, mode);
+                                    out_gradient.element, out_gradient.data, weights.packed,
+                                    x_gradient.element, x_gradient.data, mode);
     }
 
     void linear_backward_weights(ConstActivations out_gradient, ConstActivations x,

@@ -9,7 +9,7 @@
 namespace isogrid::kernels::cpu {
 
 /// Each includes those before it. All give the same bits in float32; in bfloat16 all but amx do, whose linear
-/// layers sum in an order of their own (simd/tiles.hpp).
+/// layers and attention sum in an order of their own (simd/tiles.hpp).
 enum class InstructionSet { avx2, avx512, avx512_bf16, amx };
 
 inline constexpr std::array instruction_sets = {InstructionSet::avx2, InstructionSet::avx512,

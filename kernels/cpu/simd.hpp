@@ -25,8 +25,8 @@ struct Simd {
     void (*linear)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs, Element element,
                    const void* x, const float* packed, const float* addend, Element out_element, void* out);
     void (*linear_backward_input)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
-                                  Element element, const void* out_gradient, const float* weights,
-                                  const float* packed, Element x_element, void* x_gradient, Write mode);
+                                  Element element, const void* out_gradient, const float* packed,
+                                  Element x_element, void* x_gradient, Write mode);
     void (*linear_backward_weights)(std::int64_t rows, std::int64_t outputs, std::int64_t inputs,
                                     Element element, const void* out_gradient, const void* x,
                                     float* weights_gradient, Write mode, float* workspace);

@@ -444,8 +444,8 @@ TEST_P(TileTest, linearLayersAgreeWithTheReference) {
 
         found.assign(rows * inputs, 0.25f);
         wanted = found;
-        simd.linear_backward_input(rows, outputs, inputs, element, out_gradient.data(), weights.data(),
-                                   packed.data(), Element::float32, found.data(), Write::add);
+        simd.linear_backward_input(rows, outputs, inputs, element, out_gradient.data(), packed.data(),
+                                   Element::float32, found.data(), Write::add);
         reference->linear_backward_input(gradient_view, known, MutableMatrix{wanted.data(), rows, inputs},
                                          Write::add);
         expect_near(found, wanted, tolerance_of(outputs + 1));
@@ -508,8 +508,8 @@ TEST_P(TileTest, givesTheBitsOfTheSoftwareTiles) {
         std::vector<float> all(rows * outputs / 2 + rows * inputs + outputs * inputs, poison);
         float* x_gradient = all.data() + rows * outputs / 2;
         simd.linear(rows, outputs, inputs, element, x.data(), packed.data(), nullptr, element, all.data());
-        simd.linear_backward_input(rows, outputs, inputs, element, gradient.data(), weights.data(),
-                                   packed.data(), Element::float32, x_gradient, Write::replace);
+        simd.linear_backward_input(rows, outputs, inputs, element, gradient.data(), packed.data(),
+                                   Element::float32, x_gradient, Write::replace);
         simd.linear_backward_weights(rows, outputs, inputs, element, gradient.data(), x.data(),
                                      x_gradient + rows * inputs, Write::replace, workspace.data());
         return all;

@@ -1,9 +1,9 @@
 // Matrix products of linear layers, forward and backward.
 //
 // Weights are laid out once a step: for the forward pass in panels of sixteen outputs, a word of each of them
-// at every step along the inputs. The backward pass reads float32 weights as they are; bfloat16 ones in
-// panels of sixteen inputs, their words paired along the outputs. A gradient of weights sums over rows, so in
-// bfloat16 both its operands are first paired along the rows.
+// at every step along the inputs, and for the backward pass in panels of sixteen inputs, in bfloat16 with
+// words paired along the outputs. A gradient of weights sums over rows: in float32 its operands are laid out
+// in panels too, some rows at a time, and in bfloat16 both are first paired along the rows.
 #include "kernels/cpu/simd.hpp"
 #include "kernels/cpu/simd/lanes.hpp"
 #include "kernels/cpu/simd/product.hpp"
@@ -48,6 +48,15 @@ void pack_forward(int64_t outputs, int64_t inputs, const float* weights, float* 
         }
 }
 
+/// (rows, columns) with `stride` in panels of sixteen columns, the last one filled up with zeros:
+/// [panel][row][lane].
+void lay_in_panels(int64_t rows, int64_t columns, const float* from, int64_t stride, float* panels) {
+    for (int64_t row = 0; row < rows; ++row)
+        for_lanes(columns, [&](int64_t i, auto part) {
+            store(panels + i * rows + row * lanes, load(from + row * stride + i, part), Full{});
+        });
+}
+
 /// Panels of sixteen inputs: [panel][step][lane] pairs outputs 2 step and 2 step + 1 of input 16 panel +
 /// lane.
 void pack_backward(int64_t outputs, int64_t inputs, const float* weights, float* packed) {
@@ -68,15 +77,19 @@ int64_t forward_words(int64_t outputs, int64_t inputs, Element element) {
 }
 
 int64_t packed_floats(int64_t outputs, int64_t inputs, Element element) {
-    const int64_t forward = forward_words(outputs, inputs, element);
-    if (element == Element::float32) return forward;
-    return forward + round_up_to_lanes(inputs) * words_of<Bfloat16Words>(outputs);
+    const int64_t steps = element == Element::float32 ? outputs : words_of<Bfloat16Words>(outputs);
+    return forward_words(outputs, inputs, element) + round_up_to_lanes(inputs) * steps;
 }
 
 void pack_weights(int64_t outputs, int64_t inputs, const float* weights, Element element, float* packed) {
-    if (element == Element::float32) return pack_forward<Float32Words>(outputs, inputs, weights, packed);
+    float* backward = packed + forward_words(outputs, inputs, element);
+    if (element == Element::float32) {
+        pack_forward<Float32Words>(outputs, inputs, weights, packed);
+        lay_in_panels(outputs, inputs, weights, inputs, backward);
+        return;
+    }
     pack_forward<Bfloat16Words>(outputs, inputs, weights, packed);
-    pack_backward(outputs, inputs, weights, packed + forward_words(outputs, inputs, element));
+    pack_backward(outputs, inputs, weights, backward);
 }
 
 /// Products of bfloat16, on tiles where the instruction set has them: whatever the sizes, since the bits of a
@@ -113,18 +126,18 @@ void linear(int64_t rows, int64_t outputs, int64_t inputs, Element element, cons
 }
 
 void linear_backward_input(int64_t rows, int64_t outputs, int64_t inputs, Element element,
-                           const void* out_gradient, const float* weights, const float* packed,
-                           Element x_element, void* x_gradient, Write mode) {
+                           const void* out_gradient, const float* packed, Element x_element, void* x_gradient,
+                           Write mode) {
     Target target = target_of(x_element, x_gradient, inputs);
     target.mode = mode;
     const auto* words = static_cast<const float*>(out_gradient);
+    const float* backward = packed + forward_words(outputs, inputs, element);
     if (element == Element::float32)
-        return product<Float32Words>(rows, inputs, outputs, {words, outputs, 1}, {weights, inputs, lanes},
-                                     target);
+        return product<Float32Words>(rows, inputs, outputs, {words, outputs, 1},
+                                     {backward, lanes, outputs * lanes}, target);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(outputs);
-    bfloat16_product(rows, inputs, steps, {words, steps, 1},
-                     {packed + forward_words(outputs, inputs, element), lanes, steps * lanes}, target);
+    bfloat16_product(rows, inputs, steps, {words, steps, 1}, {backward, lanes, steps * lanes}, target);
 }
 
 /// Words of rows 2 i and 2 i + 1: (rows, columns) bfloat16 to (rows / 2, columns) words.
@@ -140,8 +153,39 @@ void pair_rows(int64_t rows, int64_t columns, const Bfloat16* from, float* paire
         });
 }
 
+/// Rows of a float32 gradient of weights that are laid out together: sixteen of x's columns stay in the first
+/// cache.
+constexpr int64_t rows_laid_out = 256;
+
+/// gradient (outputs, inputs) = or += out_gradient^T x over the rows, rows_laid_out of them at a time.
+/// `panels` has room for these rows of x.
+void laid_out_gradient(int64_t rows, int64_t outputs, int64_t inputs, const float* out_gradient,
+                      const float* x, Target target, float* panels) {
+    alignas(64) float strip[rows_laid_out * tile_rows];
+    int64_t first = 0;
+    do {  // once where there are no rows
+        const int64_t count = rows - first < rows_laid_out ? rows - first : rows_laid_out;
+        lay_in_panels(count, inputs, x + first * inputs, inputs, panels);
+        for (int64_t output = 0; output < outputs; output += tile_rows) {
+            const int64_t strip_outputs = outputs - output < tile_rows ? outputs - output : tile_rows;
+            const Part part(strip_outputs);
+            for (int64_t row = 0; row < count; ++row)
+                store(strip + row * tile_rows, load(out_gradient + (first + row) * outputs + output, part),
+                      part);
+            Target sums = target;
+            sums.sums += output * inputs;
+            product<Float32Words>(strip_outputs, inputs, count, {strip, 1, tile_rows},
+                                  {panels, lanes, count * lanes}, sums);
+        }
+        first += count;
+        target.mode = Write::add;
+    } while (first < rows);
+}
+
 int64_t linear_workspace(int64_t rows, int64_t outputs, int64_t inputs, Element element) {
-    return element == Element::float32 ? 0 : words_of<Bfloat16Words>(rows) * (outputs + inputs);
+    if (element == Element::float32)
+        return (rows < rows_laid_out ? rows : rows_laid_out) * round_up_to_lanes(inputs);
+    return words_of<Bfloat16Words>(rows) * (outputs + inputs);
 }
 
 void linear_backward_weights(int64_t rows, int64_t outputs, int64_t inputs, Element element,
@@ -150,9 +194,8 @@ void linear_backward_weights(int64_t rows, int64_t outputs, int64_t inputs, Elem
     Target target = target_of(Element::float32, weights_gradient, inputs);
     target.mode = mode;
     if (element == Element::float32)
-        return product<Float32Words>(outputs, inputs, rows,
-                                     {static_cast<const float*>(out_gradient), 1, outputs},
-                                     {static_cast<const float*>(x), inputs, lanes}, target);
+        return laid_out_gradient(rows, outputs, inputs, static_cast<const float*>(out_gradient),
+                                static_cast<const float*>(x), target, workspace);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(rows);
     float *paired_gradient = workspace, *paired_x = workspace + steps * outputs;

@@ -1,7 +1,7 @@
 // Products c = a b whose sums stay in registers. Every sum is one chain of fused multiply-adds over rising
 // steps, whatever the tiles: the bits depend on neither the sizes of tiles nor how often a sum is put down
-// and taken up again, and are the same under every instruction set. (Under amx, linear layers multiply
-// bfloat16 as tiles.hpp does.)
+// and taken up again, and are the same under every instruction set. (Under amx, linear layers and
+// attention multiply bfloat16 as tiles.hpp does.)
 //
 // Operands are read in words of four bytes: a float32, or a pair of bfloat16 that are neighbours along the
 // steps of the sum. What differs between the two is one instruction.
