@@ -117,7 +117,8 @@ MpiSession::Node MpiSession::on_node(const std::vector<int>& numbers) const {
     }
     MPI_Comm_free(&node);
     check_mpi(code, "asking the ranks of a node");
-    Node result{.me = static_cast<std::size_t>(me)};
+    Node result;
+    result.me = static_cast<std::size_t>(me);
     for (auto first = all.begin(); first != all.end(); first += count)
         result.said.emplace_back(first, first + count);
     return result;
