@@ -302,19 +302,26 @@ int batches(const options::variables_map& given) {
         return refuse({{"isogrid batches", "--steps " + steps + " names no steps",
                         "A:B with 0 <= A < B <= " + std::to_string(trial.steps) + ", steps counted from 0",
                         "correct it"}});
+    const std::int64_t batch = trial.stage_after(first).batch;
+    for (std::int64_t step = first + 1; step < end; ++step)
+        if (trial.stage_after(step).batch != batch)
+            return refuse({{"isogrid batches", "--steps " + steps + " have batches of several sizes",
+                            std::to_string(trial.stage_after(step).batch) + " sequences from step " +
+                                std::to_string(step) + " on, " + std::to_string(batch) + " before",
+                            "ask for each size by itself"}});
 
     const auto tokens = data::TokenFile::open(study->job.token_file);
     if (!tokens) return refuse(tokens.error());
     const auto training_tokens = static_cast<std::int64_t>(tokens->training().size());
-    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context,
-                                trial.batch);
+    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context);
     const std::string out = given.contains("to") ? text(given, "to")
                                                  : planned.name + "-steps-" + std::to_string(first) + "-" +
                                                        std::to_string(end) + ".npy";
-    const std::vector<std::int64_t> shape = {end - first, trial.batch, trial.shape.context + 1};
-    const auto written = data::write_npy(
-        out, data::batch_tokens(tokens->training(), sampler, trial.shape.context, trial.batch, first, end),
-        shape);
+    const std::vector<std::int64_t> shape = {end - first, batch, trial.shape.context + 1};
+    const auto written = data::write_npy(out,
+                                         data::batch_tokens(tokens->training(), sampler, trial.shape.context,
+                                                            trial.sequences(first), trial.sequences(end)),
+                                         shape);
     if (!written) return refuse(written.error());
     std::cout << out << ": (" << shape[0] << " steps, " << shape[1] << " sequences, " << shape[2]
               << " tokens)\n";

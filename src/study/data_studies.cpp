@@ -3,8 +3,9 @@
 #include <cmath>
 #include <string>
 
+#include "study/axes.hpp"
 #include "study/expand.hpp"
-#include "study/wording.hpp"
+#include "study/trunks.hpp"
 
 namespace isogrid::study {
 
@@ -14,10 +15,6 @@ std::string name_of(const char* prefix, const Shape& shape, const std::string& r
                     std::int64_t seed) {
     return std::string(prefix) + "-w" + std::to_string(shape.width) + "-d" + std::to_string(shape.depth) +
            rest + (seeds < 2 ? "" : "-s" + std::to_string(seed + 1));
-}
-
-std::string element(const std::string& key, std::size_t index) {
-    return key + "[" + std::to_string(index + 1) + "]";
 }
 
 bool check_rising(const std::string& key, const std::vector<std::int64_t>& values, JobFaults& faults) {
@@ -57,41 +54,6 @@ std::int64_t tokens_of_20_steps(const Job& job) {
 
 std::vector<std::int64_t> widths_of(const std::vector<std::int64_t>& given, const Job& job) {
     return given.empty() ? job.ladder.widths : given;
-}
-
-bool check_widths(const std::string& key, const std::vector<std::int64_t>& widths, const Ladder& ladder,
-                  JobFaults& faults) {
-    for (std::size_t i = 0; i < widths.size(); ++i)
-        if (widths[i] % ladder.head_width != 0) {
-            faults.add(element(key, i), std::to_string(widths[i]) + " cannot be cut into heads",
-                       "model.head_width is " + std::to_string(ladder.head_width),
-                       "choose a multiple of it, or another head_width");
-            return false;
-        }
-    return true;
-}
-
-/// Evaluations of a trunk: two an octave from step 16, where branches begin, and at its end. What stands
-/// before a branch does not depend on where the trunk ends, so that both have the same curve up to there.
-std::vector<std::int64_t> trunk_evaluations(const std::vector<std::int64_t>& starts, std::int64_t end) {
-    std::vector<std::int64_t> steps = starts;
-    for (double exact = 16; exact < static_cast<double>(end); exact *= std::sqrt(2.0))
-        steps.push_back(std::llround(exact));
-    steps.push_back(end);
-    std::sort(steps.begin(), steps.end());
-    steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
-    steps.erase(std::upper_bound(steps.begin(), steps.end(), end), steps.end());
-    return steps;
-}
-
-/// Those of a branch: as its trunk's up to `start`, then at most `points` evenly to `end`.
-std::vector<std::int64_t> branch_evaluations(const std::vector<std::int64_t>& starts, std::int64_t start,
-                                             std::int64_t end, std::int64_t points) {
-    std::vector<std::int64_t> steps = trunk_evaluations(starts, start);
-    for (std::int64_t i = 1; i <= points; ++i)
-        if (const std::int64_t step = start + (end - start) * i / points; step > steps.back())
-            steps.push_back(step);
-    return steps;
 }
 
 }  // namespace
