@@ -1,5 +1,7 @@
 #include "study/axes.hpp"
 
+#include "study/scale.hpp"
+
 namespace isogrid::study {
 
 namespace {
@@ -41,14 +43,15 @@ bool check_count(const std::string& key, std::size_t count, std::size_t fewest, 
     return false;
 }
 
-bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Ladder& ladder,
+bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Job& job,
                  JobFaults& faults) {
-    const double steps = tokens / static_cast<double>(batch * ladder.context);
-    if (steps >= fewest_steps) return true;
-    faults.add(key, as_written(tokens) + " is less than " + rounded(fewest_steps) + " steps",
-               "a step of batch " + std::to_string(batch) + " has " + std::to_string(batch * ladder.context) +
-                   " tokens",
-               "raise it, or lower the batch");
+    const std::int64_t tokens_per_step = batch * job.ladder.context;
+    const double least = scaled_least(fewest_steps, job);
+    if (tokens / static_cast<double>(tokens_per_step) >= least) return true;
+    faults.add(
+        key, as_written(tokens) + " is less than " + rounded(least) + (least > 1 ? " steps" : " step"),
+        "a step of batch " + std::to_string(batch) + " has " + std::to_string(tokens_per_step) + " tokens",
+        "raise it, or lower the batch");
     return false;
 }
 

@@ -43,8 +43,8 @@ bool check_widths(const std::string& key, const std::vector<std::int64_t>& width
 bool check_count(const std::string& key, std::size_t count, std::size_t fewest, const std::string& why,
                  JobFaults& faults);
 
-/// Fewer than 20 steps of `batch`.
-bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Ladder& ladder,
+/// Fewer than 20 steps of `batch`, or fewer than a scaled job can ask for.
+bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Job& job,
                  JobFaults& faults);
 
 /// Changes of the batch, which is `first` before them: by rising tokens, a step apart at least, each another

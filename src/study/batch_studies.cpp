@@ -175,11 +175,11 @@ Trials expand(const CriticalBatch& study, const TrialMaker& maker, JobFaults& fa
     const std::int64_t largest = *std::max_element(study.batches.begin(), study.batches.end());
     if (!check_count("critical_batch.batches", study.batches.size(), fewest_batches,
                      "a hyperbola through fewer batches cannot be doubted", faults) ||
-        !check_steps("critical_batch.tokens", static_cast<double>(study.tokens), largest, job.ladder, faults))
+        !check_steps("critical_batch.tokens", static_cast<double>(study.tokens), largest, job, faults))
         return trials;
     if (study.trunk_tokens > 0) {
         if (!check_steps("critical_batch.trunk_tokens", static_cast<double>(study.trunk_tokens),
-                         job.recipe.batch, job.ladder, faults))
+                         job.recipe.batch, job, faults))
             return trials;
         return from_trunks(study, widths, rates, maker);
     }
@@ -217,7 +217,7 @@ Trials expand(const BatchRamp& study, const TrialMaker& maker, JobFaults& faults
         !check_count("batch_ramp.batches", study.batches.size(), fewest_fixed,
                      "a ramp is compared with a small batch and with a large one", faults) ||
         !check_steps("batch_ramp.tokens", static_cast<double>(study.tokens),
-                     *std::max_element(study.batches.begin(), study.batches.end()), job.ladder, faults))
+                     *std::max_element(study.batches.begin(), study.batches.end()), job, faults))
         return trials;
     const std::vector<BatchPlan> plans = plans_of(study, job.ladder, faults);
     for (const std::int64_t width : widths)

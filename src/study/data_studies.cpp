@@ -5,6 +5,7 @@
 
 #include "study/axes.hpp"
 #include "study/expand.hpp"
+#include "study/scale.hpp"
 #include "study/trunks.hpp"
 
 namespace isogrid::study {
@@ -28,9 +29,22 @@ bool check_rising(const std::string& key, const std::vector<std::int64_t>& value
     return true;
 }
 
+constexpr double fewest_steps = 20;
+
+std::int64_t least_tokens(const Job& job) {
+    return std::llround(scaled_least(fewest_steps, job) *
+                        static_cast<double>(job.recipe.batch * job.ladder.context));
+}
+
+/// `20 steps`, or as few as a scaled job can ask for.
+std::string least_steps(const Job& job) {
+    const double least = scaled_least(fewest_steps, job);
+    return rounded(least) + (least > 1 ? " steps" : " step");
+}
+
 /// Different tokens that the training part does not have cannot be drawn.
-bool check_available(const std::string& key, const std::vector<std::int64_t>& tokens,
-                     const CorpusFacts& corpus, std::int64_t least, JobFaults& faults) {
+bool check_available(const std::string& key, const std::vector<std::int64_t>& tokens, const Job& job,
+                     const CorpusFacts& corpus, JobFaults& faults) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
         if (tokens[i] > corpus.training_tokens) {
             faults.add(element(key, i), std::to_string(tokens[i]) + " is more than there is",
@@ -38,18 +52,15 @@ bool check_available(const std::string& key, const std::vector<std::int64_t>& to
                        "tokenize more text, or lower it");
             return false;
         }
-        if (tokens[i] < least) {
-            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than 20 steps",
-                       "20 steps have " + std::to_string(least) + " tokens",
+        if (tokens[i] < least_tokens(job)) {
+            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than " + least_steps(job),
+                       least_steps(job) + (scaled_least(fewest_steps, job) > 1 ? " have " : " has ") +
+                           std::to_string(least_tokens(job)) + " tokens",
                        "raise it, or lower recipe.batch");
             return false;
         }
     }
     return true;
-}
-
-std::int64_t tokens_of_20_steps(const Job& job) {
-    return 20 * job.recipe.batch * job.ladder.context;
 }
 
 std::vector<std::int64_t> widths_of(const std::vector<std::int64_t>& given, const Job& job) {
@@ -65,8 +76,7 @@ Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& fault
     if (!faults.sound({"repetition", "recipe", "model"}) ||
         !check_widths("repetition.widths", widths, job.ladder, faults) ||
         !check_rising("repetition.unique_tokens", study.unique_tokens, faults) ||
-        !check_available("repetition.unique_tokens", study.unique_tokens, maker.corpus(),
-                         tokens_of_20_steps(job), faults))
+        !check_available("repetition.unique_tokens", study.unique_tokens, job, maker.corpus(), faults))
         return trials;
     for (const std::int64_t width : widths)
         for (const std::int64_t unique : study.unique_tokens)
@@ -94,7 +104,7 @@ Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults)
     if (!faults.sound({"data_size", "recipe", "model"}) ||
         !check_widths("data_size.widths", widths, job.ladder, faults) ||
         !check_rising("data_size.tokens", study.tokens, faults) ||
-        !check_available("data_size.tokens", study.tokens, maker.corpus(), tokens_of_20_steps(job), faults))
+        !check_available("data_size.tokens", study.tokens, job, maker.corpus(), faults))
         return trials;
     if (study.tokens.size() < fewest_amounts) {
         faults.add("data_size.tokens", "has " + std::to_string(study.tokens.size()) + " values",
@@ -132,8 +142,8 @@ Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
                        "wsd.trunk_tokens is " + std::to_string(trunk_tokens), "raise it, or drop the branch");
             return trials;
         }
-        if (study.branches[i] < tokens_of_20_steps(job)) {
-            faults.add(key, std::to_string(study.branches[i]) + " is less than 20 steps",
+        if (study.branches[i] < least_tokens(job)) {
+            faults.add(key, std::to_string(study.branches[i]) + " is less than " + least_steps(job),
                        "a step has " + std::to_string(tokens_per_step) + " tokens",
                        "raise it, or lower recipe.batch");
             return trials;

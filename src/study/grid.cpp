@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "study/expand.hpp"
+#include "study/scale.hpp"
 #include "study/trunks.hpp"
 #include "study/wording.hpp"
 
@@ -120,11 +121,13 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
     const double flops_per_step =
         dearest.flops_per_step * static_cast<double>(largest) / static_cast<double>(recipe.batch);
     const double steps = budget / flops_per_step;
-    if (steps < fewest_steps) {
-        faults.add(
-            key, as_written(budget) + " is less than 50 steps of " + label(dearest.shape),
-            rounded(steps) + " steps, rounded to whole ones, may miss the budget by more than 1%",
-            "raise it to " + rounded(1.01 * fewest_steps * flops_per_step) + ", or lower recipe.batch");
+    const double least = scaled_least(fewest_steps, job);
+    if (steps < least) {
+        faults.add(key,
+                   as_written(budget) + " is less than " + rounded(least) +
+                       (least > 1 ? " steps of " : " step of ") + label(dearest.shape),
+                   rounded(steps) + " steps, rounded to whole ones, may miss the budget by more than 1%",
+                   "raise it to " + rounded(1.01 * least * flops_per_step) + ", or lower recipe.batch");
         return false;
     }
     return true;

@@ -56,6 +56,7 @@ std::string_view name(Device device);  ///< `auto`, `cpu`, `cuda`
 struct Job {
     std::string name;
     std::uint64_t seed = 1;
+    double scale = 1;                  ///< that all budgets and token counts have been multiplied by
     std::filesystem::path token_file;  ///< resolved against the job file's folder
     Ladder ladder;
     Recipe recipe;

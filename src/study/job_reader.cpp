@@ -7,6 +7,7 @@
 
 #include "study/job_document.hpp"
 #include "study/job_reader_studies.hpp"
+#include "study/scale.hpp"
 
 namespace isogrid::study {
 
@@ -18,6 +19,7 @@ void read_study_table(JobDocument& document, Job& job) {
     auto seed = static_cast<std::int64_t>(job.seed);
     document.read("study.seed", seed, {0, 1e18});
     job.seed = static_cast<std::uint64_t>(seed);
+    document.read("study.scale", job.scale, {1e-6, 1e6});
 }
 
 void read_data_table(JobDocument& document, Job& job, const std::filesystem::path& folder,
@@ -140,6 +142,7 @@ void read_job(Job& job, const std::filesystem::path& folder, JobFaults& faults) 
     read_evaluation_table(document, job.evaluation);
     read_run_table(document, job);
     document.finish();
+    if (faults.empty()) apply_scale(job);
 }
 
 }  // namespace isogrid::study

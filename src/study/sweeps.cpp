@@ -29,7 +29,7 @@ Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& fa
     for (std::size_t i = 0; i < study.tokens.size(); ++i)
         if (!check_steps("learning_rate.tokens[" + std::to_string(i + 1) + "]",
                          static_cast<double>(study.tokens[i]),
-                         *std::max_element(batches.begin(), batches.end()), job.ladder, faults))
+                         *std::max_element(batches.begin(), batches.end()), job, faults))
             return trials;
     for (const std::int64_t width : widths)
         for (const std::int64_t tokens : study.tokens)
@@ -64,7 +64,7 @@ Trials expand(const MupLadder& study, const TrialMaker& maker, JobFaults& faults
         !check_count("mup.widths", widths.size(), fewest_widths, "a slope needs them", faults) ||
         !check_count("mup.learning_rates", study.learning_rates.size(), fewest_rates,
                      "a parabola through fewer cannot be doubted", faults) ||
-        !check_steps("mup.tokens", static_cast<double>(study.tokens), job.recipe.batch, job.ladder, faults))
+        !check_steps("mup.tokens", static_cast<double>(study.tokens), job.recipe.batch, job, faults))
         return trials;
     for (const ParametrizationKind kind : study.parametrizations)
         for (const std::int64_t depth : depths)
