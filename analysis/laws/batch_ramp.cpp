@@ -95,7 +95,9 @@ std::string in_words(const Choice& ramp, const Choice& fixed, const Estimate& lo
                        fixed.name + ", and its loss is " + format_significant(std::abs(loss.value), 3) +
                        (loss.value > 0 ? " higher" : " lower");
     if (!std::isfinite(loss.se)) return text + " (one seed: no interval)";
-    text += " (" + format_significant(loss.low, 3) + " to " + format_significant(loss.high, 3) + ")";
+    const double sign = loss.value > 0 ? 1 : -1;
+    const auto [low, high] = std::minmax({sign * loss.low, sign * loss.high});
+    text += " (" + format_significant(low, 3) + " to " + format_significant(high, 3) + ")";
     if (loss.low <= 0 && loss.high >= 0) text += ", which the seeds do not tell from none";
     return text;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "analysis/laws/critical_batch_figures.hpp"
 #include "analysis/laws/critical_batch_laws.hpp"
@@ -34,6 +35,27 @@ void tell_laws(const std::vector<BatchLaw>& laws, LawFit& fit) {
     }
 }
 
+/// Targets of the job that no size has three batches for.
+void tell_missed_targets(const Runs& runs, const std::vector<BatchCell>& cells, LawFit& fit) {
+    double lowest = std::numeric_limits<double>::infinity();
+    for (const Run& run : runs.used)
+        for (const CurveSample& sample : run.curve)
+            lowest = std::min(lowest, sample.loss);
+    for (const double target : runs.target_losses) {
+        const bool met = std::any_of(cells.begin(), cells.end(),
+                                     [&](const BatchCell& cell) { return cell.loss == target; });
+        if (met) continue;
+        fit.warnings.push_back(
+            {Refusal::too_few_runs,
+             "the target " + format_significant(target, 5) +
+                 " is passed by fewer than 3 batches of any size (" +
+                 (target < lowest ? "the lowest loss seen is " + format_significant(lowest, 5)
+                                  : std::string("others do not come to it, or have met it before their first "
+                                                "evaluation")) +
+                 ") change the target, or train for more tokens"});
+    }
+}
+
 /// Beside each critical batch its noise scale, and whether they are within a factor of 2 of each other.
 void tell_noise_scales(const std::vector<BatchCell>& cells, LawFit& fit) {
     constexpr double near = 2;
@@ -49,7 +71,8 @@ void tell_noise_scales(const std::vector<BatchCell>& cells, LawFit& fit) {
         const bool is_near = ratio <= near && ratio >= 1 / near;
         inside += is_near;
         if (!is_near)
-            beyond += (beyond.empty() ? "" : ", ") + describe(cell) + " " + format_significant(ratio, 3);
+            beyond += (beyond.empty() ? "" : ", ") + describe(cell) + " (" + format_significant(ratio, 3) +
+                      " times)";
     }
     if (ratios.empty()) return;
     const std::string of = std::to_string(ratios.size());
@@ -139,7 +162,10 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     fit.objective = "squares of log steps";
     std::vector<BatchCell> cells = cells_of_targets(runs.used);
     const bool from_curves = cells.empty();
-    if (from_curves) cells = cells_of_curves(runs.used, runs.target_losses);
+    if (from_curves) {
+        cells = cells_of_curves(runs.used, runs.target_losses);
+        tell_missed_targets(runs, cells, fit);
+    }
     if (cells.empty()) {
         fit.refused = Reason{Refusal::too_few_runs,
                              "no model size has three batches that reach one loss (steps to a target loss "

@@ -114,11 +114,11 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                             (costs.trunks == 1 ? " trunk: " : " trunks: ") + formatted("%.3e", costs.shared) +
                             " FLOPs where each starts after its trunk, " +
                             formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
-                            formatted("%.3e", costs.apart) +
-                            " of as many separate runs of these lengths, under a cosine or straight through. "
-                            "The whole study takes " +
-                            formatted("%.1f", 100 * plan.flops / without) + "% of the " +
-                            formatted("%.3e", without) + " FLOPs that it would take without trunks.",
+                            formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
+                            (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
+                            ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) +
+                            "% of the " + formatted("%.3e", without) +
+                            " FLOPs that it would take without trunks.",
                         columns);
     }
     for (const std::string& warning : study.grid.warnings)

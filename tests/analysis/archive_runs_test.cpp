@@ -77,7 +77,7 @@ class FileOf {
     ~FileOf() { std::filesystem::remove(path_); }
     FileOf(const FileOf&) = delete;
     FileOf& operator=(const FileOf&) = delete;
-    Run run() const {
+    analysis::Run run() const {
         const auto runs = read_archive_runs({path_, ParameterConvention::total, {}, 0});
         EXPECT_TRUE(runs) << study::to_string(runs.error());
         return runs->used.at(0);
@@ -128,7 +128,7 @@ TEST(ReadArchive, countsByTheBudgetsOwnConventionAndKeepsTheValidationCurve) {
 }
 
 TEST(ReadArchive, countsFromWhereABatchLeavesItsTrunk) {
-    const Run run = FileOf(changing_batch("critical_batch")).run();
+    const auto run = FileOf(changing_batch("critical_batch")).run();
     EXPECT_EQ(run.batch, 8 * 64);
     EXPECT_EQ(run.steps, 50);
     EXPECT_DOUBLE_EQ(run.tokens, 50 * 8 * 64);
@@ -142,7 +142,7 @@ TEST(ReadArchive, countsFromWhereABatchLeavesItsTrunk) {
 }
 
 TEST(ReadArchive, hasNoOneBatchOfARamp) {
-    const Run run = FileOf(changing_batch("batch_ramp")).run();
+    const auto run = FileOf(changing_batch("batch_ramp")).run();
     EXPECT_FALSE(run.batch);
     EXPECT_EQ(run.steps, 100);
     EXPECT_DOUBLE_EQ(run.tokens, (50 * 4 + 50 * 8) * 64);

@@ -50,6 +50,8 @@ TEST(BatchRamp, comparesSeedBySeed) {
     EXPECT_THAT(fit.notes.at(0),
                 HasSubstr("ramp takes 40% of the steps of batch_4, and its loss is 0.02 higher"));
     EXPECT_THAT(fit.notes.at(0), HasSubstr("which the seeds do not tell from none"));
+    // Differences -.29 and -.31, Student's half width .127 again.
+    EXPECT_THAT(fit.notes.at(1), HasSubstr("of batch_32, and its loss is 0.3 lower (0.173 to 0.427)"));
 }
 
 TEST(BatchRamp, takesTheBestLearningRateOfEachSeed) {

@@ -183,6 +183,26 @@ TEST(CriticalBatch, readsTheNoiseAtTheLossOfEachTarget) {
         HasSubstr("It is within a factor of 2 of it in 1 of 2 cells, and not for 1M parameters to loss 4"));
 }
 
+TEST(CriticalBatch, saysWhichTargetsWereNotReached) {
+    Runs runs;
+    runs.target_losses = {3, 1};
+    for (double batch = 16; batch <= 1024; batch *= 4) {
+        analysis::Run run;
+        run.parameters = 1e6;
+        run.batch = batch;
+        run.steps = 10000;
+        for (double step = 10; step <= 10000; step *= 1.2)
+            run.curve.push_back({step * batch, 0, 2 + 30 / std::sqrt(step / (1 + 300 / batch)), step, 1e-3});
+        run.loss = run.curve.back().loss;
+        runs.used.push_back(run);
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_THAT(
+        fit.warnings.front().text,
+        HasSubstr("the target 1 is passed by fewer than 3 batches of any size (the lowest loss seen is 2."));
+}
+
 TEST(CriticalBatch, takesTheFewestStepsOfEachBatch) {
     Random random(5, 0);
     Runs runs = known_steps(0, random);
