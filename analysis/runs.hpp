@@ -51,6 +51,10 @@ struct CurveSample {
     double loss = 0;                                         ///< nats a token
     double step = std::numeric_limits<double>::quiet_NaN();  ///< where known
     double learning_rate = std::numeric_limits<double>::quiet_NaN();  ///< where known
+    /// Sums over the steps since the point before, where the gradient's noise was measured: of |G|^2, and of
+    /// tr(Sigma) times the tokens of a sequence. Their ratio is the noise scale in tokens.
+    double noise_signal = std::numeric_limits<double>::quiet_NaN();
+    double noise_variance = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// A count under one convention: `non_embedding`, `exact`.

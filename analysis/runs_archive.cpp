@@ -36,16 +36,36 @@ std::string describe(study::FlopConvention convention) {
     return label;
 }
 
+/// The step that a run is counted from: a trial of [critical_batch] that goes on from a trunk is about the
+/// batch that it has from there.
+std::int64_t counted_from(const study::PlannedTrial& planned) {
+    const auto& studies = planned.studies;
+    const bool of_batches = std::find(studies.begin(), studies.end(), "critical_batch") != studies.end();
+    const auto& stages = planned.trial.batch_schedule;
+    return of_batches && stages.size() == 1 ? stages.front().step : 0;
+}
+
 /// The trial's validation curve; where an evaluation and the compute spent are both known.
 std::vector<CurveSample> validation_curve(const archive::TrialRecord& record,
                                           study::FlopConvention convention) {
+    const study::Trial& trial = record.planned.trial;
     const double flops_per_token = record.planned.flops_per_token.under(convention);
+    const std::int64_t start = counted_from(record.planned);
+    const auto context = static_cast<double>(trial.shape.context);
     std::vector<CurveSample> curve;
+    std::int64_t before = start;
+    double signal = 0, variance = 0;
     for (const archive::CurvePoint& point : record.result.curve) {
-        const auto tokens = static_cast<double>(point.tokens);
-        if (std::isfinite(point.validation_loss) && point.tokens > 0)
-            curve.push_back({tokens, tokens * flops_per_token, point.validation_loss,
-                             static_cast<double>(point.step), point.learning_rate});
+        if (point.step <= start) continue;
+        const auto steps = static_cast<double>(point.step - before);
+        before = point.step;
+        signal += steps * point.noise.signal;
+        variance += steps * point.noise.variance * context;
+        if (!std::isfinite(point.validation_loss)) continue;
+        const auto tokens = static_cast<double>(point.tokens - trial.tokens_after(start));
+        curve.push_back({tokens, tokens * flops_per_token, point.validation_loss,
+                         static_cast<double>(point.step - start), point.learning_rate, signal, variance});
+        signal = variance = 0;
     }
     return curve;
 }
@@ -119,15 +139,18 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
                                                  ? planned.parameters.total()
                                                  : planned.parameters.non_embedding());
         // A trial may end before its last step, at the loss that it was to reach.
-        const auto steps = static_cast<double>(record.result.steps_done);
-        run.tokens = steps * static_cast<double>(planned.trial.tokens_per_step());
+        const study::Trial& trial = planned.trial;
+        const std::int64_t start = counted_from(planned), done = record.result.steps_done;
+        run.tokens = static_cast<double>(trial.tokens_after(done) - trial.tokens_after(start));
         run.flops = planned.flops_per_token.under(convention) * run.tokens;
         run.loss = record.result.validation_loss;
         run.budget = planned.budget;
-        run.batch = static_cast<double>(planned.trial.tokens_per_step());
-        run.steps = steps;
+        const study::BatchStage stage = trial.stage_after(start);
+        if (start > 0 || trial.batch_schedule.empty())  // one that changed within the run is no number
+            run.batch = static_cast<double>(stage.batch * trial.shape.context);
+        run.steps = static_cast<double>(done - start);
         run.noise_scale = noise_scale(record);
-        run.learning_rate = planned.trial.optimizer.learning_rate;
+        run.learning_rate = trial.optimizer.learning_rate * stage.learning_rate_factor;
         run.width = static_cast<double>(planned.trial.shape.width);
         run.parametrization = std::string(study::name(planned.trial.parametrization.kind));
         run.studies = planned.studies;

@@ -122,8 +122,11 @@ study::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token
     });
 }
 
-study::Result<study::Study> read_job(const std::string& path) {
-    return study::read_study(path, read_corpus, model::exact_flops_per_token);
+/// The job that JOB names, scaled where --scale says so.
+study::Result<study::Study> read_job(const options::variables_map& given) {
+    std::optional<double> scale;
+    if (given.contains("scale")) scale = given["scale"].as<double>();
+    return study::read_study(text(given, "JOB"), read_corpus, model::exact_flops_per_token, scale);
 }
 
 /// The trials of a study in the form that find_trial looks through.
@@ -245,7 +248,7 @@ int plan(const options::variables_map& given) {
         return refuse({{"isogrid plan", "--ranks must be at least 1", std::to_string(ranks), "ask for one"}});
     const auto instruction_set = cluster::instruction_set_of("plan", text(given, "isa"));
     if (!instruction_set) return refuse(instruction_set.error());
-    auto study = read_job(text(given, "JOB"));
+    auto study = read_job(given);
     if (!study) return refuse(study.error());
     std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
     if (study->job.device != study::Device::cpu) {
@@ -289,7 +292,7 @@ std::pair<std::int64_t, std::int64_t> step_range(const std::string& text) {
 }
 
 int batches(const options::variables_map& given) {
-    const auto study = read_job(text(given, "JOB"));
+    const auto study = read_job(given);
     if (!study) return refuse(study.error());
     const auto index = archive::find_trial(as_records(study->grid), text(given, "trial"));
     if (!index) return refuse(index.error());
@@ -302,19 +305,26 @@ int batches(const options::variables_map& given) {
         return refuse({{"isogrid batches", "--steps " + steps + " names no steps",
                         "A:B with 0 <= A < B <= " + std::to_string(trial.steps) + ", steps counted from 0",
                         "correct it"}});
+    const std::int64_t batch = trial.stage_after(first).batch;
+    for (std::int64_t step = first + 1; step < end; ++step)
+        if (trial.stage_after(step).batch != batch)
+            return refuse({{"isogrid batches", "--steps " + steps + " have batches of several sizes",
+                            std::to_string(trial.stage_after(step).batch) + " sequences from step " +
+                                std::to_string(step) + " on, " + std::to_string(batch) + " before",
+                            "ask for each size by itself"}});
 
     const auto tokens = data::TokenFile::open(study->job.token_file);
     if (!tokens) return refuse(tokens.error());
     const auto training_tokens = static_cast<std::int64_t>(tokens->training().size());
-    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context,
-                                trial.batch);
+    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context);
     const std::string out = given.contains("to") ? text(given, "to")
                                                  : planned.name + "-steps-" + std::to_string(first) + "-" +
                                                        std::to_string(end) + ".npy";
-    const std::vector<std::int64_t> shape = {end - first, trial.batch, trial.shape.context + 1};
-    const auto written = data::write_npy(
-        out, data::batch_tokens(tokens->training(), sampler, trial.shape.context, trial.batch, first, end),
-        shape);
+    const std::vector<std::int64_t> shape = {end - first, batch, trial.shape.context + 1};
+    const auto written = data::write_npy(out,
+                                         data::batch_tokens(tokens->training(), sampler, trial.shape.context,
+                                                            trial.sequences(first), trial.sequences(end)),
+                                         shape);
     if (!written) return refuse(written.error());
     std::cout << out << ": (" << shape[0] << " steps, " << shape[1] << " sequences, " << shape[2]
               << " tokens)\n";
@@ -445,7 +455,7 @@ void warn_of_small_cards(study::Study& study, std::optional<int> card, const ker
 /// Every rank comes here; the first one speaks for all.
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
-    auto study = read_job(text(given, "JOB"));
+    auto study = read_job(given);
     // A file that only some ranks can read must not leave the others waiting for them.
     if (const int without = session.first_without(study.has_value()); without >= 0)
         return session.rank() == without ? refuse(study.error()) : bad_input;
@@ -513,6 +523,8 @@ std::vector<Verb> verbs() {
     all.reserve(8);
     const std::string words = cluster::instruction_set_words();
     const std::string isa = "instruction set to compute with: " + words + " (the best that all ranks have)";
+    const char* const scale =
+        "multiply all budgets and token counts by this, as study.scale in the job would (0.01: a first try)";
     const std::string isa_again = "instruction set to train again with: " + words +
                                   " (what made the trial, where this processor runs it)";
     add({"tokenize",
@@ -526,21 +538,22 @@ std::vector<Verb> verbs() {
         "bytes, sentencepiece:VOCABULARY to train one, or a .model file")(
         "validation", value<double>()->default_value(0.01), "fraction of the text to hold out");
     add({"plan",
-         "JOB.toml [--ranks N] [--isa NAME] [--json]",
+         "JOB.toml [--ranks N] [--scale F] [--isa NAME] [--json]",
          "Prints the trials of a job, what they cost, and what the grid cannot answer. Trains nothing.",
          {},
          {"JOB"},
          false,
          plan})("ranks", value<int>()->default_value(1), "ranks that will train")(
-        "isa", value<std::string>()->default_value("auto"), isa.c_str())("json", "as JSON");
+        "scale", value<double>(), scale)("isa", value<std::string>()->default_value("auto"), isa.c_str())(
+        "json", "as JSON");
     add({"run",
-         "JOB.toml --archive OUT.h5 [--isa NAME] [--retry failed] [--no-pin] [--alone]",
+         "JOB.toml --archive OUT.h5 [--scale F] [--isa NAME] [--retry failed] [--no-pin] [--alone]",
          "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
          {},
          {"JOB"},
          false,
          run})("archive", value<std::string>()->required(), "the archive to write")(
-        "isa", value<std::string>()->default_value("auto"), isa.c_str())(
+        "scale", value<double>(), scale)("isa", value<std::string>()->default_value("auto"), isa.c_str())(
         "retry", value<std::vector<std::string>>()->composing(),
         "trials to try again although they were given up: failed, out_of_memory")(
         "no-pin", "leave it to the launcher on which cores ranks compute")(
@@ -573,13 +586,14 @@ std::vector<Verb> verbs() {
         "isa", value<std::string>()->default_value("auto"), isa_again.c_str())(
         "tokens", value<std::string>(), "the token file, if it has moved");
     add({"batches",
-         "JOB.toml --trial T --steps A:B [--to FILE.npy]",
+         "JOB.toml --trial T --steps A:B [--scale F] [--to FILE.npy]",
          "Writes the exact tokens that steps A to B - 1 (from 0) of a trial train on.",
          {},
          {"JOB"},
          false,
          batches})("trial", value<std::string>()->required(), "number, name, or identity")(
-        "steps", value<std::string>()->required(), "A:B")("to", value<std::string>(), "the file to write");
+        "scale", value<double>(), scale)("steps", value<std::string>()->required(), "A:B")(
+        "to", value<std::string>(), "the file to write");
     return all;
 }
 

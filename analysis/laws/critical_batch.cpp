@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "analysis/laws/critical_batch_figures.hpp"
 #include "analysis/laws/critical_batch_laws.hpp"
@@ -34,15 +35,56 @@ void tell_laws(const std::vector<BatchLaw>& laws, LawFit& fit) {
     }
 }
 
+/// Targets of the job that no size has three batches for.
+void tell_missed_targets(const Runs& runs, const std::vector<BatchCell>& cells, LawFit& fit) {
+    double lowest = std::numeric_limits<double>::infinity();
+    for (const Run& run : runs.used)
+        for (const CurveSample& sample : run.curve)
+            lowest = std::min(lowest, sample.loss);
+    for (const double target : runs.target_losses) {
+        const bool met = std::any_of(cells.begin(), cells.end(),
+                                     [&](const BatchCell& cell) { return cell.loss == target; });
+        if (met) continue;
+        fit.warnings.push_back(
+            {Refusal::too_few_runs,
+             "the target " + format_significant(target, 5) +
+                 " is passed by fewer than 3 batches of any size (" +
+                 (target < lowest ? "the lowest loss seen is " + format_significant(lowest, 5)
+                                  : std::string("others do not come to it, or have met it before their first "
+                                                "evaluation")) +
+                 ") change the target, or train for more tokens"});
+    }
+}
+
+/// Beside each critical batch its noise scale, and whether they are within a factor of 2 of each other.
 void tell_noise_scales(const std::vector<BatchCell>& cells, LawFit& fit) {
+    constexpr double near = 2;
     std::vector<double> ratios;
-    for (const BatchCell& cell : cells)
-        if (std::isfinite(cell.noise_scale)) ratios.push_back(cell.law.critical() / cell.noise_scale);
-    if (!ratios.empty())
-        fit.notes.push_back("the critical batch is " + format_significant(median(ratios), 3) +
-                            " times the measured gradient noise scale (median of " +
-                            std::to_string(ratios.size()) +
-                            " cells; McCandlish et al. 2018 expect a factor near 1)");
+    std::size_t inside = 0;
+    bool at_target = true;
+    std::string beyond;
+    for (const BatchCell& cell : cells) {
+        if (!std::isfinite(cell.noise_scale)) continue;
+        const double ratio = cell.law.critical() / cell.noise_scale;
+        ratios.push_back(ratio);
+        at_target = at_target && cell.noise_at_target;
+        const bool is_near = ratio <= near && ratio >= 1 / near;
+        inside += is_near;
+        if (!is_near)
+            beyond += (beyond.empty() ? "" : ", ") + describe(cell) + " (" + format_significant(ratio, 3) +
+                      " times)";
+    }
+    if (ratios.empty()) return;
+    const std::string of = std::to_string(ratios.size());
+    fit.notes.push_back("the critical batch is " + format_significant(median(ratios), 3) +
+                        " times the measured gradient noise scale (median of " + of +
+                        " cells; McCandlish et al. 2018 " + "expect a factor near 1; the noise is that " +
+                        (at_target ? "about the loss of each target"
+                                   : "of the second half of each run, whatever the target") +
+                        "). It is within a factor of 2 of it in " +
+                        (inside == ratios.size()
+                             ? "all " + of
+                             : std::to_string(inside) + " of " + of + " cells, and not for " + beyond));
 }
 
 }  // namespace
@@ -120,7 +162,10 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     fit.objective = "squares of log steps";
     std::vector<BatchCell> cells = cells_of_targets(runs.used);
     const bool from_curves = cells.empty();
-    if (from_curves) cells = cells_of_curves(runs.used, runs.target_losses);
+    if (from_curves) {
+        cells = cells_of_curves(runs.used, runs.target_losses);
+        tell_missed_targets(runs, cells, fit);
+    }
     if (cells.empty()) {
         fit.refused = Reason{Refusal::too_few_runs,
                              "no model size has three batches that reach one loss (steps to a target loss "
@@ -146,6 +191,7 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
                                                      "one side of it) see the warnings"};
         return fit;
     }
+    tell_noise_scales(usable, fit);
     const std::vector<BatchLaw> laws = fit_batch_laws(usable, redrawn, noise, options);
     tell_laws(laws, fit);
     if (laws.empty()) {
@@ -192,7 +238,6 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
         (options.overhead_from > 0
              ? "from a batch of " + format_count(options.overhead_from) + " would"
              : std::string("would (measure it from a given batch with --overhead-from)")));
-    tell_noise_scales(usable, fit);
     for (const BatchCell& cell : usable)
         if (!cell.inside_batches())
             fit.warnings.push_back(

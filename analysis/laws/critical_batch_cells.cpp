@@ -30,6 +30,23 @@ double steps_to(const Run& run, double loss) {
     return none;
 }
 
+/// The gradient noise scale where a curve first falls to the loss: between the points before and behind it,
+/// and one to each side, numerator and denominator apart (McCandlish et al. 2018, appendix A.1). NaN where it
+/// was not measured.
+double noise_at(const Run& run, double loss) {
+    for (std::size_t i = 1; i < run.curve.size(); ++i) {
+        if (run.curve[i].loss > loss) continue;
+        double signal = 0, variance = 0;
+        for (std::size_t j = i - 1; j <= std::min(i + 1, run.curve.size() - 1); ++j)
+            if (std::isfinite(run.curve[j].noise_variance)) {
+                signal += run.curve[j].noise_signal;
+                variance += run.curve[j].noise_variance;
+            }
+        return signal > 0 && variance > 0 ? variance / signal : none;
+    }
+    return none;
+}
+
 double lowest_on_curve(const Run& run) {
     double lowest = std::numeric_limits<double>::infinity();
     for (const CurveSample& sample : run.curve)
@@ -95,18 +112,21 @@ Run smoothed(Run run) {
     return run;
 }
 
-/// Of each seed of a batch the fewest steps to a loss: the learning rate that suits it best.
-std::vector<double> fewest_steps(const std::vector<const Run*>& tried, double loss) {
-    std::map<std::string, double> by_seed;
+/// Of each seed of a batch the run of fewest steps to a loss: the learning rate that suits it best.
+struct Fewest {
+    double steps = 0, noise_scale = none;
+};
+std::vector<Fewest> fewest_steps(const std::vector<const Run*>& tried, double loss) {
+    std::map<std::string, Fewest> by_seed;
     for (const Run* run : tried) {
-        const double steps = steps_to(*run, loss);
-        if (!std::isfinite(steps)) continue;
-        const auto [at, fresh] = by_seed.try_emplace(run->seed, steps);
-        at->second = std::min(at->second, steps);
+        const Fewest here{steps_to(*run, loss), noise_at(*run, loss)};
+        if (!std::isfinite(here.steps)) continue;
+        const auto [at, fresh] = by_seed.try_emplace(run->seed, here);
+        if (here.steps < at->second.steps) at->second = here;
     }
-    std::vector<double> fewest;
-    for (const auto& [seed, steps] : by_seed)
-        fewest.push_back(steps);
+    std::vector<Fewest> fewest;
+    for (const auto& [seed, best] : by_seed)
+        fewest.push_back(best);
     return fewest;
 }
 
@@ -143,7 +163,7 @@ std::vector<BatchCell> cells_of_targets(const std::vector<Run>& runs) {
         for (const auto& [which, count] : points)
             batches.insert(which.first);
         if (batches.size() < fewest_batches) continue;
-        BatchCell cell{std::get<0>(key), -std::get<1>(key), std::get<2>(key), {}, {}, {}, none, {}, {}};
+        BatchCell cell{.parameters = std::get<0>(key), .loss = -std::get<1>(key), .family = std::get<2>(key)};
         for (const auto& [which, count] : points) {
             cell.log_batch.push_back(std::log(which.first));
             cell.log_steps.push_back(std::log(count));
@@ -175,16 +195,23 @@ std::vector<BatchCell> cells_of_curves(const std::vector<Run>& as_read,
         if (by_batch.size() < fewest_batches) continue;
         std::size_t most_noise = 0;
         for (const double loss : asked_for.empty() ? targets(by_batch) : asked_for) {
-            BatchCell cell{size.first, loss, size.second, {}, {}, {}, median(noise_scales[size]), {}, {}};
+            BatchCell cell{.parameters = size.first, .loss = loss, .family = size.second};
+            cell.noise_scale = median(noise_scales[size]);
             std::size_t noise = first_noise;
+            std::vector<double> at_target;
             for (const auto& [batch, tried] : by_batch) {
                 std::size_t repeat = 0;
-                for (const double fewest : fewest_steps(tried, loss)) {
+                for (const Fewest& fewest : fewest_steps(tried, loss)) {
                     cell.log_batch.push_back(std::log(batch));
-                    cell.log_steps.push_back(std::log(fewest));
+                    cell.log_steps.push_back(std::log(fewest.steps));
                     cell.noise.push_back(noise + repeat++);
+                    if (std::isfinite(fewest.noise_scale)) at_target.push_back(fewest.noise_scale);
                 }
                 noise += tried.size();
+            }
+            if (!at_target.empty()) {
+                cell.noise_scale = median(at_target);
+                cell.noise_at_target = true;
             }
             most_noise = std::max(most_noise, noise);
             const std::set<double> reached(cell.log_batch.begin(), cell.log_batch.end());

@@ -23,6 +23,7 @@ struct BatchCell {
     std::vector<double> log_batch, log_steps;
     std::vector<std::size_t> noise;  ///< which draw moves each: targets on one curve are moved together
     double noise_scale = std::numeric_limits<double>::quiet_NaN();  ///< median of those measured
+    bool noise_at_target = false;  ///< about the loss of the target, else over the second half of the runs
     StepsLaw law;
     std::optional<Reason> refused;
 

@@ -37,6 +37,7 @@ Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCel
                  {"critical_batch_high", "to", Quantity::tokens},
                  {"overhead_batch", "20% overhead", Quantity::tokens},
                  {"noise_scale", "noise scale", Quantity::tokens},
+                 {"noise_ratio", "Bcrit / noise", Quantity::number},
                  {"r2", "R2", Quantity::number},
                  {"status", "status", Quantity::text}},
                 {}};
@@ -45,7 +46,7 @@ Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCel
         const auto batches = static_cast<double>(cell.log_batch.size());
         if (cell.refused) {
             table.rows.push_back({cell.parameters, cell.loss, batches, none, none, none, none, none, none,
-                                  cell.noise_scale, none, std::string(name(cell.refused->kind))});
+                                  cell.noise_scale, none, none, std::string(name(cell.refused->kind))});
             continue;
         }
         const Estimate critical =
@@ -53,8 +54,8 @@ Table cell_table(const std::vector<BatchCell>& cells, const std::vector<BatchCel
         ++place;
         table.rows.push_back({cell.parameters, cell.loss, batches, cell.law.steps_min(),
                               cell.law.examples_min(), critical.value, critical.low, critical.high,
-                              cell.law.overhead_batch(reference), cell.noise_scale, r2(cell),
-                              std::string("ok")});
+                              cell.law.overhead_batch(reference), cell.noise_scale,
+                              critical.value / cell.noise_scale, r2(cell), std::string("ok")});
     }
     return table;
 }

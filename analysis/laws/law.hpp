@@ -89,6 +89,7 @@ LawFit fit_size(const Runs& runs, const FitOptions& options);
 LawFit fit_compute(const Runs& runs, const FitOptions& options);
 LawFit fit_compare(const Runs& runs, const FitOptions& options);
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options);
+LawFit fit_batch_ramp(const Runs& runs, const FitOptions& options);
 LawFit fit_repetition(const Runs& runs, const FitOptions& options);
 LawFit fit_overtraining(const Runs& runs, const FitOptions& options);
 LawFit fit_downstream(const Runs& runs, const FitOptions& options);

@@ -107,11 +107,11 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.result = std::move(result);
     record.provenance.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const std::int64_t steps_here = record.result.steps_done - (checkpoints ? checkpoints->taken_up_at() : 0);
+    const study::Trial& trained = record.planned.trial;
+    const std::int64_t tokens_here = trained.tokens_after(record.result.steps_done) -
+                                     trained.tokens_after(checkpoints ? checkpoints->taken_up_at() : 0);
     if (record.provenance.seconds > 0)
-        record.provenance.tokens_per_second =
-            static_cast<double>(steps_here * record.planned.trial.tokens_per_step()) /
-            record.provenance.seconds;
+        record.provenance.tokens_per_second = static_cast<double>(tokens_here) / record.provenance.seconds;
 
     Finished finished{.trial = trial,
                       .outcome = verdict.outcome,

@@ -23,9 +23,12 @@ double tokens_per_parameter(const study::PlannedTrial& planned) {
     return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
 }
 
+using Departures = std::map<std::size_t, study::Departure>;
+
 /// The end as the scheduler will have it, and the lower bound: with groups of the size that the job asks for,
-/// or else of its own choice.
-std::pair<double, double> makespan(const study::Study& study, const std::vector<double>& seconds, int ranks) {
+/// or else of its own choice. A branch starts when its trunk has ended.
+std::pair<double, double> makespan(const study::Study& study, const Departures& departures,
+                                   const std::vector<double>& seconds, int ranks) {
     const auto asked_for = static_cast<int>(study.job.ranks_per_trial);
     const int group = std::max(1, asked_for);
     const int slots = std::max(1, ranks / group);
@@ -36,6 +39,10 @@ std::pair<double, double> makespan(const study::Study& study, const std::vector<
         const int leaves = asked_for > 0 ? 1 : static_cast<int>(planned.trial.leaves);
         tasks.push_back({.trial = static_cast<int>(i), .most_ranks = leaves, .budget = planned.budget});
         times.push_back({seconds[i] / effective_ranks(group), leaves});
+        if (const auto found = departures.find(i); found != departures.end()) {
+            tasks.back().after = static_cast<int>(found->second.trunk);
+            times.back().ready_at = seconds[found->second.trunk] / effective_ranks(group);
+        }
     }
     return {prioritize(tasks, times, std::vector<double>(static_cast<std::size_t>(slots), 0.0)).end,
             makespan_lower_bound(times, slots)};
@@ -52,20 +59,26 @@ std::string formatted(const char* pattern, double value) {
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
     Plan plan;
     plan.ranks = ranks;
-    using Step = std::tuple<std::string, std::int64_t, std::int64_t>;  // shape, batch, leaves
+    // Shape, first and last batch, leaves.
+    using Step = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
     std::map<Step, std::pair<double, std::int64_t>> known;
+    const Departures departures = study::departures(study.grid.trials);
     std::vector<double> seconds;
-    for (const study::PlannedTrial& planned : study.grid.trials) {
-        const auto [entry, is_new] =
-            known.try_emplace({study::label(planned.trial.shape), planned.trial.batch, planned.trial.leaves});
+    for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
+        const study::PlannedTrial& planned = study.grid.trials[i];
+        const study::Trial& trial = planned.trial;
+        const auto [entry, is_new] = known.try_emplace(
+            {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
         if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
         const auto [seconds_per_step, bytes] = entry->second;
-        plan.trials.push_back({&planned, seconds_per_step * steps_worth(planned.trial), bytes});
-        plan.flops += planned.flops(study::FlopConvention::exact);
+        const auto found = departures.find(i);
+        const double left = found == departures.end() ? 1 : 1 - planned.trial.part_done(found->second.step);
+        plan.trials.push_back({&planned, left * seconds_per_step * steps_worth(planned.trial), bytes});
+        plan.flops += left * planned.flops(study::FlopConvention::exact);
         plan.rank_seconds += plan.trials.back().seconds;
         seconds.push_back(plan.trials.back().seconds);
     }
-    std::tie(plan.makespan, plan.lower_bound) = makespan(study, seconds, ranks);
+    std::tie(plan.makespan, plan.lower_bound) = makespan(study, departures, seconds, ranks);
     return plan;
 }
 
@@ -95,13 +108,19 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                             duration(plan.makespan) + ", longest first (no schedule takes less than " +
                             duration(plan.lower_bound) + ").",
                         columns);
-    if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0)
+    if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
+        const double without = plan.flops - costs.shared + costs.apart;
         text += wrapped(std::to_string(costs.branches) + " branches leave " + std::to_string(costs.trunks) +
                             (costs.trunks == 1 ? " trunk: " : " trunks: ") + formatted("%.3e", costs.shared) +
                             " FLOPs where each starts after its trunk, " +
                             formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
-                            formatted("%.3e", costs.apart) + " of as many separate runs.",
+                            formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
+                            (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
+                            ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) +
+                            "% of the " + formatted("%.3e", without) +
+                            " FLOPs that it would take without trunks.",
                         columns);
+    }
     for (const std::string& warning : study.grid.warnings)
         text += wrapped("warning: " + warning, columns);
     return text;

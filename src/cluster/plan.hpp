@@ -18,13 +18,13 @@ struct Costs {
 
 struct PlannedCost {
     const study::PlannedTrial* trial = nullptr;
-    double seconds = 0;      ///< on one rank, evaluations included
+    double seconds = 0;  ///< on one rank, evaluations included; of a branch from where it leaves its trunk
     std::int64_t bytes = 0;  ///< on one rank
 };
 
 struct Plan {
     std::vector<PlannedCost> trials;  ///< in grid order
-    double flops = 0;                 ///< exact, all trials
+    double flops = 0;                 ///< exact, all trials, of branches what their trunks have not done
     double rank_seconds = 0;
     int ranks = 1;           ///< that train; a coordinator comes on top when there is more than one
     double makespan = 0;     ///< seconds, as the scheduler will do it

@@ -16,38 +16,33 @@ namespace {
 /// What is left of a trial after the steps that its checkpoint has done.
 double part_left(const study::Trial& trial, const History& history, int index) {
     const auto found = history.steps_before.find(index);
-    if (found == history.steps_before.end() || trial.steps <= 0) return 1;
-    return 1 - std::clamp(static_cast<double>(found->second) / static_cast<double>(trial.steps), 0.0, 1.0);
+    return found == history.steps_before.end() ? 1 : 1 - trial.part_done(found->second);
 }
 
-/// By a branch that is to do, the trunk to do that it leaves.
-std::map<int, int> trunks_of(const study::Study& study, const std::vector<int>& to_do) {
-    const std::vector<study::PlannedTrial>& all = study.grid.trials;
-    std::map<int, int> trunks;
-    for (const int trunk : to_do)
-        for (const study::Branch& branch : study::branches_of(all.at(static_cast<std::size_t>(trunk)), all))
-            trunks.emplace(static_cast<int>(branch.trial - all.data()), trunk);
-    return trunks;
+/// By a branch, the trunk to do that it leaves.
+std::map<std::size_t, study::Departure> departures(const study::Study& study, const std::vector<int>& to_do) {
+    const std::vector<std::size_t> places(to_do.begin(), to_do.end());
+    return study::departures(study.grid.trials, places);
 }
 
 /// The steps of a branch that its trunk will have done are nobody's to do again.
 History with_trunks(History history, const study::Study& study, const std::vector<int>& to_do) {
-    const std::vector<study::PlannedTrial>& all = study.grid.trials;
-    for (const int trunk : to_do)
-        for (const study::Branch& branch : study::branches_of(all.at(static_cast<std::size_t>(trunk)), all)) {
-            std::int64_t& before = history.steps_before[static_cast<int>(branch.trial - all.data())];
-            before = std::max(before, branch.step);
-        }
+    for (const auto& [place, departure] : departures(study, to_do)) {
+        std::int64_t& before = history.steps_before[static_cast<int>(place)];
+        before = std::max(before, departure.step);
+    }
     return history;
 }
 
 std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history) {
-    const std::map<int, int> trunks = trunks_of(study, to_do);
+    const auto trunks = departures(study, to_do);
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
-        const double steps = static_cast<double>(planned.trial.steps);
+        const double steps = static_cast<double>(planned.trial.tokens()) /
+                             static_cast<double>(planned.trial.tokens_per_step());  // of the first one's size
         const auto attempts = history.attempts.find(trial);
+        const auto trunk = trunks.find(static_cast<std::size_t>(trial));
         tasks.push_back(
             {.trial = trial,
              .flops = planned.flops(study::FlopConvention::exact) *
@@ -57,7 +52,7 @@ std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to
              .size = static_cast<double>(planned.parameters.total()),
              .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second),
              .budget = planned.budget,
-             .after = trunks.contains(trial) ? trunks.at(trial) : -1});
+             .after = trunk == trunks.end() ? -1 : static_cast<int>(trunk->second.trunk)});
     }
     return tasks;
 }
@@ -82,10 +77,11 @@ Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_
 
 /// Of what was left of the trial when this sweep began.
 double Sweep::fraction(int trial, std::int64_t steps_done, std::int64_t steps) const {
+    const study::Trial& of = planned(trial).trial;
     const auto found = history_.steps_before.find(trial);
-    const auto before = static_cast<double>(found == history_.steps_before.end() ? 0 : found->second);
-    const double left = static_cast<double>(steps) - before;
-    return left > 0 ? std::clamp((static_cast<double>(steps_done) - before) / left, 0.0, 1.0) : 0;
+    const std::int64_t before = of.sequences(found == history_.steps_before.end() ? 0 : found->second);
+    const auto left = static_cast<double>(of.sequences(steps) - before);
+    return left > 0 ? std::clamp(static_cast<double>(of.sequences(steps_done) - before) / left, 0.0, 1.0) : 0;
 }
 
 const study::PlannedTrial& Sweep::planned(int trial) const {

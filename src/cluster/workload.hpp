@@ -7,12 +7,14 @@
 
 namespace isogrid::cluster {
 
-/// Training steps that take as long as the whole trial, evaluations included: a token evaluated is a third of
-/// a token trained on, one forward of the three equal passes (Kaplan et al. 2020, section 2.1).
+/// Training steps, of the size of its first, that take as long as the whole trial, evaluations included: a
+/// token evaluated is a third of a token trained on, one forward of the three equal passes (Kaplan et al.
+/// 2020, section 2.1).
 inline double steps_worth(const study::Trial& trial) {
     const double evaluated = static_cast<double>(trial.evaluation.tokens) *
                              static_cast<double>(trial.evaluation.steps.size() + 1);  // and before step 1
-    return static_cast<double>(trial.steps) + evaluated / static_cast<double>(trial.tokens_per_step()) / 3;
+    const auto a_step = static_cast<double>(trial.tokens_per_step());
+    return static_cast<double>(trial.tokens()) / a_step + evaluated / a_step / 3;
 }
 
 /// Trials to time a step of before `workers` start, one of each shape: where trials are so few that some must

@@ -39,14 +39,13 @@ std::uint64_t permute(std::uint64_t value, std::uint64_t size, std::uint64_t see
 
 }  // namespace
 
-Sampler::Sampler(std::uint64_t seed, std::int64_t training_tokens, std::int64_t context, std::int64_t batch)
-    : seed_(seed), windows_((training_tokens - 1) / context), context_(context), batch_(batch) {
-    assert(context > 0 && batch > 0 && training_tokens > context);
+Sampler::Sampler(std::uint64_t seed, std::int64_t training_tokens, std::int64_t context)
+    : seed_(seed), windows_((training_tokens - 1) / context), context_(context) {
+    assert(context > 0 && training_tokens > context);
 }
 
-std::int64_t Sampler::window_start(std::int64_t step, std::int64_t row) const {
-    assert(step >= 0 && row >= 0 && row < batch_);
-    const std::int64_t position = step * batch_ + row;
+std::int64_t Sampler::window_start(std::int64_t position) const {
+    assert(position >= 0);
     const std::int64_t epoch = position / windows_;
     const std::uint64_t window =
         permute(static_cast<std::uint64_t>(position % windows_), static_cast<std::uint64_t>(windows_), seed_,

@@ -1,4 +1,4 @@
-// Which tokens a step trains on: a pure function of (seed, step, row), with no state to save.
+// Which tokens a step trains on: a pure function of seed and place, with no state to save.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@ namespace isogrid::data {
 class Sampler {
   public:
     /// `training_tokens` must hold at least one window: context + 1 tokens.
-    Sampler(std::uint64_t seed, std::int64_t training_tokens, std::int64_t context, std::int64_t batch);
+    Sampler(std::uint64_t seed, std::int64_t training_tokens, std::int64_t context);
 
     std::int64_t windows() const { return windows_; }  ///< windows an epoch
 
-    /// First token of the window that row `row` (0 .. batch-1) of step `step` (from 0) trains on; the targets
-    /// are the `context` tokens after the first.
-    std::int64_t window_start(std::int64_t step, std::int64_t row) const;
+    /// First token of the window that sequence `sequence` (from 0) of a trial is: row r of a step trains on
+    /// the r-th after those of all steps before. The targets are the `context` tokens after the first.
+    std::int64_t window_start(std::int64_t sequence) const;
 
   private:
     std::uint64_t seed_;
-    std::int64_t windows_, context_, batch_;
+    std::int64_t windows_, context_;
 };
 
 }  // namespace isogrid::data

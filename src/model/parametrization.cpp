@@ -15,6 +15,7 @@ double width_ratio(const study::Shape& shape, const study::Parametrization& para
 TensorRule tensor_rule(Role role, const study::Shape& shape, const study::Parametrization& parametrization) {
     const double ratio = width_ratio(shape, parametrization);
     const double deviation = parametrization.initial_deviation;
+    const auto depth = static_cast<double>(shape.depth);
     switch (role) {
         case Role::embedding:
         case Role::head:
@@ -22,7 +23,11 @@ TensorRule tensor_rule(Role role, const study::Shape& shape, const study::Parame
         case Role::hidden:
             return {deviation / std::sqrt(ratio), 1 / ratio, true};
         case Role::residual_output:
-            return {deviation / std::sqrt(ratio * 2 * static_cast<double>(shape.depth)), 1 / ratio, true};
+            if (parametrization.kind == study::ParametrizationKind::minicpm) {
+                const double scale = parametrization.residual_multiplier / std::sqrt(depth);
+                return {scale * deviation / std::sqrt(ratio), scale / ratio, true};
+            }
+            return {deviation / std::sqrt(ratio * 2 * depth), 1 / ratio, true};
         case Role::gain:
             return {0, 1, false};
     }

@@ -25,10 +25,13 @@ struct TensorRule {
 /// Standard: everything at initial_deviation, one learning rate. muP with m = width / base_width (Yang et al.
 /// 2022, "Tensor Programs V", table 8, Adam): hidden tensors at deviation / sqrt(m) and learning rate / m;
 /// embedding, head and gains as at the base. In both, residual outputs start smaller by sqrt(2 * depth)
-/// (Radford et al. 2019).
+/// (Radford et al. 2019). minicpm (Hu et al. 2024, table of muP operations) is muP but for the residual
+/// outputs: what a block adds is scaled by r = residual_multiplier / sqrt(depth). The factor is carried by
+/// the weights: deviation and learning rate times r, which under Adam trains the same function (Yang et al.
+/// 2022, lemma J.1) but for its epsilon and the clipping.
 TensorRule tensor_rule(Role role, const study::Shape& shape, const study::Parametrization& parametrization);
 
-/// Factor on the logits: output_multiplier, and under muP also base_width / width.
+/// Factor on the logits: output_multiplier, and but for the standard parametrization also base_width / width.
 double logit_scale(const study::Shape& shape, const study::Parametrization& parametrization);
 
 /// Factor on q.k: attention_multiplier / sqrt(head_width). A ladder's shapes share one head width and differ

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <string>
 
+#include "study/axes.hpp"
 #include "study/expand.hpp"
-#include "study/wording.hpp"
+#include "study/scale.hpp"
+#include "study/trunks.hpp"
 
 namespace isogrid::study {
 
@@ -14,10 +16,6 @@ std::string name_of(const char* prefix, const Shape& shape, const std::string& r
                     std::int64_t seed) {
     return std::string(prefix) + "-w" + std::to_string(shape.width) + "-d" + std::to_string(shape.depth) +
            rest + (seeds < 2 ? "" : "-s" + std::to_string(seed + 1));
-}
-
-std::string element(const std::string& key, std::size_t index) {
-    return key + "[" + std::to_string(index + 1) + "]";
 }
 
 bool check_rising(const std::string& key, const std::vector<std::int64_t>& values, JobFaults& faults) {
@@ -31,9 +29,22 @@ bool check_rising(const std::string& key, const std::vector<std::int64_t>& value
     return true;
 }
 
+constexpr double fewest_steps = 20;
+
+std::int64_t least_tokens(const Job& job) {
+    return std::llround(scaled_least(fewest_steps, job) *
+                        static_cast<double>(job.recipe.batch * job.ladder.context));
+}
+
+/// `20 steps`, or as few as a scaled job can ask for.
+std::string least_steps(const Job& job) {
+    const double least = scaled_least(fewest_steps, job);
+    return rounded(least) + (least > 1 ? " steps" : " step");
+}
+
 /// Different tokens that the training part does not have cannot be drawn.
-bool check_available(const std::string& key, const std::vector<std::int64_t>& tokens,
-                     const CorpusFacts& corpus, std::int64_t least, JobFaults& faults) {
+bool check_available(const std::string& key, const std::vector<std::int64_t>& tokens, const Job& job,
+                     const CorpusFacts& corpus, JobFaults& faults) {
     for (std::size_t i = 0; i < tokens.size(); ++i) {
         if (tokens[i] > corpus.training_tokens) {
             faults.add(element(key, i), std::to_string(tokens[i]) + " is more than there is",
@@ -41,9 +52,10 @@ bool check_available(const std::string& key, const std::vector<std::int64_t>& to
                        "tokenize more text, or lower it");
             return false;
         }
-        if (tokens[i] < least) {
-            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than 20 steps",
-                       "20 steps have " + std::to_string(least) + " tokens",
+        if (tokens[i] < least_tokens(job)) {
+            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than " + least_steps(job),
+                       least_steps(job) + (scaled_least(fewest_steps, job) > 1 ? " have " : " has ") +
+                           std::to_string(least_tokens(job)) + " tokens",
                        "raise it, or lower recipe.batch");
             return false;
         }
@@ -51,47 +63,8 @@ bool check_available(const std::string& key, const std::vector<std::int64_t>& to
     return true;
 }
 
-std::int64_t tokens_of_20_steps(const Job& job) {
-    return 20 * job.recipe.batch * job.ladder.context;
-}
-
 std::vector<std::int64_t> widths_of(const std::vector<std::int64_t>& given, const Job& job) {
     return given.empty() ? job.ladder.widths : given;
-}
-
-bool check_widths(const std::string& key, const std::vector<std::int64_t>& widths, const Ladder& ladder,
-                  JobFaults& faults) {
-    for (std::size_t i = 0; i < widths.size(); ++i)
-        if (widths[i] % ladder.head_width != 0) {
-            faults.add(element(key, i), std::to_string(widths[i]) + " cannot be cut into heads",
-                       "model.head_width is " + std::to_string(ladder.head_width),
-                       "choose a multiple of it, or another head_width");
-            return false;
-        }
-    return true;
-}
-
-/// Evaluations of a trunk: two an octave from step 16, where branches begin, and at its end. What stands
-/// before a branch does not depend on where the trunk ends, so that both have the same curve up to there.
-std::vector<std::int64_t> trunk_evaluations(const std::vector<std::int64_t>& starts, std::int64_t end) {
-    std::vector<std::int64_t> steps = starts;
-    for (double exact = 16; exact < static_cast<double>(end); exact *= std::sqrt(2.0))
-        steps.push_back(std::llround(exact));
-    steps.push_back(end);
-    std::sort(steps.begin(), steps.end());
-    steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
-    steps.erase(std::upper_bound(steps.begin(), steps.end(), end), steps.end());
-    return steps;
-}
-
-/// Those of a branch: as its trunk's up to `start`, then at most `points` evenly to `end`.
-std::vector<std::int64_t> branch_evaluations(const std::vector<std::int64_t>& starts, std::int64_t start,
-                                             std::int64_t end, std::int64_t points) {
-    std::vector<std::int64_t> steps = trunk_evaluations(starts, start);
-    for (std::int64_t i = 1; i <= points; ++i)
-        if (const std::int64_t step = start + (end - start) * i / points; step > steps.back())
-            steps.push_back(step);
-    return steps;
 }
 
 }  // namespace
@@ -103,8 +76,7 @@ Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& fault
     if (!faults.sound({"repetition", "recipe", "model"}) ||
         !check_widths("repetition.widths", widths, job.ladder, faults) ||
         !check_rising("repetition.unique_tokens", study.unique_tokens, faults) ||
-        !check_available("repetition.unique_tokens", study.unique_tokens, maker.corpus(),
-                         tokens_of_20_steps(job), faults))
+        !check_available("repetition.unique_tokens", study.unique_tokens, job, maker.corpus(), faults))
         return trials;
     for (const std::int64_t width : widths)
         for (const std::int64_t unique : study.unique_tokens)
@@ -132,7 +104,7 @@ Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults)
     if (!faults.sound({"data_size", "recipe", "model"}) ||
         !check_widths("data_size.widths", widths, job.ladder, faults) ||
         !check_rising("data_size.tokens", study.tokens, faults) ||
-        !check_available("data_size.tokens", study.tokens, maker.corpus(), tokens_of_20_steps(job), faults))
+        !check_available("data_size.tokens", study.tokens, job, maker.corpus(), faults))
         return trials;
     if (study.tokens.size() < fewest_amounts) {
         faults.add("data_size.tokens", "has " + std::to_string(study.tokens.size()) + " values",
@@ -170,8 +142,8 @@ Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
                        "wsd.trunk_tokens is " + std::to_string(trunk_tokens), "raise it, or drop the branch");
             return trials;
         }
-        if (study.branches[i] < tokens_of_20_steps(job)) {
-            faults.add(key, std::to_string(study.branches[i]) + " is less than 20 steps",
+        if (study.branches[i] < least_tokens(job)) {
+            faults.add(key, std::to_string(study.branches[i]) + " is less than " + least_steps(job),
                        "a step has " + std::to_string(tokens_per_step) + " tokens",
                        "raise it, or lower recipe.batch");
             return trials;

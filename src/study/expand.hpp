@@ -12,6 +12,7 @@ namespace isogrid::study {
 using Trials = std::vector<PlannedTrial>;
 
 Trials expand(const CriticalBatch& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const BatchRamp& study, const TrialMaker& maker, JobFaults& faults);
 Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& faults);
 Trials expand(const MupLadder& study, const TrialMaker& maker, JobFaults& faults);
 Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults);

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "study/expand.hpp"
+#include "study/scale.hpp"
+#include "study/trunks.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::study {
@@ -113,12 +115,19 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
         *std::max_element(chosen.begin(), chosen.end(), [](const auto& one, const auto& other) {
              return one.rung->flops_per_step < other.rung->flops_per_step;
          })->rung;
-    const double steps = budget / dearest.flops_per_step;
-    if (steps < fewest_steps) {
-        faults.add(key, as_written(budget) + " is less than 50 steps of " + label(dearest.shape),
+    std::int64_t largest = recipe.batch;
+    for (const BatchChange& change : recipe.batch_schedule)
+        largest = std::max(largest, change.batch);
+    const double flops_per_step =
+        dearest.flops_per_step * static_cast<double>(largest) / static_cast<double>(recipe.batch);
+    const double steps = budget / flops_per_step;
+    const double least = scaled_least(fewest_steps, job);
+    if (steps < least) {
+        faults.add(key,
+                   as_written(budget) + " is less than " + rounded(least) +
+                       (least > 1 ? " steps of " : " step of ") + label(dearest.shape),
                    rounded(steps) + " steps, rounded to whole ones, may miss the budget by more than 1%",
-                   "raise it to " + rounded(1.01 * fewest_steps * dearest.flops_per_step) +
-                       ", or lower recipe.batch");
+                   "raise it to " + rounded(1.01 * least * flops_per_step) + ", or lower recipe.batch");
         return false;
     }
     return true;
@@ -319,8 +328,11 @@ std::vector<PlannedTrial> expand_grid(const Job& job, const CorpusFacts& corpus,
         if (study) join(trials, expand(*study, maker, faults));
     };
     if (job.validation) join(trials, expand_validation(*job.validation, maker, faults));
+    if (job.isoflop.trunks && faults.sound({"isoflop", "validation", "recipe"}))
+        trials = share_trunks(std::move(trials), "isoflop.trunks", maker, faults);
     if (job.schedules) join(trials, expand_schedules(*job.schedules, maker, faults));
     add(job.critical_batch);
+    add(job.batch_ramp);
     add(job.learning_rate);
     add(job.mup);
     add(job.wsd);

@@ -36,7 +36,9 @@ struct Recipe {
     double decay_fraction = 0.2;     ///< of the trial's steps; warmup_stable_decay only
     double final_fraction = 0.1;     ///< last learning rate over the peak
     Precision precision = Precision::float32;
-    std::int64_t batch = 16;  ///< sequences a step
+    std::int64_t batch = 16;                          ///< sequences a step
+    std::vector<BatchChange> batch_schedule;          ///< other batches later on, by rising tokens
+    BatchRule batch_schedule_rule = BatchRule::none;  ///< what the learning rate does then
     std::int64_t leaves = 4;  ///< power of two dividing batch; the most ranks a trial can use
 };
 
@@ -54,11 +56,13 @@ std::string_view name(Device device);  ///< `auto`, `cpu`, `cuda`
 struct Job {
     std::string name;
     std::uint64_t seed = 1;
+    double scale = 1;                  ///< that all budgets and token counts have been multiplied by
     std::filesystem::path token_file;  ///< resolved against the job file's folder
     Ladder ladder;
     Recipe recipe;
     Isoflop isoflop;  ///< without budgets where the job has none
     std::optional<CriticalBatch> critical_batch;
+    std::optional<BatchRamp> batch_ramp;
     std::optional<LearningRates> learning_rate;
     std::optional<MupLadder> mup;
     std::optional<Decays> wsd;

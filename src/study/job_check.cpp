@@ -5,15 +5,12 @@
 #include <bit>
 #include <string>
 
+#include "study/axes.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::study {
 
 namespace {
-
-std::string element(const std::string& key, std::size_t index) {
-    return key + "[" + std::to_string(index + 1) + "]";
-}
 
 bool is_power_of_two(std::int64_t value) {
     return value > 0 && std::has_single_bit(static_cast<std::uint64_t>(value));
@@ -85,6 +82,44 @@ void check_budgets(const Isoflop& isoflop, JobFaults& faults) {
     }
 }
 
+/// Decays leave a trunk: other schedules have nothing to share, and [schedules] compares other schedules.
+void check_trunks(const Job& job, JobFaults& faults) {
+    if (!job.isoflop.trunks || !faults.sound({"isoflop.trunks", "recipe.schedule"})) return;
+    if (job.recipe.schedule != ScheduleKind::warmup_stable_decay) {
+        faults.add("isoflop.trunks", "runs of this schedule share nothing",
+                   "recipe.schedule is \"" + std::string(name(job.recipe.schedule)) +
+                       "\", whose learning rate hangs on a run's length from its start",
+                   "set recipe.schedule = \"warmup_stable_decay\", or trunks = false");
+    } else if (job.schedules) {
+        faults.add("isoflop.trunks", "does not go with [schedules]",
+                   "its variants are other recipes for the same budgets, none of which leaves this trunk",
+                   "set trunks = false, or make two jobs");
+    }
+}
+
+void check_batch_schedule(const Job& job, JobFaults& faults) {
+    const std::string key = "recipe.batch_schedule";
+    const std::vector<BatchChange>& changes = job.recipe.batch_schedule;
+    if (changes.empty() || !faults.sound({key, "recipe.batch", "recipe.leaves", "model.context"})) return;
+    if (!check_changes(key, job.recipe.batch, changes, job.ladder.context, faults)) return;
+    for (std::size_t i = 0; i < changes.size(); ++i)
+        if (changes[i].batch % job.recipe.leaves != 0) {
+            faults.add(
+                element(key, i), std::to_string(changes[i].batch) + " sequences cannot be cut into leaves",
+                "recipe.leaves is " + std::to_string(job.recipe.leaves) + " for every batch of a trial",
+                "choose a multiple of it, or fewer leaves");
+            return;
+        }
+    const auto clash = [&](bool there, const std::string& other, const std::string& why) {
+        if (there) faults.add(key, "does not go with " + other, why, "remove one of them");
+    };
+    clash(job.isoflop.trunks, "isoflop.trunks", "a trunk has one batch");
+    clash(job.wsd.has_value(), "[wsd]", "a trunk has one batch");
+    clash(job.critical_batch.has_value(), "[critical_batch]", "it compares batches that stay as they are");
+    clash(job.batch_ramp.has_value(), "[batch_ramp]", "it has ramps of its own");
+    clash(job.schedules.has_value(), "[schedules]", "its variants have one batch");
+}
+
 void check_evaluation(const Job& job, JobFaults& faults) {
     if (faults.sound({"evaluation.tokens", "model.context"}) && job.evaluation.tokens < job.ladder.context) {
         faults.add("evaluation.tokens", std::to_string(job.evaluation.tokens) + " is less than one sequence",
@@ -113,6 +148,8 @@ void check_job(const Job& job, JobFaults& faults) {
     check_ladder(job.ladder, faults);
     check_recipe(job.recipe, faults);
     check_budgets(job.isoflop, faults);
+    check_trunks(job, faults);
+    check_batch_schedule(job, faults);
     check_evaluation(job, faults);
     check_run(job, faults);
 }

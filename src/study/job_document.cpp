@@ -238,6 +238,29 @@ void JobDocument::read(const std::string& key, std::vector<double>& values, Rang
     read_list(key, values, range);
 }
 
+void JobDocument::read(const std::string& key, std::vector<std::array<std::int64_t, 2>>& values, Range first,
+                       Range second) {
+    const toml::node* node = source_->look_up(key);
+    if (node == nullptr) return;
+    const std::string example = example_of(key, "[[1_000_000, 8], [4_000_000, 16]]");
+    const toml::array* list = node->as_array();
+    const auto is_pair = [](const toml::node& inner) {
+        return inner.is_array() && inner.as_array()->size() == 2;
+    };
+    if (list == nullptr || !std::all_of(list->begin(), list->end(), is_pair)) {
+        faults_.add(key, "is no list of pairs", "lists of two whole numbers are expected in a list",
+                    "write for example `" + example + "`");
+        return;
+    }
+    values.assign(list->size(), {});
+    for (std::size_t i = 0; i < list->size(); ++i) {
+        const toml::array& pair = *(*list)[i].as_array();
+        const std::string place = key + "[" + std::to_string(i + 1) + "]";
+        read_number(pair[0], place, values[i][0], first, example, faults_);
+        read_number(pair[1], place, values[i][1], second, example, faults_);
+    }
+}
+
 void JobDocument::finish() {
     report_unknown();
     report_missing();

@@ -44,6 +44,10 @@ class JobDocument {
     void read(const std::string& key, std::vector<std::int64_t>& values, Range range);
     void read(const std::string& key, std::vector<double>& values, Range range);
 
+    /// A list of lists of two, which may be empty.
+    void read(const std::string& key, std::vector<std::array<std::int64_t, 2>>& values, Range first,
+              Range second);
+
     /// One of the names of an enumeration.
     template <class Value, std::size_t count>
     void read_choice(const std::string& key, Value& value, const std::array<Value, count>& choices) {

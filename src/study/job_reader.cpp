@@ -7,6 +7,7 @@
 
 #include "study/job_document.hpp"
 #include "study/job_reader_studies.hpp"
+#include "study/scale.hpp"
 
 namespace isogrid::study {
 
@@ -18,6 +19,7 @@ void read_study_table(JobDocument& document, Job& job) {
     auto seed = static_cast<std::int64_t>(job.seed);
     document.read("study.seed", seed, {0, 1e18});
     job.seed = static_cast<std::uint64_t>(seed);
+    document.read("study.scale", job.scale, {1e-6, 1e6});
 }
 
 void read_data_table(JobDocument& document, Job& job, const std::filesystem::path& folder,
@@ -52,6 +54,7 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
     document.read("recipe.embedding_multiplier", parametrization.embedding_multiplier, {1e-6, 1e6});
     document.read("recipe.attention_multiplier", parametrization.attention_multiplier, {1e-6, 1e6});
     document.read("recipe.output_multiplier", parametrization.output_multiplier, {1e-6, 1e6});
+    document.read("recipe.residual_multiplier", parametrization.residual_multiplier, {1e-6, 1e6});
 
     Optimizer& optimizer = recipe.optimizer;
     document.read("recipe.learning_rate", optimizer.learning_rate, {1e-9, 10});
@@ -70,10 +73,13 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
     document.read_choice("recipe.precision", recipe.precision, precisions);
     document.read("recipe.batch", recipe.batch, {1, 1048576});
     document.read("recipe.leaves", recipe.leaves, {1, 4096});
+    recipe.batch_schedule = read_batch_changes(document, "recipe.batch_schedule", 1);
+    document.read_choice("recipe.batch_schedule_rule", recipe.batch_schedule_rule, batch_rules);
 }
 
 void read_isoflop_table(JobDocument& document, Isoflop& isoflop, JobFaults& faults) {
-    const std::array others = {"critical_batch", "learning_rate", "mup", "wsd", "repetition", "data_size"};
+    const std::array others = {"critical_batch", "batch_ramp", "learning_rate", "mup", "wsd",
+                               "repetition",     "data_size"};
     const bool other =
         std::any_of(others.begin(), others.end(), [&](auto table) { return document.has(table); });
     if (document.has("isoflop") || !other)
@@ -82,6 +88,7 @@ void read_isoflop_table(JobDocument& document, Isoflop& isoflop, JobFaults& faul
     document.read_choice("isoflop.flops", isoflop.convention, flop_conventions);
     document.read("isoflop.sizes", isoflop.sizes, {1, 1000});
     document.read("isoflop.seeds", isoflop.seeds, {1, 1000});
+    document.read("isoflop.trunks", isoflop.trunks);
 
     std::vector<double> ends = {isoflop.tokens_per_parameter_low, isoflop.tokens_per_parameter_high};
     document.read("isoflop.tokens_per_parameter", ends, {0.001, 100000});
@@ -131,10 +138,11 @@ void read_job(Job& job, const std::filesystem::path& folder, JobFaults& faults) 
     read_model_table(document, job.ladder);
     read_recipe_table(document, job.recipe);
     read_isoflop_table(document, job.isoflop, faults);
-    read_study_tables(document, job);
+    read_study_tables(document, job, faults);
     read_evaluation_table(document, job.evaluation);
     read_run_table(document, job);
     document.finish();
+    if (faults.empty()) apply_scale(job);
 }
 
 }  // namespace isogrid::study

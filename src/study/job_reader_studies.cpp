@@ -1,6 +1,7 @@
 #include "study/job_reader_studies.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -60,9 +61,29 @@ std::optional<CriticalBatch> read_critical_batch(StudyTable table) {
     table.read_choice("learning_rate_rule", study.rule, batch_rules);
     table.read("targets", study.targets, {1e-6, 100});
     table.read("tokens", study.tokens, tokens_range);
+    table.read("trunk_tokens", study.trunk_tokens, {0, 1e18});
     table.read("warmup_fraction", study.warmup_fraction, {0, 1});
     table.read("points", study.points, {3, 1000});
     table.read("seeds", study.seeds, seeds_range);
+    return where_asked_for(table, std::move(study));
+}
+
+std::optional<BatchRamp> read_batch_ramp(StudyTable table, JobDocument& document, JobFaults& faults) {
+    BatchRamp study;
+    table.require("batches", "a ramp is compared with them", "batches = [4, 32]");
+    table.require("tokens", "trials need a length", "tokens = 4_000_000");
+    table.read("widths", study.widths, widths_range);
+    table.read("batches", study.batches, batches_range);
+    study.ramp = read_batch_changes(document, "batch_ramp.ramp", 0);
+    table.read("critical_batch", study.critical_batch, {1e-12, 1e12});
+    table.read("learning_rates", study.learning_rates, rates_range);
+    table.read_choice("learning_rate_rule", study.rule, batch_rules);
+    table.read("tokens", study.tokens, tokens_range);
+    table.read("seeds", study.seeds, seeds_range);
+    if (!study.critical_batch.empty() && study.critical_batch.size() != 2)
+        faults.add("batch_ramp.critical_batch", "is no law of two numbers",
+                   "coefficient and exponent of the critical batch in tokens are expected",
+                   "write for example `critical_batch = [6.8, 0.53]`");
     return where_asked_for(table, std::move(study));
 }
 
@@ -148,8 +169,19 @@ std::optional<Validation> read_validation(StudyTable table) {
 
 }  // namespace
 
-void read_study_tables(JobDocument& document, Job& job) {
+std::vector<BatchChange> read_batch_changes(JobDocument& document, const std::string& key,
+                                            std::int64_t earliest) {
+    std::vector<std::array<std::int64_t, 2>> pairs;
+    document.read(key, pairs, {static_cast<double>(earliest), tokens_range.high}, batches_range);
+    std::vector<BatchChange> changes;
+    for (const auto& [tokens, batch] : pairs)
+        changes.push_back({.tokens = tokens, .batch = batch});
+    return changes;
+}
+
+void read_study_tables(JobDocument& document, Job& job, JobFaults& faults) {
     job.critical_batch = read_critical_batch({document, "critical_batch"});
+    job.batch_ramp = read_batch_ramp({document, "batch_ramp"}, document, faults);
     job.learning_rate = read_learning_rate({document, "learning_rate"});
     job.mup = read_mup({document, "mup"});
     job.wsd = read_wsd({document, "wsd"});

@@ -19,6 +19,7 @@ struct Isoflop {
     std::int64_t sizes = 7;  ///< shapes a budget, spread evenly in log N inside tokens_per_parameter
     double tokens_per_parameter_low = 1, tokens_per_parameter_high = 400;  ///< N: all parameters
     std::int64_t seeds = 1;
+    bool trunks = false;  ///< budgets of one shape are decays from one trunk
 };
 
 /// How a learning rate that suits one batch is carried to another.
@@ -26,16 +27,35 @@ enum class BatchRule { none, square_root, linear };
 inline constexpr std::array batch_rules = {BatchRule::none, BatchRule::square_root, BatchRule::linear};
 std::string_view name(BatchRule rule);
 
+/// From so many tokens on, steps of `batch` sequences.
+struct BatchChange {
+    std::int64_t tokens = 0, batch = 0;
+    bool operator==(const BatchChange&) const = default;
+};
+
 /// [critical_batch]: steps to target losses against the batch (McCandlish et al. 2018, section 2.3), at a
 /// constant learning rate.
 struct CriticalBatch {
     std::vector<std::int64_t> widths, batches;
     std::vector<double> learning_rates;  ///< at recipe.batch
     BatchRule rule = BatchRule::square_root;
-    std::vector<double> targets;    ///< validation losses, falling; a trial ends at the last
-    std::int64_t tokens = 0;        ///< or here
-    double warmup_fraction = 0.02;  ///< of `tokens`
+    std::vector<double> targets;  ///< validation losses, falling; a trial ends at the last
+    std::int64_t tokens = 0;      ///< or here
+    std::int64_t trunk_tokens =
+        0;  ///< all go on from a trunk of so many at recipe.batch; 0: from their start
+    double warmup_fraction = 0.02;  ///< of `tokens`, or of the trunk's
     std::int64_t points = 40;       ///< evaluations a trial
+    std::int64_t seeds = 1;
+};
+
+/// [batch_ramp]: fixed batches against batches that grow while a trial goes on, all for the same tokens.
+struct BatchRamp {
+    std::vector<std::int64_t> widths, batches;
+    std::vector<BatchChange> ramp;       ///< from 0 tokens on; may be empty
+    std::vector<double> critical_batch;  ///< c and a: batches follow c D^a tokens after D; may be empty
+    std::vector<double> learning_rates;  ///< at recipe.batch
+    BatchRule rule = BatchRule::square_root;
+    std::int64_t tokens = 0;
     std::int64_t seeds = 1;
 };
 

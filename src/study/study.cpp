@@ -11,7 +11,9 @@
 #include "study/job_check.hpp"
 #include "study/job_faults.hpp"
 #include "study/job_reader.hpp"
+#include "study/scale.hpp"
 #include "study/warnings.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::study {
 
@@ -40,8 +42,9 @@ void pass_on(const Faults& corpus_faults, JobFaults& faults) {
 }  // namespace
 
 Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
-                         const ExactFlopsPerToken& exact_flops_per_token) {
+                         const ExactFlopsPerToken& exact_flops_per_token, std::optional<double> scale) {
     Result<std::string> text = read_text(job_file);
+    if (text && scale) text = with_scale(*text, *scale, job_file.string());
     if (!text) return tl::unexpected(std::move(text.error()));
     return parse_study(std::move(*text), job_file, job_file.parent_path(), read_corpus,
                        exact_flops_per_token);
@@ -70,6 +73,11 @@ Result<Study> parse_study(std::string text, const std::filesystem::path& job_fil
     if (!faults.empty()) return tl::unexpected(faults.in_order());
 
     study.grid.warnings = grid_warnings(study.corpus, study.grid.trials);
+    if (job.scale < 1)
+        study.grid.warnings.push_back("every budget and token count is multiplied by " +
+                                      as_written(job.scale) +
+                                      " (study.scale; budgets may be missed by more than 1%, targets not "
+                                      "reached, laws refused) run it without for an answer");
     return study;
 }
 

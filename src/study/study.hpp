@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,10 @@ using ReadCorpus = std::function<Result<CorpusFacts>(const std::filesystem::path
 using ExactFlopsPerToken = std::function<double(const Shape& shape)>;
 
 /// Reads and checks a job file and expands its grid. On failure, one fault a problem, all of them, each with
-/// file, line and key. Writes nothing.
+/// file, line and key. Writes nothing. With a `scale` the job is as if its file said so.
 Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
-                         const ExactFlopsPerToken& exact_flops_per_token);
+                         const ExactFlopsPerToken& exact_flops_per_token,
+                         std::optional<double> scale = std::nullopt);
 
 /// The same from the text of a job file (an archive keeps it); relative paths resolve against `folder`.
 Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,

@@ -1,6 +1,7 @@
 // The canonical text of a trial, from which its identity follows, and the way back.
 #include "study/trial.hpp"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <stdexcept>
@@ -41,12 +42,15 @@ Shape shape_from(const json& text) {
 }
 
 json to_json(const Parametrization& parametrization) {
-    return {{"kind", name(parametrization.kind)},
-            {"base_width", parametrization.base_width},
-            {"initial_deviation", parametrization.initial_deviation},
-            {"embedding_multiplier", parametrization.embedding_multiplier},
-            {"attention_multiplier", parametrization.attention_multiplier},
-            {"output_multiplier", parametrization.output_multiplier}};
+    json text = {{"kind", name(parametrization.kind)},
+                 {"base_width", parametrization.base_width},
+                 {"initial_deviation", parametrization.initial_deviation},
+                 {"embedding_multiplier", parametrization.embedding_multiplier},
+                 {"attention_multiplier", parametrization.attention_multiplier},
+                 {"output_multiplier", parametrization.output_multiplier}};
+    if (parametrization.residual_multiplier != Parametrization{}.residual_multiplier)
+        text["residual_multiplier"] = parametrization.residual_multiplier;
+    return text;
 }
 
 Parametrization parametrization_from(const json& text) {
@@ -55,7 +59,8 @@ Parametrization parametrization_from(const json& text) {
             .initial_deviation = text.at("initial_deviation"),
             .embedding_multiplier = text.at("embedding_multiplier"),
             .attention_multiplier = text.at("attention_multiplier"),
-            .output_multiplier = text.at("output_multiplier")};
+            .output_multiplier = text.at("output_multiplier"),
+            .residual_multiplier = text.value("residual_multiplier", Parametrization{}.residual_multiplier)};
 }
 
 json to_json(const Optimizer& optimizer) {
@@ -95,6 +100,24 @@ Schedule schedule_from(const json& text) {
             .horizon_steps = text.value("horizon_steps", std::int64_t{0})};
 }
 
+json to_json(const std::vector<BatchStage>& stages) {
+    json text = json::array();
+    for (const BatchStage& stage : stages)
+        text.push_back({{"step", stage.step},
+                        {"batch", stage.batch},
+                        {"learning_rate_factor", stage.learning_rate_factor}});
+    return text;
+}
+
+std::vector<BatchStage> stages_from(const json& text) {
+    std::vector<BatchStage> stages;
+    for (const json& stage : text)
+        stages.push_back({.step = stage.at("step"),
+                          .batch = stage.at("batch"),
+                          .learning_rate_factor = stage.at("learning_rate_factor")});
+    return stages;
+}
+
 Trial trial_from(const json& text) {
     return {.numerics = text.at("numerics_version"),
             .shape = shape_from(text.at("shape")),
@@ -105,6 +128,7 @@ Trial trial_from(const json& text) {
                            .steps = text.at("evaluation").at("steps")},
             .precision = value_of(text.at("precision"), precisions),
             .batch = text.at("batch"),
+            .batch_schedule = stages_from(text.value("batch_schedule", json::array())),
             .leaves = text.at("leaves"),
             .steps = text.at("steps"),
             .seed = text.at("seed"),
@@ -115,12 +139,62 @@ Trial trial_from(const json& text) {
 
 }  // namespace
 
+BatchStage Trial::stage_after(std::int64_t done) const {
+    BatchStage now{.step = 0, .batch = batch};
+    for (const BatchStage& stage : batch_schedule)
+        if (stage.step <= done) now = stage;
+    return now;
+}
+
+std::int64_t Trial::sequences(std::int64_t done) const {
+    std::int64_t total = 0;
+    BatchStage now{.step = 0, .batch = batch};
+    for (const BatchStage& stage : batch_schedule) {
+        if (stage.step >= done) break;
+        total += (stage.step - now.step) * now.batch;
+        now = stage;
+    }
+    return total + (done - now.step) * now.batch;
+}
+
+std::int64_t Trial::steps_to(double sequences) const {
+    BatchStage now{.step = 0, .batch = batch};
+    double before = 0;  // this stage
+    for (const BatchStage& stage : batch_schedule) {
+        const double end = before + static_cast<double>((stage.step - now.step) * now.batch);
+        if (end >= sequences) break;
+        before = end;
+        now = stage;
+    }
+    return now.step + std::llround((sequences - before) / static_cast<double>(now.batch));
+}
+
+double Trial::part_done(std::int64_t done) const {
+    if (steps <= 0) return 1;
+    const auto whole = static_cast<double>(sequences(steps));
+    return std::clamp(static_cast<double>(sequences(done)) / whole, 0.0, 1.0);
+}
+
+Trial Trial::within(const BatchStage& stage) const {
+    Trial trial = *this;
+    trial.batch = stage.batch;
+    trial.batch_schedule.clear();
+    return trial;
+}
+
+bool Trial::changes_batch_after(std::int64_t done) const {
+    return std::any_of(batch_schedule.begin(), batch_schedule.end(),
+                       [&](const BatchStage& stage) { return stage.step == done; });
+}
+
 std::string_view name(ParametrizationKind kind) {
     switch (kind) {
         case ParametrizationKind::standard:
             return "standard";
         case ParametrizationKind::mup:
             return "mup";
+        case ParametrizationKind::minicpm:
+            return "minicpm";
     }
     throw std::invalid_argument("no such parametrization");
 }
@@ -177,6 +251,7 @@ std::string canonical_text(const Trial& trial) {
         {"seed", trial.seed},
         {"token_digest", trial.token_digest},
     };
+    if (!trial.batch_schedule.empty()) text["batch_schedule"] = to_json(trial.batch_schedule);
     if (trial.unique_tokens != 0) text["unique_tokens"] = trial.unique_tokens;
     if (trial.stop_loss != 0) text["stop_loss"] = trial.stop_loss;
     return text.dump();

@@ -15,16 +15,17 @@ namespace isogrid::study {
 /// Raised whenever a change to the code alters the bits of any trial's result. Part of a trial's identity.
 inline constexpr int numerics_version = 4;
 
-enum class ParametrizationKind { standard, mup };
+enum class ParametrizationKind { standard, mup, minicpm };
 
 /// How initialization, learning rates and multipliers follow the width (docs/methods.md, "Parametrizations").
 struct Parametrization {
     ParametrizationKind kind = ParametrizationKind::mup;
-    std::int64_t base_width = 64;       ///< muP: the width at which it equals the standard parametrization
+    std::int64_t base_width = 64;       ///< muP: the width at which nothing is scaled by width
     double initial_deviation = 0.02;    ///< standard deviation of weights at base_width
     double embedding_multiplier = 1.0;  ///< scales the embedding's output
     double attention_multiplier = 1.0;  ///< scales q.k, on top of 1 / sqrt(head_width)
     double output_multiplier = 1.0;     ///< scales the logits, on top of muP's base_width / width
+    double residual_multiplier = 1.4;   ///< minicpm only: over sqrt(depth), scales what a block adds
     bool operator==(const Parametrization&) const = default;
 };
 
@@ -64,6 +65,14 @@ struct Evaluation {
 /// Of activations and matrix products. Weights, optimizer, sums and losses are float32 (or wider) in both.
 enum class Precision { float32, bfloat16 };
 
+/// Batches of another size after so many steps.
+struct BatchStage {
+    std::int64_t step = 0;            ///< steps that are done before; the first stage of a trial has no entry
+    std::int64_t batch = 0;           ///< sequences a step, a multiple of the trial's leaves
+    double learning_rate_factor = 1;  ///< on what the schedule says, as long as the stage lasts
+    bool operator==(const BatchStage&) const = default;
+};
+
 struct Trial {
     int numerics =
         numerics_version;  ///< the version whose bits these are: that of the program that trains it
@@ -73,18 +82,33 @@ struct Trial {
     Schedule schedule;
     Evaluation evaluation;
     Precision precision = Precision::float32;
-    std::int64_t batch = 0;   ///< sequences a step
-    std::int64_t leaves = 1;  ///< power of two dividing batch: the canonical reduction tree's width
+    std::int64_t batch = 0;                  ///< sequences a step, until batch_schedule says another
+    std::vector<BatchStage> batch_schedule;  ///< by rising steps, from 1 on
+    std::int64_t leaves = 1;  ///< power of two dividing every batch: the canonical reduction tree's width
     std::int64_t steps = 0;
     std::uint64_t seed = 0;
     std::string token_digest;        ///< SHA-256 of the token file's content
     std::int64_t unique_tokens = 0;  ///< trains on so many of the first training tokens; 0: on all
-    double stop_loss =
-        0;  ///< ends after the first evaluation at or below this validation loss; 0: at its end
+    /// Ends after the first evaluation at or below this validation loss; 0: at its end. With a batch_schedule
+    /// only evaluations after its first change count.
+    double stop_loss = 0;
 
-    std::int64_t leaf_batch() const { return batch / leaves; }  ///< sequences a leaf
-    std::int64_t tokens_per_step() const { return batch * shape.context; }
-    std::int64_t tokens() const { return steps * tokens_per_step(); }
+    std::int64_t leaf_batch() const { return batch / leaves; }              ///< sequences a leaf, at first
+    std::int64_t tokens_per_step() const { return batch * shape.context; }  ///< at first
+
+    /// The stage that the step after `done` steps is in.
+    BatchStage stage_after(std::int64_t done) const;
+    /// Sequences trained on in the first `done` steps, beyond its end as if the last stage went on.
+    std::int64_t sequences(std::int64_t done) const;
+    /// The number of steps after which that is nearest to `sequences`.
+    std::int64_t steps_to(double sequences) const;
+    std::int64_t tokens_after(std::int64_t done) const { return sequences(done) * shape.context; }
+    std::int64_t tokens() const { return tokens_after(steps); }
+    /// The share (0 to 1) of its tokens that it has trained on after `done` steps.
+    double part_done(std::int64_t done) const;
+    /// The same trial with the batches of one stage all through, as far as the graph of its steps goes.
+    Trial within(const BatchStage& stage) const;
+    bool changes_batch_after(std::int64_t done) const;
     /// Tokens that it draws from, of a training part of `all`.
     std::int64_t drawn_from(std::int64_t all) const {
         return unique_tokens > 0 && unique_tokens < all ? unique_tokens : all;
@@ -92,7 +116,8 @@ struct Trial {
     bool operator==(const Trial&) const = default;
 };
 
-inline constexpr std::array parametrization_kinds = {ParametrizationKind::standard, ParametrizationKind::mup};
+inline constexpr std::array parametrization_kinds = {ParametrizationKind::standard, ParametrizationKind::mup,
+                                                     ParametrizationKind::minicpm};
 inline constexpr std::array schedule_kinds = {ScheduleKind::constant, ScheduleKind::cosine,
                                               ScheduleKind::linear, ScheduleKind::warmup_stable_decay};
 inline constexpr std::array decay_forms = {DecayForm::linear, DecayForm::cosine, DecayForm::square_root};
@@ -105,8 +130,8 @@ std::string_view name(DecayForm form);
 std::string_view name(Precision precision);
 
 /// The canonical specification: JSON, keys sorted, shortest round-trip numbers, numerics version included.
-/// Keys that came after version 2 (schedule.decay, schedule.horizon_steps, stop_loss, unique_tokens) stand
-/// there only where they are not at their default.
+/// Keys that came after version 2 (batch_schedule, parametrization.residual_multiplier, schedule.decay,
+/// schedule.horizon_steps, stop_loss, unique_tokens) stand there only where they are not at their default.
 std::string canonical_text(const Trial& trial);
 
 /// Inverse of canonical_text, of this numerics version or an earlier one; throws std::invalid_argument on
@@ -115,6 +140,9 @@ Trial parse_canonical_text(std::string_view text);
 
 /// SHA-256 of the canonical text: 64 hexadecimal digits.
 std::string identity(const Trial& trial);
+
+/// What stands among PlannedTrial::studies of a trial that only others go on from: no law is fitted to it.
+inline constexpr std::string_view trunk_study = "trunk";
 
 /// A trial's place in a study: why it is run and what it costs.
 struct PlannedTrial {

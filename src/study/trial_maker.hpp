@@ -47,8 +47,12 @@ class TrialMaker {
 /// The seed of repetition `i`, from 0: the job's own, then those after it.
 std::uint64_t seed_of(const Job& job, std::int64_t i);
 
-/// The recipe with another batch: as many leaves as it had, or as a binary tree of equal leaves allows.
+/// The recipe with another batch, the same all through: as many leaves as it had, or as a binary tree of
+/// equal leaves allows.
 Recipe with_batch(Recipe recipe, std::int64_t batch);
+
+/// What a learning rate that suits `base` sequences a step is multiplied by at `batch`.
+double rule_factor(BatchRule rule, std::int64_t batch, std::int64_t base);
 
 /// Steps of a fraction of a trial, one at least where the fraction is not 0.
 std::int64_t steps_of(double fraction, std::int64_t steps);

@@ -167,24 +167,29 @@ study::Faults check_coordinates(const study::Study& study, const data::TokenFile
     if (!study.job.mup || !study.job.mup->coordinate_check) return {};
     std::vector<double> rates = study.job.mup->learning_rates;
     std::sort(rates.begin(), rates.end());
-    std::map<std::int64_t, std::map<std::int64_t, CoordinateSizes>> ladders;  // by depth and width
+    using Ladder = std::pair<study::ParametrizationKind, std::int64_t>;  // and depth
+    std::map<Ladder, std::map<std::int64_t, CoordinateSizes>> ladders;   // by width
     for (const study::PlannedTrial& planned : study.grid.trials) {
         const study::Trial& trial = planned.trial;
         const bool of_mup =
             std::find(planned.studies.begin(), planned.studies.end(), "mup") != planned.studies.end() &&
-            trial.parametrization.kind == study::ParametrizationKind::mup;
+            trial.parametrization.kind != study::ParametrizationKind::standard;
         if (!of_mup || trial.optimizer.learning_rate != rates[rates.size() / 2]) continue;
-        const auto [entry, is_new] = ladders[trial.shape.depth].try_emplace(trial.shape.width);
+        const auto [entry, is_new] =
+            ladders[{trial.parametrization.kind, trial.shape.depth}].try_emplace(trial.shape.width);
         if (is_new) entry->second = coordinate_sizes(trial, tokens, backend, steps);
     }
     study::Faults faults;
-    for (const auto& [depth, widths] : ladders) {
+    for (const auto& [ladder, widths] : ladders) {
         std::vector<CoordinateSizes> sizes;
         for (const auto& [width, at_width] : widths)
             sizes.push_back(at_width);
         if (sizes.size() < 2) continue;
-        const study::Faults of_depth = coordinate_faults(sizes, study.job.path.string() + ": mup");
-        faults.insert(faults.end(), of_depth.begin(), of_depth.end());
+        const std::string where = study.job.path.string() + ": mup";
+        const bool plain = ladder.first == study::ParametrizationKind::mup;
+        const study::Faults found =
+            coordinate_faults(sizes, plain ? where : where + ": " + std::string(study::name(ladder.first)));
+        faults.insert(faults.end(), found.begin(), found.end());
     }
     return faults;
 }

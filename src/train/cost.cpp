@@ -38,13 +38,16 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     if (!backend.on_host()) threads = 1;
     const graph::Graph training = training_graph(trial, backend),
                        evaluation = evaluation_graph(trial, backend);
+    std::int64_t arena = graph::program_floats(training, backend);
+    for (const study::BatchStage& stage : trial.batch_schedule)
+        arena = std::max(arena, graph::program_floats(training_graph(trial.within(stage), backend), backend));
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
     const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
-    const std::int64_t floats =
-        (3 + gradients) * parameters + graph::PackedParameters::floats(training, backend) +
-        ReductionTree::members(leaves_of_rank, threads) *
-            (graph::program_floats(training, backend) + graph::program_floats(evaluation, backend));
+    const std::int64_t floats = (3 + gradients) * parameters +
+                                graph::PackedParameters::floats(training, backend) +
+                                ReductionTree::members(leaves_of_rank, threads) *
+                                    (arena + graph::program_floats(evaluation, backend));
     return floats * static_cast<std::int64_t>(sizeof(float));
 }
 

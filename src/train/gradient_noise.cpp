@@ -58,18 +58,18 @@ void NoiseMeter::restore(std::span<const double> sums) {
                 of_batch_.begin());
 }
 
-void NoiseMeter::take(archive::CurvePoint& row) {
+void NoiseMeter::take(archive::CurvePoint& row, std::int64_t batch) {
     if (steps_ == 0) return;
     const auto steps = static_cast<double>(std::exchange(steps_, 0));
     const GroupNorms of_leaves = std::exchange(of_leaves_, {}), of_batch = std::exchange(of_batch_, {});
     double all_of_leaves = 0, all_of_batch = 0;
     for (std::size_t group = 0; group < of_leaves.size(); ++group) {
         row.noise_of_group[group] =
-            gradient_noise(of_leaves[group] / steps, of_batch[group] / steps, leaves_, batch_);
+            gradient_noise(of_leaves[group] / steps, of_batch[group] / steps, leaves_, batch);
         all_of_leaves += of_leaves[group];
         all_of_batch += of_batch[group];
     }
-    row.noise = gradient_noise(all_of_leaves / steps, all_of_batch / steps, leaves_, batch_);
+    row.noise = gradient_noise(all_of_leaves / steps, all_of_batch / steps, leaves_, batch);
 }
 
 }  // namespace isogrid::train

@@ -48,21 +48,21 @@ archive::GradientNoise gradient_noise(double leaf_norms, double batch_norm, std:
 /// norms that are summed.
 class NoiseMeter {
   public:
-    /// `batch` in sequences.
-    NoiseMeter(std::int64_t leaves, std::int64_t batch) : leaves_(leaves), batch_(batch) {}
+    explicit NoiseMeter(std::int64_t leaves) : leaves_(leaves) {}
 
     /// Of one step: the sum over its leaves, and of the whole batch.
     void add(const GroupNorms& of_leaves, const GroupNorms& of_batch);
 
-    /// Writes the means into a row and begins anew; the row stays as it is when there was no step.
-    void take(archive::CurvePoint& row);
+    /// Writes the means into a row and begins anew; the row stays as it is when there was no step. All of
+    /// these steps had batches of `batch` sequences.
+    void take(archive::CurvePoint& row, std::int64_t batch);
 
     /// What was summed since the last row, for a checkpoint, and the way back.
     std::vector<double> sums() const;
     void restore(std::span<const double> sums);
 
   private:
-    std::int64_t leaves_, batch_, steps_ = 0;
+    std::int64_t leaves_, steps_ = 0;
     GroupNorms of_leaves_{}, of_batch_{};
 };
 

@@ -8,10 +8,14 @@
 namespace isogrid::train {
 namespace {
 
-/// How far `step` has come from `start` (0) to `end` (1).
-double progress(std::int64_t step, std::int64_t start, std::int64_t end) {
+/// How far the tokens of `step` have come from those of `start` (0) to those of `end` (1): the steps
+/// themselves, where all batches are alike.
+double progress(const study::Trial& trial, std::int64_t step, std::int64_t start, std::int64_t end) {
     if (end <= start) return 1;
-    return std::clamp(static_cast<double>(step - start) / static_cast<double>(end - start), 0.0, 1.0);
+    const std::int64_t before = trial.sequences(start);
+    return std::clamp(static_cast<double>(trial.sequences(step) - before) /
+                          static_cast<double>(trial.sequences(end) - before),
+                      0.0, 1.0);
 }
 
 /// A fall from 1 (p = 0) by `drop`.
@@ -29,14 +33,14 @@ double fallen(study::DecayForm form, double p, double drop) {
 
 }  // namespace
 
-double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, std::int64_t step) {
-    assert(step >= 1 && step <= steps);
-    if (step <= schedule.warmup_steps)
-        return static_cast<double>(step) / static_cast<double>(schedule.warmup_steps);
+double schedule_fraction(const study::Trial& trial, std::int64_t step) {
+    const study::Schedule& schedule = trial.schedule;
+    assert(step >= 1 && step <= trial.steps);
+    if (step <= schedule.warmup_steps) return progress(trial, step, 0, schedule.warmup_steps);
 
     const double drop = 1 - schedule.final_fraction;
-    const std::int64_t horizon = std::max(steps, schedule.horizon_steps);
-    const auto after_warmup = [&] { return progress(step, schedule.warmup_steps, horizon); };
+    const std::int64_t horizon = std::max(trial.steps, schedule.horizon_steps);
+    const auto after_warmup = [&] { return progress(trial, step, schedule.warmup_steps, horizon); };
     switch (schedule.kind) {
         case study::ScheduleKind::constant:
             return 1;
@@ -47,7 +51,9 @@ double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, st
         case study::ScheduleKind::warmup_stable_decay:
             return fallen(
                 schedule.decay,
-                progress(step, std::max(schedule.warmup_steps, steps - schedule.decay_steps), steps), drop);
+                progress(trial, step, std::max(schedule.warmup_steps, trial.steps - schedule.decay_steps),
+                         trial.steps),
+                drop);
     }
     return 1;
 }

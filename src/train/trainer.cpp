@@ -53,15 +53,16 @@ class Trainer {
           group_(group),
           options_(options),
           sampler_(trial.seed, trial.drawn_from(static_cast<std::int64_t>(tokens.training().size())),
-                   trial.shape.context, trial.batch),
+                   trial.shape.context),
           model_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1)),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
           team_(ReductionTree::members(trial.leaves / group.size(), backend.on_host() ? options.threads : 1)),
-          blocks_(blocks_of(trial, team_.size(), backend)),
+          blocks_(blocks_of(trial, team_.size(), backend, nullptr)),
           evaluation_(trial, tokens, backend, group, team_, parameters()),
           tree_(trial.leaves, layout().floats, backend, group, team_),
           norms_(model_.groups, layout(), backend),
-          noise_(trial.leaves, trial.batch) {
+          noise_(trial.leaves),
+          stage_(trial.stage_after(0)) {
         const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
         state_ = backend.allocate(3 * bytes);
         backend.fill_zero(state_.get(), 3 * bytes);
@@ -89,12 +90,12 @@ class Trainer {
                                                     std::to_string(step) + " (lower recipe.learning_rate)");
             const bool evaluates =
                 next_evaluation != trial_.evaluation.steps.end() && *next_evaluation == step;
-            if (evaluates || has_row(step) || step == last_step) {
+            if (evaluates || has_row(step) || trial_.changes_batch_after(step) || step == last_step) {
                 CurvePoint& row = new_row(step);
                 if (evaluates) {
                     evaluate_into(row);
                     ++next_evaluation;
-                    if (row.validation_loss <= trial_.stop_loss) {
+                    if (row.validation_loss <= trial_.stop_loss && may_stop(step)) {
                         finish(step);
                         return std::move(result_);
                     }
@@ -113,13 +114,30 @@ class Trainer {
     }
 
   private:
-    /// A program for each thread, all under the same weights.
-    static std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend) {
+    /// A program for each thread, all under the same weights: those given, or new ones.
+    static std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend,
+                                         std::shared_ptr<graph::PackedParameters> parameters) {
         std::vector<Blocks> blocks;
-        for (int member = 0; member < threads; ++member)
-            blocks.emplace_back(training_graph(trial, backend), backend,
-                                member == 0 ? nullptr : blocks.front().program().parameters());
+        for (int member = 0; member < threads; ++member) {
+            blocks.emplace_back(training_graph(trial, backend), backend, parameters);
+            parameters = blocks.front().program().parameters();
+        }
         return blocks;
+    }
+
+    /// A batch of another size has other blocks, and another share of each loss in their gradient.
+    void enter(const study::BatchStage& stage) {
+        if (stage == stage_) return;
+        if (stage.batch != stage_.batch) {
+            const std::shared_ptr<graph::PackedParameters> kept = parameters();
+            blocks_ = blocks_of(trial_.within(stage), team_.size(), backend_, kept);
+        }
+        stage_ = stage;
+    }
+
+    /// What others share with this trial until its batch changes may be better than its last target.
+    bool may_stop(std::int64_t step) const {
+        return trial_.batch_schedule.empty() || step > trial_.batch_schedule.front().step;
     }
 
     const graph::ParameterLayout& layout() const { return blocks_.front().program().layout(); }
@@ -143,20 +161,22 @@ class Trainer {
     /// Trains on one batch. False when a rank was asked to stop.
     bool take_step(std::int64_t step) {
         const bool stop = report_progress();
+        enter(trial_.stage_after(step - 1));
+        const std::int64_t first = trial_.sequences(step - 1), leaf_batch = stage_.batch / trial_.leaves;
         const LeafSums sums = tree_.reduce([&](std::int64_t leaf, std::span<float> gradient, int member) {
             const double loss = blocks_[static_cast<std::size_t>(member)].run(
-                tokens_.training(), trial_.leaf_batch(),
+                tokens_.training(), leaf_batch,
                 [&](std::int64_t sequence) {
-                    return sampler_.window_start(step - 1, leaf * trial_.leaf_batch() + sequence);
+                    return sampler_.window_start(first + leaf * leaf_batch + sequence);
                 },
                 gradient);
             return LeafSums{loss, stop ? 1.0 : 0.0, noise_norms(gradient)};
         });
         noise_.add(sums.norms, noise_norms(tree_.gradient()));
-        step_loss_ = sums.loss / static_cast<double>(trial_.tokens_per_step());
+        step_loss_ = sums.loss / static_cast<double>(stage_.batch * trial_.shape.context);
         gradient_norm_ = std::sqrt(backend_.sum_of_squares(tree_.gradient()));
         learning_rate_ =
-            trial_.optimizer.learning_rate * schedule_fraction(trial_.schedule, trial_.steps, step);
+            trial_.optimizer.learning_rate * schedule_fraction(trial_, step) * stage_.learning_rate_factor;
         loss_since_row_ += step_loss_;
         result_.steps_done = step;
         if (std::isfinite(gradient_norm_)) update_weights(step);
@@ -196,13 +216,13 @@ class Trainer {
     CurvePoint& new_row(std::int64_t step) {
         CurvePoint row;
         row.step = step;
-        row.tokens = step * trial_.tokens_per_step();
+        row.tokens = trial_.tokens_after(step);
         row.flops = exact_flops_per_token_ * static_cast<double>(row.tokens);
         const std::int64_t before = result_.curve.empty() ? 0 : result_.curve.back().step;
         row.training_loss = loss_since_row_ / static_cast<double>(step - before);  // not a number at step 0
         row.learning_rate = learning_rate_;
         row.gradient_norm = gradient_norm_;
-        noise_.take(row);
+        noise_.take(row, stage_.batch);
         loss_since_row_ = 0;
         result_.curve.push_back(row);
         return result_.curve.back();
@@ -300,8 +320,8 @@ class Trainer {
         const auto now = Clock::now();
         if (!options_.on_progress || now - reported_ < progress_interval) return false;
         const double seconds = std::chrono::duration<double>(now - reported_).count();
-        const auto tokens =
-            static_cast<double>((result_.steps_done - reported_steps_) * trial_.tokens_per_step());
+        const auto tokens = static_cast<double>(trial_.tokens_after(result_.steps_done) -
+                                                trial_.tokens_after(reported_steps_));
         const double speed = reported_.time_since_epoch().count() == 0 ? 0 : tokens / seconds;
         reported_ = now;
         reported_steps_ = result_.steps_done;
@@ -323,7 +343,8 @@ class Trainer {
     ReductionTree tree_;
     NormsByGroup norms_;
     NoiseMeter noise_;
-    kernels::Storage state_;  ///< weights, first moment, second moment
+    study::BatchStage stage_;  ///< that blocks_ are of
+    kernels::Storage state_;   ///< weights, first moment, second moment
 
     double step_loss_ = 0, loss_since_row_ = 0, gradient_norm_ = 0, learning_rate_ = 0;
     std::chrono::steady_clock::time_point reported_{};

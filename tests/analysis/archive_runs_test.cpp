@@ -49,6 +49,44 @@ archive::TrialRecord record(std::int64_t index) {
     return made;
 }
 
+/// The first of these with batches of 4 to step 50 and of 8 behind it, as part of a study.
+archive::TrialRecord changing_batch(const std::string& study) {
+    archive::TrialRecord made = record(0);
+    made.planned.studies = {study};
+    study::Trial& trial = made.planned.trial;
+    trial.optimizer.learning_rate = 0.01;
+    trial.batch_schedule = {{.step = 50, .batch = 8, .learning_rate_factor = 2}};
+    for (archive::CurvePoint& point : made.result.curve) {
+        point.tokens = trial.tokens_after(point.step);
+        point.noise = {.signal = 3, .variance = 0.1 * static_cast<double>(point.step)};
+    }
+    return made;
+}
+
+class FileOf {
+  public:
+    explicit FileOf(archive::TrialRecord record)
+        : path_(std::filesystem::temp_directory_path() /
+                ("isogrid-batch-" + std::to_string(getpid()) + ".h5")) {
+        archive::Archive content;
+        content.study_name = "test";
+        content.job_text = "# a job";
+        content.trials = {std::move(record)};
+        archive::write_archive(path_, content, {"test", {}});
+    }
+    ~FileOf() { std::filesystem::remove(path_); }
+    FileOf(const FileOf&) = delete;
+    FileOf& operator=(const FileOf&) = delete;
+    analysis::Run run() const {
+        const auto runs = read_archive_runs({path_, ParameterConvention::total, {}, 0});
+        EXPECT_TRUE(runs) << study::to_string(runs.error());
+        return runs->used.at(0);
+    }
+
+  private:
+    std::filesystem::path path_;
+};
+
 /// An archive of one completed and one diverged trial, gone when the test ends.
 class ArchiveFile {
   public:
@@ -87,6 +125,28 @@ TEST(ReadArchive, countsByTheBudgetsOwnConventionAndKeepsTheValidationCurve) {
     ASSERT_EQ(run.curve.size(), 2u);  // neither the start nor the row without an evaluation
     EXPECT_DOUBLE_EQ(run.curve[0].flops, 12800e6);
     EXPECT_THAT(runs->conventions.flops, HasSubstr("exact"));
+}
+
+TEST(ReadArchive, countsFromWhereABatchLeavesItsTrunk) {
+    const auto run = FileOf(changing_batch("critical_batch")).run();
+    EXPECT_EQ(run.batch, 8 * 64);
+    EXPECT_EQ(run.steps, 50);
+    EXPECT_DOUBLE_EQ(run.tokens, 50 * 8 * 64);
+    EXPECT_DOUBLE_EQ(run.flops, 1e6 * run.tokens);
+    EXPECT_EQ(run.learning_rate, 0.02);
+    ASSERT_EQ(run.curve.size(), 1u) << "step 50 is the trunk's";
+    EXPECT_DOUBLE_EQ(run.curve[0].step, 50);
+    EXPECT_DOUBLE_EQ(run.curve[0].tokens, run.tokens);
+    EXPECT_DOUBLE_EQ(run.curve[0].noise_signal, 50 * 3);
+    EXPECT_DOUBLE_EQ(run.curve[0].noise_variance, 25 * (7.5 + 10) * 64) << "rows at 75 and 100, in tokens";
+}
+
+TEST(ReadArchive, hasNoOneBatchOfARamp) {
+    const auto run = FileOf(changing_batch("batch_ramp")).run();
+    EXPECT_FALSE(run.batch);
+    EXPECT_EQ(run.steps, 100);
+    EXPECT_DOUBLE_EQ(run.tokens, (50 * 4 + 50 * 8) * 64);
+    EXPECT_EQ(run.curve.size(), 2u);
 }
 
 TEST(ReadArchive, rejectsWhatDidNotComplete) {

@@ -152,6 +152,57 @@ TEST(CriticalBatch, readsStepsOffTrainingCurves) {
     EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("gradient noise scale"));
 }
 
+// The noise scale grows from 100 to 400 as the loss falls from 4 to 2.5; the critical batch is 300
+// throughout.
+TEST(CriticalBatch, readsTheNoiseAtTheLossOfEachTarget) {
+    Runs runs;
+    runs.target_losses = {4, 2.5};
+    for (double batch = 16; batch <= 4096; batch *= 4) {
+        analysis::Run run;
+        run.parameters = 1e6;
+        run.batch = batch;
+        run.steps = 100000;
+        for (double step = 10; step <= 100000; step *= 1.2) {
+            const double loss = 2 + 30 / std::sqrt(step / (1 + 300 / batch));
+            const double scale = 100 * std::pow(4, (4 - loss) / 1.5);
+            run.curve.push_back({step * batch, 0, loss, step, 1e-3, 7, 7 * scale});
+        }
+        run.loss = run.curve.back().loss;
+        run.noise_scale = 1;  // over the second half: not to be used
+        runs.used.push_back(run);
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(50));
+    ASSERT_FALSE(fit.tables.empty());
+    // Points are 20% apart in steps, and so 0.2 apart in loss about 4, 0.05 about 2.5.
+    EXPECT_NEAR(cell(fit, "critical_batches", 0, "noise_scale"), 100, 20);
+    EXPECT_NEAR(cell(fit, "critical_batches", 1, "noise_scale"), 400, 30);
+    EXPECT_NEAR(cell(fit, "critical_batches", 0, "noise_ratio"), 3, 0.6);
+    EXPECT_NEAR(cell(fit, "critical_batches", 1, "noise_ratio"), 0.75, 0.08);
+    EXPECT_THAT(
+        testing::PrintToString(fit.notes),
+        HasSubstr("It is within a factor of 2 of it in 1 of 2 cells, and not for 1M parameters to loss 4"));
+}
+
+TEST(CriticalBatch, saysWhichTargetsWereNotReached) {
+    Runs runs;
+    runs.target_losses = {3, 1};
+    for (double batch = 16; batch <= 1024; batch *= 4) {
+        analysis::Run run;
+        run.parameters = 1e6;
+        run.batch = batch;
+        run.steps = 10000;
+        for (double step = 10; step <= 10000; step *= 1.2)
+            run.curve.push_back({step * batch, 0, 2 + 30 / std::sqrt(step / (1 + 300 / batch)), step, 1e-3});
+        run.loss = run.curve.back().loss;
+        runs.used.push_back(run);
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_THAT(
+        fit.warnings.front().text,
+        HasSubstr("the target 1 is passed by fewer than 3 batches of any size (the lowest loss seen is 2."));
+}
+
 TEST(CriticalBatch, takesTheFewestStepsOfEachBatch) {
     Random random(5, 0);
     Runs runs = known_steps(0, random);

@@ -22,11 +22,12 @@ fail() {
     exit 1
 }
 
-# expect_status STATUS COMMAND...: runs it with its output in out.txt and err.txt.
+# expect_status STATUS COMMAND...: runs it with its output in out.txt and err.txt, for `limit` seconds at most.
+limit=120
 expect_status() {
     local expected=$1 status=0
     shift
-    timeout 120 "$@" >out.txt 2>err.txt </dev/null || status=$?
+    timeout "$limit" "$@" >out.txt 2>err.txt </dev/null || status=$?
     ((status == expected)) || {
         cat out.txt err.txt >&2
         fail "exit status $status instead of $expected: $*"

@@ -14,17 +14,16 @@ namespace isogrid::data {
 namespace {
 
 TEST(BatchTokens, areTheWindowsOfTheSampler) {
-    const std::int64_t context = 5, batch = 3;
+    const std::int64_t context = 5;
     std::vector<Token> training(101);
     std::iota(training.begin(), training.end(), Token{0});  // a token is its own position
-    const Sampler sampler(4, 101, context, batch);
-    const auto tokens = batch_tokens(training, sampler, context, batch, 2, 9);
-    ASSERT_EQ(tokens.size(), 7u * 3 * 6);
-    for (std::int64_t step = 2, at = 0; step < 9; ++step)
-        for (std::int64_t row = 0; row < batch; ++row)
-            for (std::int64_t position = 0; position <= context; ++position, ++at)
-                EXPECT_EQ(tokens[static_cast<std::size_t>(at)], sampler.window_start(step, row) + position);
-    EXPECT_TRUE(batch_tokens(training, sampler, context, batch, 2, 2).empty());
+    const Sampler sampler(4, 101, context);
+    const auto tokens = batch_tokens(training, sampler, context, 6, 27);
+    ASSERT_EQ(tokens.size(), 21u * 6);
+    for (std::int64_t sequence = 6, at = 0; sequence < 27; ++sequence)
+        for (std::int64_t position = 0; position <= context; ++position, ++at)
+            EXPECT_EQ(tokens[static_cast<std::size_t>(at)], sampler.window_start(sequence) + position);
+    EXPECT_TRUE(batch_tokens(training, sampler, context, 2, 2).empty());
 }
 
 TEST(WriteNpy, writesWhatNumpyReads) {

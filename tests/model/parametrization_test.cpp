@@ -48,6 +48,33 @@ TEST(Parametrization, mupScalesHiddenTensorsAndLogitsWithTheWidth) {
                      0.25 / std::sqrt(4.0));
 }
 
+// What a block adds is scaled by 1.4 / sqrt(layers), carried by deviation and learning rate of its last
+// matrix; all else is muP.
+TEST(Parametrization, minicpmScalesWhatBlocksAddWithTheDepth) {
+    study::Parametrization minicpm, mup;
+    minicpm.kind = study::ParametrizationKind::minicpm;
+    minicpm.base_width = mup.base_width = 16;
+    minicpm.initial_deviation = mup.initial_deviation = 0.5;
+    study::Shape shape = of_width(64);  // four times the base
+    for (const std::int64_t depth : {1, 4, 9}) {
+        shape.depth = depth;
+        const double scale = 1.4 / std::sqrt(static_cast<double>(depth));
+        const model::TensorRule rule = model::tensor_rule(Role::residual_output, shape, minicpm);
+        EXPECT_DOUBLE_EQ(rule.initial_deviation, scale * 0.25);
+        EXPECT_DOUBLE_EQ(rule.learning_rate_multiplier, scale * 0.25);
+        for (const Role role : {Role::embedding, Role::hidden, Role::head, Role::gain}) {
+            const model::TensorRule a = model::tensor_rule(role, shape, minicpm),
+                                    b = model::tensor_rule(role, shape, mup);
+            EXPECT_EQ(a.initial_deviation, b.initial_deviation);
+            EXPECT_EQ(a.learning_rate_multiplier, b.learning_rate_multiplier);
+        }
+    }
+    EXPECT_EQ(model::logit_scale(shape, minicpm), 0.25);
+    minicpm.residual_multiplier = 2.8;
+    EXPECT_DOUBLE_EQ(model::tensor_rule(Role::residual_output, shape, minicpm).initial_deviation,
+                     2.8 / 3 * 0.25);
+}
+
 TEST(Parametrization, standardKnowsNoWidth) {
     study::Parametrization standard;
     standard.kind = study::ParametrizationKind::standard;

@@ -134,7 +134,7 @@ TEST(Documentation, hasStudiesThatCanBeAddedToTheSmallestJob) {
         EXPECT_TRUE(std::any_of(study->grid.trials.begin(), study->grid.trials.end(), of_study)) << name;
         ++studies;
     }
-    EXPECT_EQ(studies, 8);
+    EXPECT_EQ(studies, 9);
 }
 
 TEST(Documentation, statesEveryFaultAsItComes) {

@@ -64,6 +64,8 @@ const std::vector<std::function<void(Trial&)>>& every_change() {
         [](Trial& trial) { trial.shape.context = 64; },
         [](Trial& trial) { trial.shape.tied_head = true; },
         [](Trial& trial) { trial.parametrization.kind = ParametrizationKind::standard; },
+        [](Trial& trial) { trial.parametrization.kind = ParametrizationKind::minicpm; },
+        [](Trial& trial) { trial.parametrization.residual_multiplier = 1; },
         [](Trial& trial) { trial.parametrization.base_width = 128; },
         [](Trial& trial) { trial.parametrization.initial_deviation = 1.0 / 3.0; },
         [](Trial& trial) { trial.parametrization.embedding_multiplier = 10; },
@@ -85,6 +87,9 @@ const std::vector<std::function<void(Trial&)>>& every_change() {
         [](Trial& trial) { trial.evaluation.steps = {500}; },
         [](Trial& trial) { trial.precision = Precision::bfloat16; },
         [](Trial& trial) { trial.batch = 32; },
+        [](Trial& trial) {
+            trial.batch_schedule = {{.step = 100, .batch = 32, .learning_rate_factor = 0.1}};
+        },
         [](Trial& trial) { trial.leaves = 1; },
         [](Trial& trial) { trial.steps = std::int64_t{1} << 60; },
         [](Trial& trial) { trial.seed = std::numeric_limits<std::uint64_t>::max(); },

@@ -64,6 +64,11 @@ TEST(CoordinateCheck, passesMup) {
     EXPECT_THAT(train::coordinate_faults(sizes, "x"), IsEmpty());
 }
 
+TEST(CoordinateCheck, passesMinicpm) {
+    const auto sizes = sizes_of(study::ParametrizationKind::minicpm);
+    EXPECT_THAT(train::coordinate_faults(sizes, "x"), IsEmpty());
+}
+
 TEST(CoordinateCheck, failsTheStandardParametrization) {
     const auto sizes = sizes_of(study::ParametrizationKind::standard);
     const study::Faults faults = train::coordinate_faults(sizes, "jobs/x.toml: mup");

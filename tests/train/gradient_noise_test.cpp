@@ -90,9 +90,9 @@ TEST(NormsByGroup, addUpToTheWholeGradient) {
 }
 
 TEST(NoiseMeter, takesMeansOfNormsSinceTheRowBefore) {
-    train::NoiseMeter meter(/*leaves=*/4, /*batch=*/8);
+    train::NoiseMeter meter(/*leaves=*/4);
     archive::CurvePoint row;
-    meter.take(row);
+    meter.take(row, /*batch=*/8);
     EXPECT_TRUE(std::isnan(row.noise.signal));  // no step yet
     train::GroupNorms leaves{}, batch{};
     const auto mlp = static_cast<std::size_t>(ParameterGroup::mlp);
@@ -102,7 +102,7 @@ TEST(NoiseMeter, takesMeansOfNormsSinceTheRowBefore) {
     leaves[mlp] = 3;
     batch[mlp] = 0;
     meter.add(leaves, batch);
-    meter.take(row);
+    meter.take(row, /*batch=*/8);
     const archive::GradientNoise mean = train::gradient_noise(2, 2, 4, 8);
     EXPECT_DOUBLE_EQ(row.noise_of_group[mlp].signal, mean.signal);
     EXPECT_DOUBLE_EQ(row.noise_of_group[mlp].variance, mean.variance);

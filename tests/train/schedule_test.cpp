@@ -7,10 +7,17 @@ namespace isogrid::tests {
 namespace {
 
 using study::ScheduleKind;
-using train::schedule_fraction;
 
 study::Schedule schedule(ScheduleKind kind) {
     return {.kind = kind, .warmup_steps = 10, .decay_steps = 20, .final_fraction = 0.1};
+}
+
+double schedule_fraction(const study::Schedule& schedule, std::int64_t steps, std::int64_t step) {
+    study::Trial trial;
+    trial.schedule = schedule;
+    trial.batch = 4;
+    trial.steps = steps;
+    return train::schedule_fraction(trial, step);
 }
 
 TEST(Schedule, warmsUpLinearlyToThePeak) {
@@ -47,6 +54,23 @@ TEST(Schedule, aRunWithoutWarmupStartsNearThePeak) {
     cosine.warmup_steps = 0;
     EXPECT_GT(schedule_fraction(cosine, 100, 1), 0.99);
     EXPECT_DOUBLE_EQ(schedule_fraction(cosine, 1, 1), 0.1);
+}
+
+// 100 steps of 4 and then 50 of 8 sequences: half of the 800 is behind them after step 100, three quarters
+// after step 125.
+TEST(Schedule, followsTheTokensWhereTheBatchGrows) {
+    study::Trial trial;
+    trial.schedule = {.kind = ScheduleKind::linear, .final_fraction = 0};
+    trial.batch = 4;
+    trial.batch_schedule = {{.step = 100, .batch = 8}};
+    trial.steps = 150;
+    EXPECT_DOUBLE_EQ(train::schedule_fraction(trial, 50), 0.75);
+    EXPECT_DOUBLE_EQ(train::schedule_fraction(trial, 100), 0.5);
+    EXPECT_DOUBLE_EQ(train::schedule_fraction(trial, 125), 0.25);
+    EXPECT_DOUBLE_EQ(train::schedule_fraction(trial, 150), 0);
+    trial.schedule = {.kind = ScheduleKind::warmup_stable_decay, .decay_steps = 75, .final_fraction = 0};
+    EXPECT_DOUBLE_EQ(train::schedule_fraction(trial, 75), 1);
+    EXPECT_DOUBLE_EQ(train::schedule_fraction(trial, 100), 0.8) << "100 of 500 sequences";
 }
 
 }  // namespace

@@ -1,0 +1,146 @@
+// What batches that grow save against batches that stay: steps, and the loss that they cost.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "analysis/fit/log_line.hpp"
+#include "analysis/laws/law.hpp"
+#include "analysis/report/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+/// Runs of one size that chose their batches alike, the best learning rate of each seed.
+struct Choice {
+    double parameters = 0;
+    std::string name;  ///< `batch_4`, `ramp`
+    std::map<std::string, const Run*> by_seed;
+
+    bool is_ramp() const { return name.starts_with("ramp"); }
+    double steps() const { return *by_seed.begin()->second->steps; }
+    double loss() const {
+        double total = 0;
+        for (const auto& [seed, run] : by_seed)
+            total += run->loss;
+        return total / static_cast<double>(by_seed.size());
+    }
+};
+
+std::vector<Choice> choices_of(const std::vector<Run>& runs) {
+    std::vector<Choice> choices;
+    std::map<std::pair<double, std::string>, std::size_t> known;
+    for (const Run& run : runs) {
+        if (!run.steps || run.family.empty()) continue;
+        const auto [at, fresh] = known.try_emplace({run.parameters, run.family}, choices.size());
+        if (fresh) choices.push_back({run.parameters, run.family, {}});
+        const Run*& best = choices[at->second].by_seed[run.seed];
+        if (best == nullptr || run.loss < best->loss) best = &run;
+    }
+    return choices;
+}
+
+/// Loss of the ramp less that of the fixed batch, seed by seed: Student's interval of their mean, and none
+/// with one seed.
+Estimate difference(const Choice& ramp, const Choice& fixed) {
+    std::vector<double> differences;
+    for (const auto& [seed, run] : ramp.by_seed)
+        if (const auto other = fixed.by_seed.find(seed); other != fixed.by_seed.end())
+            differences.push_back(run->loss - other->second->loss);
+    Estimate estimate;
+    estimate.value = estimate.se = estimate.low = estimate.high = none;
+    if (differences.empty()) return estimate;
+    const auto count = static_cast<double>(differences.size());
+    double mean = 0, squares = 0;
+    for (const double each : differences)
+        mean += each / count;
+    for (const double each : differences)
+        squares += (each - mean) * (each - mean);
+    estimate.value = mean;
+    if (differences.size() < 2) return estimate;
+    constexpr double normal = 1.959964;  // standard errors of a 95% interval
+    estimate.se = std::sqrt(squares / (count - 1) / count);
+    const double half = normal * student_factor(count - 1) * estimate.se;
+    estimate.low = mean - half;
+    estimate.high = mean + half;
+    return estimate;
+}
+
+Table choice_table(const std::vector<Choice>& choices) {
+    Table table{"choices",
+                "Ways to choose batches, over the same tokens",
+                {{"parameters", "N", Quantity::parameters},
+                 {"choice", "batches", Quantity::text},
+                 {"runs", "seeds", Quantity::number},
+                 {"steps", "steps", Quantity::tokens},
+                 {"learning_rate", "learning rate", Quantity::number},
+                 {"loss", "loss", Quantity::loss}},
+                {}};
+    for (const Choice& choice : choices)
+        table.rows.push_back({choice.parameters, choice.name, static_cast<double>(choice.by_seed.size()),
+                              choice.steps(), choice.by_seed.begin()->second->learning_rate.value_or(none),
+                              choice.loss()});
+    return table;
+}
+
+std::string in_words(const Choice& ramp, const Choice& fixed, const Estimate& loss) {
+    const double share = ramp.steps() / fixed.steps();
+    std::string text = format_quantity(ramp.parameters, Quantity::parameters) + " parameters: " + ramp.name +
+                       " takes " + format_quantity(share, Quantity::percent) + " of the steps of " +
+                       fixed.name + ", and its loss is " + format_significant(std::abs(loss.value), 3) +
+                       (loss.value > 0 ? " higher" : " lower");
+    if (!std::isfinite(loss.se)) return text + " (one seed: no interval)";
+    const double sign = loss.value > 0 ? 1 : -1;
+    const auto [low, high] = std::minmax({sign * loss.low, sign * loss.high});
+    text += " (" + format_significant(low, 3) + " to " + format_significant(high, 3) + ")";
+    if (loss.low <= 0 && loss.high >= 0) text += ", which the seeds do not tell from none";
+    return text;
+}
+
+}  // namespace
+
+LawFit fit_batch_ramp(const Runs& runs, const FitOptions&) {
+    LawFit fit;
+    fit.name = "batch_ramp";
+    fit.objective = "differences of loss, seed by seed";
+    const std::vector<Choice> choices = choices_of(runs.used);
+    Table table{"savings",
+                "What a ramp saves, and what it costs",
+                {{"parameters", "N", Quantity::parameters},
+                 {"ramp", "ramp", Quantity::text},
+                 {"fixed", "against", Quantity::text},
+                 {"steps_share", "of its steps", Quantity::percent},
+                 {"loss_difference", "loss, less its", Quantity::number},
+                 {"loss_difference_low", "from", Quantity::number},
+                 {"loss_difference_high", "to", Quantity::number}},
+                {}};
+    for (const Choice& ramp : choices)
+        for (const Choice& fixed : choices) {
+            if (!ramp.is_ramp() || fixed.is_ramp() || ramp.parameters != fixed.parameters) continue;
+            const Estimate loss = difference(ramp, fixed);
+            if (!std::isfinite(loss.value)) continue;
+            const double share = ramp.steps() / fixed.steps();
+            table.rows.push_back(
+                {ramp.parameters, ramp.name, fixed.name, share, loss.value, loss.low, loss.high});
+            fit.notes.push_back(in_words(ramp, fixed, loss));
+            const std::string key = ramp.name + "_against_" + fixed.name + "_";
+            if (ramp.parameters != choices.front().parameters) continue;  // of further sizes: the table
+            fit.parameters.push_back({key + "steps_share", Estimate{share}});
+            fit.parameters.push_back({key + "loss_difference", loss});
+        }
+    if (table.rows.empty()) {
+        fit.refused = Reason{Refusal::too_few_runs,
+                             "no size has a ramp and a fixed batch of one seed (they are compared) run the "
+                             "study [batch_ramp]"};
+        return fit;
+    }
+    fit.tables = {choice_table(choices), std::move(table)};
+    return fit;
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,55 @@
+// What studies that sweep axes have in common: defaults, names, and requests that no trial can meet.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "study/job.hpp"
+#include "study/job_faults.hpp"
+#include "study/wording.hpp"
+
+namespace isogrid::study {
+
+/// `given`, or where it is empty what the rest of the job says.
+template <class Value>
+std::vector<Value> or_else(const std::vector<Value>& given, std::vector<Value> otherwise) {
+    return given.empty() ? std::move(otherwise) : given;
+}
+
+/// `-r0.01`, where the axis has more than one value.
+template <class Value>
+std::string part(const char* letter, const std::vector<Value>& axis, Value value) {
+    if (axis.size() < 2) return "";
+    return std::string("-") + letter + as_written(static_cast<double>(value));
+}
+
+/// `-s2`, where there are several.
+std::string seed_part(std::int64_t seeds, std::int64_t i);
+
+/// `-w64-d2`
+std::string shape_part(const Shape& shape);
+
+/// `key[2]`, for index 1.
+std::string element(const std::string& key, std::size_t index);
+
+/// Widths that cannot be cut into heads.
+bool check_widths(const std::string& key, const std::vector<std::int64_t>& widths, const Ladder& ladder,
+                  JobFaults& faults);
+
+/// Fewer values than a law needs.
+bool check_count(const std::string& key, std::size_t count, std::size_t fewest, const std::string& why,
+                 JobFaults& faults);
+
+/// Fewer than 20 steps of `batch`, or fewer than a scaled job can ask for.
+bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Job& job,
+                 JobFaults& faults);
+
+/// Changes of the batch, which is `first` before them: by rising tokens, a step apart at least, each another
+/// batch than the one before.
+bool check_changes(const std::string& key, std::int64_t first, const std::vector<BatchChange>& changes,
+                   std::int64_t context, JobFaults& faults);
+
+}  // namespace isogrid::study

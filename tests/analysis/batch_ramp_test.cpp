@@ -1,0 +1,81 @@
+// Ramps against fixed batches: differences seed by seed, their interval, and refusals.
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "analysis/laws/law.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+using testing::HasSubstr;
+
+Run run_of(const std::string& family, const std::string& seed, double steps, double loss) {
+    Run run;
+    run.family = family;
+    run.seed = seed;
+    run.parameters = 1e5;
+    run.steps = steps;
+    run.loss = loss;
+    if (!family.starts_with("ramp")) run.batch = 1e6 / steps;
+    return run;
+}
+
+double cell(const LawFit& fit, std::size_t row, const std::string& column) {
+    const Table& table = fit.tables.at(1);
+    for (std::size_t c = 0; c < table.columns.size(); ++c)
+        if (table.columns[c].key == column) return std::get<double>(table.rows.at(row).at(c));
+    return std::nan("");
+}
+
+Runs two_seeds() {
+    Runs runs;
+    runs.used = {run_of("batch_4", "1", 1000, 2.00), run_of("batch_4", "2", 1000, 2.10),
+                 run_of("batch_32", "1", 125, 2.30), run_of("batch_32", "2", 125, 2.44),
+                 run_of("ramp", "1", 400, 2.01),     run_of("ramp", "2", 400, 2.13)};
+    return runs;
+}
+
+TEST(BatchRamp, comparesSeedBySeed) {
+    const LawFit fit = fit_batch_ramp(two_seeds(), {});
+    ASSERT_FALSE(fit.refused);
+    EXPECT_DOUBLE_EQ(cell(fit, 0, "steps_share"), 0.4);
+    EXPECT_NEAR(cell(fit, 0, "loss_difference"), 0.02, 1e-12);
+    // Differences .01 and .03: standard error .01, Student's t of one degree of freedom 12.706.
+    EXPECT_NEAR(cell(fit, 0, "loss_difference_low"), 0.02 - 0.12706, 0.002);
+    EXPECT_NEAR(cell(fit, 0, "loss_difference_high"), 0.02 + 0.12706, 0.002);
+    EXPECT_DOUBLE_EQ(cell(fit, 1, "steps_share"), 3.2);
+    EXPECT_NEAR(cell(fit, 1, "loss_difference"), -0.3, 1e-12);
+    EXPECT_THAT(fit.notes.at(0),
+                HasSubstr("ramp takes 40% of the steps of batch_4, and its loss is 0.02 higher"));
+    EXPECT_THAT(fit.notes.at(0), HasSubstr("which the seeds do not tell from none"));
+    // Differences -.29 and -.31, Student's half width .127 again.
+    EXPECT_THAT(fit.notes.at(1), HasSubstr("of batch_32, and its loss is 0.3 lower (0.173 to 0.427)"));
+}
+
+TEST(BatchRamp, takesTheBestLearningRateOfEachSeed) {
+    Runs runs = two_seeds();
+    runs.used.push_back(run_of("ramp", "1", 400, 1.98));
+    runs.used.push_back(run_of("ramp", "2", 400, 9));
+    EXPECT_NEAR(cell(fit_batch_ramp(runs, {}), 0, "loss_difference"), 0.005, 1e-12);
+}
+
+TEST(BatchRamp, hasNoIntervalFromOneSeed) {
+    Runs runs;
+    runs.used = {run_of("batch_4", "1", 1000, 2.00), run_of("ramp", "1", 400, 2.01)};
+    const LawFit fit = fit_batch_ramp(runs, {});
+    EXPECT_TRUE(std::isnan(cell(fit, 0, "loss_difference_low")));
+    EXPECT_THAT(fit.notes.at(0), HasSubstr("one seed: no interval"));
+}
+
+TEST(BatchRamp, refusesRunsWithNothingToCompare) {
+    Runs runs = two_seeds();
+    runs.used.resize(4);
+    EXPECT_TRUE(fit_batch_ramp(runs, {}).refused);
+    runs.used = {run_of("batch_4", "1", 1000, 2.00), run_of("ramp", "2", 400, 2.01)};
+    EXPECT_TRUE(fit_batch_ramp(runs, {}).refused) << "no seed in common";
+}
+
+}  // namespace
+}  // namespace isogrid::analysis
