@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -104,13 +105,35 @@ struct RotaryTables {
     const float* sines = nullptr;
 };
 
-/// One step of AdamW over a run of parameters (Loshchilov and Hutter 2019, algorithm 2, decoupled decay).
+/// Numbers of one kind that stand together in a flat buffer.
+struct Run {
+    std::int64_t first = 0, size = 0, kind = 0;
+};
+
+/// What a step of AdamW is told of one kind of parameters (Loshchilov and Hutter 2019, algorithm 2, decoupled
+/// decay).
 struct AdamWStep {
     std::int64_t step = 1;    ///< from 1, for bias correction
-    float learning_rate = 0;  ///< already scheduled and scaled for this tensor
+    float learning_rate = 0;  ///< already scheduled and scaled for this kind
     float beta1 = 0, beta2 = 0, epsilon = 0;
-    float decay = 0;           ///< the fraction of each weight taken away this step
-    float gradient_scale = 1;  ///< clipping: multiplies the gradient before use
+    float decay = 0;  ///< the fraction of each weight taken away this step
+};
+
+/// Where training stands. It lives in the backend's memory and is written by close_step, so that nobody waits
+/// for a step's end but who wants to read it.
+struct Standing {
+    std::int64_t ended_at = 0;  ///< the first step whose loss or norm was not a number; from it on nothing
+                                ///< here changes, nor do weights; 0: none
+    double loss = 0;            ///< of the last step, mean nats a token
+    double loss_sum = 0;        ///< of all steps since somebody cleared it
+    double gradient_norm = 0;   ///< of the last step
+    float gradient_scale = 1;   ///< clipping: multiplies the gradient before use
+};
+
+/// What close_step needs to know of a trial.
+struct StepRule {
+    double tokens = 1;         ///< of a step
+    double gradient_clip = 0;  ///< largest norm; 0 means none
 };
 
 /// Memory of a backend, 64-byte aligned, freed with its handle.
@@ -132,7 +155,14 @@ class Backend {
     /// on it, it depends on nothing else.
     virtual std::int64_t rows_at_once(std::int64_t width) const = 0;
 
-    // Memory. On a CPU these are plain allocations and copies.
+    /// What does `work` whenever it is called, `work` being ops on memory that lives as long. On a card only
+    /// the first call runs `work` itself, the second makes one launch of all that it does, and that launch is
+    /// all that later calls are. So what `work` reads of the program's memory may not change, nor may it copy
+    /// in or out. The backend must outlive it.
+    virtual std::function<void()> recorded(std::function<void()> work) = 0;
+
+    // Memory. On a CPU these are plain allocations and copies. What is copied in may be gone when the call
+    // returns; what is copied out is there. All else may still be under way then.
     virtual Storage allocate(std::size_t bytes) = 0;
     virtual void copy_in(void* destination, const void* host_source, std::size_t bytes) = 0;
     virtual void copy_out(void* host_destination, const void* source, std::size_t bytes) = 0;
@@ -202,12 +232,26 @@ class Backend {
                                         float logit_scale, float loss_scale, float* losses,
                                         Activations logits_gradient) = 0;
 
-    // Flat work on parameters and gradients.
-    virtual void accumulate(std::span<float> destination, std::span<const float> source) = 0;  ///< d += s
-    virtual double sum(std::span<const float> values) = 0;             ///< float64, in a fixed order
-    virtual double sum_of_squares(std::span<const float> values) = 0;  ///< float64, in a fixed order
-    virtual void adamw(AdamWStep step, std::span<const float> gradient, std::span<float> weights,
+    // Flat work on parameters, gradients and the scalars of a step, all in the backend's memory.
+    virtual void accumulate(std::span<float> destination, std::span<const float> source) = 0;    ///< d += s
+    virtual void accumulate(std::span<double> destination, std::span<const double> source) = 0;  ///< d += s
+    /// *total += the sum of values, taken in float64 in a fixed order.
+    virtual void add_sum(std::span<const float> values, double* total) = 0;
+    /// totals[kind] += the sum of squares of each of its runs, taken in float64 in a fixed order.
+    virtual void add_sums_of_squares(std::span<const float> values, std::span<const Run> runs,
+                                     double* totals) = 0;
+    /// Closes step `step->step`: `loss_sum` is the sum of its tokens' losses, `squares` that of its gradient.
+    virtual void close_step(const double* loss_sum, const double* squares, const AdamWStep* step,
+                            StepRule rule, Standing* standing) = 0;
+    /// AdamW by the step that was closed last, unless training has ended; a run's kind is its place in
+    /// `steps`.
+    virtual void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
+                       std::span<const float> gradient, std::span<float> weights,
                        std::span<float> first_moment, std::span<float> second_moment) = 0;
+
+    // The same sums, waited for.
+    double sum(std::span<const float> values);
+    double sum_of_squares(std::span<const float> values);
 };
 
 /// Plain loops, float64 accumulation: the oracle.

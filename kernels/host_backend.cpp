@@ -1,6 +1,8 @@
 // Memory of the backends that live on the host: plain 64-byte aligned allocations and copies.
 #include "kernels/host_backend.hpp"
 
+#include <cassert>
+#include <cmath>
 #include <cstring>
 #include <new>
 
@@ -31,6 +33,25 @@ void HostBackend::copy_out(void* host_destination, const void* source, std::size
 
 void HostBackend::fill_zero(void* destination, std::size_t bytes) {
     if (bytes > 0) std::memset(destination, 0, bytes);
+}
+
+void HostBackend::accumulate(std::span<double> destination, std::span<const double> source) {
+    assert(destination.size() == source.size());
+    for (std::size_t i = 0; i < source.size(); ++i)
+        destination[i] += source[i];
+}
+
+void HostBackend::close_step(const double* loss_sum, const double* squares, const AdamWStep* step,
+                             StepRule rule, Standing* standing) {
+    if (standing->ended_at != 0) return;
+    const double norm = std::sqrt(*squares);
+    standing->loss = *loss_sum / rule.tokens;
+    standing->loss_sum += standing->loss;
+    standing->gradient_norm = norm;
+    standing->gradient_scale = rule.gradient_clip > 0 && norm > rule.gradient_clip
+                                   ? static_cast<float>(rule.gradient_clip / norm)
+                                   : 1.0f;
+    if (!std::isfinite(standing->loss) || !std::isfinite(norm)) standing->ended_at = step->step;
 }
 
 }  // namespace isogrid::kernels

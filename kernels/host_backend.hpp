@@ -1,5 +1,8 @@
-// Memory of the backends that live on the host: allocations and plain copies.
+// What the backends that live on the host share: memory, allocations and plain copies, and a step's scalars.
 #pragma once
+
+#include <functional>
+#include <span>
 
 #include "kernels/backend.hpp"
 
@@ -7,12 +10,20 @@ namespace isogrid::kernels {
 
 class HostBackend : public Backend {
   public:
+    using Backend::accumulate;
+
     Storage allocate(std::size_t bytes) override;
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override;
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override;
     void fill_zero(void* destination, std::size_t bytes) override;
 
     bool on_host() const override { return true; }
+    std::function<void()> recorded(std::function<void()> work) override { return work; }
+
+    void accumulate(std::span<double> destination, std::span<const double> source) override;
+    void close_step(const double* loss_sum, const double* squares, const AdamWStep* step, StepRule rule,
+                    Standing* standing) override;
+
     /// Few rows keep a block's activations in the cache; many spread the cost of adding to the gradients of
     /// all weights, which wide models feel (docs/performance.md has the measurements).
     std::int64_t rows_at_once(std::int64_t width) const override { return width >= 128 ? 512 : 256; }

@@ -221,26 +221,37 @@ class CpuBackend final : public HostBackend {
                                      loss_scale, losses, logits_gradient.element, logits_gradient.data);
     }
 
+    using HostBackend::accumulate;
     void accumulate(std::span<float> destination, std::span<const float> source) override {
         assert(destination.size() == source.size());
         simd_.add(length(source), destination.data(), source.data(), destination.data());
     }
 
-    double sum(std::span<const float> values) override { return simd_.sum(length(values), values.data()); }
-
-    double sum_of_squares(std::span<const float> values) override {
-        return simd_.sum_of_squares(length(values), values.data());
+    void add_sum(std::span<const float> values, double* total) override {
+        *total += simd_.sum(length(values), values.data());
+    }
+    void add_sums_of_squares(std::span<const float> values, std::span<const Run> runs,
+                             double* totals) override {
+        for (const Run& run : runs)
+            totals[run.kind] += simd_.sum_of_squares(run.size, values.data() + run.first);
     }
 
-    void adamw(AdamWStep step, std::span<const float> gradient, std::span<float> weights,
-               std::span<float> first_moment, std::span<float> second_moment) override {
+    void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
+               std::span<const float> gradient, std::span<float> weights, std::span<float> first_moment,
+               std::span<float> second_moment) override {
         assert(gradient.size() == weights.size() && first_moment.size() == weights.size() &&
-               second_moment.size() == weights.size() && step.step >= 1);
-        const auto correction = [&](double beta) {
-            return static_cast<float>(1 / (1 - std::pow(beta, static_cast<double>(step.step))));
-        };
-        simd_.adamw(length(weights), step, correction(step.beta1), correction(step.beta2), gradient.data(),
-                    weights.data(), first_moment.data(), second_moment.data());
+               second_moment.size() == weights.size());
+        if (standing->ended_at != 0) return;
+        for (const Run& run : runs) {
+            const AdamWStep& step = steps[run.kind];
+            assert(step.step >= 1);
+            const auto correction = [&](double beta) {
+                return static_cast<float>(1 / (1 - std::pow(beta, static_cast<double>(step.step))));
+            };
+            simd_.adamw(run.size, step, standing->gradient_scale, correction(step.beta1),
+                        correction(step.beta2), gradient.data() + run.first, weights.data() + run.first,
+                        first_moment.data() + run.first, second_moment.data() + run.first);
+        }
     }
 
   private:

@@ -55,8 +55,9 @@ struct Simd {
     double (*sum)(std::int64_t size, const float* values);
     double (*sum_of_squares)(std::int64_t size, const float* values);
     /// `first_correction` and `second_correction` are 1 / (1 - beta^step).
-    void (*adamw)(std::int64_t size, const AdamWStep& step, float first_correction, float second_correction,
-                  const float* gradient, float* weights, float* first_moment, float* second_moment);
+    void (*adamw)(std::int64_t size, const AdamWStep& step, float gradient_scale, float first_correction,
+                  float second_correction, const float* gradient, float* weights, float* first_moment,
+                  float* second_moment);
 };
 
 // Each fills its part of the table; defined in simd/, once for each instruction set.

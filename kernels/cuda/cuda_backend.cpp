@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/recording.hpp"
 #include "kernels/cuda/runtime.hpp"
+#include "kernels/cuda/staging.hpp"
 
 namespace isogrid::kernels::cuda {
 
@@ -36,7 +41,8 @@ cudaDeviceProp take(int device) {
 
 class CudaBackend final : public Backend {
   public:
-    CudaBackend(int device, Arithmetic arithmetic) : properties_(take(device)), products_(arithmetic) {}
+    CudaBackend(int device, Arithmetic arithmetic, Launches launches)
+        : properties_(take(device)), launches_(launches), products_(arithmetic) {}
 
     std::string name() const override { return "cuda"; }
     std::string instruction_set() const override {
@@ -51,11 +57,17 @@ class CudaBackend final : public Backend {
         return std::clamp<std::int64_t>(most_numbers / width, 1, most_rows);
     }
 
+    std::function<void()> recorded(std::function<void()> work) override {
+        if (launches_ == Launches::one_by_one) return work;
+        return [this, recording = std::make_shared<Recording>(std::move(work), stream_)] {
+            const UseScratch use(*this, recording->scratch());
+            recording->run();
+        };
+    }
+
     Storage allocate(std::size_t bytes) override { return allocate_on_card(bytes); }
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override {
-        check(cudaMemcpyAsync(destination, host_source, bytes, cudaMemcpyHostToDevice, stream_),
-              "copying to the card");
-        stream_.wait();
+        staging_.copy_in(destination, host_source, bytes, stream_);
     }
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override {
         check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
@@ -179,24 +191,46 @@ class CudaBackend final : public Backend {
         assert(destination.size() == source.size());
         cuda::add(card(), std::int64_t(source.size()), destination.data(), source.data(), destination.data());
     }
-    double sum(std::span<const float> values) override {
-        cuda::sum(card(), values, total());
-        return read_total();
+    void accumulate(std::span<double> destination, std::span<const double> source) override {
+        assert(destination.size() == source.size());
+        cuda::add(card(), std::int64_t(source.size()), destination.data(), source.data(), destination.data());
     }
-    double sum_of_squares(std::span<const float> values) override {
-        cuda::sum_of_squares(card(), values, total());
-        return read_total();
+    void add_sum(std::span<const float> values, double* total) override {
+        cuda::add_sum(card(), values, total);
     }
-    void adamw(AdamWStep step, std::span<const float> gradient, std::span<float> weights,
-               std::span<float> first_moment, std::span<float> second_moment) override {
+    void add_sums_of_squares(std::span<const float> values, std::span<const Run> runs,
+                             double* totals) override {
+        cuda::add_sums_of_squares(card(), values, runs, totals);
+    }
+    void close_step(const double* loss_sum, const double* squares, const AdamWStep* step, StepRule rule,
+                    Standing* standing) override {
+        cuda::close_step(card(), loss_sum, squares, step, rule, standing);
+    }
+    void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
+               std::span<const float> gradient, std::span<float> weights, std::span<float> first_moment,
+               std::span<float> second_moment) override {
         assert(gradient.size() == weights.size() && first_moment.size() == weights.size() &&
-               second_moment.size() == weights.size() && step.step >= 1);
-        cuda::adamw(card(), std::int64_t(weights.size()), step, gradient.data(), weights.data(),
-                    first_moment.data(), second_moment.data());
+               second_moment.size() == weights.size());
+        cuda::adamw(card(), runs, steps, standing, gradient, weights.data(), first_moment.data(),
+                    second_moment.data());
     }
 
   private:
-    Card card() { return {stream_, &scratch_}; }
+    /// While it lives, ops take their scratch memory from elsewhere.
+    class UseScratch {
+      public:
+        UseScratch(CudaBackend& backend, Scratch& scratch)
+            : backend_(backend), before_(std::exchange(backend.scratch_in_use_, &scratch)) {}
+        ~UseScratch() { backend_.scratch_in_use_ = before_; }
+        UseScratch(const UseScratch&) = delete;
+        UseScratch& operator=(const UseScratch&) = delete;
+
+      private:
+        CudaBackend& backend_;
+        Scratch* before_;
+    };
+
+    Card card() { return {stream_, scratch_in_use_}; }
 
     static ConstActivations factor(const PackedWeights& weights) {
         return {weights.packed, weights.weights.rows, weights.weights.columns, weights.element};
@@ -211,24 +245,18 @@ class CudaBackend final : public Backend {
         return matrix.rows == shape.rows() && matrix.columns == shape.width();
     }
 
-    double* total() { return reinterpret_cast<double*>(total_.get()); }
-    double read_total() {
-        double value = 0;
-        copy_out(&value, total(), sizeof value);
-        return value;
-    }
-
     cudaDeviceProp properties_;
+    Launches launches_;
     Stream stream_;
-    Scratch scratch_;
+    Staging staging_;
+    Scratch scratch_, *scratch_in_use_ = &scratch_;
     Products products_;
-    Storage total_ = allocate_on_card(sizeof(double));
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend(int device, Arithmetic arithmetic) {
-    return std::make_unique<CudaBackend>(device, arithmetic);
+std::unique_ptr<Backend> make_backend(int device, Arithmetic arithmetic, Launches launches) {
+    return std::make_unique<CudaBackend>(device, arithmetic, launches);
 }
 
 }  // namespace isogrid::kernels::cuda

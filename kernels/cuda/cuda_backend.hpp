@@ -8,7 +8,11 @@
 
 namespace isogrid::kernels::cuda {
 
+/// Whether recorded work is launched as a whole, or kernel after kernel each time: the same bits.
+enum class Launches { recorded, one_by_one };
+
 /// As make_cuda_backend; `arithmetic` is that of products of float32.
-std::unique_ptr<Backend> make_backend(int device, Arithmetic arithmetic);
+std::unique_ptr<Backend> make_backend(int device, Arithmetic arithmetic,
+                                      Launches launches = Launches::recorded);
 
 }  // namespace isogrid::kernels::cuda

@@ -1,13 +1,12 @@
 // Ops on each number by itself.
-#include <cmath>
-
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/kernels.hpp"
 
 namespace isogrid::kernels::cuda {
 namespace {
 
-__global__ void add_kernel(std::int64_t size, const float* a, const float* b, float* out) {
+template <class Number>
+__global__ void add_kernel(std::int64_t size, const Number* a, const Number* b, Number* out) {
     for (std::int64_t i = thread_of_grid(); i < size; i += threads_of_grid())
         out[i] = a[i] + b[i];
 }
@@ -48,29 +47,14 @@ __global__ void swiglu_backward_kernel(std::int64_t rows, std::int64_t hidden, c
     }
 }
 
-struct AdamWFactors {
-    float learning_rate, beta1, beta2, epsilon, decay, gradient_scale;
-    float first_correction, second_correction;  ///< 1 / (1 - beta^step)
-};
-
-__global__ void adamw_kernel(std::int64_t size, AdamWFactors factors, const float* gradient, float* weights,
-                             float* first_moment, float* second_moment) {
-    for (std::int64_t i = thread_of_grid(); i < size; i += threads_of_grid()) {
-        const float slope = factors.gradient_scale * gradient[i];
-        const float first = factors.beta1 * first_moment[i] + (1 - factors.beta1) * slope;
-        const float second = factors.beta2 * second_moment[i] + (1 - factors.beta2) * slope * slope;
-        first_moment[i] = first;
-        second_moment[i] = second;
-        const float move =
-            first * factors.first_correction / (sqrtf(second * factors.second_correction) + factors.epsilon);
-        weights[i] = weights[i] - factors.decay * weights[i] - factors.learning_rate * move;
-    }
-}
-
 }  // namespace
 
 void add(const Card& card, std::int64_t size, const float* a, const float* b, float* out) {
-    launch(card, add_kernel, enough_blocks(size), threads_a_block, 0, size, a, b, out);
+    launch(card, add_kernel<float>, enough_blocks(size), threads_a_block, 0, size, a, b, out);
+}
+
+void add(const Card& card, std::int64_t size, const double* a, const double* b, double* out) {
+    launch(card, add_kernel<double>, enough_blocks(size), threads_a_block, 0, size, a, b, out);
 }
 
 void round(const Card& card, ConstMatrix x, Activations out) {
@@ -100,23 +84,6 @@ void swiglu_backward(const Card& card, ConstActivations out_gradient, ConstActiv
         run(static_cast<const Bfloat16*>(gate_up.data));
     else
         run(static_cast<const float*>(gate_up.data));
-}
-
-void adamw(const Card& card, std::int64_t size, AdamWStep step, const float* gradient, float* weights,
-           float* first_moment, float* second_moment) {
-    const auto correction = [&](double beta) {
-        return static_cast<float>(1 / (1 - std::pow(beta, static_cast<double>(step.step))));
-    };
-    const AdamWFactors factors{step.learning_rate,
-                               step.beta1,
-                               step.beta2,
-                               step.epsilon,
-                               step.decay,
-                               step.gradient_scale,
-                               correction(step.beta1),
-                               correction(step.beta2)};
-    launch(card, adamw_kernel, enough_blocks(size), threads_a_block, 0, size, factors, gradient, weights,
-           first_moment, second_moment);
 }
 
 }  // namespace isogrid::kernels::cuda

@@ -33,18 +33,25 @@ void cross_entropy_gradient(const Card& card, MutableMatrix logits, const TokenI
 
 // elementwise.cu
 void add(const Card& card, std::int64_t size, const float* a, const float* b, float* out);
+void add(const Card& card, std::int64_t size, const double* a, const double* b, double* out);
 /// Rows of `out` begin at whole words; the odd element is zero.
 void round(const Card& card, ConstMatrix x, Activations out);
 void swiglu(const Card& card, ConstActivations gate_up, Activations out);
 void swiglu_backward(const Card& card, ConstActivations out_gradient, ConstActivations gate_up,
                      Activations gate_up_gradient);
-void adamw(const Card& card, std::int64_t size, AdamWStep step, const float* gradient, float* weights,
-           float* first_moment, float* second_moment);
 
 // sums.cu
-/// One float64 into `total`, in the card's memory.
-void sum(const Card& card, std::span<const float> values, double* total);
-void sum_of_squares(const Card& card, std::span<const float> values, double* total);
+void add_sum(const Card& card, std::span<const float> values, double* total);
+/// Three launches, however many runs there are. Kinds are below threads_a_block.
+void add_sums_of_squares(const Card& card, std::span<const float> values, std::span<const Run> runs,
+                         double* totals);
+
+// optimizer.cu
+void close_step(const Card& card, const double* loss_sum, const double* squares, const AdamWStep* step,
+                StepRule rule, Standing* standing);
+/// One launch.
+void adamw(const Card& card, std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
+           std::span<const float> gradient, float* weights, float* first_moment, float* second_moment);
 
 // attention.cu
 void attention(const Card& card, ConstActivations qkv, RotaryTables rotary, AttentionShape shape,

@@ -318,36 +318,46 @@ class ReferenceBackend final : public HostBackend {
         }
     }
 
+    using HostBackend::accumulate;
     void accumulate(std::span<float> destination, std::span<const float> source) override {
         for (std::size_t i = 0; i < destination.size(); ++i)
             destination[i] += source[i];
     }
 
-    double sum(std::span<const float> values) override {
-        double total = 0;
+    void add_sum(std::span<const float> values, double* total) override {
+        double sum = 0;
         for (const float value : values)
-            total += value;
-        return total;
+            sum += value;
+        *total += sum;
     }
 
-    double sum_of_squares(std::span<const float> values) override {
-        return dot(values.data(), values.data(), static_cast<std::int64_t>(values.size()));
+    void add_sums_of_squares(std::span<const float> values, std::span<const Run> runs,
+                             double* totals) override {
+        for (const Run& run : runs)
+            totals[run.kind] += dot(values.data() + run.first, values.data() + run.first, run.size);
     }
 
-    void adamw(AdamWStep step, std::span<const float> gradient, std::span<float> weights,
-               std::span<float> first_moment, std::span<float> second_moment) override {
-        const double first_correction = 1 - std::pow(double(step.beta1), double(step.step));
-        const double second_correction = 1 - std::pow(double(step.beta2), double(step.step));
-        for (std::size_t i = 0; i < weights.size(); ++i) {
-            const double slope = double(step.gradient_scale) * gradient[i];
-            const double first = step.beta1 * double(first_moment[i]) + (1.0 - step.beta1) * slope;
-            const double second = step.beta2 * double(second_moment[i]) + (1.0 - step.beta2) * slope * slope;
-            first_moment[i] = static_cast<float>(first);
-            second_moment[i] = static_cast<float>(second);
-            const double move =
-                first / first_correction / (std::sqrt(second / second_correction) + step.epsilon);
-            weights[i] =
-                static_cast<float>(weights[i] - step.decay * double(weights[i]) - step.learning_rate * move);
+    void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
+               std::span<const float> gradient, std::span<float> weights, std::span<float> first_moment,
+               std::span<float> second_moment) override {
+        if (standing->ended_at != 0) return;
+        for (const Run& run : runs) {
+            const AdamWStep& step = steps[run.kind];
+            const double first_correction = 1 - std::pow(double(step.beta1), double(step.step));
+            const double second_correction = 1 - std::pow(double(step.beta2), double(step.step));
+            for (auto i = static_cast<std::size_t>(run.first);
+                 i < static_cast<std::size_t>(run.first + run.size); ++i) {
+                const double slope = double(standing->gradient_scale) * gradient[i];
+                const double first = step.beta1 * double(first_moment[i]) + (1.0 - step.beta1) * slope;
+                const double second =
+                    step.beta2 * double(second_moment[i]) + (1.0 - step.beta2) * slope * slope;
+                first_moment[i] = static_cast<float>(first);
+                second_moment[i] = static_cast<float>(second);
+                const double move =
+                    first / first_correction / (std::sqrt(second / second_correction) + step.epsilon);
+                weights[i] = static_cast<float>(weights[i] - step.decay * double(weights[i]) -
+                                                step.learning_rate * move);
+            }
         }
     }
 

@@ -3,15 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
-#include <vector>
 
-#include "data/token_file.hpp"
 #include "graph/program.hpp"
 #include "kernels/backend.hpp"
 #include "study/trial.hpp"
+#include "train/windows.hpp"
 
 namespace isogrid::train {
 
@@ -29,13 +27,11 @@ class Blocks {
     Blocks(graph::Graph graph, kernels::Backend& backend,
            std::shared_ptr<graph::PackedParameters> parameters = nullptr);
 
-    /// Where the window of sequence i begins in the tokens.
-    using WindowStart = std::function<std::int64_t(std::int64_t sequence)>;
-
-    /// Runs `sequences` windows of `tokens` and returns the sum of their losses (nats), replacing `gradient`
-    /// by the sum of the blocks' gradients (empty for an evaluation graph).
-    double run(std::span<const data::Token> tokens, std::int64_t sequences, const WindowStart& start,
-               std::span<float> gradient);
+    /// Runs `sequences` windows from `first` on and adds the sum of their losses (nats) to *loss, in the
+    /// backend's memory; replaces `gradient` by the sum of the blocks' gradients (empty for an evaluation
+    /// graph). The last block reads on to its end, where the windows must have something.
+    void run(const Windows& windows, std::int64_t first, std::int64_t sequences, std::span<float> gradient,
+             double* loss);
 
     graph::Program& program() { return program_; }
     const graph::Program& program() const { return program_; }
@@ -43,8 +39,6 @@ class Blocks {
   private:
     kernels::Backend* backend_;
     graph::Program program_;
-    std::vector<kernels::TokenId> tokens_;  ///< of one block: inputs, then targets
-    kernels::Storage on_backend_;           ///< the same, where ops read them
 };
 
 }  // namespace isogrid::train

@@ -10,6 +10,7 @@
 #include "train/blocks.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/trainer.hpp"
+#include "train/windows.hpp"
 
 namespace isogrid::train {
 namespace {
@@ -20,6 +21,7 @@ double median_seconds(const std::function<void()>& run) {
     using Clock = std::chrono::steady_clock;
     constexpr std::chrono::milliseconds long_enough{50};
     run();
+    run();  // a card makes one launch of it
     std::vector<double> seconds;
     const auto start = Clock::now();
     while (seconds.size() < 5 || Clock::now() - start < long_enough) {
@@ -31,6 +33,14 @@ double median_seconds(const std::function<void()>& run) {
     return seconds[seconds.size() / 2];
 }
 
+/// What a measured step is told and leaves, in the backend's memory.
+struct Numbers {
+    kernels::Run whole;
+    kernels::AdamWStep step;
+    kernels::Standing standing;
+    double sum;
+};
+
 }  // namespace
 
 std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
@@ -38,16 +48,20 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     if (!backend.on_host()) threads = 1;
     const graph::Graph training = training_graph(trial, backend),
                        evaluation = evaluation_graph(trial, backend);
-    std::int64_t arena = graph::program_floats(training, backend);
-    for (const study::BatchStage& stage : trial.batch_schedule)
+    std::int64_t arena = graph::program_floats(training, backend), batch = trial.batch;
+    for (const study::BatchStage& stage : trial.batch_schedule) {
         arena = std::max(arena, graph::program_floats(training_graph(trial.within(stage), backend), backend));
+        batch = std::max(batch, stage.batch);
+    }
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
     const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
     const std::int64_t floats = (3 + gradients) * parameters +
+                                Windows::floats(batch / ranks, trial.shape.context) +
                                 graph::PackedParameters::floats(training, backend) +
                                 ReductionTree::members(leaves_of_rank, threads) *
-                                    (arena + graph::program_floats(evaluation, backend));
+                                    (arena + graph::program_floats(evaluation, backend) +
+                                     Windows::floats(trial.leaf_batch(), trial.shape.context));
     return floats * static_cast<std::int64_t>(sizeof(float));
 }
 
@@ -71,16 +85,28 @@ double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& bac
     backend.copy_in(part(0).data(), initial.data(), bytes);
     parameters.pack(part(0));
 
-    const double leaf_seconds = median_seconds([&] {
-        blocks.run(
-            tokens, trial.leaf_batch(), [](std::int64_t) { return std::int64_t{0}; }, part(1));
-    });
-    const double update_seconds = median_seconds([&] {
-        backend.adamw({.learning_rate = 0.0f, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, part(1),
-                      part(0), part(2), part(3));
+    const kernels::Run whole{0, static_cast<std::int64_t>(initial.size()), 0};
+    const Numbers numbers{whole, {.beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, {}, 0};
+    const kernels::Storage storage = backend.allocate(sizeof numbers);
+    backend.copy_in(storage.get(), &numbers, sizeof numbers);
+    auto* at = reinterpret_cast<Numbers*>(storage.get());
+    const auto until_done = [&](const std::function<void()>& work) {
+        return [&backend, at, work = backend.recorded(work)] {
+            work();
+            double sum = 0;
+            backend.copy_out(&sum, &at->sum, sizeof sum);
+        };
+    };
+    Windows windows(trial.leaf_batch(), trial.shape.context, backend);
+    windows.fill(tokens, [](std::int64_t) { return std::int64_t{0}; });
+
+    const double leaf_seconds =
+        median_seconds(until_done([&] { blocks.run(windows, 0, trial.leaf_batch(), part(1), &at->sum); }));
+    const double update_seconds = median_seconds(until_done([&] {
+        backend.add_sums_of_squares(part(1), {&at->whole, 1}, &at->sum);
+        backend.adamw({&at->whole, 1}, &at->step, &at->standing, part(1), part(0), part(2), part(3));
         parameters.pack(part(0));
-        backend.sum_of_squares(part(1));  // last: its result is there only when all work before it is done
-    });
+    }));
     return leaf_seconds * static_cast<double>(trial.leaves) + update_seconds;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "train/blocks.hpp"
 #include "train/communicator.hpp"
 #include "train/thread_team.hpp"
+#include "train/windows.hpp"
 
 namespace isogrid::train {
 
@@ -20,16 +23,33 @@ class Evaluation {
     /// token more, the last target. `parameters` are those of the training program.
     Evaluation(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
                Communicator& group, ThreadTeam& team, std::shared_ptr<graph::PackedParameters> parameters);
+    Evaluation(const Evaluation&) = delete;
+    Evaluation& operator=(const Evaluation&) = delete;
 
     /// Mean nats a token under the parameters last packed.
     double loss();
 
   private:
+    /// What a member of the team works with.
+    struct Member {
+        Blocks blocks;
+        Windows windows;                    ///< of a chunk
+        kernels::Storage loss;              ///< of a chunk, float64
+        std::function<void()> whole_chunk;  ///< from windows to loss, recorded
+    };
+
+    static double* number(const kernels::Storage& storage, std::int64_t at);
+    /// The first `sequences` of the member's windows.
+    void run_into_loss(Member& member, std::int64_t sequences);
+    void run_chunk(Member& member, std::int64_t chunk);
+
     std::int64_t context_, sequences_, sequences_a_chunk_;
     data::TokenFile tokens_;
+    kernels::Backend* backend_;
     Communicator* group_;
     ThreadTeam* team_;
-    std::vector<Blocks> blocks_;  ///< by member of the team
+    std::deque<Member> members_;
+    kernels::Storage on_backend_;  ///< the losses of all chunks, float64
     std::vector<double> chunk_losses_, incoming_;
 };
 

@@ -16,24 +16,10 @@ namespace isogrid::train {
 /// Squared norms of a gradient, by study::ParameterGroup.
 using GroupNorms = std::array<double, study::parameter_groups.size()>;
 
-/// The groups' places in a flat gradient.
-class NormsByGroup {
-  public:
-    /// `groups` are those of the layout's parameters, in its order; `backend` must outlive this.
-    NormsByGroup(const std::vector<study::ParameterGroup>& groups, const graph::ParameterLayout& layout,
-                 kernels::Backend& backend);
-
-    /// float64 sums in a fixed order; may be called by several threads at once.
-    GroupNorms of(std::span<const float> gradient) const;
-
-  private:
-    struct Part {
-        std::size_t first = 0, size = 0;
-        study::ParameterGroup group;
-    };
-    std::vector<Part> parts_;  ///< neighbours of one group as one: gaps between tensors are zero
-    kernels::Backend* backend_;
-};
+/// The groups' places in a flat gradient, neighbours of one group as one: gaps between tensors are zero.
+/// Kinds are groups, which `groups` gives for the layout's parameters in its order.
+std::vector<kernels::Run> runs_of_groups(const std::vector<study::ParameterGroup>& groups,
+                                         const graph::ParameterLayout& layout);
 
 /// Unbiased estimates from gradients of two batches (McCandlish et al. 2018, equations A.2 and A.3), B
 /// sequences and B / leaves:
@@ -44,26 +30,15 @@ class NormsByGroup {
 archive::GradientNoise gradient_noise(double leaf_norms, double batch_norm, std::int64_t leaves,
                                       std::int64_t batch);
 
-/// Means over the steps between two rows of a curve. The estimates are linear in the norms, so that it is
-/// norms that are summed.
-class NoiseMeter {
-  public:
-    explicit NoiseMeter(std::int64_t leaves) : leaves_(leaves) {}
-
-    /// Of one step: the sum over its leaves, and of the whole batch.
-    void add(const GroupNorms& of_leaves, const GroupNorms& of_batch);
-
-    /// Writes the means into a row and begins anew; the row stays as it is when there was no step. All of
-    /// these steps had batches of `batch` sequences.
-    void take(archive::CurvePoint& row, std::int64_t batch);
-
-    /// What was summed since the last row, for a checkpoint, and the way back.
-    std::vector<double> sums() const;
-    void restore(std::span<const double> sums);
-
-  private:
-    std::int64_t leaves_, steps_ = 0;
-    GroupNorms of_leaves_{}, of_batch_{};
+/// What is summed from a row of the curve to the next; the estimates are linear in the norms.
+struct NoiseSums {
+    GroupNorms of_leaves{};  ///< each step's sum over its leaves
+    GroupNorms of_batch{};
 };
+
+/// Writes the means over `steps` steps into a row, which stays as it is when there was none. `batch` in
+/// sequences.
+void write_noise(archive::CurvePoint& row, const NoiseSums& sums, std::int64_t steps, std::int64_t leaves,
+                 std::int64_t batch);
 
 }  // namespace isogrid::train

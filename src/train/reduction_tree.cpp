@@ -15,28 +15,22 @@ std::int64_t depth(std::int64_t leaves) {
     return std::bit_width(static_cast<std::uint64_t>(leaves));
 }
 
-LeafSums operator+(const LeafSums& left, const LeafSums& right) {
-    LeafSums both = {left.loss + right.loss, left.stop + right.stop, {}};
-    for (std::size_t group = 0; group < both.norms.size(); ++group)
-        both.norms[group] = left.norms[group] + right.norms[group];
-    return both;
-}
-
 }  // namespace
 
-ReductionTree::ReductionTree(std::int64_t leaves, std::int64_t floats, kernels::Backend& backend,
-                             Communicator& group, ThreadTeam& team)
+ReductionTree::ReductionTree(std::int64_t leaves, std::int64_t floats, std::int64_t sums,
+                             kernels::Backend& backend, Communicator& group, ThreadTeam& team)
     : leaves_of_rank_(leaves / group.size()),
       floats_(floats),
+      sum_count_(sums),
       backend_(&backend),
       group_(&group),
       team_(&team) {
     assert(std::has_single_bit(static_cast<std::uint64_t>(leaves)) && leaves % group.size() == 0);
-    const auto bytes =
-        static_cast<std::size_t>(buffers(leaves_of_rank_, group.size(), team.size()) * floats) *
-        sizeof(float);
+    const auto count = static_cast<std::size_t>(buffers(leaves_of_rank_, group.size(), team.size()));
+    const std::size_t bytes = count * static_cast<std::size_t>(floats) * sizeof(float);
     storage_ = backend.allocate(bytes);
     backend.fill_zero(storage_.get(), bytes);  // the gaps between tensors are never written and must be zero
+    sums_storage_ = backend.allocate(count * static_cast<std::size_t>(sums) * sizeof(double));
 }
 
 int ReductionTree::members(std::int64_t leaves_of_rank, int threads) {
@@ -53,55 +47,68 @@ std::span<float> ReductionTree::buffer(std::int64_t level) {
     return {reinterpret_cast<float*>(storage_.get()) + level * floats_, static_cast<std::size_t>(floats_)};
 }
 
-LeafSums ReductionTree::reduce(const ComputeLeaf& compute_leaf) {
+std::span<double> ReductionTree::sums(std::int64_t level) {
+    return {reinterpret_cast<double*>(sums_storage_.get()) + level * sum_count_,
+            static_cast<std::size_t>(sum_count_)};
+}
+
+void ReductionTree::sum_leaves(const ComputeLeaf& compute_leaf) {
     // The lowest levels, each thread a subtree; then the threads' sums in pairs.
     const int working = members(leaves_of_rank_, team_->size());
     const std::int64_t share = leaves_of_rank_ / working, first = group_->rank() * leaves_of_rank_;
-    std::vector<LeafSums> of_member(static_cast<std::size_t>(working));
     team_->run([&](int member) {
         if (member < working)
-            of_member[static_cast<std::size_t>(member)] =
-                subtree(first + member * share, share, member * depth(share), compute_leaf, member);
+            subtree(first + member * share, share, member * depth(share), compute_leaf, member);
     });
     for (int distance = 1; distance < working; distance *= 2)
         team_->run([&](int member) {
-            if (member >= working || member % (2 * distance) != 0) return;
-            LeafSums& left = of_member[static_cast<std::size_t>(member)];
-            const LeafSums& right = of_member[static_cast<std::size_t>(member + distance)];
-            backend_->accumulate(buffer(member * depth(share)), buffer((member + distance) * depth(share)));
-            left = left + right;
+            if (member < working && member % (2 * distance) == 0)
+                add(member * depth(share), (member + distance) * depth(share));
         });
-    LeafSums sums = of_member.front();
+}
+
+bool ReductionTree::sum_ranks(bool stop) {
     // Recursive doubling: at each level every rank adds its partner's half. Floating point addition commutes,
     // so both partners hold the same bits.
-    for (int distance = 1; distance < group_->size(); distance *= 2)
-        sums = combine_with(group_->rank() ^ distance, sums);
-    return sums;
+    for (int distance = 1; distance < group_->size(); distance *= 2) {
+        const int partner = group_->rank() ^ distance;
+        stop = exchange_sums(partner, stop);
+        exchange_gradients(partner);
+        add(0, 1);
+    }
+    return stop;
 }
 
-LeafSums ReductionTree::subtree(std::int64_t first_leaf, std::int64_t count, std::int64_t level,
-                                const ComputeLeaf& compute_leaf, int member) {
-    if (count == 1) return compute_leaf(first_leaf, buffer(level), member);
+void ReductionTree::subtree(std::int64_t first_leaf, std::int64_t count, std::int64_t level,
+                            const ComputeLeaf& compute_leaf, int member) {
+    if (count == 1) {
+        backend_->fill_zero(sums(level).data(), sums(level).size_bytes());
+        compute_leaf(first_leaf, buffer(level), sums(level), member);
+        return;
+    }
     const std::int64_t half = count / 2;
-    const LeafSums left = subtree(first_leaf, half, level, compute_leaf, member);
-    const LeafSums right = subtree(first_leaf + half, half, level + 1, compute_leaf, member);
-    backend_->accumulate(buffer(level), buffer(level + 1));
-    return left + right;
+    subtree(first_leaf, half, level, compute_leaf, member);
+    subtree(first_leaf + half, half, level + 1, compute_leaf, member);
+    add(level, level + 1);
 }
 
-LeafSums ReductionTree::combine_with(int partner, LeafSums sums) {
-    constexpr std::size_t scalars = 2;
-    std::array<double, scalars + std::tuple_size_v<GroupNorms>> mine = {sums.loss, sums.stop}, incoming{};
-    std::copy(sums.norms.begin(), sums.norms.end(), mine.begin() + scalars);
-    group_->exchange(partner, mine, incoming);
-    LeafSums theirs = {incoming[0], incoming[1], {}};
-    std::copy(incoming.begin() + scalars, incoming.end(), theirs.norms.begin());
-    exchange_gradients(partner);
-    backend_->accumulate(buffer(0), buffer(1));
-    return sums + theirs;
+/// The sums of a level and those of another, into the first.
+void ReductionTree::add(std::int64_t level, std::int64_t other) {
+    backend_->accumulate(buffer(level), buffer(other));
+    backend_->accumulate(sums(level), sums(other));
 }
 
-/// The partner's sums, into buffer(1).
+/// The partner's sums, into sums(1); true if either was asked to stop.
+bool ReductionTree::exchange_sums(int partner, bool stop) {
+    std::vector<double> mine(static_cast<std::size_t>(sum_count_)), theirs(mine.size() + 1);
+    backend_->copy_out(mine.data(), sums(0).data(), sums(0).size_bytes());
+    mine.push_back(stop ? 1 : 0);
+    group_->exchange(partner, std::span<const double>(mine), theirs);
+    backend_->copy_in(sums(1).data(), theirs.data(), sums(1).size_bytes());
+    return stop || theirs.back() != 0;
+}
+
+/// The partner's gradient, into buffer(1).
 void ReductionTree::exchange_gradients(int partner) {
     if (backend_->on_host()) return group_->exchange(partner, std::span<const float>(buffer(0)), buffer(1));
     outgoing_.resize(static_cast<std::size_t>(floats_));

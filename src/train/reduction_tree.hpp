@@ -3,7 +3,6 @@
 // same bits on 1, 2, 4, ... ranks. (A library's all-reduce promises no such thing.)
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -11,35 +10,34 @@
 
 #include "kernels/backend.hpp"
 #include "train/communicator.hpp"
-#include "train/gradient_noise.hpp"
 #include "train/thread_team.hpp"
 
 namespace isogrid::train {
 
-/// Scalars that travel up the tree beside the gradient.
-struct LeafSums {
-    double loss = 0;     ///< nats, summed over the leaf's tokens
-    double stop = 0;     ///< not zero: a rank was asked to stop; never mixed into a result
-    GroupNorms norms{};  ///< squared norms of the leaf's gradient
-};
-
 class ReductionTree {
   public:
-    /// Computes one leaf's gradient into `gradient` (replacing what is there), as this member of the team.
-    using ComputeLeaf = std::function<LeafSums(std::int64_t leaf, std::span<float> gradient, int member)>;
+    /// Computes one leaf as this member of the team: its gradient replaces what is in `gradient`, and what is
+    /// summed beside it is added to `sums`, which are zero. By ops of the backend alone.
+    using ComputeLeaf =
+        std::function<void(std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int member)>;
 
-    /// `leaves` is a power of two and a multiple of the group's size; `floats` is the gradient's length.
-    ReductionTree(std::int64_t leaves, std::int64_t floats, kernels::Backend& backend, Communicator& group,
-                  ThreadTeam& team);
+    /// `leaves` is a power of two and a multiple of the group's size; `floats` is the gradient's length,
+    /// `sums` the number of float64 that are summed beside it.
+    ReductionTree(std::int64_t leaves, std::int64_t floats, std::int64_t sums, kernels::Backend& backend,
+                  Communicator& group, ThreadTeam& team);
 
     /// Threads that have leaves of their own, of `threads` on a rank with `leaves_of_rank`: a power of two.
     static int members(std::int64_t leaves_of_rank, int threads);
 
-    /// Runs this rank's leaves and combines all ranks' sums. Afterwards gradient() holds the total, the same
-    /// on each rank.
-    LeafSums reduce(const ComputeLeaf& compute_leaf);
+    /// Runs this rank's leaves and sums them up: ops of the backend, which can be recorded.
+    void sum_leaves(const ComputeLeaf& compute_leaf);
 
-    std::span<float> gradient() { return buffer(0); }
+    /// Adds what the other ranks have summed up. Afterwards gradient() and sums() are those of the batch, the
+    /// same on each rank. True where any rank was asked to `stop`, which is mixed into no result.
+    bool sum_ranks(bool stop);
+
+    std::span<float> gradient() { return buffer(0); }  ///< in the backend's memory
+    std::span<double> sums() { return sums(0); }
 
     /// Frees the gradient's memory: the tree is of no more use.
     void release() { storage_.reset(); }
@@ -50,16 +48,18 @@ class ReductionTree {
 
   private:
     std::span<float> buffer(std::int64_t level);
-    LeafSums subtree(std::int64_t first_leaf, std::int64_t count, std::int64_t level,
-                     const ComputeLeaf& compute_leaf, int member);
-    LeafSums combine_with(int partner, LeafSums sums);
+    std::span<double> sums(std::int64_t level);
+    void subtree(std::int64_t first_leaf, std::int64_t count, std::int64_t level,
+                 const ComputeLeaf& compute_leaf, int member);
+    void add(std::int64_t level, std::int64_t other);
+    bool exchange_sums(int partner, bool stop);
     void exchange_gradients(int partner);
 
-    std::int64_t leaves_of_rank_, floats_;
+    std::int64_t leaves_of_rank_, floats_, sum_count_;
     kernels::Backend* backend_;
     Communicator* group_;
     ThreadTeam* team_;
-    kernels::Storage storage_;
+    kernels::Storage storage_, sums_storage_;
     std::vector<float> outgoing_,
         incoming_;  ///< for messages, where the backend's memory is not the program's
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All that can be asked of a CUDA card, within nine minutes, and one table of it: check_card.sh FOLDER [--against COMMAND]...
-# FOLDER holds bin/ (isogrid, test_kernels, bench_cuda) and, in a bundle, lib/ with the libraries they need. Without a
-# card it says what never ran. Exit status: 0 all well, 1 something failed, 77 no card.
+# FOLDER holds bin/ (isogrid, test_kernels, test_train_cuda, bench_cuda) and, in a bundle, lib/ with the libraries they
+# need. Without a card it says what never ran. Exit status: 0 all well, 1 something failed, 77 no card.
 set -uo pipefail
 
 folder=$(cd "$1" && pwd) || exit 2
@@ -74,8 +74,15 @@ card() {
 }
 
 # Every typed test of the backend; a card that cannot be used skips them all.
-kernels() {
-    "$folder/bin/test_kernels" --gtest_filter='*/cuda:CudaBackend.*' --gtest_brief=1 >tests.txt 2>&1
+kernels() { run_tests test_kernels '*/cuda:CudaBackend.*'; }
+
+# Whole trials: against the reference, each step recorded as one launch and kernel after kernel, twice, on two ranks,
+# and from a checkpoint, all to the same bits.
+training() { run_tests test_train_cuda '*'; }
+
+# run_tests PROGRAM FILTER: 77 where all were skipped.
+run_tests() {
+    "$folder/bin/$1" --gtest_filter="$2" --gtest_brief=1 >tests.txt 2>&1
     local status=$? passed skipped
     passed=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' tests.txt)
     skipped=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test.*/\1/p' tests.txt | head -1)
@@ -125,29 +132,60 @@ sweeps() {
     }
     echo "two sweeps, one digest: $(digest 1)"
 }
+
+# The same sweep killed once it has written a checkpoint, and run again: the digest of before.
+resumed() {
+    [[ -e 1.h5 ]] || {
+        echo "there is no sweep to compare with"
+        return 1
+    }
+    { cat job.toml && echo 'checkpoint_minutes = 0.005'; } >resumed.toml
+    "$folder/bin/isogrid" run resumed.toml --archive resumed.h5 --alone >killed.txt 2>&1 &
+    local sweep=$! saved="" tries
+    for ((tries = 0; tries < 400; ++tries)); do
+        saved=$(find resumed.h5.d/checkpoints -type f 2>/dev/null | head -1)
+        if [[ -n $saved ]] || ! kill -0 "$sweep" 2>/dev/null; then break; fi
+        sleep 0.02
+    done
+    kill -KILL "$sweep" 2>/dev/null
+    wait "$sweep" 2>/dev/null
+    "$folder/bin/isogrid" run resumed.toml --archive resumed.h5 --alone || return
+    [[ $(digest resumed) == "$(digest 1)" ]] || {
+        echo "the sweep that was killed has another digest"
+        return 1
+    }
+    echo "killed ${saved:+at a checkpoint }and resumed, the same digest"
+}
 digest() { "$folder/bin/isogrid" verify "$1.h5" --json | sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p' | head -1; }
 
+# sanitized TOOL PROGRAM FILTER
 sanitized() {
     command -v compute-sanitizer >/dev/null || {
         echo "compute-sanitizer is not installed"
         return 77
     }
-    compute-sanitizer --tool "$1" --error-exitcode 1 "$folder/bin/test_kernels" --gtest_brief=1 \
-        --gtest_filter='*/KernelTest.*/cuda-*ManyRows*:*/AttentionTest.laterTokens*/cuda'
+    compute-sanitizer --tool "$1" --error-exitcode 1 "$folder/bin/$2" --gtest_brief=1 --gtest_filter="$3"
+}
+# Kernels each alone, then steps as they are recorded.
+sanitized_all() {
+    sanitized "$1" test_kernels '*/KernelTest.*/cuda:*/AttentionTest.laterTokens*/cuda-*ManyRows*' || return
+    sanitized "$1" test_train_cuda '*SameBitsWhether*'
 }
 
 check card 20 card
 if [[ ${rows[0]} == *"not run"* ]]; then
     kernels
-    for name in kernels sweeps memcheck racecheck benchmark; do rows+=("$name|not run|no card|"); done
+    for name in kernels training sweeps resumed memcheck racecheck benchmark; do rows+=("$name|not run|no card|"); done
     print_table
     echo "nothing here has run on a card"
     exit 77
 fi
 check kernels 120 kernels
+check training 60 training
 check sweeps 60 sweeps
-check memcheck 90 sanitized memcheck
-check racecheck 90 sanitized racecheck
+check resumed 40 resumed
+check memcheck 90 sanitized_all memcheck
+check racecheck 90 sanitized_all racecheck
 check benchmark 240 "$folder/bin/bench_cuda" --seconds 1 --rounds 1 "${against[@]}"
 grep -h tokens/s benchmark.log 2>/dev/null
 print_table

@@ -230,8 +230,19 @@ void adamw(benchmark::State& state, Backend& backend, std::int64_t width, Elemen
     const std::vector<float> zero(size);
     const std::span<float> first(arrays.take(size), size), second(arrays.take(size), size);
     backend.copy_in(second.data(), zero.data(), size * sizeof(float));
+    const Run whole{0, std::int64_t(size), 0};
+    const AdamWStep step{10, 1e-3f, 0.9f, 0.95f, 1e-8f, 1e-4f};
+    const Standing standing;
+    const auto held = [&](const auto& value) {
+        const Storage storage = backend.allocate(sizeof value);
+        backend.copy_in(storage.get(), &value, sizeof value);
+        return storage;
+    };
+    const Storage runs = held(whole), steps = held(step), stands = held(standing);
     measure(state, double(size), [&] {
-        backend.adamw({10, 1e-3f, 0.9f, 0.95f, 1e-8f, 1e-4f, 1}, gradient, weights, first, second);
+        backend.adamw({reinterpret_cast<const Run*>(runs.get()), 1},
+                      reinterpret_cast<const AdamWStep*>(steps.get()),
+                      reinterpret_cast<const Standing*>(stands.get()), gradient, weights, first, second);
     });
 }
 

@@ -140,6 +140,14 @@ PackedWeights Device::pack(const Values& weights, std::int64_t outputs, std::int
                                 poisoned(backend.packed_floats(outputs, inputs, element)));
 }
 
+void adamw(Device& device, const AdamWStep& step, float gradient_scale, const float* gradient, float* weights,
+           float* first_moment, float* second_moment, std::int64_t count) {
+    const auto size = static_cast<std::size_t>(count);
+    device.backend.adamw({device.hold_one(Run{0, count, 0}), 1}, device.hold_one(step),
+                         device.hold_one(Standing{.gradient_scale = gradient_scale}), {gradient, size},
+                         {weights, size}, {first_moment, size}, {second_moment, size});
+}
+
 void KernelTest::SetUp() {
     if (const std::string why = why_not_here(GetParam()); !why.empty()) GTEST_SKIP() << why;
     fast = make_fast_backend(GetParam());

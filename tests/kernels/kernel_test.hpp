@@ -61,6 +61,10 @@ class Device {
     Activations poisoned(std::int64_t rows, std::int64_t columns, Element element);
     /// The numbers of a matrix, without what fills up its rows.
     Values read(ConstActivations matrix);
+    template <class Value>
+    const Value* hold_one(const Value& value) {
+        return static_cast<const Value*>(place(&value, sizeof value));
+    }
     PackedWeights pack(const Values& weights, std::int64_t outputs, std::int64_t inputs, Element element);
 
     Backend& backend;
@@ -72,6 +76,10 @@ class Device {
     std::vector<Storage> storage_;
     std::vector<const std::byte*> ends_;  ///< of the arrays
 };
+
+/// A step of AdamW over `count` parameters of one kind, clipped by `gradient_scale`.
+void adamw(Device& device, const AdamWStep& step, float gradient_scale, const float* gradient, float* weights,
+           float* first_moment, float* second_moment, std::int64_t count);
 
 using Outputs = std::vector<Values>;
 using Op = std::function<Outputs(Device&)>;

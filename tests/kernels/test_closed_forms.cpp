@@ -81,8 +81,8 @@ TEST_P(ClosedFormTest, firstStepOfAdamWIsTheSignOfTheGradient) {
     const Values gradient = random_values(37, 1), start = random_values(37, 2);
     Device device(*backend);
     float *weights = device.hold(start), *first = device.hold(Values(37)), *second = device.hold(Values(37));
-    const AdamWStep step{1, 0.01f, 0.9f, 0.999f, 1e-3f, 0.1f, 0.5f};
-    backend->adamw(step, {device.hold(gradient), 37}, {weights, 37}, {first, 37}, {second, 37});
+    const AdamWStep step{1, 0.01f, 0.9f, 0.999f, 1e-3f, 0.1f};
+    adamw(device, step, 0.5f, device.hold(gradient), weights, first, second, 37);
     const Values moved = device.read(weights, 37), mean = device.read(first, 37),
                  square = device.read(second, 37);
     for (int i = 0; i < 37; ++i) {
@@ -129,7 +129,8 @@ TEST_P(ClosedFormTest, exponentialsAreWithinTwoUnitsInTheLastPlace) {
 }
 
 TEST_P(ClosedFormTest, emptyInputsAreFine) {
-    backend->accumulate({}, {});
+    backend->accumulate(std::span<float>(), std::span<const float>());
+    backend->accumulate(std::span<double>(), std::span<const double>());
     EXPECT_EQ(backend->sum({}), 0.0);
     EXPECT_EQ(backend->sum_of_squares({}), 0.0);
     backend->fill_zero(nullptr, 0);

@@ -131,8 +131,8 @@ void run_numbers(Trace& trace, std::int64_t size) {
                         second{trace.device.hold(absolute(random_values(size, 5))), 1, size};
     backend.add(a, b, total);
     backend.accumulate({b.data, count}, {a.data, count});
-    backend.adamw({3, 0.1f, 0.9f, 0.95f, 1e-8f, 0.01f, 0.5f}, {a.data, count}, {weights.data, count},
-                  {first.data, count}, {second.data, count});
+    adamw(trace.device, {3, 0.1f, 0.9f, 0.95f, 1e-8f, 0.01f}, 0.5f, a.data, weights.data, first.data,
+          second.data, size);
     const Activations small = trace.device.poisoned(1, size, Element::bfloat16);
     backend.round(a, small);
     for (const MutableMatrix& result : {total, b, weights, first, second})

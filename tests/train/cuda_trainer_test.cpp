@@ -1,6 +1,9 @@
-// The trainer on CUDA's backend, on the emulated card: whoever touches the card's memory from the program
-// ends it.
+// The trainer on CUDA's backend. On the emulated card, whoever touches the card's memory from the program
+// ends it; on a machine's own card the same tests run too, and are skipped where there is none.
 #include <cmath>
+#include <exception>
+#include <optional>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -14,15 +17,29 @@ namespace {
 
 using archive::TrialResult;
 
-std::unique_ptr<kernels::Backend> card() {
-    return kernels::cuda::make_backend(0, kernels::cuda::Arithmetic::float32);
+using kernels::cuda::Launches;
+
+std::unique_ptr<kernels::Backend> card(Launches launches = Launches::recorded) {
+    return kernels::cuda::make_backend(0, kernels::cuda::Arithmetic::float32, launches);
 }
 
-TrialResult train_on(kernels::Backend& backend, const study::Trial& trial) {
+class CudaTrainer : public testing::Test {
+  protected:
+    void SetUp() override {
+        try {
+            card();
+        } catch (const std::exception& error) {
+            GTEST_SKIP() << error.what();
+        }
+    }
+};
+
+TrialResult train_on(kernels::Backend& backend, const study::Trial& trial,
+                     train::TrainOptions options = {.on_progress = {}}) {
     const data::TokenFile tokens = corpus();
     train::Alone alone;
-    return train::train(trial, tokens, backend, alone,
-                        {.threads = 4, .on_progress = {}});  // threads are for hosts
+    options.threads = 4;  // for hosts
+    return train::train(trial, tokens, backend, alone, options);
 }
 
 /// Of few steps: the emulated card is slow.
@@ -39,7 +56,7 @@ study::Trial in_bfloat16() {
     return trial;
 }
 
-TEST(CudaTrainer, followsTheReference) {
+TEST_F(CudaTrainer, followsTheReference) {
     // As Trainer.theFastBackendFollowsTheReference and bfloat16FollowsFloat32 have it for the processor.
     const auto reference = kernels::make_reference_backend(), cuda = card();
     EXPECT_NEAR(train_on(*cuda, short_trial()).validation_loss,
@@ -48,7 +65,7 @@ TEST(CudaTrainer, followsTheReference) {
                 train_on(*reference, in_bfloat16()).validation_loss, 0.02);
 }
 
-TEST(CudaTrainer, givesTheSameBitsAgainAndOnAnyNumberOfRanks) {
+TEST_F(CudaTrainer, givesTheSameBitsAgainAndOnAnyNumberOfRanks) {
     for (const study::Trial& trial : {short_trial(), in_bfloat16()}) {
         const TrialResult expected = train_on(*card(), trial);
         EXPECT_EQ(train_on(*card(), trial).weights_digest, expected.weights_digest);
@@ -62,16 +79,67 @@ TEST(CudaTrainer, givesTheSameBitsAgainAndOnAnyNumberOfRanks) {
     }
 }
 
-TEST(CudaTrainer, hasNoMemoryForAModelLargerThanTheCard) {
+TEST_F(CudaTrainer, givesTheSameBitsWhetherStepsAreRecordedOrNot) {
+    for (const study::Trial& trial : {short_trial(), in_bfloat16()}) {
+        const TrialResult recorded = train_on(*card(), trial);
+        const TrialResult plain = train_on(*card(Launches::one_by_one), trial);
+        EXPECT_EQ(recorded.weights_digest, plain.weights_digest);
+        ASSERT_EQ(recorded.curve.size(), plain.curve.size());
+        for (std::size_t i = 1; i < plain.curve.size(); ++i) {
+            EXPECT_EQ(recorded.curve[i].training_loss, plain.curve[i].training_loss);
+            EXPECT_EQ(recorded.curve[i].gradient_norm, plain.curve[i].gradient_norm);
+            EXPECT_EQ(recorded.curve[i].noise.variance, plain.curve[i].noise.variance);
+        }
+    }
+}
+
+/// Keeps the state after one step.
+class KeptOnce final : public train::CheckpointKeeper {
+  public:
+    explicit KeptOnce(std::int64_t step) : step_(step) {}
+    std::optional<archive::Checkpoint> load() override { return kept_; }
+    bool due(std::int64_t step) override { return step == step_; }
+    void save(archive::Checkpoint checkpoint) override { kept_ = std::move(checkpoint); }
+
+  private:
+    std::int64_t step_;
+    std::optional<archive::Checkpoint> kept_;
+};
+
+TEST_F(CudaTrainer, goesOnFromACheckpointToTheSameBits) {
+    KeptOnce keeper(/*step=*/7);
+    const TrialResult whole = train_on(*card(), short_trial(), {.on_progress = {}, .checkpoints = &keeper});
+    ASSERT_TRUE(keeper.load());
+    const TrialResult resumed = train_on(*card(), short_trial(), {.on_progress = {}, .checkpoints = &keeper});
+    EXPECT_EQ(resumed.weights_digest, whole.weights_digest);
+    ASSERT_EQ(resumed.curve.size(), whole.curve.size());
+    EXPECT_EQ(resumed.curve.back().training_loss, whole.curve.back().training_loss);
+    EXPECT_EQ(resumed.curve.back().noise.variance, whole.curve.back().noise.variance);
+}
+
+TEST_F(CudaTrainer, endsADivergedTrialAtTheStepThatItDivergedAt) {
+    study::Trial wild = short_trial();
+    wild.optimizer.learning_rate = 1e18;
+    wild.schedule.warmup_steps = 0;
+    const auto reference = kernels::make_reference_backend();
+    const TrialResult expected = train_on(*reference, wild), found = train_on(*card(), wild);
+    ASSERT_EQ(expected.outcome, archive::Outcome::diverged);
+    EXPECT_EQ(found.outcome, expected.outcome);
+    EXPECT_EQ(found.cause, expected.cause);
+    EXPECT_EQ(found.steps_done, expected.steps_done);
+    EXPECT_EQ(found.curve.size(), expected.curve.size());
+}
+
+TEST_F(CudaTrainer, hasNoMemoryForAModelLargerThanTheCard) {
     study::Trial large = short_trial();
-    large.shape.width = 16384;
-    large.shape.mlp_width = 65536;
+    large.shape.width = 32768;
+    large.shape.mlp_width = 131072;
     const auto cuda = card();
     EXPECT_THROW(train_on(*cuda, large), std::bad_alloc);
     EXPECT_EQ(train_on(*cuda, short_trial()).outcome, archive::Outcome::completed);  // and the next one has
 }
 
-TEST(CudaTrainer, measuresAStep) {
+TEST_F(CudaTrainer, measuresAStep) {
     EXPECT_GT(train::measure_seconds_per_step(short_trial(), *card()), 0);
 }
 

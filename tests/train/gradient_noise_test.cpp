@@ -65,7 +65,7 @@ TEST(GradientNoise, isUnbiasedOnGradientsOfKnownNoise) {
     EXPECT_NEAR(signal, dimensions * component * component, 0.08);
 }
 
-TEST(NormsByGroup, addUpToTheWholeGradient) {
+TEST(RunsOfGroups, areTheWholeGradient) {
     for (const bool tied : {false, true}) {
         const study::Shape shape = {.width = 16,
                                     .depth = 2,
@@ -80,7 +80,8 @@ TEST(NormsByGroup, addUpToTheWholeGradient) {
         std::vector<float> gradient(static_cast<std::size_t>(layout.floats), 0.0f);
         for (std::size_t i = 0; i < layout.offsets.size(); ++i)
             std::fill_n(gradient.begin() + layout.offsets[i], layout.sizes[i], 0.5f);
-        const train::GroupNorms norms = train::NormsByGroup(model.groups, layout, *backend).of(gradient);
+        train::GroupNorms norms{};
+        backend->add_sums_of_squares(gradient, train::runs_of_groups(model.groups, layout), norms.data());
         const study::ParameterCounts counts = study::count_parameters(shape);
         const auto quarter = [](std::int64_t count) { return 0.25 * static_cast<double>(count); };
         EXPECT_EQ(norms,
@@ -89,20 +90,15 @@ TEST(NormsByGroup, addUpToTheWholeGradient) {
     }
 }
 
-TEST(NoiseMeter, takesMeansOfNormsSinceTheRowBefore) {
-    train::NoiseMeter meter(/*leaves=*/4);
+TEST(GradientNoise, ofARowIsThatOfTheMeansOverItsSteps) {
     archive::CurvePoint row;
-    meter.take(row, /*batch=*/8);
+    train::write_noise(row, {}, /*steps=*/0, /*leaves=*/4, /*batch=*/8);
     EXPECT_TRUE(std::isnan(row.noise.signal));  // no step yet
-    train::GroupNorms leaves{}, batch{};
+    train::NoiseSums sums;
     const auto mlp = static_cast<std::size_t>(ParameterGroup::mlp);
-    leaves[mlp] = 1;
-    batch[mlp] = 4;  // leaves that agree
-    meter.add(leaves, batch);
-    leaves[mlp] = 3;
-    batch[mlp] = 0;
-    meter.add(leaves, batch);
-    meter.take(row, /*batch=*/8);
+    sums.of_leaves[mlp] = 1 + 3;
+    sums.of_batch[mlp] = 4 + 0;
+    train::write_noise(row, sums, /*steps=*/2, /*leaves=*/4, /*batch=*/8);
     const archive::GradientNoise mean = train::gradient_noise(2, 2, 4, 8);
     EXPECT_DOUBLE_EQ(row.noise_of_group[mlp].signal, mean.signal);
     EXPECT_DOUBLE_EQ(row.noise_of_group[mlp].variance, mean.variance);

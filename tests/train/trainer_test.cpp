@@ -126,9 +126,10 @@ TEST(Blocks, addUpToTheGradientOfAllSequences) {
                                                                       whole.shape, whole.parametrization, 1);
             blocks.program().parameters()->pack(weights);
             std::vector<float> gradient(weights.size());
-            blocks.run(
-                tokens.training(), whole.batch, [](std::int64_t sequence) { return 100 * sequence; },
-                gradient);
+            train::Windows windows(whole.batch, whole.shape.context, *backend);
+            windows.fill(tokens.training(), [](std::int64_t sequence) { return 100 * sequence; });
+            double loss = 0;
+            blocks.run(windows, 0, whole.batch, gradient, &loss);
             return gradient;
         };
         const auto graph_over = [&](std::int64_t sequences) {
@@ -208,6 +209,23 @@ TEST(Trainer, evaluatesAtItsStepsAndCountsTokensAndFlops) {
     EXPECT_GT(result.curve.back().flops, 0.8 * six_n);
     EXPECT_LT(result.curve.back().flops,
               2.5 * six_n);  // tiny widths: norms and attention weigh as much as products
+}
+
+TEST(Trainer, endsAtTheFirstStepWithoutALossWhetherOrNotSomebodyLooks) {
+    // Decay takes ever more than twice of each weight, so that weights grow until they overflow.
+    study::Trial wild = small_trial();
+    wild.optimizer.learning_rate = 80;
+    wild.steps = wild.schedule.warmup_steps = 400;
+    wild.evaluation.steps = {400};
+    const TrialResult found = train_alone(wild);
+    ASSERT_EQ(found.outcome, Outcome::diverged);
+    ASSERT_GT(found.steps_done, found.curve.back().step + 1);  // between rows, where nobody looks
+    EXPECT_NE(found.cause.find("step " + std::to_string(found.steps_done) + " "), std::string::npos);
+    wild.evaluation.steps = {found.steps_done - 1, found.steps_done, 400};
+    const TrialResult watched = train_alone(wild);
+    EXPECT_EQ(watched.steps_done, found.steps_done);
+    EXPECT_EQ(watched.cause, found.cause);
+    EXPECT_EQ(watched.curve.back().step, found.steps_done - 1);
 }
 
 TEST(Trainer, aLearningRateThatIsTooLargeIsAnOutcome) {

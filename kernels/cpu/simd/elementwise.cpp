@@ -89,13 +89,13 @@ double sum_of_squares(int64_t size, const float* values) {
     return sum(total);
 }
 
-void adamw(int64_t size, const AdamWStep& step, float first_correction, float second_correction,
+void adamw(int64_t size, const AdamWStep& step, float scale, float first_correction, float second_correction,
            const float* gradient, float* weights, float* first_moment, float* second_moment) {
     const Lanes beta1 = broadcast(step.beta1), rest1 = broadcast(float(1.0 - step.beta1));
     const Lanes beta2 = broadcast(step.beta2), rest2 = broadcast(float(1.0 - step.beta2));
     const Lanes correct1 = broadcast(first_correction), correct2 = broadcast(second_correction);
     const Lanes rate = broadcast(step.learning_rate), decay = broadcast(step.decay);
-    const Lanes epsilon = broadcast(step.epsilon), gradient_scale = broadcast(step.gradient_scale);
+    const Lanes epsilon = broadcast(step.epsilon), gradient_scale = broadcast(scale);
     for_lanes(size, [&](int64_t i, auto part) {
         const Lanes slope = gradient_scale * load(gradient + i, part);
         const Lanes first = multiply_add(beta1, load(first_moment + i, part), rest1 * slope);

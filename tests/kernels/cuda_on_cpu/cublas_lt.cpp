@@ -113,7 +113,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
                               cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t*, void* workspace, std::size_t workspace_bytes,
-                              cudaStream_t) {
+                              cudaStream_t stream) {
     for (const void* matrix : {a, b, c, const_cast<const void*>(d), const_cast<const void*>(workspace)}) {
         if (!card::on_card(matrix)) card::stop("a product of the program's memory");
         if (reinterpret_cast<std::uintptr_t>(matrix) % 16 != 0) card::stop("a product of unaligned memory");
@@ -121,8 +121,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
     const float alpha_value = *static_cast<const float*>(alpha),
                 beta_value = *static_cast<const float*>(beta);
     // By value: a captured product may run when what describes it is gone.
-    card::submit([=, product = *product, a_shape = *a_layout, b_shape = *b_layout, c_shape = *c_layout,
-                  d_shape = *d_layout] {
+    card::submit(stream, [=, product = *product, a_shape = *a_layout, b_shape = *b_layout,
+                          c_shape = *c_layout, d_shape = *d_layout] {
         const card::Access access;
         std::memset(workspace, 0xff, workspace_bytes);
         const bool tf32 = product.compute == CUBLAS_COMPUTE_32F_FAST_TF32;

@@ -29,6 +29,9 @@ struct dim3 {
 struct alignas(8) float2 {
     float x, y;
 };
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
 struct alignas(16) uint4 {
     std::uint32_t x, y, z, w;
 };
@@ -87,7 +90,12 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 constexpr unsigned cudaStreamNonBlocking = 1;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
+constexpr unsigned cudaEventDisableTiming = 2;
 using cudaStream_t = struct EmulatedStream*;
+using cudaEvent_t = struct EmulatedEvent*;
+using cudaGraph_t = struct EmulatedGraph*;
+using cudaGraphExec_t = struct EmulatedGraphExec*;
 struct cudaLaunchAttribute {};
 struct cudaLaunchConfig_t {
     dim3 gridDim, blockDim;
@@ -121,6 +129,18 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaGetLastError();
+cudaError_t cudaMallocHost(void** memory, std::size_t bytes);
+cudaError_t cudaFreeHost(void* memory);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* ready, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t ready, cudaStream_t stream);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t ready);
 
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int bytes) {
@@ -135,8 +155,8 @@ void expect_on_card([[maybe_unused]] const T& argument) {
         if (argument != nullptr && !on_card(argument)) stop("a kernel was handed memory of the program");
 }
 
-/// Does it now, or keeps it for the graph that is being captured.
-void submit(std::function<void()> work);
+/// Puts it at the end of the stream, or of the graph that is being captured there.
+void submit(cudaStream_t stream, std::function<void()> work);
 
 }  // namespace isogrid::kernels::cuda_on_cpu
 
@@ -150,7 +170,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     const std::tuple<Parameters...> kept(arguments...);
     const dim3 grid = config->gridDim, block = config->blockDim;
     const std::size_t shared = config->dynamicSmemBytes;
-    card::submit([=] {
+    card::submit(config->stream, [=] {
         card::run_grid({grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared,
                        [&] { std::apply(kernel, kept); });
     });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
-#include <cmath>
 #include <random>
 #include <stdexcept>
 
@@ -78,6 +77,14 @@ std::unique_ptr<kernels::Backend> make_backend(std::string_view instruction_set)
                              "' (the CPU backend has none of that name) leave --isa out for the best");
 }
 
+/// What a step is told and leaves, in the backend's memory.
+struct Numbers {
+    kernels::Run whole;
+    kernels::AdamWStep step;
+    kernels::Standing standing;
+    double loss, squares;
+};
+
 struct Training::State {
     State(const BenchShape& shape, std::string_view precision, kernels::Backend& chosen)
         : backend(chosen),
@@ -85,6 +92,9 @@ struct Training::State {
           blocks(train::training_graph(trial, backend), backend),
           float_count(blocks.program().layout().floats),
           memory(backend.allocate(4 * static_cast<std::size_t>(float_count) * sizeof(float))),
+          windows(trial.batch, trial.shape.context, backend),
+          numbers(backend.allocate(sizeof(Numbers))),
+          at(reinterpret_cast<Numbers*>(numbers.get())),
           rows(shape.tokens_per_step()),
           tokens(made_up_tokens(batches * rows + 1, shape.shape.vocabulary)) {
         const std::vector<float> initial = model::initial_weights(
@@ -93,25 +103,40 @@ struct Training::State {
         backend.fill_zero(memory.get(), 4 * static_cast<std::size_t>(float_count) * sizeof(float));
         backend.copy_in(weights().data(), initial.data(), initial.size() * sizeof(float));
         pack();
+        const Numbers told{{0, float_count, 0}, {}, {}, 0, 0};
+        backend.copy_in(at, &told, sizeof told);
+        whole = backend.recorded([this] {
+            run_program();
+            take_norm();
+            update();
+            pack();
+        });
     }
 
-    void run_program() {
-        const std::int64_t first = steps % batches * rows;
-        blocks.run(
-            tokens, trial.batch,
-            [&](std::int64_t sequence) { return first + sequence * trial.shape.context; }, gradient());
+    void tell() {
+        const std::int64_t first = steps++ % batches * rows;
+        windows.fill(tokens, [&](std::int64_t sequence) { return first + sequence * trial.shape.context; });
+        const kernels::AdamWStep step{.step = steps,
+                                      .learning_rate = learning_rate,
+                                      .beta1 = 0.9f,
+                                      .beta2 = 0.95f,
+                                      .epsilon = 1e-8f,
+                                      .decay = learning_rate * weight_decay};
+        backend.copy_in(&at->step, &step, sizeof step);
     }
-    double gradient_norm() { return std::sqrt(backend.sum_of_squares(gradient())); }
-    void update(double norm) {
-        ++steps;
-        backend.adamw({.step = steps,
-                       .learning_rate = learning_rate,
-                       .beta1 = 0.9f,
-                       .beta2 = 0.95f,
-                       .epsilon = 1e-8f,
-                       .decay = learning_rate * weight_decay,
-                       .gradient_scale = norm > largest_norm ? static_cast<float>(largest_norm / norm) : 1},
-                      gradient(), weights(), flat(2), flat(3));
+    void run_program() {
+        backend.fill_zero(&at->loss, 2 * sizeof(double));  // and the squares
+        blocks.run(windows, 0, trial.batch, gradient(), &at->loss);
+    }
+    void take_norm() {
+        backend.add_sums_of_squares(gradient(), {&at->whole, 1}, &at->squares);
+        backend.close_step(
+            &at->loss, &at->squares, &at->step,
+            {.tokens = static_cast<double>(trial.tokens_per_step()), .gradient_clip = largest_norm},
+            &at->standing);
+    }
+    void update() {
+        backend.adamw({&at->whole, 1}, &at->step, &at->standing, gradient(), weights(), flat(2), flat(3));
     }
     std::span<float> flat(std::int64_t index) {
         return {reinterpret_cast<float*>(memory.get()) + index * float_count,
@@ -126,8 +151,12 @@ struct Training::State {
     train::Blocks blocks;
     std::int64_t float_count;  ///< of all weights
     kernels::Storage memory;   ///< weights, gradient, first moment, second moment
+    train::Windows windows;
+    kernels::Storage numbers;
+    Numbers* at;
     std::int64_t rows, steps = 0;
     std::vector<data::Token> tokens;
+    std::function<void()> whole;
 };
 
 Training::Training(const BenchShape& shape, std::string_view precision, kernels::Backend& backend)
@@ -136,20 +165,25 @@ Training::Training(const BenchShape& shape, std::string_view precision, kernels:
 Training::~Training() = default;
 
 void Training::step() {
-    state_->run_program();
-    state_->update(state_->gradient_norm());
-    state_->pack();
+    state_->tell();
+    state_->whole();
+}
+
+void Training::wait() {
+    kernels::Standing standing;
+    state_->backend.copy_out(&standing, &state_->at->standing, sizeof standing);
 }
 
 void Training::timed_step(Seconds& seconds) {
     graph::OpSeconds by_op;
     state_->blocks.program().time_ops(&by_op);
     const Clock::time_point start = Clock::now();
+    state_->tell();
     state_->run_program();
     const Clock::time_point norm_start = Clock::now();
-    const double norm = state_->gradient_norm();
+    state_->take_norm();
     const Clock::time_point update_start = Clock::now();
-    state_->update(norm);
+    state_->update();
     const Clock::time_point pack_start = Clock::now();
     state_->pack();
     seconds["pack weights"] += seconds_since(pack_start);

@@ -33,7 +33,8 @@ class Training {
     ~Training();
     Training(Training&&) = delete;
 
-    void step();
+    void step();  ///< of which a card may still have to do all
+    void wait();  ///< until it is done
     /// One step that adds to `seconds` what each kind of op took, and under `all` what the step did.
     void timed_step(Seconds& seconds);
     static constexpr const char* all = "all";

@@ -1,0 +1,188 @@
+#include "train/step.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <tuple>
+
+namespace isogrid::train {
+
+namespace {
+
+constexpr std::size_t groups = std::tuple_size_v<GroupNorms>;
+constexpr std::size_t most_kinds = 8;  // one a role at most
+
+/// A program for each thread, all under the same weights: those given, or new ones.
+std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend,
+                              std::shared_ptr<graph::PackedParameters> parameters) {
+    std::vector<Blocks> blocks;
+    for (int member = 0; member < threads; ++member) {
+        blocks.emplace_back(training_graph(trial, backend), backend, parameters);
+        parameters = blocks.front().program().parameters();
+    }
+    return blocks;
+}
+
+}  // namespace
+
+struct Step::Numbers {
+    std::array<kernels::AdamWStep, most_kinds> steps;
+    kernels::Standing standing;
+    NoiseSums noise;
+    GroupNorms of_batch;  ///< the squared norms of a batch's gradient
+    double squares;       ///< all of them
+};
+
+Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& group, int threads)
+    : trial_(trial),
+      backend_(backend),
+      group_(group),
+      model_(model::build_forward(trial.shape, trial.parametrization, trial.precision, 1)),
+      stage_(trial.stage_after(0)),
+      team_(ReductionTree::members(trial.leaves / group.size(), backend.on_host() ? threads : 1)),
+      blocks_(blocks_of(trial, team_.size(), backend, nullptr)),
+      windows_(trial.batch / group.size(), trial.shape.context, backend),
+      tree_(trial.leaves, layout().floats, 1 + std::int64_t{groups}, backend, group, team_),
+      numbers_(backend.allocate(sizeof(Numbers))),
+      at_(reinterpret_cast<Numbers*>(numbers_.get())) {
+    const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
+    state_ = backend.allocate(3 * bytes);
+    backend.fill_zero(state_.get(), 3 * bytes);
+    backend.copy_in(
+        weights().data(),
+        model::initial_weights(model_.roles, layout(), trial.shape, trial.parametrization, trial.seed).data(),
+        bytes);
+    parameters()->pack(weights());
+    const Numbers none{};
+    backend.copy_in(at_, &none, sizeof none);
+
+    // Kinds are the ways in which tensors are trained; then the runs of each, of groups, and one of all.
+    std::vector<kernels::Run> runs;
+    for (std::size_t i = 0; i < model_.roles.size(); ++i) {
+        const model::TensorRule rule = tensor_rule(model_.roles[i], trial.shape, trial.parametrization);
+        const auto known = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& kind) {
+            return kind.learning_rate_multiplier == rule.learning_rate_multiplier &&
+                   kind.decays == rule.decays;
+        });
+        runs.push_back({layout().offsets[i], layout().sizes[i], known - kinds_.begin()});
+        if (known == kinds_.end()) kinds_.push_back({rule.learning_rate_multiplier, rule.decays});
+    }
+    assert(kinds_.size() <= most_kinds);
+    const std::vector<kernels::Run> of_groups = runs_of_groups(model_.groups, layout());
+    runs.insert(runs.end(), of_groups.begin(), of_groups.end());
+    runs.push_back({0, layout().floats, 0});
+    runs_ = backend.allocate(runs.size() * sizeof(kernels::Run));
+    backend.copy_in(runs_.get(), runs.data(), runs.size() * sizeof(kernels::Run));
+    const std::span<const kernels::Run> all(reinterpret_cast<const kernels::Run*>(runs_.get()), runs.size());
+    runs_of_kinds_ = all.first(model_.roles.size());
+    runs_of_groups_ = all.subspan(model_.roles.size(), of_groups.size());
+    whole_ = all.last(1);
+
+    record();
+}
+
+void Step::record() {
+    whole_step_ = backend_.recorded([this] {
+        sum_leaves();
+        update();
+    });
+    leaves_part_ = backend_.recorded([this] { sum_leaves(); });
+    update_part_ = backend_.recorded([this] { update(); });
+}
+
+void Step::enter(const study::BatchStage& stage) {
+    if (stage.batch != stage_.batch) {
+        const std::shared_ptr<graph::PackedParameters> kept = parameters();
+        blocks_ = blocks_of(trial_.within(stage), team_.size(), backend_, kept);
+        windows_ = Windows(stage.batch / group_.size(), trial_.shape.context, backend_);
+        record();
+    }
+    stage_ = stage;
+}
+
+std::span<float> Step::state(std::int64_t index) {
+    const std::int64_t floats = layout().floats;
+    return {reinterpret_cast<float*>(state_.get()) + index * floats, static_cast<std::size_t>(floats)};
+}
+
+// Decay takes learning_rate * weight_decay of a weight whatever the tensor's own learning rate, so that
+// muP's smaller rates do not also weaken the decay (Wang and Aitchison 2024).
+std::vector<kernels::AdamWStep> Step::adamw_steps(std::int64_t step, double learning_rate) const {
+    const study::Optimizer& optimizer = trial_.optimizer;
+    std::vector<kernels::AdamWStep> steps;
+    for (const Kind& kind : kinds_)
+        steps.push_back(
+            {.step = step,
+             .learning_rate = static_cast<float>(learning_rate * kind.learning_rate_multiplier),
+             .beta1 = static_cast<float>(optimizer.beta1),
+             .beta2 = static_cast<float>(optimizer.beta2),
+             .epsilon = static_cast<float>(optimizer.epsilon),
+             .decay = static_cast<float>(kind.decays ? learning_rate * optimizer.weight_decay : 0)});
+    return steps;
+}
+
+bool Step::take(std::int64_t step, double learning_rate, std::span<const data::Token> tokens,
+                const Windows::Start& start, bool stop) {
+    const std::vector<kernels::AdamWStep> steps = adamw_steps(step, learning_rate);
+    backend_.copy_in(at_->steps.data(), steps.data(), steps.size() * sizeof(kernels::AdamWStep));
+    const std::int64_t first_row = group_.rank() * windows_.sequences();
+    windows_.fill(tokens, [&](std::int64_t sequence) { return start(first_row + sequence); });
+    if (group_.size() == 1) {
+        whole_step_();
+        return stop;
+    }
+    leaves_part_();
+    const bool stops = tree_.sum_ranks(stop);
+    update_part_();
+    return stops;
+}
+
+void Step::sum_leaves() {
+    tree_.sum_leaves([&](std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int member) {
+        const std::int64_t leaf_batch = stage_.batch / trial_.leaves;
+        const std::int64_t first = leaf * leaf_batch - group_.rank() * windows_.sequences();
+        blocks_[static_cast<std::size_t>(member)].run(windows_, first, leaf_batch, gradient, sums.data());
+        if (trial_.leaves > 1)  // one leaf alone shows no noise
+            backend_.add_sums_of_squares(gradient, runs_of_groups_, sums.data() + 1);
+    });
+}
+
+void Step::update() {
+    const std::span<float> gradient = tree_.gradient();
+    const std::span<const double> sums = tree_.sums();
+    if (trial_.leaves > 1) {
+        backend_.fill_zero(at_->of_batch.data(), sizeof(GroupNorms));
+        backend_.add_sums_of_squares(gradient, runs_of_groups_, at_->of_batch.data());
+        backend_.accumulate(std::span(at_->noise.of_leaves), sums.subspan(1));
+        backend_.accumulate(std::span(at_->noise.of_batch), std::span<const double>(at_->of_batch));
+    }
+    backend_.fill_zero(&at_->squares, sizeof(double));
+    backend_.add_sums_of_squares(gradient, whole_, &at_->squares);
+    backend_.close_step(sums.data(), &at_->squares, at_->steps.data(),
+                        {.tokens = static_cast<double>(stage_.batch * trial_.shape.context),
+                         .gradient_clip = trial_.optimizer.gradient_clip},
+                        &at_->standing);
+    backend_.adamw(runs_of_kinds_, at_->steps.data(), &at_->standing, gradient, weights(), first_moment(),
+                   second_moment());
+    parameters()->pack(weights());
+}
+
+kernels::Standing Step::standing() const {
+    kernels::Standing standing;
+    backend_.copy_out(&standing, &at_->standing, sizeof standing);
+    return standing;
+}
+
+NoiseSums Step::noise_sums() const {
+    NoiseSums sums;
+    backend_.copy_out(&sums, &at_->noise, sizeof sums);
+    return sums;
+}
+
+void Step::set_sums(double loss_sum, const NoiseSums& noise) {
+    backend_.copy_in(&at_->standing.loss_sum, &loss_sum, sizeof loss_sum);
+    backend_.copy_in(&at_->noise, &noise, sizeof noise);
+}
+
+}  // namespace isogrid::train

@@ -1,0 +1,96 @@
+// One step of training, from a batch's tokens to new weights, as work that a backend can be handed as a
+// whole.
+//
+// All that a step leaves stays in the backend's memory, and nobody waits for it but who reads it: standing()
+// and noise_sums(). What differs from step to step goes there first: the batch's tokens, the learning rates
+// and the number of the step. On a card all the rest is one launch (Backend::recorded), or two with the
+// exchange between ranks in the middle.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kernels/backend.hpp"
+#include "model/llama.hpp"
+#include "study/trial.hpp"
+#include "train/blocks.hpp"
+#include "train/communicator.hpp"
+#include "train/gradient_noise.hpp"
+#include "train/reduction_tree.hpp"
+#include "train/thread_team.hpp"
+#include "train/windows.hpp"
+
+namespace isogrid::train {
+
+class Step {
+  public:
+    /// With the trial's initial weights. All that is handed over must outlive this.
+    Step(const study::Trial& trial, kernels::Backend& backend, Communicator& group, int threads);
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+
+    /// Before the first step of a stage of the trial's batch_schedule: a batch of another size has other
+    /// blocks, and another share of each loss in their gradient.
+    void enter(const study::BatchStage& stage);
+
+    /// Trains on the windows of `tokens` that begin where `start` says for each row of the batch, at this
+    /// `learning_rate`; `step` counts from 1. True where a rank of the group was asked to `stop`.
+    bool take(std::int64_t step, double learning_rate, std::span<const data::Token> tokens,
+              const Windows::Start& start, bool stop);
+
+    /// After the steps taken so far; waits for them.
+    kernels::Standing standing() const;
+    NoiseSums noise_sums() const;
+    /// What to go on summing from.
+    void set_sums(double loss_sum, const NoiseSums& noise);
+
+    const graph::ParameterLayout& layout() const { return blocks_.front().program().layout(); }
+    const std::shared_ptr<graph::PackedParameters>& parameters() const {
+        return blocks_.front().program().parameters();
+    }
+    ThreadTeam& team() { return team_; }
+
+    // In the backend's memory. Whoever changes weights packs parameters() anew.
+    std::span<float> weights() { return state(0); }
+    std::span<float> first_moment() { return state(1); }
+    std::span<float> second_moment() { return state(2); }
+
+    /// Frees the gradient's memory: no further step is taken.
+    void release_gradient() { tree_.release(); }
+
+  private:
+    std::span<float> state(std::int64_t index);
+    std::vector<kernels::AdamWStep> adamw_steps(std::int64_t step, double learning_rate) const;
+    void record();
+    void sum_leaves();
+    void update();
+
+    const study::Trial& trial_;
+    kernels::Backend& backend_;
+    Communicator& group_;
+    model::Llama model_;
+    study::BatchStage stage_;  ///< that blocks_ and windows_ are of
+    ThreadTeam team_;
+    std::vector<Blocks> blocks_;  ///< by member of the team
+    Windows windows_;             ///< of this rank's part of the batch
+    ReductionTree tree_;
+    kernels::Storage state_;  ///< weights, first moment, second moment
+
+    struct Kind {
+        double learning_rate_multiplier;
+        bool decays;
+    };
+    std::vector<Kind> kinds_;
+    struct Numbers;  ///< what is told and summed, in the backend's memory
+    kernels::Storage numbers_;
+    Numbers* at_;
+    kernels::Storage runs_;
+    std::span<const kernels::Run> runs_of_kinds_, runs_of_groups_, whole_;
+
+    std::function<void()> whole_step_, leaves_part_, update_part_;
+};
+
+}  // namespace isogrid::train
