@@ -110,16 +110,16 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                         columns);
     if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
         const double without = plan.flops - costs.shared + costs.apart;
-        text += wrapped(std::to_string(costs.branches) + " branches leave " + std::to_string(costs.trunks) +
-                            (costs.trunks == 1 ? " trunk: " : " trunks: ") + formatted("%.3e", costs.shared) +
-                            " FLOPs where each starts after its trunk, " +
-                            formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
-                            formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
-                            (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
-                            ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) +
-                            "% of the " + formatted("%.3e", without) +
-                            " FLOPs that it would take without trunks.",
-                        columns);
+        text += wrapped(
+            std::to_string(costs.branches) + (costs.branches == 1 ? " branch leaves " : " branches leave ") +
+                std::to_string(costs.trunks) + (costs.trunks == 1 ? " trunk: " : " trunks: ") +
+                formatted("%.3e", costs.shared) + " FLOPs where each starts after its trunk, " +
+                formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
+                formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
+                (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
+                ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
+                formatted("%.3e", without) + " FLOPs that it would take without trunks.",
+            columns);
     }
     for (const std::string& warning : study.grid.warnings)
         text += wrapped("warning: " + warning, columns);

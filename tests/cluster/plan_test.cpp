@@ -61,6 +61,29 @@ TEST(Plan, sharesTrialsAsTheSchedulerWill) {
     EXPECT_DOUBLE_EQ(make_plan(study, costs, 4).makespan, 60 / effective_ranks(2));
 }
 
+// A trunk of 30 steps and its branch, which has 10 of its 40 left, at 6 s a step.
+TEST(Plan, countsABranchFromWhereItLeavesItsTrunk) {
+    study::Study study = test::study_of({3e9, 4e9});
+    study::Trial &trunk = study.grid.trials[0].trial, &branch = study.grid.trials[1].trial;
+    trunk.schedule.kind = study::ScheduleKind::constant;
+    trunk.steps = 30;
+    trunk.evaluation = {};
+    branch = trunk;
+    branch.schedule = {.kind = study::ScheduleKind::warmup_stable_decay, .decay_steps = 10};
+    branch.steps = 40;
+    for (study::PlannedTrial& planned : study.grid.trials)
+        planned.flops_per_token.exact = 1e8;
+    const Plan plan = make_plan(study, costs, 2);
+    EXPECT_DOUBLE_EQ(plan.trials[0].seconds, 180);
+    EXPECT_DOUBLE_EQ(plan.trials[1].seconds, 60);
+    EXPECT_DOUBLE_EQ(plan.rank_seconds, 240);
+    EXPECT_DOUBLE_EQ(plan.makespan, 240) << "a branch begins when its trunk has ended";
+    EXPECT_DOUBLE_EQ(plan.flops, 40 * 4 * 1e8);
+    EXPECT_THAT(
+        plan_text(study, plan, 110),
+        HasSubstr("1 branch leaves 1 trunk: 1.600e+10 FLOPs where each starts after its trunk, 100.0% of"));
+}
+
 TEST(Plan, measuresEachShapeOnce) {
     study::Study study = three_trials();
     study.grid.trials[2].trial.shape.width = 16;
