@@ -163,7 +163,9 @@ std::vector<BatchCell> cells_of_targets(const std::vector<Run>& runs) {
         for (const auto& [which, count] : points)
             batches.insert(which.first);
         if (batches.size() < fewest_batches) continue;
-        BatchCell cell{.parameters = std::get<0>(key), .loss = -std::get<1>(key), .family = std::get<2>(key)};
+        BatchCell cell;
+        std::tie(cell.parameters, cell.loss, cell.family) = key;
+        cell.loss = -cell.loss;
         for (const auto& [which, count] : points) {
             cell.log_batch.push_back(std::log(which.first));
             cell.log_steps.push_back(std::log(count));
@@ -195,7 +197,9 @@ std::vector<BatchCell> cells_of_curves(const std::vector<Run>& as_read,
         if (by_batch.size() < fewest_batches) continue;
         std::size_t most_noise = 0;
         for (const double loss : asked_for.empty() ? targets(by_batch) : asked_for) {
-            BatchCell cell{.parameters = size.first, .loss = loss, .family = size.second};
+            BatchCell cell;
+            std::tie(cell.parameters, cell.family) = size;
+            cell.loss = loss;
             cell.noise_scale = median(noise_scales[size]);
             std::size_t noise = first_noise;
             std::vector<double> at_target;

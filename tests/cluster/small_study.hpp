@@ -16,7 +16,7 @@ inline study::Study study_of(const std::vector<double>& flops, std::int64_t leav
     study.job.text = "[study]\nname = \"small\"\n";
     for (std::size_t i = 0; i < flops.size(); ++i) {
         study::PlannedTrial planned;
-        planned.name = "t" + std::to_string(i);
+        planned.name = std::string("t").append(std::to_string(i));
         study::Trial& trial = planned.trial;
         trial.shape = {.width = 8, .depth = 1, .heads = 1, .mlp_width = 16, .vocabulary = 256, .context = 4};
         trial.batch = leaves;
