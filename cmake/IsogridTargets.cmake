@@ -12,7 +12,8 @@ function(isogrid_library name)
     set_target_properties(isogrid_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON POSITION_INDEPENDENT_CODE ON)
     # -Wno-restrict: GCC 12 warns of std::string's own operator+ (its bug 105651).
     target_compile_options(isogrid_${name} PRIVATE
-        $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-restrict>
+        $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic>
+        $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
         $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -diag-suppress=554 -Xcompiler=-Wall,-Wextra>)
     target_link_libraries(isogrid_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
 endfunction()

@@ -22,6 +22,8 @@
 #include <sys/ioctl.h>
 
 #include "archive/archive.hpp"
+#include "archive/checkpoint_file.hpp"
+#include "archive/crate.hpp"
 #include "archive/provenance.hpp"
 #include "archive/verify.hpp"
 #include "cluster/device.hpp"
@@ -272,7 +274,8 @@ int plan(const options::variables_map& given) {
             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
         .bytes =
             [&](const study::Trial& trial) {
-                return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend);
+                return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend) +
+                       (backend->on_host() ? archive::checkpoint_bytes(trial) : 0);
             }};
     const cluster::Plan plan = cluster::make_plan(*study, costs, ranks);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
@@ -372,6 +375,14 @@ int export_model(const options::variables_map& given) {
     if (!exported) return refuse(exported.error());
     std::cout << text(given, "to") << ": " << record.planned.name << " at step " << step
               << ", validation loss " << loss << " nats a token\n";
+    return done;
+}
+
+int crate(const options::variables_map& given) {
+    const auto written = archive::write_crate(text(given, "ARCHIVE"), text(given, "to"),
+                                              text(given, "license"), {.tag = archive::writer_tag()});
+    if (!written) return refuse(written.error());
+    std::cout << "wrote " << text(given, "to") << "/ro-crate-metadata.json\n";
     return done;
 }
 
@@ -574,6 +585,14 @@ std::vector<Verb> verbs() {
          verify})("retrain", value<std::string>(), "a trial (number, name, or identity), or all")(
         "isa", value<std::string>()->default_value("auto"), isa_again.c_str())(
         "tokens", value<std::string>(), "the token file, if it has moved")("json", "as JSON");
+    add({"crate",
+         "OUT.h5 --to DIR [--license URL]",
+         "Makes a folder of an archive that describes itself (RO-Crate 1.1), to be published.",
+         {},
+         {"ARCHIVE"},
+         false,
+         crate})("to", value<std::string>()->required(), "folder to make")(
+        "license", value<std::string>()->default_value(""), "of the data, as an address");
     add({"export",
          "OUT.h5 --trial T --to DIR [--step S] [--isa NAME] [--tokens FILE.tok]",
          "Writes a trial's model as config.json and model.safetensors, for Hugging Face's LlamaForCausalLM.",
@@ -618,7 +637,7 @@ int main_of(const std::vector<std::string>& arguments) {
     for (const Verb& verb : all)
         if (verb.name == name) return run_verb(verb, {arguments.begin() + 1, arguments.end()});
     return refuse({{"isogrid", name + " is not a verb",
-                    "tokenize, plan, run, status, verify, export, batches", "see isogrid --help"}});
+                    "tokenize, plan, run, status, verify, crate, export, batches", "see isogrid --help"}});
 }
 
 }  // namespace

@@ -102,6 +102,10 @@ bool write_checkpoint(const std::filesystem::path& path, const study::Trial& tri
     return write_durably(path, image_bytes(file), writer);
 }
 
+std::int64_t checkpoint_bytes(const study::Trial& trial) {
+    return 4 * study::count_parameters(trial.shape).total() * static_cast<std::int64_t>(sizeof(float));
+}
+
 study::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
                                           const std::string& instruction_set) {
     const auto file = open_checked(path, checkpoint_schema);

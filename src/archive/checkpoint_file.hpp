@@ -1,6 +1,7 @@
 // Checkpoints on disk: one HDF5 file each, of which every part is checked before it is used.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -15,6 +16,10 @@ namespace isogrid::archive {
 /// while it writes, so that no more than a fourth array is held beside its three.
 bool write_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
                       const std::string& instruction_set, Checkpoint checkpoint, const Writer& writer);
+
+/// Memory that write_checkpoint holds, the checkpoint included, in bytes: four binary32 arrays of the model's
+/// size. The curve is not counted.
+std::int64_t checkpoint_bytes(const study::Trial& trial);
 
 /// Reads and checks a checkpoint from which `trial` is to go on. The fault names why it is not: missing, not
 /// HDF5, truncated, damaged, of a newer schema, or of another numerics version, trial or instruction set,

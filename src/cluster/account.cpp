@@ -20,6 +20,10 @@ archive::Facts with_account(archive::Facts facts, const SweepAccount& account) {
     add("sweep_predicted_seconds", account.predicted_seconds);
     add("sweep_lower_bound_seconds", account.lower_bound_seconds);
     add("sweep_predicted_at", account.predicted_at);
+    std::string hosts;
+    for (const std::string& host : account.hosts_set_aside)
+        hosts += (hosts.empty() ? "" : ", ") + host;
+    if (!hosts.empty()) facts.push_back({"sweep_hosts_set_aside", hosts});
     return facts;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "archive/provenance.hpp"
 
@@ -18,12 +20,14 @@ struct SweepAccount {
     double lower_bound_seconds =
         std::numeric_limits<double>::quiet_NaN();  ///< of any schedule, as known then
 
+    std::vector<std::string> hosts_set_aside = {};  ///< that got no more work
+
     double idle_share() const { return seconds > 0 ? 1 - busy_rank_seconds / (workers * seconds) : 0; }
 };
 
 /// `facts`, and behind them sweep_workers, sweep_seconds, sweep_idle_share and, where anything was predicted,
-/// sweep_predicted_seconds, sweep_lower_bound_seconds and sweep_predicted_at. A start that trained nothing
-/// adds nothing.
+/// sweep_predicted_seconds, sweep_lower_bound_seconds and sweep_predicted_at; sweep_hosts_set_aside where
+/// there are any. A start that trained nothing adds nothing.
 archive::Facts with_account(archive::Facts facts, const SweepAccount& account);
 
 }  // namespace isogrid::cluster

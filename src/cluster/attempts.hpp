@@ -4,7 +4,9 @@
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -16,8 +18,10 @@ namespace isogrid::cluster {
 /// The attempts at one trial that ended badly, counted by cause. Being interrupted is not among them: time
 /// that ran out and preemption are nobody's fault.
 struct Attempts {
-    int crashed = 0;              ///< its program was ended by a signal of its own making
-    int failed = 0;               ///< an exception
+    int crashed = 0;      ///< its program was ended by a signal of its own making
+    int failed = 0;       ///< an exception
+    int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
+                          ///< a new checkpoint
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
     std::string last = {};        ///< the newest line: what, where and why
 };
@@ -25,12 +29,20 @@ struct Attempts {
 inline constexpr int most_crashes = 2;   ///< after so many a trial is set aside: it would end every start
 inline constexpr int most_failures = 2;  ///< a disk may be full once, a file server away
 
+/// After so many a trial is set aside. More than crashes: whoever kills a sweep by hand may hit the same
+/// trial a few times.
+inline constexpr int most_disappearances = 4;
+
 /// Counts what the notes of a trial say. No file: nothing went wrong.
 Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
                   archive::Outcome outcome, int ranks, const std::string& cause);
+
+/// Forgets that a trial failed on this host.
+void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,
+                 const std::string& host);
 
 /// Forgets what went wrong with a trial: it is to be tried as if for the first time.
 void forget_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
@@ -46,9 +58,8 @@ int most_ranks(const study::Trial& trial, int workers);
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
 
 /// While one lives, a signal that says the program is wrong (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) adds
-/// `crashed HOST RANKS SIGNAL` to the trial's notes before it ends the process. SIGKILL leaves no note: it
-/// comes from outside, for time, memory of a whole node or a person, and says nothing of the trial. At most
-/// one at a time.
+/// `crashed HOST RANKS SIGNAL` to the trial's notes before it ends the process. SIGKILL can leave none: see
+/// Underway. At most one at a time.
 class CrashNote {
   public:
     CrashNote(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks);
@@ -61,5 +72,26 @@ class CrashNote {
     std::array<struct sigaction, signals.size()> before_{};
     bool noting_ = false;  ///< not without a folder
 };
+
+/// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
+/// group is in the middle of it. What is found later belongs to a process that was killed without a word.
+class Underway {
+  public:
+    Underway(const std::filesystem::path& folder, const study::PlannedTrial& trial, int member);
+    ~Underway();
+    Underway(const Underway&) = delete;
+    Underway& operator=(const Underway&) = delete;
+
+  private:
+    std::filesystem::path file_;
+};
+
+/// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
+/// for a node, from a person, or because one trial's process took too much memory. The last is held against
+/// the trial, as `disappeared HOST MEMBERS with STEPS steps saved`, where it was the only one to disappear
+/// (the others of that start ended in order) and this start is in the same allocation as that one.
+/// `steps_saved`: by its newest checkpoint, by archive::trial_file_stem.
+void note_disappeared(const std::filesystem::path& folder,
+                      const std::map<std::string, std::int64_t>& steps_saved);
 
 }  // namespace isogrid::cluster

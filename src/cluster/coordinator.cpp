@@ -5,6 +5,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "cluster/hosts.hpp"
+
 namespace isogrid::cluster {
 
 namespace {
@@ -55,6 +57,8 @@ class Coordinator {
             progressed(rank, *progress);
         } else if (const auto* finished = std::get_if<Finished>(&message)) {
             ended(*finished);
+        } else if (const auto* here = std::get_if<Here>(&message)) {
+            hosts_.says(rank, here->host);
         } else if (!std::holds_alternative<Alive>(message)) {
             throw std::runtime_error("rank " + std::to_string(rank) +
                                      " sent what only the coordinator sends (the ranks disagree about who "
@@ -64,7 +68,10 @@ class Coordinator {
 
     void asks(int rank, int number) {
         if (!roster_.asks(rank, number)) return;
-        sweep_.worker_idle(rank);
+        if (hosts_.is_set_aside(rank))
+            sweep_.worker_lost(rank);
+        else
+            sweep_.worker_idle(rank);
         // Who speaks for an attempt tells how it ended before it asks for more. It has left this one
         // otherwise.
         const auto found = attempts_.find(number);
@@ -90,10 +97,34 @@ class Coordinator {
         const auto found = attempts_.find(finished.attempt);
         if (found == attempts_.end()) return;  // it came twice, or another was first
         if (found->second.lost && !finished.stored) return;
+        const std::vector<int> ranks = std::move(found->second.ranks);
         attempts_.erase(found);
         close_others(finished);
+        const auto host = judge(ranks, finished);
         sweep_.finished(finished, transport_.now());
         hooks_.on_finished(sweep_, finished);
+        if (host) set_aside(*host);
+    }
+
+    /// What the end of a trial says of the host that trained it. Memory is a question of the trial's size.
+    std::optional<std::string> judge(const std::vector<int>& ranks, const Finished& finished) {
+        if (archive::is_finished(finished.outcome) && finished.stored) hosts_.ended_well(ranks);
+        if (finished.outcome != archive::Outcome::failed) return std::nullopt;
+        return hosts_.failed(ranks, finished.trial);
+    }
+
+    /// No more work for `host`. What runs there may end.
+    void set_aside(const std::string& host) {
+        for (const int rank : hosts_.ranks_of(host))
+            sweep_.worker_lost(rank);
+        const std::map<int, int> failures = hosts_.failures_on(host);
+        sweep_.host_set_aside(host, failures);
+        std::vector<int> trials;
+        for (const auto& [trial, times] : failures)
+            trials.push_back(trial);
+        say("host " + host + " is set aside (trial after trial ended badly there) others get its work");
+        if (hooks_.on_host_set_aside) hooks_.on_host_set_aside(host, trials);
+        stop_without_workers();
     }
 
     /// Nobody needs to go on with a trial whose file is there.
@@ -119,12 +150,19 @@ class Coordinator {
             say("rank " + std::to_string(rank) + " is given up (not heard of for " +
                 seconds(roster_.silence_limit()) + ") its trial goes to others");
             const auto found = attempts_.find(roster_.busy_with(rank));
+            const int trial = found != attempts_.end() ? found->second.trial : -rank;
             if (found != attempts_.end() && !found->second.lost) lose(found->first, found->second);
+            if (const auto host = hosts_.fell_silent(rank, trial)) set_aside(*host);
         }
-        if (roster_.present() == 0 && !sweep_.stopped()) {
-            say("no worker is left: stopping");
-            sweep_.stop();
-        }
+        stop_without_workers();
+    }
+
+    void stop_without_workers() {
+        if (sweep_.stopped()) return;
+        for (int rank = 1; rank < transport_.size(); ++rank)
+            if (roster_.is_there(rank) && !hosts_.is_set_aside(rank)) return;
+        say("no worker is left: stopping");
+        sweep_.stop();
     }
 
     void lose(int number, Attempt& attempt) {
@@ -168,6 +206,7 @@ class Coordinator {
     const std::string& lease_;
     const CoordinatorHooks& hooks_;
     Roster roster_;
+    Hosts hosts_;
     std::map<int, Attempt> attempts_;  ///< by number
     std::multimap<int, int> lost_;     ///< trial to the numbers of its lost attempts
     int last_attempt_ = 0;

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cluster/roster.hpp"
 #include "cluster/sweep.hpp"
@@ -17,6 +18,8 @@ struct CoordinatorHooks {
     std::function<void(const Sweep&, const Finished&)> on_finished;
     /// Called with what a person should know: workers that are gone, or back.
     std::function<void(const std::string&)> say = {};
+    /// Called when `host` gets no more work: that these trials have failed there is to be forgotten.
+    std::function<void(const std::string& host, const std::vector<int>& trials)> on_host_set_aside = {};
 };
 
 /// Runs `sweep` over the workers (ranks 1 and up) until every trial ended, or, once stopped, until the
@@ -26,8 +29,9 @@ struct CoordinatorHooks {
 ///
 /// A worker that is silent for `silence_limit` seconds is given up, and its trial waits again; the others of
 /// its group are told to leave it. Should it be there after all, what it finishes counts, unless another was
-/// first, and it gets work again. When all are given up the sweep stops. Notes that come twice, or after
-/// others that were sent later, change nothing.
+/// first, and it gets work again. A host on which trial after trial ends badly (cluster/hosts) gets no more
+/// work, and what failed there is tried again elsewhere. When no worker is left the sweep stops. Notes that
+/// come twice, or after others that were sent later, change nothing.
 void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,
                 double silence_limit = default_silence_limit);
 

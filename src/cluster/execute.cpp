@@ -87,12 +87,14 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
                             study::branches_of(record.planned, workplace.study.grid.trials));
     const auto start = std::chrono::steady_clock::now();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
+    std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
     auto [result, mine] = train_part(workplace, record.planned.trial, group,
                                      {.threads = static_cast<int>(workplace.study.job.threads_per_rank),
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = std::move(on_progress),
                                       .checkpoints = checkpoints ? &*checkpoints : nullptr});
     const Verdict verdict = group.agree(mine);
+    underway.reset();
     note.reset();
     const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
     if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())

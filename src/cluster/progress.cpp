@@ -1,5 +1,6 @@
 #include "cluster/progress.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -14,7 +15,8 @@ namespace isogrid::cluster {
 namespace {
 
 constexpr double live_interval = 0.25, log_interval = 60, file_interval = 3;  // seconds
-constexpr double settling_time = 0.1;  // seconds until a trial's successor has been assigned
+constexpr double seconds_a_trial = 1e-5;  // between two files, so that a large sweep is not busy with them
+constexpr double settling_time = 0.1;     // seconds until a trial's successor has been assigned
 
 std::string percent(const RunningTrial& trial) {
     const double fraction =
@@ -76,7 +78,8 @@ Progress::Progress(Console& console, std::filesystem::path progress_file)
       progress_file_(std::move(progress_file)),
       live_due_(-std::numeric_limits<double>::infinity()),
       log_due_(-std::numeric_limits<double>::infinity()),
-      file_due_(-std::numeric_limits<double>::infinity()) {}
+      file_due_(-std::numeric_limits<double>::infinity()),
+      written_(-std::numeric_limits<double>::infinity()) {}
 
 void Progress::update(const Sweep& sweep, double now) {
     if (now < live_due_ && now < log_due_ && now < file_due_) return;
@@ -94,12 +97,12 @@ void Progress::update(const Sweep& sweep, double now) {
 }
 
 void Progress::trial_finished(const Sweep& sweep, const Finished& finished, double now) {
-    const SweepState state = sweep.state(now);
+    const SweepState& totals = sweep.totals();
     const bool well = finished.outcome == archive::Outcome::completed && finished.stored;
     if (!console_.live() || !well)
-        console_.line(finished_line(state, sweep.planned(finished.trial).name, finished));
-    write_file(state, now);
-    file_due_ = now + settling_time;
+        console_.line(finished_line(totals, sweep.planned(finished.trial).name, finished));
+    if (now - written_ >= seconds_a_trial * totals.trials) write_file(sweep.state(now), now);
+    file_due_ = std::max(now + settling_time, written_ + seconds_a_trial * totals.trials);
 }
 
 void Progress::end(const Sweep& sweep, double now) {
@@ -111,6 +114,7 @@ void Progress::write_file(const SweepState& state, double now) {
     const auto clock = std::chrono::system_clock::now().time_since_epoch();
     write_progress_file(progress_file_,
                         {.state = state, .written_unix = std::chrono::duration<double>(clock).count()});
+    written_ = now;
     file_due_ = now + file_interval;
 }
 

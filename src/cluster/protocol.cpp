@@ -86,6 +86,9 @@ concept message_of = std::same_as<std::remove_cvref_t<M>, Kind>;
 // Calls `visit` on every field of a message, in wire order: writing and reading share these lists.
 void fields(auto&, message_of<Stop> auto&) {}
 void fields(auto&, message_of<Alive> auto&) {}
+void fields(auto& visit, message_of<Here> auto& message) {
+    visit(message.host);
+}
 void fields(auto& visit, message_of<Ready> auto& message) {
     visit(message.attempt);
 }
@@ -160,6 +163,8 @@ Message decode(std::span<const std::byte> bytes) {
             return read(Alive{});
         case 7:
             return read(Abandon{});
+        case 8:
+            return read(Here{});
         default:
             malformed("its kind is unknown");
     }

@@ -19,6 +19,12 @@ struct Ready {
     bool operator==(const Ready&) const = default;
 };
 
+/// Worker to coordinator, before all else: where it runs.
+struct Here {
+    std::string host;
+    bool operator==(const Here&) const = default;
+};
+
 /// Worker to coordinator: still busy, from members of a group that do not speak for it.
 struct Alive {
     bool operator==(const Alive&) const = default;
@@ -76,7 +82,7 @@ struct Stop {
     bool operator==(const Stop&) const = default;
 };
 
-using Message = std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop, Alive, Abandon>;
+using Message = std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop, Alive, Abandon, Here>;
 
 /// The wire form: one byte of kind, then the fields in order; numbers in the machine's own byte order (every
 /// rank of an MPI job has the same), texts and lists after their length.

@@ -37,6 +37,8 @@ class Roster {
 
     /// Every worker has asked for work or has been given up.
     bool complete() const { return unheard_ == 0; }
+    /// Not given up.
+    bool is_there(int rank) const { return !at(rank).given_up; }
     int present() const { return present_; }
     double silence_limit() const { return silence_limit_; }
 

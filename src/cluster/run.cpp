@@ -15,6 +15,8 @@
 #include "cluster/account.hpp"
 #include "cluster/allocation.hpp"
 #include "cluster/alone.hpp"
+#include "cluster/attempts.hpp"
+#include "cluster/checkpoints.hpp"
 #include "cluster/console.hpp"
 #include "cluster/coordinator.hpp"
 #include "cluster/left_to_do.hpp"
@@ -155,6 +157,7 @@ class Run {
         for (const study::Fault& fault : found->rejected)
             console_.line("not used: " + study::to_string(fault));
 
+        note_disappeared(folder_.attempts, newest_checkpoints(folder_.checkpoints));
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
         for (const archive::TrialRecord& record : left.aside)
@@ -238,7 +241,12 @@ class Run {
                                                                        archive::trials_a_segment);
                                              not_packed = 0;
                                          },
-                                     .say = [&](const std::string& text) { console_.line(text); }};
+                                     .say = [&](const std::string& text) { console_.line(text); },
+                                     .on_host_set_aside =
+                                         [&](const std::string& host, const std::vector<int>& trials) {
+                                             for (const int trial : trials)
+                                                 pardon_host(folder_.attempts, sweep.planned(trial), host);
+                                         }};
         if (session_.size() > 1) {
             MpiTransport transport(session_);
             coordinate(transport, sweep, lock.lease(), hooks);

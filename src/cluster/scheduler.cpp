@@ -289,9 +289,13 @@ void Scheduler::lost(int trial) {
     const auto found = running_.find(trial);
     assert(found != running_.end());
     learn_from(found->second);
-    waiting_.push_back(found->second.task);
-    sizes_.push_back(found->second.task.least_ranks);
+    add(found->second.task);
     running_.erase(found);
+}
+
+void Scheduler::add(const Task& task) {
+    waiting_.push_back(task);
+    sizes_.push_back(task.least_ranks);
     changed_ = true;
     next_plan_ = -std::numeric_limits<double>::infinity();  // its group is not sized yet
 }

@@ -52,6 +52,9 @@ class Scheduler {
     /// Whoever ran this trial has been given up: it waits again, to be run from its start.
     void lost(int trial);
 
+    /// Another trial is to be run, or one again that had ended.
+    void add(const Task& task);
+
     /// `ranks` run this waiting trial after all. False when it does not wait, or nothing starts any more.
     bool take_back(int trial, const std::vector<int>& ranks, double now);
 

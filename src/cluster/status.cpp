@@ -79,6 +79,8 @@ std::string unfinished_text(const Status& status) {
             text += "  running  " + trial.name + ": step " + std::to_string(trial.steps_done) + " of " +
                     std::to_string(trial.steps) + ", " + count(trial.tokens_per_second) + " tokens/s on " +
                     std::to_string(trial.ranks) + (trial.ranks == 1 ? " rank\n" : " ranks\n");
+    for (const std::string& host : state.set_aside)
+        text += "  host " + host + " is set aside: trial after trial ended badly there\n";
     text += failures(state) + remaining(state);
     if (!running) text += "run the same command again to go on\n";
     return text;

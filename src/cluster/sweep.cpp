@@ -133,6 +133,24 @@ void Sweep::lost(int trial) {
     scheduler_.lost(trial);
 }
 
+void Sweep::host_set_aside(const std::string& host, const std::map<int, int>& failures) {
+    totals_.set_aside.push_back(host);
+    account_.hosts_set_aside = totals_.set_aside;
+    for (const auto& [trial, times] : failures) {
+        Attempts& attempts = history_.attempts[trial];
+        attempts.failed = std::max(0, attempts.failed - times);
+        const auto given_up =
+            std::find_if(totals_.failed.begin(), totals_.failed.end(),
+                         [&](const FailedTrial& failed) { return failed.name == planned(trial).name; });
+        if (given_up == totals_.failed.end() ||
+            set_aside(attempts, most_ranks(planned(trial).trial, totals_.workers)))
+            continue;
+        totals_.failed.erase(given_up);
+        --totals_.done;
+        scheduler_.add(tasks_of(study_, {trial}, history_).front());
+    }
+}
+
 bool Sweep::take_back(int trial, const std::vector<int>& ranks, double now) {
     if (!scheduler_.take_back(trial, ranks, now)) return false;
     now_running(trial, static_cast<int>(ranks.size()));

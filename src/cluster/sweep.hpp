@@ -39,9 +39,10 @@ struct SweepState {
     int done = 0;      ///< with a trial file, from earlier runs too
     int diverged = 0;  ///< of those done in this run
     int workers = 1;
-    std::vector<RunningTrial> running;  ///< in grid order
-    std::vector<FailedTrial> failed;    ///< in the order of their ends
-    double tokens_per_second = 0;       ///< of all running trials together
+    std::vector<RunningTrial> running;        ///< in grid order
+    std::vector<FailedTrial> failed;          ///< in the order of their ends
+    std::vector<std::string> set_aside = {};  ///< hosts that get no more work
+    double tokens_per_second = 0;             ///< of all running trials together
     std::optional<double> remaining_rank_seconds;
     std::optional<double> remaining_seconds;
     bool operator==(const SweepState&) const = default;
@@ -77,6 +78,9 @@ class Sweep {
     /// `rank` has been given up, and so, if it ran one, has its trial: see lost().
     void worker_lost(int rank) { scheduler_.worker_lost(rank); }
     void lost(int trial);
+    /// Counts on `host` no more. That trials have failed there, so often each, was the host's fault: those
+    /// that were given up for it wait again.
+    void host_set_aside(const std::string& host, const std::map<int, int>& failures);
     /// `ranks` run this waiting trial after all; false when others do, or nothing starts any more.
     bool take_back(int trial, const std::vector<int>& ranks, double now);
 
@@ -90,7 +94,9 @@ class Sweep {
     bool over() const { return scheduler_.over(); }
     const std::vector<std::string>& store_faults() const { return store_faults_; }
     SweepState state(double now) const;
-    int done() const { return totals_.done; }  ///< as in state(), which takes longer
+    /// state() without what runs and what is left to do, which take longer.
+    const SweepState& totals() const { return totals_; }
+    int done() const { return totals_.done; }
     /// What this start has taken so far, beside what was predicted.
     SweepAccount account() const;
     const study::PlannedTrial& planned(int trial) const;

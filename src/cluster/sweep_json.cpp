@@ -35,6 +35,7 @@ Json to_json(const SweepState& state) {
             {"workers", state.workers},
             {"running", running},
             {"failed", failed},
+            {"hosts_set_aside", state.set_aside},
             {"tokens_per_second", state.tokens_per_second},
             {"remaining_rank_seconds", or_null(state.remaining_rank_seconds)},
             {"remaining_seconds", or_null(state.remaining_seconds)}};
@@ -56,6 +57,7 @@ SweepState sweep_state_from(const Json& json) {
     for (const Json& trial : json.at("failed"))
         state.failed.push_back(
             {.name = trial.at("name"), .outcome = trial.at("outcome"), .cause = trial.at("cause")});
+    state.set_aside = json.value("hosts_set_aside", std::vector<std::string>());  // files before it had none
     state.tokens_per_second = json.at("tokens_per_second");
     state.remaining_rank_seconds = optional_number(json.at("remaining_rank_seconds"));
     state.remaining_seconds = optional_number(json.at("remaining_seconds"));

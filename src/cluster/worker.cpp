@@ -26,6 +26,7 @@ class Worker {
           asked_to_stop_(asked_to_stop) {}
 
     void run() {
+        tell(Here{archive::provenance_here().host});
         measure();
         if (!duty_.sent_home()) tell(duty_.leave());
         while (!duty_.sent_home()) {

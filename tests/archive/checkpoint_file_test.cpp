@@ -50,6 +50,12 @@ class CheckpointFile : public testing::Test {
     Checkpoint checkpoint_;
 };
 
+TEST_F(CheckpointFile, takesMemoryForFourArraysOfTheModelsSize) {
+    // Embedding and head 2 x 12 x 8, attention 4 x 8 x 8, MLP 3 x 8 x 8, three norms of 8: 664 parameters.
+    EXPECT_EQ(study::count_parameters(trial_.shape).total(), 664);
+    EXPECT_EQ(archive::checkpoint_bytes(trial_), 4 * 664 * 4);
+}
+
 TEST_F(CheckpointFile, comesBackBitForBit) {
     ASSERT_TRUE(write());
     const auto read = archive::read_checkpoint(path_, trial_, "avx2");

@@ -102,6 +102,81 @@ TEST_F(AttemptsOfATrial, killedFromOutsideAreNobodysFault) {
     EXPECT_EQ(read().crashed, 0);
 }
 
+class DisappearedTrial : public AttemptsOfATrial {
+  protected:
+    /// A start in which members of these trials are killed without a word.
+    void killed_in(const std::vector<study::PlannedTrial>& trials) {
+        for (const study::PlannedTrial& trial : trials)
+            ended_by(folder_.path(), trial, [&] {
+                const Underway underway(folder_.path(), trial, 0);
+                raise(SIGKILL);
+            });
+    }
+    void start_again(std::int64_t steps_saved = 0) {
+        note_disappeared(folder_.path(), {{archive::trial_file_stem(trial_), steps_saved}});
+    }
+};
+
+TEST_F(DisappearedTrial, isSetAsideAfterFourTimesInARow) {
+    for (int time = 1; time <= most_disappearances; ++time) {
+        EXPECT_FALSE(set_aside(read(), 1));
+        killed_in({trial_});
+        start_again();
+        EXPECT_EQ(read().disappeared, time);
+        start_again();
+        EXPECT_EQ(read().disappeared, time) << "each is counted once";
+    }
+    EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("was killed 4 times in a row"));
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhileItGetsOn) {
+    for (const std::int64_t steps : {0, 10, 20, 30, 40}) {
+        killed_in({trial_});
+        start_again(steps);
+        EXPECT_EQ(read().disappeared, 1);
+    }
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhenTheWholeJobWasKilled) {
+    const study::PlannedTrial other = test::study_of({1e9, 2e9}, 4).grid.trials[1];
+    killed_in({trial_, other});
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 1) << "nothing is left of the earlier start";
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhenItsAllocationEnded) {
+    setenv("SLURM_JOB_ID", "17", 1);
+    killed_in({trial_});
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 1) << "the same start of the job";
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
+}
+
+TEST_F(DisappearedTrial, isNoneThatEndedInOrder) {
+    { const Underway underway(folder_.path(), trial_, 0); }
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+}
+
+TEST_F(AttemptsOfATrial, onAHostThatIsSetAsideAreForgotten) {
+    note(Outcome::failed, 1);
+    const std::string here = read().last.substr(10, read().last.find(':') - 10);  // "failed on HOST: why not"
+    std::ofstream(folder_ / archive::trial_file_stem(trial_), std::ios::app) << "failed elsewhere 1 why\n";
+    EXPECT_EQ(read().failed, 2);
+    pardon_host(folder_.path(), trial_, here);
+    EXPECT_EQ(read().failed, 1);
+    EXPECT_EQ(read().last, "failed on elsewhere: why");
+}
+
 TEST_F(AttemptsOfATrial, crashOutsideOfATrialIsNotTheTrials) {
     EXPECT_EQ(ended_by(folder_.path(), trial_,
                        [&] {

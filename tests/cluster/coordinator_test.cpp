@@ -169,6 +169,34 @@ TEST(Coordinator, countsAFailedTrialAndGoesOn) {
     EXPECT_EQ(state.failed, (std::vector<FailedTrial>{{"t0", "failed", "injected"}}));
 }
 
+TEST(Coordinator, setsAHostAsideWhereTrialAfterTrialFailsAndTriesThoseElsewhere) {
+    const study::Study study = isoflop_study(2, 10, 1);
+    SimulatedTransport transport(study, 4, 1e9);
+    transport.host_of = [](int rank) { return rank <= 2 ? "good" : "bad"; };
+    transport.bad_hosts = {"bad"};
+    Sweep sweep(study, test::all_of(study), 0, 4);
+    std::string said;
+    std::vector<std::string> aside;
+    coordinate(transport, sweep, "lease",
+               {.keep_going = go_on.keep_going,
+                .on_finished = go_on.on_finished,
+                .say = [&](const std::string& text) { said += text; },
+                .on_host_set_aside = [&](const std::string& host,
+                                         const std::vector<int>&) { aside.push_back(host); }});
+    const SweepState state = sweep.state(transport.now());
+    EXPECT_EQ(state.done, 20);
+    EXPECT_THAT(state.failed, testing::IsEmpty()) << "what failed on the bad host is nobody's fault";
+    EXPECT_THAT(aside, testing::ElementsAre("bad"));
+    EXPECT_THAT(state.set_aside, testing::ElementsAre("bad"));
+    EXPECT_THAT(said, testing::HasSubstr("host bad is set aside"));
+    const archive::Facts facts = with_account({}, sweep.account());
+    EXPECT_EQ(facts.back(), (archive::Fact{"sweep_hosts_set_aside", "bad"}));
+    int there = 0;
+    for (const auto& start : transport.starts)
+        there += start.ranks.front() > 2;
+    EXPECT_LE(there, 4) << "two trials fail there side by side, each twice at most";
+}
+
 TEST(Coordinator, stopsStartingTrialsWhenAskedToAndWaitsForThoseThatRun) {
     const study::Study study = test::study_of({4e9, 3e9, 2e9, 1e9});
     SimulatedTransport transport(study, 2, 1e9);

@@ -26,6 +26,7 @@ SweepState some_state() {
     state.workers = 2;
     state.running = {{"b3-w64-d4", 1, 43, 100, 7e5}, {"b2-w32-d2", 2, 11, 100, 5e5}};
     state.failed = {{"b0-w8-d1", "failed", "a disk is on fire"}};
+    state.set_aside = {"node3"};
     state.tokens_per_second = 1.2e6;
     state.remaining_rank_seconds = 400;
     state.remaining_seconds = 200;

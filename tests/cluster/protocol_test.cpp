@@ -30,7 +30,8 @@ std::vector<Message> one_of_each() {
                      .validation_loss = 3.75},
             Stop{},
             Alive{},
-            Abandon{.attempt = 3}};
+            Abandon{.attempt = 3},
+            Here{"node1"}};
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ int SimulatedTransport::idle() const {
         const auto mute = faults_.mute.find(rank);
         const bool unheard = mute != faults_.mute.end() && now_ >= mute->second.from &&
                              now_ < mute->second.to + heartbeat_interval + faults_.delay;
+        if (host_of && set_aside.contains(host_of(rank))) continue;
         idle += workers_[static_cast<std::size_t>(rank - 1)].asked && !unheard;
     }
     return idle;
@@ -76,6 +77,7 @@ void SimulatedTransport::start() {
     for (int rank = 1; rank < size(); ++rank) {
         if (const auto found = faults_.dies_at.find(rank); found != faults_.dies_at.end())
             schedule(found->second, Kind::death, rank, 0);
+        if (host_of) post(Kind::to_coordinator, rank, Here{host_of(rank)});
         post(Kind::to_coordinator, rank, at(rank).duty.leave());
         schedule(heartbeat_interval, Kind::heartbeat, rank, 0);
     }
@@ -242,6 +244,11 @@ void SimulatedTransport::end(int attempt) {
         finished.outcome = outcome->second;
         finished.cause = "injected";
     }
+    for (const int rank : training.assign.ranks)
+        if (host_of && bad_hosts.contains(host_of(rank))) {
+            finished.outcome = archive::Outcome::failed;
+            finished.cause = "a bad host";
+        }
     if (training.stopping && seconds < training.seconds) {
         finished.outcome = archive::Outcome::interrupted;
         finished.steps_done = static_cast<std::int64_t>(seconds / training.seconds * double(steps));
@@ -252,7 +259,7 @@ void SimulatedTransport::end(int attempt) {
         finished.stored = false;
         finished.store_fault = "no space left on device";
     } else {
-        ++stored[trial];
+        if (finished.cause != "a bad host") ++stored[trial];
     }
     // A rank may die between its file and its note. Where nothing goes wrong no time passes.
     if (faults_.dies_at.empty())

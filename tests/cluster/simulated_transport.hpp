@@ -10,6 +10,8 @@
 #include <optional>
 #include <queue>
 #include <random>
+#include <set>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -78,9 +80,12 @@ class SimulatedTransport final : public Transport {
     double longest_wait = never, ends_by = never;
     double busy_rank_seconds = 0;
     std::vector<Start> starts;
-    std::vector<int> stopped;                  ///< ranks that have been told to stop
-    std::map<int, archive::Outcome> outcomes;  ///< of trials that do not complete
-    std::map<int, int> stored;                 ///< how often each trial's file was written
+    std::vector<int> stopped;                           ///< ranks that have been told to stop
+    std::map<int, archive::Outcome> outcomes;           ///< of trials that do not complete
+    std::function<std::string(int rank)> host_of = {};  ///< what each rank says; empty: nothing
+    std::set<std::string> bad_hosts;                    ///< every trial fails there
+    std::set<std::string> set_aside;                    ///< hosts whose ranks are not waited for in idle()
+    std::map<int, int> stored;                          ///< how often each trial's file was written
 
   private:
     enum class Kind { to_coordinator, to_worker, heartbeat, progress, end, tell, death };

@@ -126,12 +126,14 @@ std::vector<Input> inputs(const Path& scratch) {
          [=] {
              return std::vector{
                  bytes_of(*archive::write_trial_file(scratch, archive::sample::record(3), writer))};
-         }},
+         },
+         true},
         {"segment", [=](const std::string& bytes) { archive::read_segment(put(file, bytes)); },
          [=] {
              return std::vector{bytes_of(*archive::write_segment(
                  scratch, {archive::sample::record(3), archive::sample::record(4)}, {}, writer))};
-         }},
+         },
+         true},
         {"archive",
          [=](const std::string& bytes) {
              put(file, bytes);
@@ -139,12 +141,12 @@ std::vector<Input> inputs(const Path& scratch) {
              static_cast<void>(archive::read_archive(file, true));
              static_cast<void>(archive::verify_archive(file));
          },
-         [=] { return std::vector{archive_file(scratch / "a.h5")}; }},
+         [=] { return std::vector{archive_file(scratch / "a.h5")}; }, true},
         {"checkpoint",
          [=](const std::string& bytes) {
              static_cast<void>(archive::read_checkpoint(put(file, bytes), checkpointed_trial(), "avx2"));
          },
-         [=] { return std::vector{checkpoint_file(scratch / "c.h5")}; }},
+         [=] { return std::vector{checkpoint_file(scratch / "c.h5")}; }, true},
     };
 }
 

@@ -14,6 +14,7 @@ struct Input {
     std::string kind;                                    ///< `job`, `csv`, `trial_file`, ...
     std::function<void(const std::string& bytes)> read;  ///< reads bytes as a file of this kind
     std::function<std::vector<std::string>()> examples;  ///< good files to begin with
+    bool hdf5 = false;                                   ///< its files keep checksums of themselves
 };
 
 /// All kinds. `scratch` is a folder for files that can only be read by name.

@@ -1,0 +1,174 @@
+#include "archive/crate.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <ctime>
+#include <fstream>
+#include <set>
+#include <system_error>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "study/digest.hpp"
+
+namespace isogrid::archive {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Path = std::filesystem::path;
+
+constexpr const char* specification = "https://w3id.org/ro/crate/1.1";
+constexpr const char* job_name = "job.toml";
+
+Json reference(const std::string& id) {
+    return {{"@id", id}};
+}
+
+/// A file's name as a relative URI: letters that mean something there as % and two digits (RFC 3986, 2.3).
+std::string as_uri(const std::string& name) {
+    constexpr const char* digits = "0123456789ABCDEF";
+    std::string uri;
+    for (const unsigned char letter : name) {
+        if (std::isalnum(letter) != 0 ||
+            std::string_view("-._~").find(static_cast<char>(letter)) != std::string::npos)
+            uri += static_cast<char>(letter);
+        else
+            uri.append({'%', digits[letter / 16], digits[letter % 16]});
+    }
+    return uri;
+}
+
+std::string iso_8601(double unix_seconds) {
+    const auto seconds = static_cast<std::time_t>(unix_seconds);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+/// Different values of one provenance column, sorted.
+std::vector<std::string> all_of(const Archive& archive, std::string TrialProvenance::*column) {
+    std::set<std::string> values;
+    for (const TrialRecord& record : archive.trials)
+        values.insert(record.provenance.*column);
+    return {values.begin(), values.end()};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words)
+        text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+Json file_entity(const std::string& id, const std::string& name, const std::string& format,
+                 std::uintmax_t bytes, const std::string& sha256) {
+    return {{"@id", id},
+            {"@type", "File"},
+            {"name", name},
+            {"encodingFormat", format},
+            {"contentSize", std::to_string(bytes)},
+            {"sha256", sha256}};
+}
+
+/// SHA-256 of a file, a mebibyte at a time.
+std::string sha256_of(const Path& path) {
+    std::ifstream file(path, std::ios::binary);
+    study::Sha256 hash;
+    std::vector<char> block(std::size_t{1} << 20);
+    while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
+        hash.update(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
+    return hash.finish();
+}
+
+}  // namespace
+
+std::string crate_metadata(const Archive& archive, const std::string& name, std::uintmax_t bytes,
+                           const std::string& sha256, const std::string& license) {
+    double begin = 0, end = 0;
+    for (const TrialRecord& record : archive.trials) {
+        const TrialProvenance& provenance = record.provenance;
+        begin = begin == 0 ? provenance.started_unix : std::min(begin, provenance.started_unix);
+        end = std::max(end, provenance.started_unix + provenance.seconds);
+    }
+    const std::string file = as_uri(name), digest = archive_digest(archive.trials);
+    const std::string trials = std::to_string(archive.trials.size()) + " trials";
+
+    Json root = {
+        {"@id", "./"},
+        {"@type", "Dataset"},
+        {"name", archive.study_name},
+        {"description", "Scaling-law study " + archive.study_name + ": " + trials +
+                            " of small language models, with specifications, learning curves, losses "
+                            "and the provenance of each."},
+        {"datePublished", iso_8601(end)},
+        {"identifier", "sha256:" + digest},
+        {"hasPart", {reference(file), reference(job_name)}},
+        {"mentions", reference("#sweep")}};
+    if (!license.empty()) root["license"] = reference(license);
+
+    Json archive_file = file_entity(file, name, "application/x-hdf5", bytes, sha256);
+    archive_file["description"] = "The results: " + trials + " (schema isogrid-archive/1, docs/archive.md)";
+    archive_file["identifier"] = "sha256:" + digest;
+
+    Json graph = {
+        {{"@id", "ro-crate-metadata.json"},
+         {"@type", "CreativeWork"},
+         {"conformsTo", reference(specification)},
+         {"about", reference("./")}},
+        root,
+        archive_file,
+        file_entity(job_name, job_name, "application/toml", archive.job_text.size(),
+                    study::sha256(archive.job_text)),
+        {{"@id", "#tokens"},
+         {"@type", "CreativeWork"},
+         {"name", "Token file"},
+         {"description", "Not part of this crate: " + std::to_string(archive.corpus.training_tokens) +
+                             " tokens to train on, " + std::to_string(archive.corpus.validation_tokens) +
+                             " to validate on, of " + std::to_string(archive.corpus.vocabulary) + " kinds"},
+         {"sha256", archive.corpus.digest}},
+        {{"@id", "#isogrid"},
+         {"@type", "SoftwareApplication"},
+         {"name", "isogrid"},
+         {"version", joined(all_of(archive, &TrialProvenance::code_revision))}},
+        {{"@id", "#sweep"},
+         {"@type", "CreateAction"},
+         {"name", "Training of " + trials},
+         {"description", "On " + joined(all_of(archive, &TrialProvenance::processor)) + " (" +
+                             joined(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
+         {"startTime", iso_8601(begin)},
+         {"endTime", iso_8601(end)},
+         {"instrument", reference("#isogrid")},
+         {"object", {reference(job_name), reference("#tokens")}},
+         {"result", reference(file)}}};
+    if (!license.empty()) graph.push_back({{"@id", license}, {"@type", "CreativeWork"}, {"name", license}});
+    // RO-Crate 1.1's own context does not know sha256.
+    const Json metadata = {
+        {"@context", {std::string(specification) + "/context", {{"sha256", "https://schema.org/sha256"}}}},
+        {"@graph", graph}};
+    return metadata.dump(4, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+study::Result<void> write_crate(const Path& archive, const Path& folder, const std::string& license,
+                                const Writer& writer) {
+    const auto read = read_archive(archive, /*keep_weights=*/false);
+    if (!read) return tl::unexpected(read.error());
+    std::error_code error;
+    if (!std::filesystem::create_directory(folder, error))
+        return study::fail(folder.string(), "cannot be made a crate",
+                           error ? error.message() : "it is there already",
+                           "name a folder that is not there");
+    const Path file = folder / archive.filename();
+    std::filesystem::create_hard_link(archive, file, error);
+    if (error) std::filesystem::copy_file(archive, file);
+    write_durably(folder / job_name, std::as_bytes(std::span(read->job_text)), writer);
+    const std::string metadata = crate_metadata(*read, archive.filename().string(),
+                                                std::filesystem::file_size(file), sha256_of(file), license);
+    write_durably(folder / "ro-crate-metadata.json", std::as_bytes(std::span(metadata)), writer);
+    return {};
+}
+
+}  // namespace isogrid::archive
