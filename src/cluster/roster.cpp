@@ -1,18 +1,22 @@
 #include "cluster/roster.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace isogrid::cluster {
 
 namespace {
 
-constexpr double looks = 16;  // in the time of a silence limit; with 10,000 workers a look takes 10 us
+// Who comes back may be a late note of a dead one: the limit must not grow until nobody is given up any more.
+constexpr double most_growth = 16;  // times the first limit
+constexpr double looks = 16;        // in the time of a silence limit; with 10,000 workers a look takes 10 us
 
 }  // namespace
 
 Roster::Roster(int workers, double silence_limit, double now)
     : workers_(static_cast<std::size_t>(workers), Worker{.heard = now}),
       silence_limit_(silence_limit),
+      longest_limit_(most_growth * silence_limit),
       looked_(now),
       next_look_(now + silence_limit / looks),
       unheard_(workers),
@@ -24,7 +28,7 @@ bool Roster::heard(int rank, double now) {
     if (!worker.given_up) return false;
     worker.given_up = false;
     ++present_;
-    silence_limit_ *= 2;
+    silence_limit_ = std::min(2 * silence_limit_, longest_limit_);
     return true;
 }
 

@@ -19,7 +19,7 @@ class Roster {
     Roster(int workers, double silence_limit, double now);
 
     /// A note came from `rank`. True when it had been given up: it is there again, and as the limit was too
-    /// short for it, the limit doubles.
+    /// short for it, the limit doubles, up to 16 times the first.
     bool heard(int rank, double now);
 
     /// `rank` says that it has left `attempt` and wants work. True when that is news: not when it was given
@@ -52,7 +52,7 @@ class Roster {
     const Worker& at(int rank) const { return workers_[static_cast<std::size_t>(rank - 1)]; }
 
     std::vector<Worker> workers_;
-    double silence_limit_, looked_, next_look_;
+    double silence_limit_, longest_limit_, looked_, next_look_;
     int unheard_, present_;
 };
 

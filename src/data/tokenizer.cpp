@@ -4,6 +4,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <iterator>
 #include <sentencepiece_processor.h>
@@ -101,6 +102,15 @@ std::string why_training_failed(const std::string& message) {
     return "SentencePiece says: " + message;
 }
 
+/// SentencePiece reports most damage by its status, and a piece with a zero inside by an exception.
+bool loads(sentencepiece::SentencePieceProcessor& processor, const std::string& model) {
+    try {
+        return processor.LoadFromSerializedProto(model).ok();
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> make_byte_tokenizer() {
@@ -110,7 +120,7 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer() {
 Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const std::string& model,
                                                                 const std::string& where) {
     auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
-    if (model.empty() || !processor->LoadFromSerializedProto(model).ok())
+    if (model.empty() || !loads(*processor, model))
         return fail(where, "is not a SentencePiece model", "SentencePiece cannot read it",
                     "name a .model file");
     if (processor->GetPieceSize() > largest_vocabulary)

@@ -141,5 +141,17 @@ TEST(LoadSentencepiece, refusesWhatIsNoModel) {
     EXPECT_THAT(study::to_string(missing.error()), HasSubstr("none.model: cannot be read (No such file"));
 }
 
+TEST(SentencePieceModel, withAZeroInsideAPieceIsRefused) {
+    // Found by libFuzzer: four pieces, the last of them two zeros and more.
+    const char bytes[] =
+        "\012\016\012\005\074\165\156\153\076\025\000\000\000\000\030\002\012\014\012\003\074\163"
+        "\076\025\000\000\000\000\030\003\012\015\012\004\074\057\163\076\025\000\000\000\000\030"
+        "\003\012\017\012\006\000\000\006\074\060\170\065\104\076\020\000\030\000\040\000";
+    const auto read = make_sentencepiece_tokenizer(std::string(bytes, sizeof bytes - 1), "odd.model");
+    ASSERT_FALSE(read);
+    EXPECT_NE(study::to_string(read.error()).find("odd.model: is not a SentencePiece model"),
+              std::string::npos);
+}
+
 }  // namespace
 }  // namespace isogrid::data
