@@ -36,9 +36,11 @@ std::string one_line(std::string text) {
     return text;
 }
 
-// A signal handler can reach nothing else: the file, and the line but for the signal's name.
+// A signal handler can reach nothing else: the file, the line but for the signal's name, and what says that a
+// trial is underway here.
 std::array<char, 4096> crash_file{};
 std::array<char, 320> crash_line{};
+std::array<char, 4096> underway_file{};
 
 const char* signal_text(int signal) {
     switch (signal) {
@@ -63,6 +65,7 @@ extern "C" void note_crash(int signal) {
         written += write(file, name, std::strlen(name));
         static_cast<void>(written);  // a crash is no time to complain
         close(file);
+        unlink(underway_file.data());  // it has ended, and not without a word
     }
     raise(signal);  // SA_RESETHAND: it now ends the process as it would have
 }
@@ -195,6 +198,8 @@ Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int mem
     if (folder.empty()) return;
     file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
     std::ofstream(file_) << host_name() << " " << allocation_here() << "\n";
+    const std::string file = file_.string();
+    if (file.size() < underway_file.size()) std::copy_n(file.c_str(), file.size() + 1, underway_file.begin());
 }
 
 Underway::~Underway() {
