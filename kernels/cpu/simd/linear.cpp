@@ -160,7 +160,7 @@ constexpr int64_t rows_laid_out = 256;
 /// gradient (outputs, inputs) = or += out_gradient^T x over the rows, rows_laid_out of them at a time.
 /// `panels` has room for these rows of x.
 void laid_out_gradient(int64_t rows, int64_t outputs, int64_t inputs, const float* out_gradient,
-                      const float* x, Target target, float* panels) {
+                       const float* x, Target target, float* panels) {
     alignas(64) float strip[rows_laid_out * tile_rows];
     int64_t first = 0;
     do {  // once where there are no rows
@@ -195,7 +195,7 @@ void linear_backward_weights(int64_t rows, int64_t outputs, int64_t inputs, Elem
     target.mode = mode;
     if (element == Element::float32)
         return laid_out_gradient(rows, outputs, inputs, static_cast<const float*>(out_gradient),
-                                static_cast<const float*>(x), target, workspace);
+                                 static_cast<const float*>(x), target, workspace);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(rows);
     float *paired_gradient = workspace, *paired_x = workspace + steps * outputs;
