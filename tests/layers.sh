@@ -8,6 +8,7 @@ declare -A below=(
     [graph]="kernels data study" [model]="graph kernels data study"
     [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study" # of archive only the values: the trainer links no HDF5
     [cluster]="train model archive graph kernels data study"
+    [verbs]="cluster train model archive graph kernels data study"
 )
 status=0
 for room in "${!below[@]}"; do

@@ -1,0 +1,44 @@
+#include "verbs/text_verbs.hpp"
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "data/tokenize.hpp"
+
+namespace isogrid::verbs {
+namespace {
+
+int tokenize(const options::variables_map& given) {
+    const auto written = data::tokenize({.texts = given["TEXT"].as<std::vector<std::string>>(),
+                                         .out = text(given, "out"),
+                                         .tokenizer = text(given, "tokenizer"),
+                                         .validation = given["validation"].as<double>()});
+    if (!written) return refuse(written.error());
+    std::cout << text(given, "out") << ": " << written->training_tokens << " training and "
+              << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
+              << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
+    return done;
+}
+
+}  // namespace
+
+Verb tokenize_verb() {
+    using options::value;
+    Verb verb{
+        .name = "tokenize",
+        .arguments = "TEXT... --out FILE.tok [--tokenizer T] [--validation F]",
+        .summary =
+            "Turns text files (- is standard input) into one token file with a held-out validation part.",
+        .positions = {"TEXT"},
+        .many = true,
+        .run = tokenize};
+    auto option = verb.described.add_options();
+    option("out", value<std::string>()->required(), "the token file to write");
+    option("tokenizer", value<std::string>()->default_value("bytes"),
+           "bytes, sentencepiece:VOCABULARY to train one, or a .model file");
+    option("validation", value<double>()->default_value(0.01), "fraction of the text to hold out");
+    return verb;
+}
+
+}  // namespace isogrid::verbs
