@@ -139,14 +139,18 @@ struct Product {
 enum class Form { replaced, added_to, with_addend, in_bfloat16 };
 enum class Layout { left_by_rows, left_by_steps };
 
-/// Words of the right operand in panels of sixteen columns, the last one filled up with zeros: as weights are
-/// packed.
+std::int64_t up_to_tiles(std::int64_t count) {
+    return (count + 15) / 16 * 16;
+}
+
+/// Words of the right operand in panels of sixteen columns, the last one filled up with zeros, and the last
+/// sixteen steps: as weights are packed.
 std::vector<float> in_panels(const Product& product) {
-    const std::int64_t panels = (product.columns + 15) / 16;
-    std::vector<float> packed(static_cast<std::size_t>(panels * product.steps * 16), 0.0f);
+    const std::int64_t steps = up_to_tiles(product.steps);
+    std::vector<float> packed(static_cast<std::size_t>(up_to_tiles(product.columns) * steps), 0.0f);
     for (std::int64_t step = 0; step < product.steps; ++step)
         for (std::int64_t column = 0; column < product.columns; ++column)
-            packed[(column / 16 * product.steps + step) * 16 + column % 16] =
+            packed[(column / 16 * steps + step) * 16 + column % 16] =
                 product.right[step * product.columns + column];
     return packed;
 }
@@ -250,7 +254,8 @@ testing::AssertionResult gives(OnTiles on_tiles, const Product& product, Layout 
                              by_rows ? 1 : product.rows,
                              right.data(),
                              packed ? 16 : product.columns,
-                             packed ? product.steps * 16 : 16,
+                             packed ? up_to_tiles(product.steps) * 16 : 16,
+                             packed,
                              nullptr,
                              nullptr,
                              stride,

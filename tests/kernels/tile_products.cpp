@@ -11,10 +11,11 @@ void product_on_tiles(const ProductOperands& operands) {
     target.stride = operands.stride;
     target.mode = operands.mode;
     target.addend = operands.addend;
-    tiled_product<ISOGRID_TILES>(operands.rows, operands.columns, operands.steps,
-                                 {operands.left, operands.left_row_stride, operands.left_step_stride},
-                                 {operands.right, operands.right_step_stride, operands.right_panel_stride},
-                                 target);
+    tiled_product<ISOGRID_TILES>(
+        operands.rows, operands.columns, operands.steps,
+        {operands.left, operands.left_row_stride, operands.left_step_stride},
+        {operands.right, operands.right_step_stride, operands.right_panel_stride, operands.right_fills_tiles},
+        target);
 }
 
 void multiply_one_tile(const float* left, const float* right, float* sums) {

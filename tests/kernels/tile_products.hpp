@@ -16,6 +16,7 @@ struct ProductOperands {
     std::int64_t left_row_stride, left_step_stride;
     const float* right;
     std::int64_t right_step_stride, right_panel_stride;
+    bool right_fills_tiles;
     float* sums;
     Bfloat16* rounded;
     std::int64_t stride;

@@ -30,10 +30,16 @@ Lanes words_of_row(const float* row, int64_t inputs, int64_t word) {
         return words(numbers(2 * word), numbers(2 * word + lanes));
 }
 
+/// Steps of a panel of weights over so many numbers: bfloat16 fill tiles, with zeros behind the last.
+template <class Words>
+int64_t panel_steps(int64_t numbers) {
+    return Words::numbers == 1 ? numbers : round_up_to_lanes(words_of<Words>(numbers));
+}
+
 /// Panels of sixteen outputs: [panel][step][lane] is word `step` of output 16 panel + lane.
 template <class Words>
 void pack_forward(int64_t outputs, int64_t inputs, const float* weights, float* packed) {
-    const int64_t steps = words_of<Words>(inputs);
+    const int64_t steps = panel_steps<Words>(inputs);
     for (int64_t output = 0; output < outputs; output += lanes)
         for (int64_t step = 0; step < steps; step += lanes) {
             Lanes square[lanes];
@@ -60,29 +66,34 @@ void lay_in_panels(int64_t rows, int64_t columns, const float* from, int64_t str
 /// Panels of sixteen inputs: [panel][step][lane] pairs outputs 2 step and 2 step + 1 of input 16 panel +
 /// lane.
 void pack_backward(int64_t outputs, int64_t inputs, const float* weights, float* packed) {
-    const int64_t steps = words_of<Bfloat16Words>(outputs);
-    for (int64_t step = 0; step < steps; ++step) {
-        const float* even = weights + 2 * step * inputs;
-        const bool both = 2 * step + 1 < outputs;
+    const int64_t steps = panel_steps<Bfloat16Words>(outputs);
+    const auto row = [&](int64_t output, int64_t i, auto part) {
+        return output < outputs ? load(weights + output * inputs + i, part) : broadcast(0.0f);
+    };
+    for (int64_t step = 0; step < steps; ++step)
         for_lanes(inputs, [&](int64_t i, auto part) {
-            store(packed + i * steps + step * lanes,
-                  pair(load(even + i, part), both ? load(even + inputs + i, part) : broadcast(0.0f)), Full{});
+            store(packed + i * steps + step * lanes, pair(row(2 * step, i, part), row(2 * step + 1, i, part)),
+                  Full{});
         });
-    }
 }
 
-int64_t forward_words(int64_t outputs, int64_t inputs, Element element) {
-    const int64_t steps = element == Element::float32 ? inputs : words_of<Bfloat16Words>(inputs);
-    return round_up_to_lanes(outputs) * steps;
+/// Words of the panels of one pass, over `numbers` numbers to `columns` sums.
+int64_t panel_words(int64_t columns, int64_t numbers, Element element) {
+    return round_up_to_lanes(columns) * (element == Element::float32 ? panel_steps<Float32Words>(numbers)
+                                                                     : panel_steps<Bfloat16Words>(numbers));
+}
+
+/// The panels of a pass over bfloat16, as the right operand of its product.
+Right bfloat16_panels(const float* panels, int64_t numbers) {
+    return {panels, lanes, panel_steps<Bfloat16Words>(numbers) * lanes, true};
 }
 
 int64_t packed_floats(int64_t outputs, int64_t inputs, Element element) {
-    const int64_t steps = element == Element::float32 ? outputs : words_of<Bfloat16Words>(outputs);
-    return forward_words(outputs, inputs, element) + round_up_to_lanes(inputs) * steps;
+    return panel_words(outputs, inputs, element) + panel_words(inputs, outputs, element);
 }
 
 void pack_weights(int64_t outputs, int64_t inputs, const float* weights, Element element, float* packed) {
-    float* backward = packed + forward_words(outputs, inputs, element);
+    float* backward = packed + panel_words(outputs, inputs, element);
     if (element == Element::float32) {
         pack_forward<Float32Words>(outputs, inputs, weights, packed);
         lay_in_panels(outputs, inputs, weights, inputs, backward);
@@ -122,7 +133,7 @@ void linear(int64_t rows, int64_t outputs, int64_t inputs, Element element, cons
                                      {packed, lanes, inputs * lanes}, target);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(inputs);
-    bfloat16_product(rows, outputs, steps, {words, steps, 1}, {packed, lanes, steps * lanes}, target);
+    bfloat16_product(rows, outputs, steps, {words, steps, 1}, bfloat16_panels(packed, inputs), target);
 }
 
 void linear_backward_input(int64_t rows, int64_t outputs, int64_t inputs, Element element,
@@ -131,13 +142,13 @@ void linear_backward_input(int64_t rows, int64_t outputs, int64_t inputs, Elemen
     Target target = target_of(x_element, x_gradient, inputs);
     target.mode = mode;
     const auto* words = static_cast<const float*>(out_gradient);
-    const float* backward = packed + forward_words(outputs, inputs, element);
+    const float* backward = packed + panel_words(outputs, inputs, element);
     if (element == Element::float32)
         return product<Float32Words>(rows, inputs, outputs, {words, outputs, 1},
                                      {backward, lanes, outputs * lanes}, target);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(outputs);
-    bfloat16_product(rows, inputs, steps, {words, steps, 1}, {backward, lanes, steps * lanes}, target);
+    bfloat16_product(rows, inputs, steps, {words, steps, 1}, bfloat16_panels(backward, outputs), target);
 }
 
 /// Words of rows 2 i and 2 i + 1: (rows, columns) bfloat16 to (rows / 2, columns) words.

@@ -34,10 +34,12 @@ struct Left {
 };
 
 /// The right operand, read a vector at a time: sixteen columns of panel p at
-/// data[step * step_stride + p * panel_stride]. Columns past the last whole panel are not read.
+/// data[step * step_stride + p * panel_stride]. Columns past the last whole panel are not read, unless
+/// zeros fill up the last panel, and the last sixteen steps.
 struct Right {
     const float* data;
     int64_t step_stride, panel_stride;
+    bool fills_tiles = false;
 };
 
 /// Where the sums go: a float32 matrix (to be replaced or added to, or to get an addend of the same form), or

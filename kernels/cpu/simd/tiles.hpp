@@ -120,12 +120,18 @@ struct LeftTiles {
     int64_t row_stride, tile_stride;
 };
 
+/// Rows of the left operand: whole tiles, and the one that the last steps do not fill, with zeros behind
+/// them.
+struct LeftStrip {
+    LeftTiles whole, last;
+};
+
 /// What does not fill tiles, with zeros around it: both operands of a product are zero there, since zero
 /// times whatever stands in memory may be not-a-number.
 struct TileBuffers {
     alignas(64) float left[chunk_steps / lanes][strip_rows][lanes];
     alignas(64) float right[2][lanes][lanes];
-    alignas(64) float sums[lanes][lanes];
+    alignas(64) float sums[2][lanes][lanes];
 };
 
 /// Up to sixteen words, the others zero.
@@ -140,7 +146,8 @@ inline void copy_tile(const float* from, int64_t stride, int64_t rows, int64_t w
         store(to[row], row < rows ? load_words(from + row * stride, words) : broadcast(0.0f), Full{});
 }
 
-/// Up to strip_rows rows and chunk_steps steps of the left operand, from its first on.
+/// Up to strip_rows rows and chunk_steps steps of the left operand, from its first on, with zeros around
+/// them.
 inline LeftTiles copy_left(const Left& left, int64_t rows, int64_t steps, TileBuffers& buffers) {
     for (int64_t step = 0; step < steps; step += lanes)
         for (int64_t row = 0; row < rows; row += lanes) {
@@ -167,8 +174,8 @@ template <int tile, class Tiles>
     if (target.mode == Write::replace) return tiles.template zero<tile>();
     if (rows >= lanes && columns >= lanes)
         return tiles.template load<tile>(target.sums + corner, target.stride);
-    copy_tile(target.sums + corner, target.stride, rows, columns, buffers.sums);
-    tiles.template load<tile>(buffers.sums[0], lanes);
+    copy_tile(target.sums + corner, target.stride, rows, columns, buffers.sums[0]);
+    tiles.template load<tile>(buffers.sums[0][0], lanes);
 }
 
 template <class Number>
@@ -179,22 +186,41 @@ inline void store_numbers(Number* to, Lanes values, int64_t count) {
         store(to, values, Part(count));
 }
 
-template <int tile, class Tiles>
+/// Rounds whole rows of two tiles that are neighbours, from `sums` to `to`.
+inline void round_rows(const float (&sums)[2][lanes][lanes], Bfloat16* to, int64_t stride, int64_t rows) {
+    for (int64_t row = 0; row < rows && row < lanes; ++row)
+        store(reinterpret_cast<float*>(to + row * stride),
+              words(load(sums[0][row], Full{}), load(sums[1][row], Full{})), Full{});
+}
+
+/// Puts down the sums of `panels` neighbouring tiles, sixteen rows at most.
+template <int first_tile, int panels, class Tiles>
 [[gnu::always_inline]] inline void end_sums(Tiles& tiles, const Target& target, int64_t corner, int64_t rows,
                                             int64_t columns, TileBuffers& buffers) {
     const bool plain = target.rounded == nullptr && target.addend == nullptr;
-    if (plain && rows >= lanes && columns >= lanes)
-        return tiles.template store<tile>(target.sums + corner, target.stride);
-    tiles.template store<tile>(buffers.sums[0], lanes);
-    for (int64_t row = 0; row < rows && row < lanes; ++row, corner += target.stride) {
-        Lanes sums = load(buffers.sums[row], Full{});
-        if (target.rounded != nullptr) {
-            store_numbers(target.rounded + corner, sums, columns);
-            continue;
-        }
-        if (target.addend != nullptr) sums = sums + load_words(target.addend + corner, columns);
-        store_numbers(target.sums + corner, sums, columns);
+    if (plain && rows >= lanes && columns >= panels * lanes) {
+        tiles.template store<first_tile>(target.sums + corner, target.stride);
+        if constexpr (panels == 2)
+            tiles.template store<first_tile + 1>(target.sums + corner + lanes, target.stride);
+        return;
     }
+    tiles.template store<first_tile>(buffers.sums[0][0], lanes);
+    if constexpr (panels == 2) {
+        tiles.template store<first_tile + 1>(buffers.sums[1][0], lanes);
+        if (target.rounded != nullptr)
+            return round_rows(buffers.sums, target.rounded + corner, target.stride, rows);
+    }
+    for (int64_t row = 0; row < rows && row < lanes; ++row, corner += target.stride)
+        for (int panel = 0; panel < panels; ++panel) {
+            const int64_t here = corner + panel * lanes, left = columns - panel * lanes;
+            Lanes sums = load(buffers.sums[panel][row], Full{});
+            if (target.rounded != nullptr) {
+                store_numbers(target.rounded + here, sums, left);
+                continue;
+            }
+            if (target.addend != nullptr) sums = sums + load_words(target.addend + here, left);
+            store_numbers(target.sums + here, sums, left);
+        }
 }
 
 /// Sixteen steps of a block: every operand is loaded once and used for each tile that it meets.
@@ -241,41 +267,41 @@ template <int row_tiles, int panels, class Tiles>
 /// block's corner and the first of these steps on. Sums are taken up before and put down after, or stay in
 /// the tiles.
 template <int row_tiles, int panels, class Tiles>
-void multiply_block(Tiles& tiles, int64_t rows, int64_t columns, int64_t steps, LeftTiles left, Right right,
+void multiply_block(Tiles& tiles, int64_t rows, int64_t columns, int64_t steps, LeftStrip left, Right right,
                     const Target& target, int64_t corner, bool take_up, bool put_down, TileBuffers& buffers) {
-    const auto for_sums = [&](auto work) {
-        work.template operator()<0, 0>();
-        if constexpr (panels == 2) work.template operator()<0, 1>();
-        if constexpr (row_tiles == 2) work.template operator()<1, 0>();
-        if constexpr (row_tiles == 2 && panels == 2) work.template operator()<1, 1>();
-    };
-    if (take_up)
-        for_sums([&]<int i, int p>() {
+    if (take_up) {
+        const auto begin = [&]<int i, int p>() {
             begin_sums<2 * i + p>(tiles, target, corner + i * lanes * target.stride + p * lanes,
                                   rows - i * lanes, columns - p * lanes, buffers);
-        });
+        };
+        begin.template operator()<0, 0>();
+        if constexpr (panels == 2) begin.template operator()<0, 1>();
+        if constexpr (row_tiles == 2) begin.template operator()<1, 0>();
+        if constexpr (row_tiles == 2 && panels == 2) begin.template operator()<1, 1>();
+    }
 
-    int64_t step = 0;
-    if (columns == panels * lanes)
-        for (; step + lanes <= steps; step += lanes) {
-            multiply_tiles<row_tiles, panels>(tiles, left, right);
-            left.data += left.tile_stride;
-            right.data += lanes * right.step_stride;
+    const bool in_place = right.fills_tiles || columns == panels * lanes;
+    for (int64_t step = 0; step < steps; step += lanes) {
+        const bool whole = step + lanes <= steps;
+        const LeftTiles left_tiles = whole ? left.whole : left.last;
+        if (right.fills_tiles || (in_place && whole)) {
+            multiply_tiles<row_tiles, panels>(tiles, left_tiles, right);
+        } else {
+            for (int panel = 0; panel < panels; ++panel)
+                copy_tile(right.data + panel * right.panel_stride, right.step_stride, steps - step,
+                          columns - panel * lanes, buffers.right[panel]);
+            multiply_tiles<row_tiles, panels>(tiles, left_tiles, {buffers.right[0][0], lanes, lanes * lanes});
         }
-    for (; step < steps; step += lanes) {
-        for (int panel = 0; panel < panels; ++panel)
-            copy_tile(right.data + panel * right.panel_stride, right.step_stride, steps - step,
-                      columns - panel * lanes, buffers.right[panel]);
-        multiply_tiles<row_tiles, panels>(tiles, left, {buffers.right[0][0], lanes, lanes * lanes});
-        left.data += left.tile_stride;
+        left.whole.data += left.whole.tile_stride;
         right.data += lanes * right.step_stride;
     }
 
-    if (put_down)
-        for_sums([&]<int i, int p>() {
-            end_sums<2 * i + p>(tiles, target, corner + i * lanes * target.stride + p * lanes,
-                                rows - i * lanes, columns - p * lanes, buffers);
-        });
+    if (put_down) {
+        end_sums<0, panels>(tiles, target, corner, rows, columns, buffers);
+        if constexpr (row_tiles == 2)
+            end_sums<2, panels>(tiles, target, corner + lanes * target.stride, rows - lanes, columns,
+                                buffers);
+    }
 }
 
 /// Of so many columns that are left, those that the next block takes.
@@ -287,7 +313,7 @@ inline int64_t columns_of_block(int64_t columns) {
 /// from the first of these steps, rows and columns on.
 template <int row_tiles, class Tiles>
 void multiply_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t column, int64_t end, int64_t steps,
-                    LeftTiles left, Right right, const Target& target, bool take_up, bool put_down,
+                    LeftStrip left, Right right, const Target& target, bool take_up, bool put_down,
                     TileBuffers& buffers) {
     for (; column + 2 * lanes <= end; column += 2 * lanes, right.data += 2 * right.panel_stride)
         multiply_block<row_tiles, 2>(tiles, rows, 2 * lanes, steps, left, right, target,
@@ -305,46 +331,69 @@ inline int64_t columns_at_once(int64_t steps) {
     return blocks > 1 ? blocks * block : block;
 }
 
+/// As multiply_strip, for a strip of `rows` rows.
+template <class Tiles>
+void multiply_rows_of_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t column, int64_t end,
+                            int64_t steps, LeftStrip left, Right right, const Target& target, bool take_up,
+                            bool put_down, TileBuffers& buffers) {
+    right.data += column / lanes * right.panel_stride;
+    if (rows > lanes)
+        multiply_strip<2>(tiles, row, rows, column, end, steps, left, right, target, take_up, put_down,
+                          buffers);
+    else
+        multiply_strip<1>(tiles, row, rows, column, end, steps, left, right, target, take_up, put_down,
+                          buffers);
+}
+
+/// Columns from `first` to `last` of a strip whose left operand must be copied, some steps at a time.
+template <class Tiles>
+void multiply_copied_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t first, int64_t last,
+                           int64_t steps, Left left, Right right, const Target& target,
+                           TileBuffers& buffers) {
+    // From chunk to chunk of steps float32 sums wait in the target. Others stay in the tiles, one block at a
+    // time, and chunks are copied anew for each.
+    const bool wait_in_target = target.rounded == nullptr && target.addend == nullptr;
+    const bool all_columns = wait_in_target || steps <= chunk_steps;
+    for (int64_t column = first, end = first; column < last; column = end) {
+        end = all_columns ? last : column + columns_of_block(last - column);
+        Target sums = target;
+        int64_t step = 0;
+        do {  // once where there are no steps
+            const int64_t count = steps - step < chunk_steps ? steps - step : chunk_steps;
+            const LeftTiles copied = copy_left({left.data + row * left.row_stride + step * left.step_stride,
+                                                left.row_stride, left.step_stride},
+                                               rows, count, buffers);
+            LeftTiles last_tile = copied;
+            last_tile.data += count / lanes * copied.tile_stride;
+            const Right here = {right.data + step * right.step_stride, right.step_stride, right.panel_stride,
+                                right.fills_tiles};
+            const bool take_up = wait_in_target || step == 0;
+            step += count;
+            multiply_rows_of_strip(tiles, row, rows, column, end, count, {copied, last_tile}, here, sums,
+                                   take_up, wait_in_target || step == steps, buffers);
+            sums.mode = Write::add;
+        } while (step < steps);
+    }
+}
+
 /// Columns from `first` to `last` of a product.
 template <class Tiles>
 void multiply_columns_of(Tiles& tiles, int64_t rows, int64_t first, int64_t last, int64_t steps, Left left,
                          Right right, const Target& target, TileBuffers& buffers) {
-    // From chunk to chunk of steps float32 sums wait in the target. Others stay in the tiles, one block at a
-    // time, and chunks are copied anew for each.
-    const bool wait_in_target = target.rounded == nullptr && target.addend == nullptr;
     for (int64_t row = 0; row < rows; row += strip_rows) {
         const int64_t strip = rows - row < strip_rows ? rows - row : strip_rows;
-        // Words along the rows are read where they stand, as far as they fill tiles.
-        const int64_t in_place = left.step_stride == 1 && strip == strip_rows ? steps / lanes * lanes : 0;
-        const bool one_chunk = steps <= (in_place > 0 ? in_place : chunk_steps);
-        for (int64_t column = first, end = first; column < last; column = end) {
-            end = wait_in_target || one_chunk ? last : column + columns_of_block(last - column);
-            Target sums = target;
-            int64_t step = 0;
-            do {  // once where there are no steps
-                const Left from = {left.data + row * left.row_stride + step * left.step_stride,
-                                   left.row_stride, left.step_stride};
-                LeftTiles left_tiles = {from.data, left.row_stride, lanes};
-                int64_t count = in_place;
-                if (step >= in_place) {
-                    count = steps - step < chunk_steps ? steps - step : chunk_steps;
-                    left_tiles = copy_left(from, strip, count, buffers);
-                }
-                const Right here = {
-                    right.data + step * right.step_stride + column / lanes * right.panel_stride,
-                    right.step_stride, right.panel_stride};
-                const bool take_up = wait_in_target || step == 0;
-                step += count;
-                const bool put_down = wait_in_target || step == steps;
-                if (strip > lanes)
-                    multiply_strip<2>(tiles, row, strip, column, end, count, left_tiles, here, sums, take_up,
-                                      put_down, buffers);
-                else
-                    multiply_strip<1>(tiles, row, strip, column, end, count, left_tiles, here, sums, take_up,
-                                      put_down, buffers);
-                sums.mode = Write::add;
-            } while (step < steps);
+        if (left.step_stride != 1 || strip < strip_rows) {
+            multiply_copied_strip(tiles, row, strip, first, last, steps, left, right, target, buffers);
+            continue;
         }
+        // Words along the rows are read where they stand, as far as they fill tiles.
+        const float* from = left.data + row * left.row_stride;
+        const int64_t filled = steps / lanes * lanes;
+        LeftStrip left_strip = {{from, left.row_stride, lanes}, {}};
+        if (filled < steps)
+            left_strip.last = copy_left({from + filled, left.row_stride, 1}, strip, steps - filled, buffers);
+        multiply_rows_of_strip(tiles, row, strip, first, last, steps, left_strip, right, target, true, true,
+                               buffers);
     }
 }
 
