@@ -25,14 +25,20 @@ float sum_of_exponentials(int64_t columns, const float* values, Lanes scale, flo
     return sum(totals);
 }
 
+/// The C library's logarithm of a sum. Its instructions may be of the older encoding, each of which waits for
+/// the upper halves of the registers if they hold something, and the compiler does not always empty them.
+double log_of_sum(float total) {
+    _mm256_zeroupper();
+    return __builtin_log(double(total));
+}
+
 void cross_entropy(int64_t rows, int64_t columns, const float* logits, const TokenId* targets,
                    float logit_scale, float* losses) {
     const Lanes scale = broadcast(logit_scale);
     for (int64_t row = 0; row < rows; ++row, logits += columns) {
         const float top = largest_scaled(columns, logits, scale);
         const float total = sum_of_exponentials(columns, logits, scale, top, nullptr);
-        losses[row] =
-            float(double(top) + __builtin_log(double(total)) - double(logit_scale * logits[targets[row]]));
+        losses[row] = float(double(top) + log_of_sum(total) - double(logit_scale * logits[targets[row]]));
     }
 }
 
@@ -53,7 +59,7 @@ void gradients(int64_t rows, int64_t columns, int64_t stride, float* logits, con
         const float top = largest_scaled(columns, logits, scale);
         const double wanted = double(logit_scale * logits[target]);
         const float total = sum_of_exponentials(columns, logits, scale, top, logits);
-        losses[row] = float(double(top) + __builtin_log(double(total)) - wanted);
+        losses[row] = float(double(top) + log_of_sum(total) - wanted);
         const float share = whole / total, of_target = logits[target] * share - whole;
         const Lanes factor = broadcast(share);
         for_lanes(columns, [&](int64_t i, auto part) {

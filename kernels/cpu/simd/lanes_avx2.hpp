@@ -208,6 +208,15 @@ inline Lanes interleave_high(Lanes a, Lanes b) {
     return interleave(a.high, b.high);
 }
 
+/// Eight numbers in the first eight lanes, and again in the last eight.
+inline Lanes load_twice(const float* from) {
+    return {_mm256_loadu_ps(from), _mm256_loadu_ps(from)};
+}
+/// The last eight lanes before the first eight.
+inline Lanes swap_halves(Lanes a) {
+    return {a.high, a.low};
+}
+
 inline __m256 low_half(Lanes a) {
     return a.low;
 }

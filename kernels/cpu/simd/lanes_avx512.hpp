@@ -177,6 +177,15 @@ inline Lanes interleave_high(Lanes a, Lanes b) {
         a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
 }
 
+/// Eight numbers in the first eight lanes, and again in the last eight.
+inline Lanes load_twice(const float* from) {
+    return _mm512_broadcast_f32x8(_mm256_loadu_ps(from));
+}
+/// The last eight lanes before the first eight.
+inline Lanes swap_halves(Lanes a) {
+    return _mm512_shuffle_f32x4(a, a, 0x4e);
+}
+
 inline __m256 low_half(Lanes a) {
     return _mm512_castps512_ps256(a);
 }
