@@ -193,10 +193,14 @@ void laid_out_gradient(int64_t rows, int64_t outputs, int64_t inputs, const floa
     } while (first < rows);
 }
 
-int64_t linear_workspace(int64_t rows, int64_t outputs, int64_t inputs, Element element) {
+int64_t linear_workspace(int64_t rows, [[maybe_unused]] int64_t outputs, int64_t inputs, Element element) {
     if (element == Element::float32)
         return (rows < rows_laid_out ? rows : rows_laid_out) * round_up_to_lanes(inputs);
+#ifdef ISOGRID_TILES
+    return words_of<Bfloat16Words>(rows) * inputs;
+#else
     return words_of<Bfloat16Words>(rows) * (outputs + inputs);
+#endif
 }
 
 void linear_backward_weights(int64_t rows, int64_t outputs, int64_t inputs, Element element,
@@ -209,11 +213,17 @@ void linear_backward_weights(int64_t rows, int64_t outputs, int64_t inputs, Elem
                                  static_cast<const float*>(x), target, workspace);
     const SmallNumbersAreZero as_the_processor;
     const int64_t steps = words_of<Bfloat16Words>(rows);
-    float *paired_gradient = workspace, *paired_x = workspace + steps * outputs;
-    pair_rows(rows, outputs, static_cast<const Bfloat16*>(out_gradient), paired_gradient);
-    pair_rows(rows, inputs, static_cast<const Bfloat16*>(x), paired_x);
-    bfloat16_product(outputs, inputs, steps, {paired_gradient, 1, outputs}, {paired_x, inputs, lanes},
-                     target);
+    pair_rows(rows, inputs, static_cast<const Bfloat16*>(x), workspace);
+    const Right paired_x = {workspace, inputs, lanes};
+    const auto* gradient = static_cast<const Bfloat16*>(out_gradient);
+#ifdef ISOGRID_TILES
+    tiled_product<ISOGRID_TILES>(outputs, inputs, steps, LeftLines{gradient, rows, (outputs + 1) / 2 * 2},
+                                 paired_x, target);
+#else
+    float* paired_gradient = workspace + steps * inputs;
+    pair_rows(rows, outputs, gradient, paired_gradient);
+    product<Bfloat16Words>(outputs, inputs, steps, {paired_gradient, 1, outputs}, paired_x, target);
+#endif
 }
 
 }  // namespace

@@ -146,21 +146,55 @@ inline void copy_tile(const float* from, int64_t stride, int64_t rows, int64_t w
         store(to[row], row < rows ? load_words(from + row * stride, words) : broadcast(0.0f), Full{});
 }
 
-/// Up to strip_rows rows and chunk_steps steps of the left operand, from its first on, with zeros around
+/// The left operand as numbers along its rows: word `step` of row `row` pairs the numbers of lines 2 step and
+/// 2 step + 1, which stand at data[line * stride + row].
+struct LeftLines {
+    const Bfloat16* data;
+    int64_t lines, stride;
+};
+
+/// Sixteen steps of sixteen rows, from (row, step) on, of which `rows` and `steps` are there: a row of words
+/// each, with zeros around them.
+inline void copy_square(const Left& left, int64_t row, int64_t step, int64_t rows, int64_t steps,
+                        Lanes (&square)[lanes]) {
+    // Words along the rows stay as they are; words along the steps are transposed.
+    const bool by_rows = left.step_stride == 1;
+    const float* corner = left.data + row * left.row_stride + step * left.step_stride;
+    const int64_t stride = by_rows ? left.row_stride : left.step_stride;
+    const int64_t lines = by_rows ? rows : steps, words = by_rows ? steps : rows;
+    for (int64_t line = 0; line < lanes; ++line)
+        square[line] = line < lines ? load_words(corner + line * stride, words) : broadcast(0.0f);
+    if (!by_rows) transpose(square);
+}
+inline void copy_square(const LeftLines& left, int64_t row, int64_t step, int64_t rows, int64_t,
+                        Lanes (&square)[lanes]) {
+    const Bfloat16* corner = left.data + 2 * step * left.stride + row;
+    const int64_t lines = left.lines - 2 * step;
+    if (rows >= lanes && lines >= 2 * lanes) {
+        for (int64_t word = 0; word < lanes; ++word)
+            square[word] =
+                pair(corner + 2 * word * left.stride, corner + (2 * word + 1) * left.stride, Full{});
+    } else {
+        const Part part(rows < lanes ? rows : lanes);
+        for (int64_t word = 0; word < lanes; ++word) {
+            const Bfloat16* even = corner + 2 * word * left.stride;
+            square[word] = 2 * word + 1 < lines ? pair(even, even + left.stride, part)
+                           : 2 * word < lines   ? pair(load(even, part), broadcast(0.0f))
+                                                : broadcast(0.0f);
+        }
+    }
+    transpose(square);
+}
+
+/// Up to strip_rows rows and chunk_steps steps of the left operand, from (row, step) on, with zeros around
 /// them.
-inline LeftTiles copy_left(const Left& left, int64_t rows, int64_t steps, TileBuffers& buffers) {
+template <class LeftOperand>
+LeftTiles copy_left(const LeftOperand& left, int64_t first_row, int64_t first_step, int64_t rows,
+                    int64_t steps, TileBuffers& buffers) {
     for (int64_t step = 0; step < steps; step += lanes)
         for (int64_t row = 0; row < rows; row += lanes) {
-            // Words along the rows stay as they are; words along the steps are transposed.
-            const bool by_rows = left.step_stride == 1;
-            const float* corner = left.data + row * left.row_stride + step * left.step_stride;
-            const int64_t stride = by_rows ? left.row_stride : left.step_stride;
-            const int64_t lines = by_rows ? rows - row : steps - step;
-            const int64_t words = by_rows ? steps - step : rows - row;
             Lanes square[lanes];
-            for (int64_t line = 0; line < lanes; ++line)
-                square[line] = line < lines ? load_words(corner + line * stride, words) : broadcast(0.0f);
-            if (!by_rows) transpose(square);
+            copy_square(left, first_row + row, first_step + step, rows - row, steps - step, square);
             for (int64_t line = 0; line < lanes; ++line)
                 store(buffers.left[step / lanes][row + line], square[line], Full{});
         }
@@ -346,9 +380,9 @@ void multiply_rows_of_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t col
 }
 
 /// Columns from `first` to `last` of a strip whose left operand must be copied, some steps at a time.
-template <class Tiles>
+template <class Tiles, class LeftOperand>
 void multiply_copied_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t first, int64_t last,
-                           int64_t steps, Left left, Right right, const Target& target,
+                           int64_t steps, const LeftOperand& left, Right right, const Target& target,
                            TileBuffers& buffers) {
     // From chunk to chunk of steps float32 sums wait in the target. Others stay in the tiles, one block at a
     // time, and chunks are copied anew for each.
@@ -360,9 +394,7 @@ void multiply_copied_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t firs
         int64_t step = 0;
         do {  // once where there are no steps
             const int64_t count = steps - step < chunk_steps ? steps - step : chunk_steps;
-            const LeftTiles copied = copy_left({left.data + row * left.row_stride + step * left.step_stride,
-                                                left.row_stride, left.step_stride},
-                                               rows, count, buffers);
+            const LeftTiles copied = copy_left(left, row, step, rows, count, buffers);
             LeftTiles last_tile = copied;
             last_tile.data += count / lanes * copied.tile_stride;
             const Right here = {right.data + step * right.step_stride, right.step_stride, right.panel_stride,
@@ -378,8 +410,8 @@ void multiply_copied_strip(Tiles& tiles, int64_t row, int64_t rows, int64_t firs
 
 /// Columns from `first` to `last` of a product.
 template <class Tiles>
-void multiply_columns_of(Tiles& tiles, int64_t rows, int64_t first, int64_t last, int64_t steps, Left left,
-                         Right right, const Target& target, TileBuffers& buffers) {
+void multiply_columns_of(Tiles& tiles, int64_t rows, int64_t first, int64_t last, int64_t steps,
+                         const Left& left, Right right, const Target& target, TileBuffers& buffers) {
     for (int64_t row = 0; row < rows; row += strip_rows) {
         const int64_t strip = rows - row < strip_rows ? rows - row : strip_rows;
         if (left.step_stride != 1 || strip < strip_rows) {
@@ -387,11 +419,9 @@ void multiply_columns_of(Tiles& tiles, int64_t rows, int64_t first, int64_t last
             continue;
         }
         // Words along the rows are read where they stand, as far as they fill tiles.
-        const float* from = left.data + row * left.row_stride;
         const int64_t filled = steps / lanes * lanes;
-        LeftStrip left_strip = {{from, left.row_stride, lanes}, {}};
-        if (filled < steps)
-            left_strip.last = copy_left({from + filled, left.row_stride, 1}, strip, steps - filled, buffers);
+        LeftStrip left_strip = {{left.data + row * left.row_stride, left.row_stride, lanes}, {}};
+        if (filled < steps) left_strip.last = copy_left(left, row, filled, strip, steps - filled, buffers);
         multiply_rows_of_strip(tiles, row, strip, first, last, steps, left_strip, right, target, true, true,
                                buffers);
     }
@@ -400,7 +430,8 @@ void multiply_columns_of(Tiles& tiles, int64_t rows, int64_t first, int64_t last
 /// target (rows, columns) = left (rows, steps) right (steps, columns), steps in words of two bfloat16. As
 /// product<Bfloat16Words>, but for the bits.
 template <class Tiles>
-void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
+void tiled_product(int64_t rows, int64_t columns, int64_t steps, const Left& left, Right right,
+                   const Target& target) {
     Tiles tiles;
     TileBuffers buffers;
     // A left operand that must be copied is copied once, whatever the columns.
@@ -408,6 +439,15 @@ void tiled_product(int64_t rows, int64_t columns, int64_t steps, Left left, Righ
     for (int64_t first = 0; first < columns; first += at_once)
         multiply_columns_of(tiles, rows, first, columns - first < at_once ? columns : first + at_once, steps,
                             left, right, target, buffers);
+}
+template <class Tiles>
+void tiled_product(int64_t rows, int64_t columns, int64_t steps, const LeftLines& left, Right right,
+                   const Target& target) {
+    Tiles tiles;
+    TileBuffers buffers;
+    for (int64_t row = 0; row < rows; row += strip_rows)
+        multiply_copied_strip(tiles, row, rows - row < strip_rows ? rows - row : strip_rows, 0, columns,
+                              steps, left, right, target, buffers);
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA
