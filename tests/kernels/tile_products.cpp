@@ -1,6 +1,6 @@
 #include "kernels/tile_products.hpp"
 
-#include "kernels/cpu/simd/tiles.hpp"
+#include "kernels/cpu/simd/tiled_product.hpp"
 
 namespace isogrid::kernels::cpu::ISOGRID_ISA {
 

@@ -1,4 +1,4 @@
-// The tile products of kernels/cpu/simd/tiles.hpp behind plain functions: compiled twice, with tiles in
+// The tile products of kernels/cpu/simd/tiled_product.hpp behind plain functions: compiled twice, with tiles in
 // software and in hardware.
 #pragma once
 

@@ -8,7 +8,7 @@
 #include "kernels/cpu/simd/lanes.hpp"
 #include "kernels/cpu/simd/product.hpp"
 #ifdef ISOGRID_TILES
-#include "kernels/cpu/simd/tiles.hpp"
+#include "kernels/cpu/simd/tiled_product.hpp"
 #endif
 
 namespace isogrid::kernels::cpu::ISOGRID_ISA {

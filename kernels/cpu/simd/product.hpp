@@ -1,7 +1,7 @@
 // Products c = a b whose sums stay in registers. Every sum is one chain of fused multiply-adds over rising
 // steps, whatever the tiles: the bits depend on neither the sizes of tiles nor how often a sum is put down
 // and taken up again, and are the same under every instruction set. (Under amx, linear layers and
-// attention multiply bfloat16 as tiles.hpp does.)
+// attention multiply bfloat16 as tiled_product.hpp does.)
 //
 // Operands are read in words of four bytes: a float32, or a pair of bfloat16 that are neighbours along the
 // steps of the sum. What differs between the two is one instruction.
@@ -114,41 +114,50 @@ template <class Words, bool by_rows, int rows, int panels, class Columns>
             store(target.sums + corner + i * target.stride + p * lanes, sums[i][p], columns);
 }
 
-/// All columns of `rows` rows from `row` on.
+/// The columns from `column` to `last` of `rows` rows from `row` on; `column` begins a panel.
 template <class Words, bool by_rows, int rows>
-[[gnu::always_inline]] inline void strip_product(int64_t columns, int64_t steps, Left left, Right right,
-                                                 Target target, int64_t row) {
-    int64_t column = 0;
-    for (; column + tile_panels * lanes <= columns; column += tile_panels * lanes)
+[[gnu::always_inline]] inline void strip_product(int64_t column, int64_t last, int64_t steps, Left left,
+                                                 Right right, Target target, int64_t row) {
+    for (; column + tile_panels * lanes <= last; column += tile_panels * lanes)
         tile_product<Words, by_rows, rows, tile_panels>(steps, left, right, target, row, column, Full{});
-    for (; column + lanes <= columns; column += lanes)
+    for (; column + lanes <= last; column += lanes)
         tile_product<Words, by_rows, rows, 1>(steps, left, right, target, row, column, Full{});
-    if (column < columns)
-        tile_product<Words, by_rows, rows, 1>(steps, left, right, target, row, column,
-                                              Part(columns - column));
+    if (column < last)
+        tile_product<Words, by_rows, rows, 1>(steps, left, right, target, row, column, Part(last - column));
 }
 
 template <class Words, bool by_rows>
-void strips_product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
+void strips_product(int64_t rows, int64_t first, int64_t last, int64_t steps, Left left, Right right,
+                    Target target) {
     int64_t row = 0;
-    if (columns == lanes)  // as attention has it: one panel, and mostly sixteen rows at a time
+    if (last - first == lanes)  // as attention has it: one panel, and mostly sixteen rows at a time
         for (; row + narrow_tile_rows <= rows; row += narrow_tile_rows)
-            tile_product<Words, by_rows, narrow_tile_rows, 1>(steps, left, right, target, row, 0, Full{});
+            tile_product<Words, by_rows, narrow_tile_rows, 1>(steps, left, right, target, row, first, Full{});
     for (; row + tile_rows <= rows; row += tile_rows)
-        strip_product<Words, by_rows, tile_rows>(columns, steps, left, right, target, row);
+        strip_product<Words, by_rows, tile_rows>(first, last, steps, left, right, target, row);
     for (; row + tile_rows / 3 <= rows; row += tile_rows / 3)
-        strip_product<Words, by_rows, tile_rows / 3>(columns, steps, left, right, target, row);
+        strip_product<Words, by_rows, tile_rows / 3>(first, last, steps, left, right, target, row);
     for (; row < rows; ++row)
-        strip_product<Words, by_rows, 1>(columns, steps, left, right, target, row);
+        strip_product<Words, by_rows, 1>(first, last, steps, left, right, target, row);
+}
+
+/// Columns whose part of the right operand stays in the second cache while all rows pass it: from further
+/// away it comes but once.
+inline int64_t columns_at_once(int64_t steps) {
+    constexpr int64_t cached_words = 128 * 1024, block = 2 * lanes;
+    const int64_t blocks = steps > 0 ? cached_words / steps / block : 1;
+    return blocks > 1 ? blocks * block : block;
 }
 
 /// target (rows, columns) = left (rows, steps) right (steps, columns), steps in words.
 template <class Words>
 inline void product(int64_t rows, int64_t columns, int64_t steps, Left left, Right right, Target target) {
-    if (left.step_stride == 1)
-        strips_product<Words, true>(rows, columns, steps, left, right, target);
-    else
-        strips_product<Words, false>(rows, columns, steps, left, right, target);
+    if (left.step_stride != 1)
+        return strips_product<Words, false>(rows, 0, columns, steps, left, right, target);
+    const int64_t at_once = columns_at_once(steps);
+    for (int64_t first = 0; first < columns; first += at_once)
+        strips_product<Words, true>(rows, first, columns - first < at_once ? columns : first + at_once, steps,
+                                    left, right, target);
 }
 
 }  // namespace isogrid::kernels::cpu::ISOGRID_ISA
