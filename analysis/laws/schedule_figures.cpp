@@ -15,6 +15,17 @@ double warmup_of(const Schedule& schedule) {
     return schedule.step.front();
 }
 
+/// The highest loss that a curve has behind the first tenth of its steps: the fall from random guessing
+/// before that would leave no room for what a schedule does.
+double highest_shown(const std::vector<ScheduledCurve>& curves) {
+    double highest = 0;
+    for (const ScheduledCurve& curve : curves)
+        for (std::size_t i = 0; i < curve.loss.size(); ++i)
+            if (curve.schedule.step[i] >= 0.1 * curve.schedule.step.back())
+                highest = std::max(highest, curve.loss[i]);
+    return highest;
+}
+
 }  // namespace
 
 Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& others, double widening,
@@ -52,13 +63,15 @@ Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
 }
 
 Figure curves_figure(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curves, std::size_t fitted) {
-    Figure figure{"schedule-curves",
-                  "Loss under each learning-rate schedule, and the law",
-                  "Dots: measured. Lines: the law, broken where a curve was held out of the fit.",
-                  {"step", Quantity::tokens, false},
-                  {"loss (nats a token)", Quantity::loss, false},
-                  {},
-                  "curve"};
+    Figure figure{
+        "schedule-curves",
+        "Loss under each learning-rate schedule, and the law",
+        "Dots: measured. Lines: the law, broken where a curve was held out of the fit. The first fall of "
+        "the losses is not shown.",
+        {"step", Quantity::tokens, false},
+        {"loss (nats a token)", Quantity::loss, false, highest_shown(curves)},
+        {},
+        "curve"};
     for (std::size_t c = 0; c < curves.size(); ++c) {
         const ScheduledCurve& curve = curves[c];
         const double shade =
