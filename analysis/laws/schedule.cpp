@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
@@ -41,7 +42,8 @@ std::optional<Reason> too_few(const ScheduleModel& model) {
                       "needed for 7 parameters) add a curve with another schedule"};
 }
 
-/// The curves of one size: the law has no size in it. Those of the most common one.
+/// The curves of one size: the law has no size in it. Those of the most common one, of equally common ones
+/// the largest.
 std::vector<const Run*> of_one_size(const Runs& runs, LawFit& fit) {
     std::map<double, std::vector<const Run*>> sizes;
     for (const Run& run : runs.used) {
@@ -55,13 +57,13 @@ std::vector<const Run*> of_one_size(const Runs& runs, LawFit& fit) {
         if (known) sizes[run.parameters].push_back(&run);
     }
     const auto most = std::max_element(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) {
-        return a.second.size() < b.second.size();
+        return std::pair(a.second.size(), a.first) < std::pair(b.second.size(), b.first);
     });
     if (most == sizes.end()) return {};
     if (sizes.size() > 1)
-        fit.notes.push_back("only the " + std::to_string(most->second.size()) + " curves of " +
-                            format_count(most->first) +
-                            " parameters are fitted: the law is of one size (choose another with --where)");
+        fit.notes.push_back(
+            "only the " + std::to_string(most->second.size()) + " curves of " + format_count(most->first) +
+            " parameters are fitted: the law is of one size (of a CSV --where chooses another)");
     return most->second;
 }
 

@@ -4,15 +4,30 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <iterator>
+#include <set>
+#include <string>
 
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/laws/banded_line.hpp"
+#include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
 double warmup_of(const Schedule& schedule) {
     return schedule.step.front();
+}
+
+/// The highest loss that a curve has behind the first quarter of its steps: the fall from random guessing
+/// before that would leave no room for what a schedule does.
+double highest_shown(const std::vector<ScheduledCurve>& curves) {
+    double highest = 0;
+    for (const ScheduledCurve& curve : curves)
+        for (std::size_t i = 0; i < curve.loss.size(); ++i)
+            if (curve.schedule.step[i] >= 0.25 * curve.schedule.step.back())
+                highest = std::max(highest, curve.loss[i]);
+    return highest;
 }
 
 }  // namespace
@@ -52,23 +67,40 @@ Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
 }
 
 Figure curves_figure(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curves, std::size_t fitted) {
-    Figure figure{"schedule-curves",
-                  "Loss under each learning-rate schedule, and the law",
-                  "Dots: measured. Lines: the law, broken where a curve was held out of the fit.",
-                  {"step", Quantity::tokens, false},
-                  {"loss (nats a token)", Quantity::loss, false},
-                  {},
-                  "curve"};
+    Figure figure{
+        "schedule-curves",
+        "Loss under each learning-rate schedule, and the law",
+        "Dots: measured. Lines: the law, broken where a curve was held out of the fit. The first fall of "
+        "the losses is not shown.",
+        {"step", Quantity::tokens, false},
+        {"loss (nats a token)", Quantity::loss, false, highest_shown(curves)},
+        {},
+        "curve"};
+    // A legend has room for some names; of more curves (decays that leave a trunk, say) lengths are named
+    // instead.
+    constexpr std::size_t most_names = 9;
+    std::set<double> lengths;
+    for (const ScheduledCurve& curve : curves)
+        lengths.insert(curve.schedule.step.back());
+    const bool by_length = curves.size() > most_names;
+    const std::size_t colours = by_length ? lengths.size() : curves.size();
+    if (by_length) figure.legend = "steps";
+    std::set<double> named;
     for (std::size_t c = 0; c < curves.size(); ++c) {
         const ScheduledCurve& curve = curves[c];
-        const double shade =
-            curves.size() > 1 ? static_cast<double>(c) / static_cast<double>(curves.size() - 1) : 0.5;
+        const double length = curve.schedule.step.back();
+        const auto rank =
+            by_length ? std::distance(lengths.begin(), lengths.find(length)) : static_cast<std::ptrdiff_t>(c);
+        const double shade = colours > 1 ? static_cast<double>(rank) / static_cast<double>(colours - 1) : 0.5;
+        const std::string label = !by_length                    ? curve.name
+                                  : named.insert(length).second ? format_quantity(length, Quantity::tokens)
+                                                                : "";
         Series dots{"", Mark::dots, shade, 0, {}, {}, {}};
         const std::size_t stride = std::max<std::size_t>(1, curve.loss.size() / 60);
         for (std::size_t i = 0; i < curve.loss.size(); i += stride)
             dots.x.push_back(curve.schedule.step[i]), dots.y.push_back(curve.loss[i]);
         figure.series.push_back(std::move(dots));
-        figure.series.push_back({curve.name,
+        figure.series.push_back({label,
                                  c < fitted ? Mark::line : Mark::dashes,
                                  shade,
                                  0,

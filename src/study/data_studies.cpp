@@ -78,6 +78,11 @@ Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& fault
         !check_rising("repetition.unique_tokens", study.unique_tokens, faults) ||
         !check_available("repetition.unique_tokens", study.unique_tokens, job, maker.corpus(), faults))
         return trials;
+    if (std::none_of(study.epochs.begin(), study.epochs.end(), [](double epochs) { return epochs > 1; })) {
+        faults.add("repetition.epochs", "has none above 1", "nothing would be read again",
+                   "list some, for example 1, 2, 4 and 8");
+        return trials;
+    }
     for (const std::int64_t width : widths)
         for (const std::int64_t unique : study.unique_tokens)
             for (const double epochs : study.epochs)

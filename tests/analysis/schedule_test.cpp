@@ -135,6 +135,37 @@ TEST(Schedule, correctsATruncatedCosine) {
     EXPECT_LT(std::get<double>(row[5]), std::get<double>(row[2]));  // lower than what was measured
 }
 
+TEST(Schedule, fitsTheLargestOfEquallyCommonSizesAndNamesLengthsOfManyCurves) {
+    Runs runs = three_schedules(0.003, 0);
+    for (auto& run : runs.used)
+        run.parameters = 1e6;
+    for (auto run : three_schedules(0.003, 1).used) {
+        run.parameters = 2e6;
+        runs.used.push_back(run);
+    }
+    FitOptions options;
+    options.bootstrap = 10;
+    LawFit fit = fit_schedule(runs, options);
+    EXPECT_THAT(fit.notes, testing::Contains(testing::StartsWith("only the 4 curves of 2M parameters")));
+    std::vector<std::string> named;
+    for (const Series& series : fit.figures.front().series)
+        if (!series.label.empty()) named.push_back(series.label);
+    EXPECT_THAT(named, testing::ElementsAre("constant", "cosine", "two stages", "decay"));
+
+    // Twelve curves of two lengths: each length once.
+    for (std::uint64_t draw = 2; draw < 4; ++draw)
+        for (auto run : three_schedules(0.003, draw).used) {
+            run.parameters = 2e6;
+            runs.used.push_back(run);
+        }
+    fit = fit_schedule(runs, options);
+    named.clear();
+    for (const Series& series : fit.figures.front().series)
+        if (!series.label.empty()) named.push_back(series.label);
+    EXPECT_THAT(named, testing::ElementsAre("20k", "16k"));
+    EXPECT_EQ(fit.figures.front().legend, "steps");
+}
+
 TEST(Schedule, refusesCurvesOfOneConstantRate) {
     Runs runs = three_schedules(0, 0);
     runs.used.resize(1);

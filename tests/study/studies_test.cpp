@@ -152,6 +152,8 @@ TEST(Repetition, readsTheSameTokensAgain) {
     EXPECT_THAT(
         faults_with("[repetition]\nunique_tokens = [40_000_000]\nepochs = [1]\n"),
         ElementsAre(HasSubstr("40000000 is more than there is (the training part has 31000000 tokens)")));
+    EXPECT_THAT(faults_with("[repetition]\nunique_tokens = [500_000]\nepochs = [0.5, 1]\n"),
+                ElementsAre(HasSubstr("repetition.epochs: has none above 1 (nothing would be read again)")));
 }
 
 TEST(DataSize, needsSixAmounts) {
