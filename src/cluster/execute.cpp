@@ -22,6 +22,14 @@ double unix_time() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+/// Threads to compute with: one where the trial's memory was not enough before, as each sums leaves of its
+/// own.
+int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
+    const bool lacked_memory = !workplace.attempts_folder.empty() &&
+                               read_attempts(workplace.attempts_folder, planned).ranks_out_of_memory > 0;
+    return lacked_memory ? 1 : static_cast<int>(workplace.study.job.threads_per_rank);
+}
+
 /// Trains, and says how this member's part ended.
 std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace, const study::Trial& trial,
                                                     Group& group, const train::TrainOptions& options) {
@@ -89,7 +97,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
     auto [result, mine] = train_part(workplace, record.planned.trial, group,
-                                     {.threads = static_cast<int>(workplace.study.job.threads_per_rank),
+                                     {.threads = threads_for(workplace, record.planned),
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = std::move(on_progress),
                                       .checkpoints = checkpoints ? &*checkpoints : nullptr});

@@ -2,22 +2,9 @@
 # One small job asks for every study: its trials share an archive, branches have the bits of straight runs, and
 # each law finds the runs of its own study.
 source "$(dirname "$0")/small_study.sh" "$1"
-make_text
-expect_status 0 "$isogrid" tokenize text.txt --out small.tok --validation 0.05
-cat >small.toml <<'END'
-[study]
-name = "small"
-[data]
-tokens = "small.tok"
-[model]
-widths = [16, 24, 32]
-head_width = 8
-depth = 1
-context = 32
-[recipe]
-learning_rate = 0.01
-batch = 8
-leaves = 4
+make_tokens
+begin_one_layer_job small.toml
+cat >>small.toml <<'END'
 [isoflop]
 budgets = [2e9, 5e9]
 sizes = 3

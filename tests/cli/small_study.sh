@@ -75,10 +75,34 @@ ranks_per_trial = ${2:-0}
 END
 }
 
-# make_study: small.tok and small.toml.
-make_study() {
+# begin_one_layer_job FILE: what the studies of one-layer models have in common, up to the end of their [recipe].
+begin_one_layer_job() {
+    cat >"$1" <<'END'
+[study]
+name = "small"
+[data]
+tokens = "small.tok"
+[model]
+widths = [16, 24, 32]
+head_width = 8
+depth = 1
+context = 32
+[recipe]
+learning_rate = 0.01
+batch = 8
+leaves = 4
+END
+}
+
+# make_tokens: text.txt and small.tok.
+make_tokens() {
     make_text
     expect_status 0 "$isogrid" tokenize text.txt --out small.tok --validation 0.05
+}
+
+# make_study: small.tok and small.toml.
+make_study() {
+    make_tokens
     make_job small.toml
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A finished trial can be retrained bit for bit, exported as a Llama model, and its batches written as arrays.
+# A finished trial can be retrained bit for bit, exported as a Llama model, and its batches written as arrays; the whole
+# archive becomes an RO-Crate.
 source "$(dirname "$0")/small_study.sh" "$1"
 make_study
 
@@ -14,6 +15,18 @@ for file in config.json model.safetensors; do
     [[ -s model/$file ]] || fail "export wrote no $file"
 done
 grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
+
+# The crate holds the same archive and says its digest; what is no archive makes none.
+expect_status 0 "$isogrid" crate out.h5 --to crate --license https://spdx.org/licenses/CC-BY-4.0
+grep -q 'crate/ro-crate-metadata.json' out.txt || fail "crate does not say what it wrote: $(cat out.txt)"
+cmp out.h5 crate/out.h5 || fail "the crate holds another archive"
+for word in "$(sha256sum <out.h5 | cut -d ' ' -f 1)" https://spdx.org/licenses/CC-BY-4.0; do
+    grep -q "$word" crate/ro-crate-metadata.json || fail "the crate does not name $word"
+done
+expect_status 0 "$isogrid" verify crate/out.h5
+expect_status 2 "$isogrid" crate small.toml --to none
+[[ ! -e none/ro-crate-metadata.json ]] || fail "a job file became a crate"
+expect_status 2 "$isogrid" crate out.h5
 
 mkdir batches
 cd batches || exit

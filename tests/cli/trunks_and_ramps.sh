@@ -2,22 +2,9 @@
 # isoFLOP budgets that leave trunks, critical batches from one checkpoint, and batches that grow: each trial has the
 # bits of a straight run, whatever the ranks, and no text is skipped or repeated where a batch changes.
 source "$(dirname "$0")/small_study.sh" "$1"
-make_text
-expect_status 0 "$isogrid" tokenize text.txt --out small.tok --validation 0.05
-cat >small.toml <<'END_OF_JOB'
-[study]
-name = "small"
-[data]
-tokens = "small.tok"
-[model]
-widths = [16, 24, 32]
-head_width = 8
-depth = 1
-context = 32
-[recipe]
-learning_rate = 0.01
-batch = 8
-leaves = 4
+make_tokens
+begin_one_layer_job small.toml
+cat >>small.toml <<'END'
 schedule = "warmup_stable_decay"
 decay_fraction = 0.1
 [isoflop]
@@ -42,7 +29,7 @@ seeds = 2
 [evaluation]
 tokens = 1024
 points = 3
-END_OF_JOB
+END
 
 expect_status 0 "$isogrid" plan small.toml
 grep -q '12 branches leave 4 trunks' out.txt || fail "plan counts other branches: $(cat out.txt)"

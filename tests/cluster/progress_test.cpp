@@ -3,7 +3,9 @@
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -119,6 +121,41 @@ TEST(Progress, writesOneLineAMinuteAndOneATrialIntoALog) {
               "small: 0/2 done, 1 running (t0 0%)\n"
               "1/2 t0 completed in 2 min 10 s: validation loss 2.0000\n");
     EXPECT_EQ(read_progress_file(folder / "progress.json")->state.done, 1);
+}
+
+TEST(Progress, writesNoFileForATrialThatEndsRightBehindAnother) {
+    constexpr int trials = 1000;  // 10 us each: a file 10 ms behind the last at the earliest
+    const test::ScratchFolder folder;
+    const study::Study study = test::study_of(std::vector<double>(trials, 1e9));
+    std::vector<int> all(trials);
+    std::iota(all.begin(), all.end(), 0);
+    Sweep sweep(study, all, 0, 1);
+    sweep.worker_idle(1);
+    Console console(open((folder / "log").c_str(), O_WRONLY | O_CREAT, 0600), false, true);
+    Progress progress(console, folder / "progress.json");
+    const auto done_on_disk = [&] { return read_progress_file(folder / "progress.json")->state.done; };
+    const auto one_ends_at = [&](double now) {
+        const auto assign = sweep.assign(now);
+        ASSERT_EQ(assign.size(), 1U);
+        const Finished finished{
+            .trial = assign[0].trial, .outcome = archive::Outcome::completed, .stored = true};
+        sweep.finished(finished, now);
+        sweep.worker_idle(1);
+        progress.trial_finished(sweep, finished, now);
+    };
+    one_ends_at(1);
+    EXPECT_EQ(done_on_disk(), 1);
+    one_ends_at(1.005);
+    EXPECT_EQ(done_on_disk(), 1) << "the last is 5 ms old";
+    progress.update(sweep, 1.1);
+    EXPECT_EQ(done_on_disk(), 1) << "the trial's successor is given out within 0.1 s";
+    progress.update(sweep, 1.106);
+    EXPECT_EQ(done_on_disk(), 2);
+    one_ends_at(1.117);
+    EXPECT_EQ(done_on_disk(), 3) << "the last is 11 ms old";
+    one_ends_at(1.118);
+    progress.end(sweep, 1.119);
+    EXPECT_EQ(done_on_disk(), 4) << "the end is always told";
 }
 
 TEST(Console, takesTheLiveLineAwayForALineThatStaysAndAtTheEnd) {

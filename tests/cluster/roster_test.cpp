@@ -59,6 +59,20 @@ TEST(Roster, allowsTwiceTheSilenceToWhoeverComesBack) {
     EXPECT_THAT(silent_until(roster, 72 + 1.9 * limit, 71 + 2.2 * limit), ElementsAre(1));
 }
 
+TEST(Roster, allowsSixteenTimesTheFirstSilenceAtMost) {
+    Roster roster(1, limit, 0);
+    double now = 0;
+    for (const double allowed :
+         {1, 2, 4, 8, 16, 16, 16}) {  // in limits; late notes of a dead rank go on for ever
+        EXPECT_EQ(roster.silence_limit(), allowed * limit);
+        now += allowed * limit;
+        EXPECT_THAT(silent_until(roster, now - allowed * limit + 1, now - 1), IsEmpty());
+        EXPECT_THAT(silent_until(roster, now, now + allowed * limit / 8), ElementsAre(1));
+        now += allowed * limit / 8;
+        EXPECT_TRUE(roster.heard(1, now));
+    }
+}
+
 TEST(Roster, doesNotCountTheTimeInWhichTheCoordinatorWasSuspended) {
     Roster roster(1, limit, 0);
     EXPECT_THAT(silent_until(roster, 1, 50), IsEmpty());

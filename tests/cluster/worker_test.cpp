@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cluster/attempts.hpp"
 #include "cluster/run_folder.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"
@@ -50,12 +51,13 @@ class WorkerTest : public testing::Test {
         std::ofstream(folder_ / "lock") << R"({"lease": "ours"})";
     }
 
-    std::vector<Message> work_through(std::deque<Message> notes, const test::FakeTraining& training,
+    std::vector<Message> work_through(std::deque<Message> notes, const TrainTrial& training,
                                       bool impatient = false) {
         ScriptedCoordinator coordinator(std::move(notes));
         coordinator.impatient = impatient;
         const auto tokens = data::TokenFile::open(corpus_);
-        const Workplace workplace{study_, *tokens, folder_.path(), training, "none", seconds_per_step_};
+        const Workplace workplace{
+            study_, *tokens, folder_.path(), training, "none", seconds_per_step_, {}, attempts_folder_};
         work(
             coordinator, workplace, folder_ / "lock",
             [](const Assign&, std::function<bool()>) { return std::make_unique<GroupOfOne>(); },
@@ -73,7 +75,7 @@ class WorkerTest : public testing::Test {
     test::ScratchFolder folder_;
     study::Study study_;
     MeasureStep seconds_per_step_;
-    std::filesystem::path corpus_;
+    std::filesystem::path corpus_, attempts_folder_;
 };
 
 }  // namespace
@@ -101,16 +103,32 @@ TEST_F(WorkerTest, measuresItsShareBeforeItAsksForWork) {
         if (trial.shape.width == 16) throw std::bad_alloc();
         return 0.25;
     };
-    const std::vector<Message> said = work_through({Assign{1, 0, {1}, "ours"}, Stop{}}, {});
+    const std::vector<Message> said = work_through({Assign{1, 0, {1}, "ours"}, Stop{}}, test::FakeTraining{});
     ASSERT_GE(said.size(), 4u);
     EXPECT_TRUE(std::holds_alternative<Here>(said[0]));
     EXPECT_EQ(said[1], Message(Measured{0, 0.25}));
     EXPECT_EQ(said[2], Message(Ready{})) << "what does not fit is told when it is trained";
 }
 
+TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
+    attempts_folder_ = folder_ / "attempts";
+    std::filesystem::create_directory(attempts_folder_);
+    study_.job.threads_per_rank = 4;
+    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large");
+    std::vector<int> threads;
+    const TrainTrial training = [&](const study::Trial& trial, const data::TokenFile& tokens,
+                                    train::Communicator& group, const train::TrainOptions& options) {
+        threads.push_back(options.threads);
+        return test::FakeTraining{}(trial, tokens, group, options);
+    };
+    work_through({Assign{1, 0, {1}, "ours"}, Assign{2, 1, {1}, "ours"}, Stop{}}, training);
+    EXPECT_EQ(threads, (std::vector<int>{4, 1}));
+}
+
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
     // The note to stop is there at the first look while training.
-    const auto finished = finished_among(work_through({Assign{1, 0, {1}, "ours"}, Stop{}}, {}, true));
+    const auto finished =
+        finished_among(work_through({Assign{1, 0, {1}, "ours"}, Stop{}}, test::FakeTraining{}, true));
     ASSERT_EQ(finished.size(), 1u);
     EXPECT_EQ(finished[0].outcome, Outcome::interrupted);
     EXPECT_EQ(finished[0].steps_done, 1);
@@ -118,8 +136,8 @@ TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
 }
 
 TEST_F(WorkerTest, putsNothingInPlaceOnceTheLeaseIsLost) {
-    const auto finished = finished_among(
-        work_through({Assign{1, 0, {1}, "an earlier lease"}, Assign{2, 1, {1}, "ours"}, Stop{}}, {}));
+    const auto finished = finished_among(work_through(
+        {Assign{1, 0, {1}, "an earlier lease"}, Assign{2, 1, {1}, "ours"}, Stop{}}, test::FakeTraining{}));
     ASSERT_GE(finished.size(), 1u);
     EXPECT_EQ(finished[0].outcome, Outcome::completed);
     EXPECT_FALSE(finished[0].stored);

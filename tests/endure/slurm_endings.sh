@@ -5,7 +5,7 @@
 #   cancellation  the same in a partition where it is cancelled: its successor goes on
 #   power       a node loses its power and comes back
 #   slurmd      the slurmd of its node is killed: it runs on, and is started again on the other node
-# Nobody does anything but wait: the batch script goes on by itself. In the end every trial is there, with the digest of
+# Nobody does anything but wait (and release what Slurm holds): the batch script goes on by itself. In the end every trial is there, with the digest of
 # an undisturbed run, and none that was finished was lost on the way.
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../cli/small_study.sh" "$1"
@@ -65,7 +65,12 @@ submit() {
 
 node_of_job() { squeue -h -t RUNNING -o %N | head -n 1; }
 starts() { grep -c '^sweep.sbatch: .*, start \|^sweep.sbatch: starting again' sweep.log || true; }
-another_start() { (($(starts) > $1)) || archive_is_there; }
+another_start() { (($(starts) > $1)) || archive_is_there || { release_held; false; }; }
+
+# Slurm holds a job whose nodes were lost five times, until somebody releases it (docs/operations.md).
+release_held() {
+    squeue -h -o '%i %r' 2>/dev/null | awk '$2 == "JobHoldMaxRequeue" {print $1}' | xargs -r -n 1 scontrol release
+}
 
 disturb() {
     local node before

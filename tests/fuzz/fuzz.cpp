@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 
 #include "archive/sample_records.hpp"
+#include "fuzz/held_file.hpp"
 #include "fuzz/inputs.hpp"
 
 namespace isogrid::fuzz {
@@ -113,8 +114,9 @@ int run(const Request& request) {
 #else
     static_cast<void>(memory);  // sanitizers reserve far more
 #endif
+    const HeldFile at_work("fuzz-" + request.kind + ".bytes");
     const auto execute = [&](const std::string& bytes) {
-        archive::sample::put_bytes("fuzz-" + request.kind + ".bytes", bytes);
+        at_work.put(bytes);
         alarm(60);
         input->read(bytes);
     };

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <memory>
 
 #include "analysis/runs.hpp"
 #include "archive/archive.hpp"
@@ -13,6 +14,7 @@
 #include "data/token_file.hpp"
 #include "data/tokenize.hpp"
 #include "data/tokenizer.hpp"
+#include "fuzz/held_file.hpp"
 #include "study/job_text.hpp"
 
 namespace isogrid::fuzz {
@@ -103,32 +105,33 @@ void read_runs(const Path& path) {
 }  // namespace
 
 std::vector<Input> inputs(const Path& scratch) {
-    const Path file = scratch / "in put\n.h5";  // spaces and newlines are letters like others
+    // Spaces and newlines are letters like others.
+    const auto file = std::make_shared<const HeldFile>(scratch / "in put\n.h5");
     return {
         {"job", [](const std::string& bytes) { static_cast<void>(study::testing::parsed(bytes)); },
          [] { return std::vector{study::testing::smallest_job()}; }},
-        {"csv", [=](const std::string& bytes) { read_runs(put(file, bytes)); },
+        {"csv", [=](const std::string& bytes) { read_runs(file->put(bytes)); },
          [] {
              return std::vector<std::string>{"n,d,l,c\n1e6,2e7,3.5,1e15\n2e6,2e7,3.25,2e15\n",
                                              "r,s,b,l\na,1,8,3\na,2,8,2.5\nb,1,8,\"3.1\"\n"};
          }},
         {"token_file",
          [=](const std::string& bytes) {
-             if (const auto tokens = data::TokenFile::open(put(file, bytes)))
+             if (const auto tokens = data::TokenFile::open(file->put(bytes)))
                  static_cast<void>(tokens->verify());
          },
          [=] { return std::vector{token_file(scratch)}; }},
         {"sentencepiece", read_model, [] { return std::vector{sentencepiece_model()}; }},
         {"trial_file",
          [=](const std::string& bytes) {
-             static_cast<void>(archive::read_trial_file(put(file, bytes), true));
+             static_cast<void>(archive::read_trial_file(file->put(bytes), true));
          },
          [=] {
              return std::vector{
                  bytes_of(*archive::write_trial_file(scratch, archive::sample::record(3), writer))};
          },
          true},
-        {"segment", [=](const std::string& bytes) { archive::read_segment(put(file, bytes)); },
+        {"segment", [=](const std::string& bytes) { archive::read_segment(file->put(bytes)); },
          [=] {
              return std::vector{bytes_of(*archive::write_segment(
                  scratch, {archive::sample::record(3), archive::sample::record(4)}, {}, writer))};
@@ -136,15 +139,15 @@ std::vector<Input> inputs(const Path& scratch) {
          true},
         {"archive",
          [=](const std::string& bytes) {
-             put(file, bytes);
-             static_cast<void>(archive::list_archive(file));
-             static_cast<void>(archive::read_archive(file, true));
-             static_cast<void>(archive::verify_archive(file));
+             const Path& path = file->put(bytes);
+             static_cast<void>(archive::list_archive(path));
+             static_cast<void>(archive::read_archive(path, true));
+             static_cast<void>(archive::verify_archive(path));
          },
          [=] { return std::vector{archive_file(scratch / "a.h5")}; }, true},
         {"checkpoint",
          [=](const std::string& bytes) {
-             static_cast<void>(archive::read_checkpoint(put(file, bytes), checkpointed_trial(), "avx2"));
+             static_cast<void>(archive::read_checkpoint(file->put(bytes), checkpointed_trial(), "avx2"));
          },
          [=] { return std::vector{checkpoint_file(scratch / "c.h5")}; }, true},
     };

@@ -76,7 +76,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
 KillWait=3
-SchedulerParameters=sched_interval=2,sched_min_interval=100000,batch_sched_delay=0,max_batch_requeue=1000
+SchedulerParameters=sched_interval=2,sched_min_interval=100000,batch_sched_delay=0
 END
     for node in "${nodes[@]}"; do
         port=$((port + 1))

@@ -307,6 +307,8 @@ TEST(PlannedBytes, areThoseOfATrainingProcess) {
 #ifdef __SANITIZE_ADDRESS__
     GTEST_SKIP() << "the address sanitizer keeps memory of its own";
 #endif
+    // A fresh program: the memory that a fork begins with has what other tests freed.
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
     study::Trial trial = small_trial();
     trial.shape = {.width = 512,
                    .depth = 2,
