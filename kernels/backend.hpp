@@ -83,7 +83,7 @@ using Activations = ActivationView<void>;
 struct PackedWeights {
     ConstMatrix weights;  ///< what was packed, unchanged since
     Element element = Element::float32;
-    const float* packed = nullptr;
+    float* packed = nullptr;
 };
 
 /// Causal attention over `batch` sequences of `context` tokens. q, k and v stand side by side in one matrix
@@ -154,6 +154,8 @@ class Backend {
     /// Rows that a training step is best cut into, in a model of `width`. As the bits of gradients may depend
     /// on it, it depends on nothing else.
     virtual std::int64_t rows_at_once(std::int64_t width) const = 0;
+    /// Of those, how many are best taken at once where each has `vocabulary` logits; the same holds of it.
+    virtual std::int64_t logit_rows_at_once(std::int64_t vocabulary) const = 0;
 
     /// What does `work` whenever it is called, `work` being ops on memory that lives as long. On a card only
     /// the first call runs `work` itself, the second makes one launch of all that it does, and that launch is
@@ -168,6 +170,11 @@ class Backend {
     virtual void copy_out(void* host_destination, const void* source, std::size_t bytes) = 0;
     virtual void fill_zero(void* destination, std::size_t bytes) = 0;
 
+    /// Memory that ops over such rows take for themselves, at most, for each piece of recorded work and once
+    /// beside it; programs hand them what else they use.
+    virtual std::int64_t scratch_bytes(std::int64_t rows, std::int64_t width,
+                                       std::int64_t vocabulary) const = 0;
+
     /// out[r] = scale * table[ids[r]];  out (rows, width), table (vocabulary, width).
     virtual void embedding(std::span<const TokenId> ids, ConstMatrix table, float scale,
                            MutableMatrix out) = 0;
@@ -179,13 +186,17 @@ class Backend {
     /// out = x * inverse_rms * gain, inverse_rms[r] = 1 / sqrt(mean(x[r]^2) + epsilon); gain (width).
     virtual void rms_norm(ConstMatrix x, const float* gain, float epsilon, Activations out,
                           float* inverse_rms) = 0;
+    /// `rounded` (bfloat16), where it is given, is what x_gradient then is, rounded.
     virtual void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
                                    const float* inverse_rms, MutableMatrix x_gradient, Write x_mode,
-                                   float* gain_gradient, Write gain_mode) = 0;
+                                   float* gain_gradient, Write gain_mode, Activations rounded) = 0;
 
     /// Lays weights out for products with activations of `element`; `packed` has packed_floats of them.
     /// linear and linear_backward_input read both: pack again after the weights have changed.
     virtual PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) = 0;
+    /// Packs again what pack_weights has packed for `element`, as the weights have changed; `matrices` stand
+    /// in the backend's memory.
+    virtual void pack_weights_again(std::span<const PackedWeights> matrices, Element element) = 0;
     virtual std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const = 0;
 
     /// out (rows, outputs) = x (rows, inputs) * weights (outputs, inputs)^T, plus `addend` (rows, outputs)
@@ -227,7 +238,8 @@ class Backend {
     virtual void cross_entropy(ConstMatrix logits, std::span<const TokenId> targets, float logit_scale,
                                float* losses) = 0;
     /// The losses, and logits_gradient = loss_scale * logit_scale * (softmax(z) - onehot(target)), the
-    /// derivative of loss_scale * sum(losses). Spoils the logits, whose memory the gradient may share.
+    /// derivative of loss_scale * sum(losses). Spoils the logits, whose memory the gradient may share where
+    /// it is float32.
     virtual void cross_entropy_gradient(MutableMatrix logits, std::span<const TokenId> targets,
                                         float logit_scale, float loss_scale, float* losses,
                                         Activations logits_gradient) = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <span>
 
 #include "kernels/backend.hpp"
@@ -17,8 +18,15 @@ class HostBackend : public Backend {
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override;
     void fill_zero(void* destination, std::size_t bytes) override;
 
+    std::int64_t scratch_bytes(std::int64_t, std::int64_t, std::int64_t) const override { return 0; }
+
     bool on_host() const override { return true; }
     std::function<void()> recorded(std::function<void()> work) override { return work; }
+
+    void pack_weights_again(std::span<const PackedWeights> matrices, Element) override {
+        for (const PackedWeights& matrix : matrices)
+            pack_weights(matrix.weights, matrix.element, matrix.packed);
+    }
 
     void accumulate(std::span<double> destination, std::span<const double> source) override;
     void close_step(const double* loss_sum, const double* squares, const AdamWStep* step, StepRule rule,
@@ -27,6 +35,10 @@ class HostBackend : public Backend {
     /// Few rows keep a block's activations in the cache; many spread the cost of adding to the gradients of
     /// all weights, which wide models feel (docs/performance.md has the measurements).
     std::int64_t rows_at_once(std::int64_t width) const override { return width >= 128 ? 512 : 256; }
+    /// All of such a block.
+    std::int64_t logit_rows_at_once(std::int64_t) const override {
+        return std::numeric_limits<std::int64_t>::max();
+    }
 };
 
 }  // namespace isogrid::kernels

@@ -114,12 +114,13 @@ class CpuBackend final : public HostBackend {
 
     void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
                            const float* inverse_rms, MutableMatrix x_gradient, Write x_mode,
-                           float* gain_gradient, Write gain_mode) override {
+                           float* gain_gradient, Write gain_mode, Activations rounded) override {
         assert(x.rows == out_gradient.rows && x.columns == out_gradient.columns);
         assert(x.rows == x_gradient.rows && x.columns == x_gradient.columns);
         if (gain_mode == Write::replace) std::fill_n(gain_gradient, x.columns, 0.0f);
         simd_.rms_norm_backward(x.rows, x.columns, out_gradient.data, x.data, gain, inverse_rms,
                                 x_gradient.data, x_mode, gain_gradient);
+        if (rounded.data != nullptr) round(x_gradient, rounded);
     }
 
     PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) override {

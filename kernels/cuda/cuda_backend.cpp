@@ -12,6 +12,7 @@
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/recording.hpp"
 #include "kernels/cuda/runtime.hpp"
+#include "kernels/cuda/sizes.hpp"
 #include "kernels/cuda/staging.hpp"
 
 namespace isogrid::kernels::cuda {
@@ -50,11 +51,9 @@ class CudaBackend final : public Backend {
     }
     bool multiplies_natively(Element) const override { return true; }
     bool on_host() const override { return false; }
-    /// As many as fill the card at each launch, and few enough that 24 layers' activations fit beside a model
-    /// of the width: 65,536 below width 512, 32,768 at 1,024. Not measured yet.
-    std::int64_t rows_at_once(std::int64_t width) const override {
-        constexpr std::int64_t most_rows = 65536, most_numbers = std::int64_t{1} << 25;
-        return std::clamp<std::int64_t>(most_numbers / width, 1, most_rows);
+    std::int64_t rows_at_once(std::int64_t width) const override { return cuda::rows_at_once(width); }
+    std::int64_t logit_rows_at_once(std::int64_t vocabulary) const override {
+        return cuda::logit_rows_at_once(vocabulary);
     }
 
     std::function<void()> recorded(std::function<void()> work) override {
@@ -73,6 +72,12 @@ class CudaBackend final : public Backend {
         check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
               "copying from the card");
         stream_.wait();
+    }
+    std::int64_t scratch_bytes(std::int64_t rows, std::int64_t width,
+                               std::int64_t vocabulary) const override {
+        return std::max({Products::most_workspace_bytes,
+                         cuda::embedding_backward_bytes(rows, width, vocabulary),
+                         cuda::rms_norm_backward_bytes(width)});
     }
     void fill_zero(void* destination, std::size_t bytes) override {
         check(cudaMemsetAsync(destination, 0, bytes, stream_), "clearing memory of the card");
@@ -96,17 +101,21 @@ class CudaBackend final : public Backend {
     }
     void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
                            const float* inverse_rms, MutableMatrix x_gradient, Write x_mode,
-                           float* gain_gradient, Write gain_mode) override {
+                           float* gain_gradient, Write gain_mode, Activations rounded) override {
         assert(x.size() == out_gradient.size() && x.size() == x_gradient.size());
         cuda::rms_norm_backward(card(), out_gradient, x, gain, inverse_rms, x_gradient, x_mode, gain_gradient,
-                                gain_mode);
+                                gain_mode, rounded);
     }
 
     /// Float32 is multiplied as it stands; bfloat16 needs a rounded copy.
     PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) override {
-        if (element == Element::float32) return {weights, element, weights.data};
+        if (element == Element::float32) return {weights, element, nullptr};
         cuda::round(card(), weights, {packed, weights.rows, weights.columns, element});
         return {weights, element, packed};
+    }
+    /// One launch, however many there are; none where they are multiplied as they stand.
+    void pack_weights_again(std::span<const PackedWeights> matrices, Element element) override {
+        if (element == Element::bfloat16) cuda::pack_weights(card(), matrices);
     }
     std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const override {
         return element == Element::float32 ? 0 : floats_of(outputs, inputs, element);
@@ -233,7 +242,8 @@ class CudaBackend final : public Backend {
     Card card() { return {stream_, scratch_in_use_}; }
 
     static ConstActivations factor(const PackedWeights& weights) {
-        return {weights.packed, weights.weights.rows, weights.weights.columns, weights.element};
+        const void* numbers = weights.element == Element::float32 ? weights.weights.data : weights.packed;
+        return {numbers, weights.weights.rows, weights.weights.columns, weights.element};
     }
     static const float* addend_of(Activations out, Write mode) {
         return mode == Write::add ? static_cast<const float*>(out.data) : nullptr;

@@ -53,6 +53,60 @@ __device__ inline void write(Bfloat16* numbers, std::int64_t i, float value) {
     numbers[i] = nearest_bfloat16(value);
 }
 
+/// Neighbours at once: one, or as many as 16 bytes of float32 hold, from a place that is a multiple of as
+/// many.
+template <int count>
+__device__ void read_some(float (&numbers)[count], const float* from) {
+    if constexpr (count == 4) {
+        const float4 four = *reinterpret_cast<const float4*>(from);
+        numbers[0] = four.x, numbers[1] = four.y, numbers[2] = four.z, numbers[3] = four.w;
+    } else {
+        static_assert(count == 1);
+        numbers[0] = *from;
+    }
+}
+template <int count>
+__device__ void read_some(float (&numbers)[count], const Bfloat16* from) {
+    if constexpr (count == 4) {
+        const uint2 pairs = *reinterpret_cast<const uint2*>(from);
+        numbers[0] = widened(pairs.x & 0xffffu), numbers[1] = __uint_as_float(pairs.x & 0xffff0000u);
+        numbers[2] = widened(pairs.y & 0xffffu), numbers[3] = __uint_as_float(pairs.y & 0xffff0000u);
+    } else {
+        static_assert(count == 1);
+        numbers[0] = widened(from->bits);
+    }
+}
+template <int count>
+__device__ void write_some(float* to, const float (&numbers)[count]) {
+    if constexpr (count == 4) {
+        *reinterpret_cast<float4*>(to) = {numbers[0], numbers[1], numbers[2], numbers[3]};
+    } else {
+        static_assert(count == 1);
+        *to = numbers[0];
+    }
+}
+template <int count>
+__device__ void write_some(Bfloat16* to, const float (&numbers)[count]) {
+    const auto pair = [](float low, float high) {
+        return std::uint32_t{nearest_bfloat16(low).bits} | std::uint32_t{nearest_bfloat16(high).bits} << 16;
+    };
+    if constexpr (count == 4) {
+        *reinterpret_cast<uint2*>(to) = {pair(numbers[0], numbers[1]), pair(numbers[2], numbers[3])};
+    } else {
+        static_assert(count == 1);
+        *to = nearest_bfloat16(numbers[0]);
+    }
+}
+
+/// Calls run.template operator()<count>() with as many neighbours at once as rows of `columns` numbers allow.
+template <class Run>
+void for_neighbours(std::int64_t columns, Run run) {
+    if (columns % 4 == 0)
+        run.template operator()<4>();
+    else
+        run.template operator()<1>();
+}
+
 /// The same sum on every lane, in a fixed order.
 template <class Number>
 __device__ Number sum_over_lanes(Number value) {

@@ -136,6 +136,13 @@ unsigned pieces(std::int64_t whole, std::int64_t piece) {
 
 }  // namespace
 
+/// Counts of chunks, totals, starts, ranks and order; heads and tails.
+std::int64_t embedding_backward_bytes(std::int64_t rows, std::int64_t width, std::int64_t vocabulary) {
+    static_assert(sizeof(std::int32_t) == sizeof(float));
+    const std::int64_t whole_numbers = pieces(rows, chunk) * vocabulary + 2 * vocabulary + 1 + 2 * rows;
+    return (whole_numbers + 2 * std::int64_t{pieces(rows, window)} * width) * std::int64_t{sizeof(float)};
+}
+
 void embedding_backward(const Card& card, std::span<const TokenId> ids, ConstMatrix out_gradient, float scale,
                         MutableMatrix table_gradient, Write mode) {
     const std::int64_t rows = out_gradient.rows, width = out_gradient.columns;
@@ -147,8 +154,8 @@ void embedding_backward(const Card& card, std::span<const TokenId> ids, ConstMat
               "clearing a gradient");
 
     const std::int64_t counted = chunks * vocabulary;
-    auto* counts = card.scratch->take<std::int32_t>(counted + 2 * vocabulary + 1 + 2 * rows +
-                                                    2 * std::int64_t{windows} * width);
+    auto* counts = card.scratch->take<std::int32_t>(embedding_backward_bytes(rows, width, vocabulary) /
+                                                    std::int64_t{sizeof(std::int32_t)});
     std::int32_t *totals = counts + counted, *starts = totals + vocabulary, *ranks = starts + vocabulary + 1,
                  *order = ranks + rows;
     auto* heads = reinterpret_cast<float*>(order + rows);

@@ -17,13 +17,16 @@ void rms_norm(const Card& card, ConstMatrix x, const float* gain, float epsilon,
 /// The gain's gradient is summed in parts of rows, whose sums are added in rising order.
 void rms_norm_backward(const Card& card, ConstMatrix out_gradient, ConstMatrix x, const float* gain,
                        const float* inverse_rms, MutableMatrix x_gradient, Write x_mode, float* gain_gradient,
-                       Write gain_mode);
+                       Write gain_mode, Activations rounded);
+std::int64_t rms_norm_backward_bytes(std::int64_t width);  ///< of scratch, at most
 
 // embedding_backward.cu
 /// Rows are sorted by token, in rising order, and cut into windows; a token's rows are summed within each
 /// window, and these sums added in rising order. No atomics.
 void embedding_backward(const Card& card, std::span<const TokenId> ids, ConstMatrix out_gradient, float scale,
                         MutableMatrix table_gradient, Write mode);
+std::int64_t embedding_backward_bytes(std::int64_t rows, std::int64_t width,
+                                      std::int64_t vocabulary);  ///< of scratch
 
 // cross_entropy.cu
 void cross_entropy(const Card& card, ConstMatrix logits, const TokenId* targets, float logit_scale,
@@ -36,6 +39,8 @@ void add(const Card& card, std::int64_t size, const float* a, const float* b, fl
 void add(const Card& card, std::int64_t size, const double* a, const double* b, double* out);
 /// Rows of `out` begin at whole words; the odd element is zero.
 void round(const Card& card, ConstMatrix x, Activations out);
+/// To bfloat16, in one launch; `matrices` are in the card's memory.
+void pack_weights(const Card& card, std::span<const PackedWeights> matrices);
 void swiglu(const Card& card, ConstActivations gate_up, Activations out);
 void swiglu_backward(const Card& card, ConstActivations out_gradient, ConstActivations gate_up,
                      Activations gate_up_gradient);

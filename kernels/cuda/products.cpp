@@ -9,8 +9,7 @@ namespace isogrid::kernels::cuda {
 
 namespace {
 
-constexpr std::size_t most_workspace_bytes = std::size_t{32} << 20;  // what cuBLAS asks for on sm_90
-constexpr std::uint32_t least_alignment = 16;                        // of every matrix here; tensors have 64
+constexpr std::uint32_t least_alignment = 16;  // of every matrix here; tensors have 64
 
 void check(cublasStatus_t status, const char* doing) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
@@ -73,7 +72,7 @@ Products::Plan Products::make_plan(const Factor& left, const Factor& right, Acti
         check(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value),
               "choosing an algorithm");
     };
-    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, most_workspace_bytes);
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{most_workspace_bytes});
     // Sums may be split into parts that are added by a kernel of their own, in order; not by atomics.
     prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
            static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));

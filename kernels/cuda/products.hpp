@@ -27,6 +27,8 @@ struct Factor {
 /// same bits on every call on cards of one kind with one version of cuBLASLt.
 class Products {
   public:
+    static constexpr std::int64_t most_workspace_bytes = std::int64_t{32} << 20;  // as cuBLAS on sm_90
+
     explicit Products(Arithmetic arithmetic);
 
     /// out = left right, plus `addend` (laid out as `out`, float32 as out is then; it may be out's own

@@ -124,7 +124,7 @@ class ReferenceBackend final : public HostBackend {
     /// With y = x r g and r = inverse_rms: dx_j = r (g_j dy_j - x_j r^2 / width * sum_i(dy_i g_i x_i)).
     void rms_norm_backward(ConstMatrix out_gradient, ConstMatrix x, const float* gain,
                            const float* inverse_rms, MutableMatrix x_gradient, Write x_mode,
-                           float* gain_gradient, Write gain_mode) override {
+                           float* gain_gradient, Write gain_mode, Activations rounded) override {
         const std::int64_t width = x.columns;
         std::vector<double> gain_total(width, 0.0);
         for (std::int64_t row = 0; row < x.rows; ++row) {
@@ -143,6 +143,7 @@ class ReferenceBackend final : public HostBackend {
         }
         for (std::int64_t column = 0; column < width; ++column)
             write(gain_gradient[column], gain_total[column], gain_mode);
+        if (rounded.data != nullptr) round(x_gradient, rounded);
     }
 
     /// A copy, rounded to the element.

@@ -56,8 +56,15 @@ class Differentiator {
     void backward(const RmsNorm& op) {
         const Slot x = slot(op.x);
         const Slot gain = slot(op.gain);
-        graph_.append(RmsNormBackward{gradient_.at(op.out), op.x, op.gain, op.inverse_rms, x.gradient,
-                                      gain.gradient, x.mode, gain.mode});
+        graph_.append(RmsNormBackward{gradient_.at(op.out),
+                                      op.x,
+                                      op.gain,
+                                      op.inverse_rms,
+                                      x.gradient,
+                                      gain.gradient,
+                                      {},
+                                      x.mode,
+                                      gain.mode});
         finish(op.x, x);
         finish(op.gain, gain);
     }
@@ -91,13 +98,20 @@ class Differentiator {
             found->second = sum_of(found->second, out_gradient);
     }
 
-    /// A gradient as products read it.
+    /// A gradient as products read it. A norm that has just written it can round it on its way.
     TensorId for_products(TensorId gradient) {
         const Tensor of = graph_.tensor(gradient);
         if (of.element == graph_.element()) return gradient;
         const TensorId rounded =
             graph_.activation(of.name + ".rounded", of.rows, of.columns, graph_.element());
-        graph_.append(Round{gradient, rounded});
+        const auto* norm = std::get_if<RmsNormBackward>(&graph_.ops().back());
+        if (norm != nullptr && norm->x_gradient == gradient) {
+            RmsNormBackward also_rounding = *norm;
+            also_rounding.rounded = rounded;
+            graph_.replace(graph_.ops().size() - 1, also_rounding);
+        } else {
+            graph_.append(Round{gradient, rounded});
+        }
         return rounded;
     }
 

@@ -56,6 +56,13 @@ TensorId Graph::parameter_gradient(TensorId parameter) {
     return id;
 }
 
+void Graph::replace(std::size_t position, Op op, std::size_t count) {
+    assert(count > 0 && position + count <= ops_.size());
+    const auto at = ops_.begin() + static_cast<std::ptrdiff_t>(position);
+    *at = op;
+    ops_.erase(at + 1, at + static_cast<std::ptrdiff_t>(count));
+}
+
 TensorId Graph::gradient_of(TensorId parameter) const {
     const auto found = parameter_gradients_.find(parameter);
     return found == parameter_gradients_.end() ? TensorId{} : found->second;

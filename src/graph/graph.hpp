@@ -47,7 +47,8 @@ class Graph {
     void keep(TensorId tensor) { kept_.push_back(tensor); }
 
     void append(Op op) { ops_.push_back(op); }
-    void replace(std::size_t position, Op op) { ops_[position] = op; }
+    /// Puts `op` in the place of `count` ops from `position` on.
+    void replace(std::size_t position, Op op, std::size_t count = 1);
 
     std::int64_t batch() const { return batch_; }
     std::int64_t context() const { return context_; }

@@ -29,6 +29,8 @@ std::string_view name(const Op& op) {
                    [](const SwiGlu&) { return "swiglu"; }, [](const Add&) { return "add"; },
                    [](const Round&) { return "round"; }, [](const CrossEntropy&) { return "cross_entropy"; },
                    [](const CrossEntropyGradient&) { return "cross_entropy_gradient"; },
+                   [](const ChunkedHead&) { return "chunked_head"; },
+                   [](const ChunkedHeadGradient&) { return "chunked_head_gradient"; },
                    [](const EmbeddingBackward&) { return "embedding_backward"; },
                    [](const RmsNormBackward&) { return "rms_norm_backward"; },
                    [](const LinearBackwardInput&) { return "linear_backward_input"; },
@@ -59,6 +61,15 @@ std::vector<TensorId> reads(const Op& op) {
                                  [](const Round& o) { return Ids{o.x}; },
                                  [](const CrossEntropy& o) { return Ids{o.logits}; },
                                  [](const CrossEntropyGradient& o) { return Ids{o.logits}; },
+                                 [](const ChunkedHead& o) {
+                                     return Ids{o.x, o.weights};
+                                 },
+                                 [](const ChunkedHeadGradient& o) {
+                                     Ids ids{o.x, o.weights};
+                                     also_if_added(ids, o.weights_mode, o.weights_gradient);
+                                     also_if_added(ids, o.x_mode, o.x_gradient);
+                                     return ids;
+                                 },
                                  [](const EmbeddingBackward& o) {
                                      Ids ids{o.out_gradient};
                                      also_if_added(ids, o.mode, o.table_gradient);
@@ -106,9 +117,17 @@ std::vector<TensorId> writes(const Op& op) {
                    [](const CrossEntropyGradient& o) {
                        return Ids{o.losses, o.logits_gradient};
                    },
+                   [](const ChunkedHead& o) {
+                       return Ids{o.logits, o.losses};
+                   },
+                   [](const ChunkedHeadGradient& o) {
+                       return Ids{o.logits, o.losses, o.logits_gradient, o.weights_gradient, o.x_gradient};
+                   },
                    [](const EmbeddingBackward& o) { return Ids{o.table_gradient}; },
                    [](const RmsNormBackward& o) {
-                       return Ids{o.x_gradient, o.gain_gradient};
+                       Ids ids{o.x_gradient, o.gain_gradient};
+                       if (o.rounded.valid()) ids.push_back(o.rounded);
+                       return ids;
                    },
                    [](const LinearBackwardInput& o) { return Ids{o.x_gradient}; },
                    [](const LinearBackwardWeights& o) { return Ids{o.weights_gradient}; },
@@ -125,6 +144,9 @@ InPlace in_place(const Op& op) {
                                      return InPlace{o.a, o.out};
                                  },
                                  [](const CrossEntropyGradient& o) {
+                                     return InPlace{o.logits, o.logits_gradient};
+                                 },
+                                 [](const ChunkedHeadGradient& o) {
                                      return InPlace{o.logits, o.logits_gradient};
                                  },
                                  [](const auto&) { return InPlace{}; }},
@@ -176,6 +198,14 @@ double flops(const Op& op, const std::vector<Tensor>& tensors) {
             // Scale, maximum, difference, exponential, sum; the gradient also takes its share of each.
             [&](const CrossEntropy& o) { return 5 * size(o.logits) + 3 * size(o.losses); },
             [&](const CrossEntropyGradient& o) { return 6 * size(o.logits) + 6 * size(o.losses); },
+            // As the ops that they stand for; adding up the chunks' gradients of weights is not counted.
+            [&](const ChunkedHead& o) {
+                return size(o.losses) * columns(o.logits) * (2 * columns(o.x) + 5) + 3 * size(o.losses);
+            },
+            [&](const ChunkedHeadGradient& o) {
+                return size(o.losses) * columns(o.logits) * (6 * columns(o.x) + 6) + 6 * size(o.losses) +
+                       added(o.weights_mode, o.weights_gradient) + added(o.x_mode, o.x_gradient);
+            },
         },
         op);
 }

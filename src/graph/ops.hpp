@@ -33,6 +33,7 @@ struct RmsNorm {
 };
 struct RmsNormBackward {
     TensorId out_gradient, x, gain, inverse_rms, x_gradient, gain_gradient;
+    TensorId rounded;  ///< x_gradient as products read it; invalid where none does
     Write x_mode, gain_mode;
 };
 
@@ -81,9 +82,22 @@ struct CrossEntropyGradient {  ///< the losses and their derivative in one go
     float logit_scale, loss_scale;
 };
 
-using Op = std::variant<Embedding, RmsNorm, Linear, Attention, SwiGlu, Add, Round, CrossEntropy,  //
-                        CrossEntropyGradient, EmbeddingBackward, RmsNormBackward, LinearBackwardInput,
-                        LinearBackwardWeights, AttentionBackward, SwiGluBackward>;
+/// The last product and the losses together, `logits.rows` rows at a time: no more logits than those exist
+/// at once (graph/chunked_head.hpp).
+struct ChunkedHead {
+    TensorId x, weights, logits, losses;
+    float logit_scale;
+};
+struct ChunkedHeadGradient {  ///< and both products of the logits' gradient
+    TensorId x, weights, logits, losses, logits_gradient, weights_gradient, x_gradient;
+    float logit_scale, loss_scale;
+    Write weights_mode, x_mode;
+};
+
+using Op =
+    std::variant<Embedding, RmsNorm, Linear, Attention, SwiGlu, Add, Round, CrossEntropy,  //
+                 CrossEntropyGradient, ChunkedHead, ChunkedHeadGradient, EmbeddingBackward, RmsNormBackward,
+                 LinearBackwardInput, LinearBackwardWeights, AttentionBackward, SwiGluBackward>;
 
 std::string_view name(const Op& op);
 

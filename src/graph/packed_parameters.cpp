@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <set>
 #include <variant>
+#include <vector>
 
 namespace isogrid::graph {
 namespace {
@@ -12,8 +13,11 @@ namespace {
 /// Weights of the graph's linear ops, each once.
 std::set<TensorId> multiplied_weights(const Graph& graph) {
     std::set<TensorId> ids;
-    for (const Op& op : graph.ops())
+    for (const Op& op : graph.ops()) {
         if (const auto* linear = std::get_if<Linear>(&op)) ids.insert(linear->weights);
+        if (const auto* head = std::get_if<ChunkedHead>(&op)) ids.insert(head->weights);
+        if (const auto* head = std::get_if<ChunkedHeadGradient>(&op)) ids.insert(head->weights);
+    }
     return ids;
 }
 
@@ -40,15 +44,24 @@ PackedParameters::PackedParameters(const Graph& graph, kernels::Backend& backend
         offset += floats_of(weights, graph, backend);
     }
     storage_ = backend.allocate(static_cast<std::size_t>(std::max<std::int64_t>(offset, 1)) * sizeof(float));
+    all_packed_ = backend.allocate(std::max<std::size_t>(places_.size(), 1) * sizeof(kernels::PackedWeights));
 }
 
 void PackedParameters::pack(std::span<const float> weights) {
+    if (weights.data() == weights_.data()) {
+        backend_->pack_weights_again(
+            {reinterpret_cast<const kernels::PackedWeights*>(all_packed_.get()), places_.size()}, element_);
+        return;
+    }
     weights_ = weights;
+    std::vector<kernels::PackedWeights> all;
     for (auto& [key, place] : places_) {
         const auto [offset, rows] = key;
         place.packed = backend_->pack_weights({weights.data() + offset, rows, place.columns}, element_,
                                               reinterpret_cast<float*>(storage_.get()) + place.offset);
+        all.push_back(place.packed);
     }
+    backend_->copy_in(all_packed_.get(), all.data(), all.size() * sizeof(kernels::PackedWeights));
 }
 
 kernels::PackedWeights PackedParameters::packed(std::int64_t offset, std::int64_t rows) const {

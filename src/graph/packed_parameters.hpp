@@ -18,7 +18,8 @@ class PackedParameters {
     PackedParameters(const Graph& graph, kernels::Backend& backend);
 
     /// Packs `weights` (laid out as lay_out_parameters says), to which this refers from now on: they may not
-    /// move, and are to be packed again when they have changed.
+    /// move, and are to be packed again when they have changed. Only packing the same ones again can be
+    /// recorded.
     void pack(std::span<const float> weights);
 
     std::span<const float> weights() const { return weights_; }
@@ -36,7 +37,7 @@ class PackedParameters {
 
     kernels::Backend* backend_;
     kernels::Element element_;
-    kernels::Storage storage_;
+    kernels::Storage storage_, all_packed_;  ///< the packed copies; all places' PackedWeights
     std::map<std::pair<std::int64_t, std::int64_t>, Place> places_;  ///< by offset and rows of the weights
     std::span<const float> weights_;
 };

@@ -4,6 +4,8 @@
 #include <array>
 #include <cassert>
 #include <chrono>
+#include <cstddef>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -12,14 +14,18 @@ namespace {
 
 std::int64_t workspace_floats(const Graph& graph, const kernels::Backend& backend) {
     std::int64_t most = 0;
+    const auto for_weights = [&](TensorId out_gradient, TensorId x) {
+        const Tensor& gradient = graph.tensor(out_gradient);
+        most = std::max(most, backend.linear_workspace(gradient.rows, gradient.columns,
+                                                       graph.tensor(x).columns, graph.element()));
+    };
     for (const Op& op : graph.ops()) {
         if (const auto* attention = std::get_if<Attention>(&op))
             most = std::max(most, backend.attention_workspace(attention->shape, graph.element()));
-        if (const auto* linear = std::get_if<LinearBackwardWeights>(&op)) {
-            const Tensor &gradient = graph.tensor(linear->out_gradient), &x = graph.tensor(linear->x);
-            most = std::max(most,
-                            backend.linear_workspace(x.rows, gradient.columns, x.columns, graph.element()));
-        }
+        if (const auto* linear = std::get_if<LinearBackwardWeights>(&op))
+            for_weights(linear->out_gradient, linear->x);
+        if (const auto* head = std::get_if<ChunkedHeadGradient>(&op))
+            for_weights(head->logits_gradient, head->x);
     }
     return most;
 }
@@ -37,6 +43,16 @@ kernels::Storage allocate_floats(kernels::Backend& backend, std::int64_t floats)
 
 float* floats(const kernels::Storage& storage) {
     return reinterpret_cast<float*>(storage.get());
+}
+
+/// `count` of a matrix's rows, from `first` on.
+template <class Void>
+kernels::ActivationView<Void> rows_of(kernels::ActivationView<Void> matrix, std::int64_t first,
+                                      std::int64_t count) {
+    using Byte = std::conditional_t<std::is_const_v<Void>, const std::byte, std::byte>;
+    const std::int64_t floats_before = kernels::floats_of(first, matrix.columns, matrix.element);
+    return {static_cast<Byte*>(matrix.data) + floats_before * std::int64_t{sizeof(float)}, count,
+            matrix.columns, matrix.element};
 }
 
 /// Turns tensor ids into addresses and hands each op to the backend.
@@ -79,6 +95,20 @@ struct Executor {
     /// How a parameter's gradient is written that the graph writes by `mode`.
     Write of_gradient(Write mode) const { return gradient_mode == Write::add ? Write::add : mode; }
 
+    /// Calls run(first row, rows) for as many rows at a time as `chunk` has.
+    template <class Run>
+    void in_chunks(TensorId chunk, Run run) const {
+        const std::int64_t rows = graph.rows(), at_once = graph.tensor(chunk).rows;
+        for (std::int64_t first = 0; first < rows; first += at_once)
+            run(first, std::min(at_once, rows - first));
+    }
+    kernels::MutableMatrix first_rows(TensorId id, std::int64_t rows) const {
+        return {written(id), rows, graph.tensor(id).columns};
+    }
+    std::span<const kernels::TokenId> targets_of(std::int64_t first, std::int64_t rows) const {
+        return targets.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(rows));
+    }
+
     void operator()(const Embedding& o) const {
         backend.embedding(inputs, matrix(o.table), o.scale, written_matrix(o.out));
     }
@@ -91,9 +121,10 @@ struct Executor {
                          written(o.inverse_rms));
     }
     void operator()(const RmsNormBackward& o) const {
-        backend.rms_norm_backward(matrix(o.out_gradient), matrix(o.x), read(o.gain), read(o.inverse_rms),
-                                  written_matrix(o.x_gradient), o.x_mode, written(o.gain_gradient),
-                                  of_gradient(o.gain_mode));
+        backend.rms_norm_backward(
+            matrix(o.out_gradient), matrix(o.x), read(o.gain), read(o.inverse_rms),
+            written_matrix(o.x_gradient), o.x_mode, written(o.gain_gradient), of_gradient(o.gain_mode),
+            o.rounded.valid() ? written_activations(o.rounded) : kernels::Activations());
     }
     void operator()(const Linear& o) const {
         backend.linear(activations(o.x), packed(o.weights), o.addend.valid() ? read(o.addend) : nullptr,
@@ -131,6 +162,27 @@ struct Executor {
     void operator()(const CrossEntropyGradient& o) const {
         backend.cross_entropy_gradient(written_matrix(o.logits), targets, o.logit_scale, o.loss_scale,
                                        written(o.losses), written_activations(o.logits_gradient));
+    }
+    void operator()(const ChunkedHead& o) const {
+        in_chunks(o.logits, [&](std::int64_t first, std::int64_t rows) {
+            const kernels::MutableMatrix logits = first_rows(o.logits, rows);
+            backend.linear(rows_of(activations(o.x), first, rows), packed(o.weights), nullptr, logits);
+            backend.cross_entropy(logits, targets_of(first, rows), o.logit_scale, written(o.losses) + first);
+        });
+    }
+    void operator()(const ChunkedHeadGradient& o) const {
+        in_chunks(o.logits, [&](std::int64_t first, std::int64_t rows) {
+            const kernels::MutableMatrix logits = first_rows(o.logits, rows);
+            const kernels::ConstActivations x = rows_of(activations(o.x), first, rows);
+            const kernels::Activations gradient = rows_of(written_activations(o.logits_gradient), 0, rows);
+            backend.linear(x, packed(o.weights), nullptr, logits);
+            backend.cross_entropy_gradient(logits, targets_of(first, rows), o.logit_scale, o.loss_scale,
+                                           written(o.losses) + first, gradient);
+            backend.linear_backward_weights(gradient, x, written_matrix(o.weights_gradient),
+                                            first == 0 ? of_gradient(o.weights_mode) : Write::add, workspace);
+            backend.linear_backward_input(gradient, packed(o.weights),
+                                          rows_of(written_activations(o.x_gradient), first, rows), o.x_mode);
+        });
     }
 };
 

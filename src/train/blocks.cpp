@@ -4,10 +4,16 @@
 #include <cstddef>
 #include <utility>
 
+#include "graph/chunked_head.hpp"
 #include "model/llama.hpp"
 
 namespace isogrid::train {
 namespace {
+
+graph::Graph with_chunked_head(graph::Graph graph, std::int64_t vocabulary, const kernels::Backend& backend) {
+    graph::chunk_head(graph, backend.logit_rows_at_once(vocabulary));
+    return graph;
+}
 
 /// The sum over a step's sequences of loss_scale * summed losses is the mean loss over the batch.
 float loss_scale(const study::Trial& trial) {
@@ -26,15 +32,17 @@ std::int64_t block_sequences(const study::Trial& trial, const kernels::Backend& 
 }
 
 graph::Graph training_graph(const study::Trial& trial, const kernels::Backend& backend) {
-    return model::build_training(trial.shape, trial.parametrization, trial.precision,
-                                 block_sequences(trial, backend), loss_scale(trial))
-        .graph;
+    return with_chunked_head(model::build_training(trial.shape, trial.parametrization, trial.precision,
+                                                   block_sequences(trial, backend), loss_scale(trial))
+                                 .graph,
+                             trial.shape.vocabulary, backend);
 }
 
 graph::Graph evaluation_graph(const study::Trial& trial, const kernels::Backend& backend) {
-    return model::build_forward(trial.shape, trial.parametrization, trial.precision,
-                                block_sequences(trial, backend))
-        .graph;
+    return with_chunked_head(model::build_forward(trial.shape, trial.parametrization, trial.precision,
+                                                  block_sequences(trial, backend))
+                                 .graph,
+                             trial.shape.vocabulary, backend);
 }
 
 Blocks::Blocks(graph::Graph graph, kernels::Backend& backend,

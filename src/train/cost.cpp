@@ -62,7 +62,10 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
                                 ReductionTree::members(leaves_of_rank, threads) *
                                     (arena + graph::program_floats(evaluation, backend) +
                                      Windows::floats(trial.leaf_batch(), trial.shape.context));
-    return floats * static_cast<std::int64_t>(sizeof(float));
+    // A step's, an evaluation's, and that of what is not recorded.
+    const std::int64_t scratch =
+        3 * backend.scratch_bytes(training.rows(), trial.shape.width, trial.shape.vocabulary);
+    return floats * static_cast<std::int64_t>(sizeof(float)) + scratch;
 }
 
 double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend) {

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "graph/chunked_head.hpp"
 #include "graph/small_graphs.hpp"
 
 namespace isogrid::tests {
@@ -38,7 +39,12 @@ TEST(MemoryPlan, neverGivesAwayMemoryThatIsStillNeeded) {
     for (graph::Graph graph : {residual_graph(), tangled_graph(), attention_graph(),
                                residual_graph(Element::bfloat16), attention_graph(Element::bfloat16)}) {
         EXPECT_EQ(first_spoiled_read(graph, graph::plan_memory(graph)), "");
+        graph::Graph in_chunks = graph;
+        graph::chunk_head(in_chunks, 3);
+        EXPECT_EQ(first_spoiled_read(in_chunks, graph::plan_memory(in_chunks)), "");
         graph::differentiate(graph, 1.0f);
+        EXPECT_EQ(first_spoiled_read(graph, graph::plan_memory(graph)), "");
+        graph::chunk_head(graph, 3);
         EXPECT_EQ(first_spoiled_read(graph, graph::plan_memory(graph)), "");
     }
 }

@@ -168,7 +168,7 @@ void rms_norm_backward(benchmark::State& state, Backend& backend, std::int64_t w
     float *gain = arrays.take(width), *gain_gradient = arrays.take(width), *inverse = arrays.take(rows);
     measure(state, double(x.size()), [&] {
         backend.rms_norm_backward(gradient, x, gain, inverse, x_gradient, Write::replace, gain_gradient,
-                                  Write::replace);
+                                  Write::replace, {});
     });
 }
 

@@ -80,7 +80,7 @@ TEST_F(DerivativeTest, rmsNorm) {
     forward_with(inputs, inverse);
     backend->rms_norm_backward({combination.data(), 2, 5}, {inputs[0].data(), 2, 5}, inputs[1].data(),
                                inverse.data(), {x_gradient.data(), 2, 5}, Write::replace,
-                               gain_gradient.data(), Write::replace);
+                               gain_gradient.data(), Write::replace, {});
     expect_derivatives(
         [&](const std::vector<Values>& in) {
             Values unused(2);

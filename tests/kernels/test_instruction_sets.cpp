@@ -95,7 +95,7 @@ void run_rows(Trace& trace, std::int64_t width) {
     const float* gain = trace.device.hold(random_values(width, 5));
     backend.rms_norm(trace.floats(width, 4), gain, 1e-5f, normed, inverse.data);
     backend.rms_norm_backward(trace.floats(width, 6), trace.floats(width, 4), gain, inverse.data,
-                              norm_gradient, Write::replace, gain_gradient.data, Write::replace);
+                              norm_gradient, Write::replace, gain_gradient.data, Write::replace, {});
     backend.swiglu(trace.held(2 * width, 7), gated);
     backend.swiglu_backward(trace.held(width, 2), trace.held(2 * width, 7), gates);
 

@@ -1,16 +1,23 @@
 // The trainer on CUDA's backend. On the emulated card, whoever touches the card's memory from the program
 // ends it; on a machine's own card the same tests run too, and are skipped where there is none.
+#include <algorithm>
 #include <cmath>
 #include <exception>
 #include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "graph/chunked_head.hpp"
+#include "graph/program.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
+#include "model/llama.hpp"
 #include "train/small_trial.hpp"
 #include "train/thread_group.hpp"
 #include "train/trainer.hpp"
+#include "train/windows.hpp"
 
 namespace isogrid::tests {
 namespace {
@@ -63,6 +70,55 @@ TEST_F(CudaTrainer, followsTheReference) {
                 train_on(*reference, short_trial()).validation_loss, 1e-3);
     EXPECT_NEAR(train_on(*cuda, in_bfloat16()).validation_loss,
                 train_on(*reference, in_bfloat16()).validation_loss, 0.02);
+}
+
+/// Of one block of a trial's first windows, in the program's memory.
+struct Outcome {
+    std::vector<float> losses, gradient;
+};
+Outcome outcome_of(const study::Trial& trial, std::int64_t logit_rows, kernels::Backend& backend) {
+    graph::Graph graph =
+        model::build_training(trial.shape, trial.parametrization, trial.precision, trial.batch, 1.0f).graph;
+    graph::chunk_head(graph, logit_rows);
+    graph::Program program(std::move(graph), backend);
+    const auto floats = static_cast<std::size_t>(program.layout().floats);
+    const kernels::Storage memory = backend.allocate(2 * floats * sizeof(float));
+    const std::span weights(reinterpret_cast<float*>(memory.get()), floats);
+    const std::span gradient(weights.data() + floats, floats);
+    backend.fill_zero(memory.get(), 2 * floats * sizeof(float));
+    const std::vector<float> initial = model::initial_weights(
+        model::build_forward(trial.shape, trial.parametrization, trial.precision, 1).roles, program.layout(),
+        trial.shape, trial.parametrization, trial.seed);
+    backend.copy_in(weights.data(), initial.data(), floats * sizeof(float));
+    program.parameters()->pack(weights);
+    const data::TokenFile tokens = corpus();
+    train::Windows windows(trial.batch, trial.shape.context, backend);
+    windows.fill(tokens.training(), [&](std::int64_t i) { return i * trial.shape.context; });
+    program.run(windows.inputs(0, trial.batch), windows.targets(0, trial.batch), gradient);
+    Outcome outcome{std::vector<float>(program.losses().size()), std::vector<float>(floats)};
+    backend.copy_out(outcome.losses.data(), program.losses().data(), program.losses().size_bytes());
+    backend.copy_out(outcome.gradient.data(), gradient.data(), gradient.size_bytes());
+    return outcome;
+}
+
+TEST_F(CudaTrainer, takesLogitsOfAFewRowsAtATime) {
+    // 128 rows in chunks of 48, the last of which has 32.
+    const auto reference = kernels::make_reference_backend(), cuda = card();
+    for (const study::Trial& trial : {short_trial(), in_bfloat16()}) {
+        const Outcome whole = outcome_of(trial, 128, *cuda), parts = outcome_of(trial, 48, *cuda),
+                      again = outcome_of(trial, 48, *cuda), expected = outcome_of(trial, 48, *reference);
+        EXPECT_EQ(parts.losses, whole.losses);
+        EXPECT_EQ(parts.gradient, again.gradient);
+        // Losses of a few nats; in bfloat16 what leads to them was rounded to 8 bits some ten times.
+        const double share = trial.precision == study::Precision::float32 ? 1e-5 : 0.04;
+        double largest = 0;
+        for (const float slope : expected.gradient)
+            largest = std::max(largest, std::abs(double{slope}));
+        for (std::size_t i = 0; i < expected.gradient.size(); ++i)
+            ASSERT_NEAR(parts.gradient[i], expected.gradient[i], share * largest) << i;
+        for (std::size_t i = 0; i < expected.losses.size(); ++i)
+            ASSERT_NEAR(parts.losses[i], expected.losses[i], 5 * share) << i;
+    }
 }
 
 TEST_F(CudaTrainer, givesTheSameBitsAgainAndOnAnyNumberOfRanks) {
@@ -137,6 +193,14 @@ TEST_F(CudaTrainer, hasNoMemoryForAModelLargerThanTheCard) {
     const auto cuda = card();
     EXPECT_THROW(train_on(*cuda, large), std::bad_alloc);
     EXPECT_EQ(train_on(*cuda, short_trial()).outcome, archive::Outcome::completed);  // and the next one has
+}
+
+TEST_F(CudaTrainer, followsFloat32InTf32) {
+    // A check of the card's products: rounded, and no more than bfloat16 is (followsTheReference).
+    const auto tf32 = kernels::cuda::make_backend(0, kernels::cuda::Arithmetic::tf32);
+    const TrialResult rough = train_on(*tf32, short_trial()), exact = train_on(*card(), short_trial());
+    EXPECT_NE(rough.weights_digest, exact.weights_digest);
+    EXPECT_NEAR(rough.validation_loss, exact.validation_loss, 0.02);
 }
 
 TEST_F(CudaTrainer, measuresAStep) {

@@ -29,6 +29,9 @@ struct dim3 {
 struct alignas(8) float2 {
     float x, y;
 };
+struct alignas(8) uint2 {
+    std::uint32_t x, y;
+};
 struct alignas(16) float4 {
     float x, y, z, w;
 };

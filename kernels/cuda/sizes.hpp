@@ -1,0 +1,27 @@
+// How many rows a card takes at once. Apart from the backend, so that what a step does and moves can be
+// counted where there is no card (tests/train/bench/roofline.hpp).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace isogrid::kernels::cuda {
+
+/// Rows of a training step in a model of `width`: as many as fill the card at each launch, and few enough
+/// that 24 layers' activations fit beside a model of the width: 65,536 up to width 512, 32,768 at 1,024. Not
+/// measured yet.
+constexpr std::int64_t rows_at_once(std::int64_t width) {
+    constexpr std::int64_t most_rows = 65536, most_numbers = std::int64_t{1} << 25;
+    return std::clamp<std::int64_t>(most_numbers / width, 1, most_rows);
+}
+
+/// Rows of `vocabulary` logits: these and their gradient stay in the second-level cache of a large card (50
+/// MB on an H100) between the kernel that writes them and those that read them, and rows are enough for
+/// products to fill the card. Whole tiles of rows, which begin where every product can read them. Not
+/// measured yet.
+constexpr std::int64_t logit_rows_at_once(std::int64_t vocabulary) {
+    constexpr std::int64_t most_logits = std::int64_t{1} << 23, fewest_rows = 512, tile = 64;
+    return std::max(most_logits / vocabulary / tile * tile, fewest_rows);
+}
+
+}  // namespace isogrid::kernels::cuda
