@@ -19,6 +19,8 @@
 #include <span>
 #include <string>
 
+#include "kernels/links.hpp"
+
 namespace isogrid::kernels {
 
 using TokenId = std::int32_t;
@@ -160,6 +162,14 @@ class Backend {
     /// all that later calls are. So what `work` reads of the program's memory may not change, nor may it copy
     /// in or out. The backend must outlive it.
     virtual std::function<void()> recorded(std::function<void()> work) = 0;
+
+    /// What this rank says before the cards of its group are linked. Not possible on hosts, and where the
+    /// library for it is missing.
+    virtual LinkOffer link_offer(bool first_rank) const;
+    /// Links this card with the others of its group; every rank of it must call this at about the same time.
+    /// The backend must outlive the links, and these what was recorded with them. Throws std::runtime_error
+    /// `problem (why) what to do`, and LinkBroken where a member left meanwhile.
+    virtual std::unique_ptr<Links> link(LinkPlace place);
 
     // Memory. On a CPU these are plain allocations and copies. What is copied in may be gone when the call
     // returns; what is copied out is there. All else may still be under way then.

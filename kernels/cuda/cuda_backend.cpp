@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -10,9 +11,11 @@
 #include <utility>
 
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/nccl_links.hpp"
 #include "kernels/cuda/recording.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/staging.hpp"
+#include "kernels/cuda/waiting.hpp"
 
 namespace isogrid::kernels::cuda {
 
@@ -65,14 +68,24 @@ class CudaBackend final : public Backend {
         };
     }
 
+    LinkOffer link_offer(bool first_rank) const override {
+        LinkOffer offer = nccl_offer(first_rank);
+        static_assert(sizeof properties_.uuid.bytes == sizeof offer.card);
+        std::memcpy(offer.card.data(), properties_.uuid.bytes, sizeof offer.card);
+        return offer;
+    }
+    std::unique_ptr<Links> link(LinkPlace place) override {
+        return link_by_nccl(std::move(place), stream_, look_);
+    }
+
     Storage allocate(std::size_t bytes) override { return allocate_on_card(bytes); }
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override {
-        staging_.copy_in(destination, host_source, bytes, stream_);
+        staging_.copy_in(destination, host_source, bytes, stream_, look_);
     }
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override {
         check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
               "copying from the card");
-        stream_.wait();
+        wait_for(stream_, look_);
     }
     void fill_zero(void* destination, std::size_t bytes) override {
         check(cudaMemsetAsync(destination, 0, bytes, stream_), "clearing memory of the card");
@@ -247,6 +260,7 @@ class CudaBackend final : public Backend {
 
     cudaDeviceProp properties_;
     Launches launches_;
+    Look look_;  ///< of waits for the card
     Stream stream_;
     Staging staging_;
     Scratch scratch_, *scratch_in_use_ = &scratch_;

@@ -55,7 +55,7 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     }
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
-    const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
+    const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads, !backend.on_host());
     const std::int64_t floats = (3 + gradients) * parameters +
                                 Windows::floats(batch / ranks, trial.shape.context) +
                                 graph::PackedParameters::floats(training, backend) +

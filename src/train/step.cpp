@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <tuple>
 
+#include "train/linked_cards.hpp"
+
 namespace isogrid::train {
 
 namespace {
@@ -43,7 +45,8 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
       team_(ReductionTree::members(trial.leaves / group.size(), backend.on_host() ? threads : 1)),
       blocks_(blocks_of(trial, team_.size(), backend, nullptr)),
       windows_(trial.batch / group.size(), trial.shape.context, backend),
-      tree_(trial.leaves, layout().floats, 1 + std::int64_t{groups}, backend, group, team_),
+      links_(link_cards(trial, backend, group)),
+      tree_(trial.leaves, layout().floats, 1 + std::int64_t{groups}, backend, group, team_, links_.get()),
       numbers_(backend.allocate(sizeof(Numbers))),
       at_(reinterpret_cast<Numbers*>(numbers_.get())) {
     const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
@@ -80,6 +83,13 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
     whole_ = all.last(1);
 
     record();
+}
+
+/// Links end before memory is freed, which waits for the card, which may wait for a rank that is gone; and
+/// after what was recorded with them.
+Step::~Step() {
+    whole_step_ = leaves_part_ = update_part_ = nullptr;
+    links_.reset();
 }
 
 void Step::record() {
@@ -128,7 +138,8 @@ bool Step::take(std::int64_t step, double learning_rate, std::span<const data::T
     backend_.copy_in(at_->steps.data(), steps.data(), steps.size() * sizeof(kernels::AdamWStep));
     const std::int64_t first_row = group_.rank() * windows_.sequences();
     windows_.fill(tokens, [&](std::int64_t sequence) { return start(first_row + sequence); });
-    if (group_.size() == 1) {
+    if (group_.size() == 1 || links_) {
+        stop = tree_.any_stops(stop);
         whole_step_();
         return stop;
     }
@@ -139,10 +150,12 @@ bool Step::take(std::int64_t step, double learning_rate, std::span<const data::T
 }
 
 void Step::sum_leaves() {
-    tree_.sum_leaves([&](std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int member) {
+    tree_.sum_leaves([&](std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int member,
+                         const graph::GradientsFinal& on_final) {
         const std::int64_t leaf_batch = stage_.batch / trial_.leaves;
         const std::int64_t first = leaf * leaf_batch - group_.rank() * windows_.sequences();
-        blocks_[static_cast<std::size_t>(member)].run(windows_, first, leaf_batch, gradient, sums.data());
+        blocks_[static_cast<std::size_t>(member)].run(windows_, first, leaf_batch, gradient, sums.data(),
+                                                      on_final);
         if (trial_.leaves > 1)  // one leaf alone shows no noise
             backend_.add_sums_of_squares(gradient, runs_of_groups_, sums.data() + 1);
     });

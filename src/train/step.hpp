@@ -3,8 +3,8 @@
 //
 // All that a step leaves stays in the backend's memory, and nobody waits for it but who reads it: standing()
 // and noise_sums(). What differs from step to step goes there first: the batch's tokens, the learning rates
-// and the number of the step. On a card all the rest is one launch (Backend::recorded), or two with the
-// exchange between ranks in the middle.
+// and the number of the step. On a card all the rest is one launch (Backend::recorded), also of ranks whose
+// cards are linked; other ranks make two with the exchange between them in the middle.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ class Step {
   public:
     /// With the trial's initial weights. All that is handed over must outlive this.
     Step(const study::Trial& trial, kernels::Backend& backend, Communicator& group, int threads);
+    ~Step();
     Step(const Step&) = delete;
     Step& operator=(const Step&) = delete;
 
@@ -52,6 +53,7 @@ class Step {
         return blocks_.front().program().parameters();
     }
     ThreadTeam& team() { return team_; }
+    bool linked() const { return links_ != nullptr; }  ///< with the cards of the other ranks
 
     // In the backend's memory. Whoever changes weights packs parameters() anew.
     std::span<float> weights() { return state(0); }
@@ -74,8 +76,9 @@ class Step {
     model::Llama model_;
     study::BatchStage stage_;  ///< that blocks_ and windows_ are of
     ThreadTeam team_;
-    std::vector<Blocks> blocks_;  ///< by member of the team
-    Windows windows_;             ///< of this rank's part of the batch
+    std::vector<Blocks> blocks_;             ///< by member of the team
+    Windows windows_;                        ///< of this rank's part of the batch
+    std::unique_ptr<kernels::Links> links_;  ///< none where the group exchanges by messages
     ReductionTree tree_;
     kernels::Storage state_;  ///< weights, first moment, second moment
 
