@@ -156,6 +156,8 @@ class Backend {
     /// Rows that a training step is best cut into, in a model of `width`. As the bits of gradients may depend
     /// on it, it depends on nothing else.
     virtual std::int64_t rows_at_once(std::int64_t width) const = 0;
+    /// Training steps that are worth recording as one launch, each of so many FLOPs and ops: a power of two.
+    virtual std::int64_t steps_a_launch(double flops, std::int64_t ops) const = 0;
 
     /// What does `work` whenever it is called, `work` being ops on memory that lives as long. On a card only
     /// the first call runs `work` itself, the second makes one launch of all that it does, and that launch is

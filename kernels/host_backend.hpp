@@ -27,6 +27,7 @@ class HostBackend : public Backend {
     /// Few rows keep a block's activations in the cache; many spread the cost of adding to the gradients of
     /// all weights, which wide models feel (docs/performance.md has the measurements).
     std::int64_t rows_at_once(std::int64_t width) const override { return width >= 128 ? 512 : 256; }
+    std::int64_t steps_a_launch(double, std::int64_t) const override { return 1; }
 };
 
 }  // namespace isogrid::kernels

@@ -1,6 +1,7 @@
 #include "kernels/cuda/cuda_backend.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <functional>
@@ -58,6 +59,17 @@ class CudaBackend final : public Backend {
     std::int64_t rows_at_once(std::int64_t width) const override {
         constexpr std::int64_t most_rows = 65536, most_numbers = std::int64_t{1} << 25;
         return std::clamp<std::int64_t>(most_numbers / width, 1, most_rows);
+    }
+
+    /// As many as take two milliseconds: a launch and the copies before it cost the program some tens of
+    /// microseconds, and the card about ten from one graph to the next. Planned, not measured: at half of
+    /// what an H100 multiplies, and 2 us a kernel.
+    std::int64_t steps_a_launch(double flops, std::int64_t ops) const override {
+        if (launches_ == Launches::one_by_one) return 1;
+        constexpr double flops_a_second = 4e14, seconds_a_kernel = 2e-6, worth = 2e-3, most = 64;
+        const double seconds = flops / flops_a_second + static_cast<double>(ops) * seconds_a_kernel;
+        return static_cast<std::int64_t>(
+            std::bit_floor(static_cast<std::uint64_t>(std::clamp(worth / seconds, 1.0, most))));
     }
 
     std::function<void()> recorded(std::function<void()> work) override {

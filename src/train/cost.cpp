@@ -9,6 +9,7 @@
 #include "model/llama.hpp"
 #include "train/blocks.hpp"
 #include "train/reduction_tree.hpp"
+#include "train/step.hpp"
 #include "train/trainer.hpp"
 #include "train/windows.hpp"
 
@@ -56,12 +57,13 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
     const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads, !backend.on_host());
-    const std::int64_t floats = (3 + gradients) * parameters +
-                                Windows::floats(batch / ranks, trial.shape.context) +
-                                graph::PackedParameters::floats(training, backend) +
-                                ReductionTree::members(leaves_of_rank, threads) *
-                                    (arena + graph::program_floats(evaluation, backend) +
-                                     Windows::floats(trial.leaf_batch(), trial.shape.context));
+    const std::int64_t floats =
+        (3 + gradients) * parameters +
+        steps_a_launch(trial, ranks, backend) * Windows::floats(batch / ranks, trial.shape.context) +
+        graph::PackedParameters::floats(training, backend) +
+        ReductionTree::members(leaves_of_rank, threads) *
+            (arena + graph::program_floats(evaluation, backend) +
+             Windows::floats(trial.leaf_batch(), trial.shape.context));
     return floats * static_cast<std::int64_t>(sizeof(float));
 }
 

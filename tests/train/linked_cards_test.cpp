@@ -272,6 +272,22 @@ TEST_F(LinkedCards, trainToTheBitsOfOneCardAndOfMessages) {
     }
 }
 
+TEST_F(LinkedCards, trainToTheSameBitsWhenALaunchMakesSeveralSteps) {
+    study::Trial trial = trial_of(study::Precision::float32);
+    trial.shape.context = 8;
+    trial.shape.mlp_width = 16;
+    trial.batch = trial.leaves = 2;
+    trial.steps = 70;  // from step 64 on a launch makes two
+    trial.evaluation = {.tokens = 16, .steps = {70}};
+    train::Alone alone;
+    const TrialResult expected = train_on(0, trial, alone, Launches::one_by_one);
+    for (const TrialResult& result : on_ranks<TrialResult>(
+             2, [&](train::Communicator& group) { return train_on(group.rank(), trial, group); })) {
+        EXPECT_EQ(result.weights_digest, expected.weights_digest);
+        EXPECT_EQ(result.curve.back().noise.variance, expected.curve.back().noise.variance);
+    }
+}
+
 TEST_F(LinkedCards, trainWithAnAllReduceToTheSameResultOnEachRank) {
     const study::Trial trial = trial_of(study::Precision::float32, study::GradientSum::all_reduce);
     train::Alone alone;
