@@ -19,6 +19,8 @@
 #include <span>
 #include <string>
 
+#include "kernels/links.hpp"
+
 namespace isogrid::kernels {
 
 using TokenId = std::int32_t;
@@ -156,12 +158,22 @@ class Backend {
     virtual std::int64_t rows_at_once(std::int64_t width) const = 0;
     /// Of those, how many are best taken at once where each has `vocabulary` logits; the same holds of it.
     virtual std::int64_t logit_rows_at_once(std::int64_t vocabulary) const = 0;
+    /// Training steps that are worth recording as one launch, each of so many FLOPs and ops: a power of two.
+    virtual std::int64_t steps_a_launch(double flops, std::int64_t ops) const = 0;
 
     /// What does `work` whenever it is called, `work` being ops on memory that lives as long. On a card only
     /// the first call runs `work` itself, the second makes one launch of all that it does, and that launch is
     /// all that later calls are. So what `work` reads of the program's memory may not change, nor may it copy
     /// in or out. The backend must outlive it.
     virtual std::function<void()> recorded(std::function<void()> work) = 0;
+
+    /// What this rank says before the cards of its group are linked. Not possible on hosts, and where the
+    /// library for it is missing.
+    virtual LinkOffer link_offer(bool first_rank) const;
+    /// Links this card with the others of its group; every rank of it must call this at about the same time.
+    /// The backend must outlive the links, and these what was recorded with them. Throws std::runtime_error
+    /// `problem (why) what to do`, and LinkBroken where a member left meanwhile.
+    virtual std::unique_ptr<Links> link(LinkPlace place);
 
     // Memory. On a CPU these are plain allocations and copies. What is copied in may be gone when the call
     // returns; what is copied out is there. All else may still be under way then.

@@ -39,6 +39,7 @@ class HostBackend : public Backend {
     std::int64_t logit_rows_at_once(std::int64_t) const override {
         return std::numeric_limits<std::int64_t>::max();
     }
+    std::int64_t steps_a_launch(double, std::int64_t) const override { return 1; }
 };
 
 }  // namespace isogrid::kernels

@@ -1,7 +1,9 @@
 #include "kernels/cuda/cuda_backend.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <span>
@@ -10,10 +12,12 @@
 #include <utility>
 
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/nccl_links.hpp"
 #include "kernels/cuda/recording.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/sizes.hpp"
 #include "kernels/cuda/staging.hpp"
+#include "kernels/cuda/waiting.hpp"
 
 namespace isogrid::kernels::cuda {
 
@@ -56,6 +60,17 @@ class CudaBackend final : public Backend {
         return cuda::logit_rows_at_once(vocabulary);
     }
 
+    /// As many as take two milliseconds: a launch and the copies before it cost the program some tens of
+    /// microseconds, and the card about ten from one graph to the next. Planned, not measured: at half of
+    /// what an H100 multiplies, and 2 us a kernel.
+    std::int64_t steps_a_launch(double flops, std::int64_t ops) const override {
+        if (launches_ == Launches::one_by_one) return 1;
+        constexpr double flops_a_second = 4e14, seconds_a_kernel = 2e-6, worth = 2e-3, most = 64;
+        const double seconds = flops / flops_a_second + static_cast<double>(ops) * seconds_a_kernel;
+        return static_cast<std::int64_t>(
+            std::bit_floor(static_cast<std::uint64_t>(std::clamp(worth / seconds, 1.0, most))));
+    }
+
     std::function<void()> recorded(std::function<void()> work) override {
         if (launches_ == Launches::one_by_one) return work;
         return [this, recording = std::make_shared<Recording>(std::move(work), stream_)] {
@@ -64,14 +79,24 @@ class CudaBackend final : public Backend {
         };
     }
 
+    LinkOffer link_offer(bool first_rank) const override {
+        LinkOffer offer = nccl_offer(first_rank);
+        static_assert(sizeof properties_.uuid.bytes == sizeof offer.card);
+        std::memcpy(offer.card.data(), properties_.uuid.bytes, sizeof offer.card);
+        return offer;
+    }
+    std::unique_ptr<Links> link(LinkPlace place) override {
+        return link_by_nccl(std::move(place), stream_, look_);
+    }
+
     Storage allocate(std::size_t bytes) override { return allocate_on_card(bytes); }
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override {
-        staging_.copy_in(destination, host_source, bytes, stream_);
+        staging_.copy_in(destination, host_source, bytes, stream_, look_);
     }
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override {
         check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
               "copying from the card");
-        stream_.wait();
+        wait_for(stream_, look_);
     }
     std::int64_t scratch_bytes(std::int64_t rows, std::int64_t width,
                                std::int64_t vocabulary) const override {
@@ -257,6 +282,7 @@ class CudaBackend final : public Backend {
 
     cudaDeviceProp properties_;
     Launches launches_;
+    Look look_;  ///< of waits for the card
     Stream stream_;
     Staging staging_;
     Scratch scratch_, *scratch_in_use_ = &scratch_;

@@ -41,10 +41,6 @@ Stream::~Stream() {
     cudaStreamDestroy(stream_);
 }
 
-void Stream::wait() const {
-    check(cudaStreamSynchronize(stream_), "computing on the card");
-}
-
 Storage allocate_on_card(std::size_t bytes) {
     void* memory = nullptr;
     check(cudaMalloc(&memory, bytes), "taking memory of the card");

@@ -24,7 +24,6 @@ class Stream {
     Stream& operator=(const Stream&) = delete;
 
     operator cudaStream_t() const { return stream_; }  // NOLINT(google-explicit-constructor)
-    void wait() const;                                 ///< until all of it is done
 
   private:
     cudaStream_t stream_ = nullptr;

@@ -21,11 +21,12 @@ Staging::~Staging() {
     cudaFreeHost(memory_);
 }
 
-void Staging::copy_in(void* destination, const void* source, std::size_t bytes, cudaStream_t stream) {
+void Staging::copy_in(void* destination, const void* source, std::size_t bytes, cudaStream_t stream,
+                      const Look& look) {
     for (std::size_t done = 0; done < bytes; done += slot_bytes) {
         const std::size_t part = std::min(slot_bytes, bytes - done), slot = next_++ % slots;
         std::byte* here = memory_ + slot * slot_bytes;
-        check(cudaEventSynchronize(left_[slot]), "waiting for a copy to the card");
+        wait_for(left_[slot], look);
         std::memcpy(here, static_cast<const std::byte*>(source) + done, part);
         check(cudaMemcpyAsync(static_cast<std::byte*>(destination) + done, here, part, cudaMemcpyHostToDevice,
                               stream),

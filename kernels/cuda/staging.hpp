@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/waiting.hpp"
+
 namespace isogrid::kernels::cuda {
 
 /// Slots of page-locked memory that take turns.
@@ -17,8 +19,9 @@ class Staging {
     Staging& operator=(const Staging&) = delete;
 
     /// Copies to the card's memory in the order of the stream; `source` may change when this returns. Waits
-    /// only for a slot that an earlier copy has not left yet.
-    void copy_in(void* destination, const void* source, std::size_t bytes, cudaStream_t stream);
+    /// only for a slot that an earlier copy has not left yet, and looks then.
+    void copy_in(void* destination, const void* source, std::size_t bytes, cudaStream_t stream,
+                 const Look& look);
 
   private:
     static constexpr std::size_t slots = 4, slot_bytes = std::size_t{1} << 20;

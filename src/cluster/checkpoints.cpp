@@ -91,9 +91,13 @@ std::optional<archive::Checkpoint> TrialCheckpoints::load() {
     return std::nullopt;
 }
 
+bool TrialCheckpoints::wanted(std::int64_t step) const {
+    return std::any_of(branches_.begin(), branches_.end(),
+                       [&](const study::Branch& branch) { return branch.step == step; });
+}
+
 bool TrialCheckpoints::due(std::int64_t step) {
-    for (const study::Branch& branch : branches_)
-        if (branch.step == step) return true;
+    if (wanted(step)) return true;
     return interval_ > Clock::duration::zero() && Clock::now() - saved_ >= interval_;
 }
 

@@ -45,6 +45,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     /// reason.
     std::optional<archive::Checkpoint> load() override;
     bool due(std::int64_t step) override;
+    bool wanted(std::int64_t step) const override;
     void save(archive::Checkpoint checkpoint) override;
 
     /// Steps that were done when load() found them; 0 where the trial began anew.

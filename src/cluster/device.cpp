@@ -110,6 +110,21 @@ study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSe
     return card;
 }
 
+study::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
+                                                      const std::string& problem) {
+    constexpr int fewest = 3;  // ranks, of which two train
+    const bool all_can = session.lowest(problem.empty() ? 1 : 0) == 1;
+    if (all_can || session.size() < fewest) return std::vector<std::string>();
+    const std::string why =
+        problem.empty() ? "NCCL is missing on another rank's node, or in its build" : problem;
+    if (job.recipe.gradient_sum == study::GradientSum::all_reduce)
+        return study::fail(job.path.string() + ": recipe.gradient_sum",
+                           "gradients cannot be summed by NCCL between cards", why,
+                           "make NCCL available on every node, or set gradient_sum = \"tree\"");
+    return std::vector<std::string>{"cards that share a trial exchange gradients through memory (" + why +
+                                    ") put the folder of NCCL's library into LD_LIBRARY_PATH"};
+}
+
 std::vector<std::string> card_warnings(int too_large, std::int64_t bytes) {
     if (too_large == 0) return {};
     constexpr std::int64_t gigabyte = 1'000'000'000;

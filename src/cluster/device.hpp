@@ -35,6 +35,12 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks);
 study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
                                               const kernels::CudaCards& seen);
 
+/// Where cards that share a trial cannot send to each other: a warning on every rank, or a fault where trials
+/// ask for NCCL's own sum. `problem` is why this rank's card cannot, empty where it can or has none;
+/// every rank calls it.
+study::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
+                                                      const std::string& problem);
+
 /// A warning for trials that planning finds too large for the card, by their number; empty for none.
 std::vector<std::string> card_warnings(int too_large, std::int64_t bytes);
 

@@ -11,6 +11,7 @@
 #include "cluster/attempts.hpp"
 #include "cluster/checkpoints.hpp"
 #include "cluster/mpi_session.hpp"
+#include "kernels/links.hpp"
 
 namespace isogrid::cluster {
 
@@ -46,6 +47,8 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace, 
     } catch (const MpiError&) {
         throw;  // not the trial's fault, and the group cannot agree on anything any more
     } catch (const MemberEnded& error) {
+        return ended(Outcome::failed, error.what(), true);
+    } catch (const kernels::LinkBroken& error) {
         return ended(Outcome::failed, error.what(), true);
     } catch (const std::bad_alloc&) {
         return ended(Outcome::out_of_memory, "the rank's memory was not enough (an allocation failed)");

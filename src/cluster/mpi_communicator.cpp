@@ -143,6 +143,13 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
     }
 }
 
+bool MpiCommunicator::somebody_left() {
+    int there = 0;
+    check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, farewell_tag, handle_->value, &there, MPI_STATUS_IGNORE),
+              "looking for a farewell");
+    return there != 0 || abandoned();
+}
+
 /// Takes the next message of any member: a farewell is kept, values that nobody waits for any more are not.
 void MpiCommunicator::receive_next() {
     const auto status = probe(

@@ -28,6 +28,7 @@ class MpiCommunicator final : public Group {
     int size() const override { return size_; }
     void exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) override;
     void exchange(int partner, std::span<const double> outgoing, std::span<double> incoming) override;
+    bool somebody_left() override;
     Verdict agree(const Verdict& mine) override;
 
   private:

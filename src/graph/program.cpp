@@ -186,6 +186,20 @@ struct Executor {
     }
 };
 
+/// By op, the lowest place in the parameters' layout from which on no later op writes a gradient.
+std::vector<std::int64_t> places_of_final_gradients(const Graph& graph,
+                                                    std::span<const std::int64_t> offsets) {
+    std::vector<std::int64_t> final_from(graph.ops().size());
+    std::int64_t written = 0;  // up to here, by later ops
+    for (std::size_t i = graph.ops().size(); i-- > 0;) {
+        final_from[i] = written;
+        for (const TensorId id : writes(graph.ops()[i]))
+            if (graph.tensor(id).space == Space::parameter_gradient)
+                written = std::max(written, offsets[id.index] + graph.tensor(id).size());
+    }
+    return final_from;
+}
+
 }  // namespace
 
 Program::Program(Graph graph, kernels::Backend& backend, std::shared_ptr<PackedParameters> parameters)
@@ -211,10 +225,11 @@ Program::Program(Graph graph, kernels::Backend& backend, std::shared_ptr<PackedP
         const TensorId gradient = graph_.gradient_of(parameter);
         if (gradient.valid()) offsets_[gradient.index] = offset;
     }
+    final_from_ = places_of_final_gradients(graph_, offsets_);
 }
 
 void Program::run(std::span<const kernels::TokenId> inputs, std::span<const kernels::TokenId> targets,
-                  std::span<float> gradients, kernels::Write gradient_mode) {
+                  std::span<float> gradients, kernels::Write gradient_mode, const GradientsFinal& on_final) {
     assert(static_cast<std::int64_t>(inputs.size()) == graph_.rows() && targets.size() == inputs.size());
     assert(static_cast<std::int64_t>(parameters_->weights().size()) == layout_.floats);
     const Executor executor{*backend_,
@@ -226,9 +241,12 @@ void Program::run(std::span<const kernels::TokenId> inputs, std::span<const kern
                             {gradients.data(), floats(constants_), floats(arena_)},
                             floats(workspace_),
                             gradient_mode};
-    for (const Op& op : graph_.ops()) {
+    std::int64_t final_from = layout_.floats;
+    for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
+        const Op& op = graph_.ops()[i];
         if (op_seconds_ == nullptr) {
             std::visit(executor, op);
+            if (on_final && final_from_[i] < final_from) on_final(final_from = final_from_[i]);
             continue;
         }
         using Clock = std::chrono::steady_clock;

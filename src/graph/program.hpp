@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -18,6 +19,10 @@ namespace isogrid::graph {
 /// Seconds by the name of the op (graph/ops.hpp).
 using OpSeconds = std::map<std::string_view, double>;
 
+/// Told while a run goes on: gradients from `first` on, in the parameters' layout, are what they will be.
+/// `first` falls from call to call.
+using GradientsFinal = std::function<void(std::int64_t first)>;
+
 class Program {
   public:
     /// Allocates the arena. `parameters` are those of this graph or of one with the same parameters, and may
@@ -28,7 +33,8 @@ class Program {
     /// gradients have the parameters' layout and are replaced or added to (they may be empty for a graph
     /// without backward ops). Allocates nothing.
     void run(std::span<const kernels::TokenId> inputs, std::span<const kernels::TokenId> targets,
-             std::span<float> gradients, kernels::Write gradient_mode = kernels::Write::replace);
+             std::span<float> gradients, kernels::Write gradient_mode = kernels::Write::replace,
+             const GradientsFinal& on_final = {});
 
     /// From now on run() adds the seconds that it spends in each kind of op to `seconds`, which must outlive
     /// the runs; none: no longer.
@@ -50,7 +56,8 @@ class Program {
     ParameterLayout layout_;
     std::shared_ptr<PackedParameters> parameters_;
     kernels::Storage arena_, constants_, workspace_;
-    std::vector<std::int64_t> offsets_;  ///< by tensor index, in floats, inside the tensor's space
+    std::vector<std::int64_t> offsets_;     ///< by tensor index, in floats, inside the tensor's space
+    std::vector<std::int64_t> final_from_;  ///< by op: gradients from there on are final once it has run
     OpSeconds* op_seconds_ = nullptr;
 };
 

@@ -40,6 +40,7 @@ struct Recipe {
     std::vector<BatchChange> batch_schedule;          ///< other batches later on, by rising tokens
     BatchRule batch_schedule_rule = BatchRule::none;  ///< what the learning rate does then
     std::int64_t leaves = 4;  ///< power of two dividing batch; the most ranks a trial can use
+    GradientSum gradient_sum = GradientSum::tree;
 };
 
 /// [evaluation]

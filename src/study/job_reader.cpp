@@ -73,6 +73,7 @@ void read_recipe_table(JobDocument& document, Recipe& recipe) {
     document.read_choice("recipe.precision", recipe.precision, precisions);
     document.read("recipe.batch", recipe.batch, {1, 1048576});
     document.read("recipe.leaves", recipe.leaves, {1, 4096});
+    document.read_choice("recipe.gradient_sum", recipe.gradient_sum, gradient_sums);
     recipe.batch_schedule = read_batch_changes(document, "recipe.batch_schedule", 1);
     document.read_choice("recipe.batch_schedule_rule", recipe.batch_schedule_rule, batch_rules);
 }

@@ -130,6 +130,8 @@ Trial trial_from(const json& text) {
             .batch = text.at("batch"),
             .batch_schedule = stages_from(text.value("batch_schedule", json::array())),
             .leaves = text.at("leaves"),
+            .gradient_sum = text.contains("gradient_sum") ? value_of(text.at("gradient_sum"), gradient_sums)
+                                                          : GradientSum::tree,
             .steps = text.at("steps"),
             .seed = text.at("seed"),
             .token_digest = text.at("token_digest"),
@@ -235,6 +237,16 @@ std::string_view name(Precision precision) {
     throw std::invalid_argument("no such precision");
 }
 
+std::string_view name(GradientSum sum) {
+    switch (sum) {
+        case GradientSum::tree:
+            return "tree";
+        case GradientSum::all_reduce:
+            return "all_reduce";
+    }
+    throw std::invalid_argument("no such sum of gradients");
+}
+
 std::string canonical_text(const Trial& trial) {
     assert(std::isfinite(trial.optimizer.learning_rate));  // JSON has no word for anything else
     json text = {
@@ -252,6 +264,7 @@ std::string canonical_text(const Trial& trial) {
         {"token_digest", trial.token_digest},
     };
     if (!trial.batch_schedule.empty()) text["batch_schedule"] = to_json(trial.batch_schedule);
+    if (trial.gradient_sum != GradientSum::tree) text["gradient_sum"] = name(trial.gradient_sum);
     if (trial.unique_tokens != 0) text["unique_tokens"] = trial.unique_tokens;
     if (trial.stop_loss != 0) text["stop_loss"] = trial.stop_loss;
     return text.dump();

@@ -65,6 +65,11 @@ struct Evaluation {
 /// Of activations and matrix products. Weights, optimizer, sums and losses are float32 (or wider) in both.
 enum class Precision { float32, bfloat16 };
 
+/// In which order the gradients of a trial's ranks are added up. `tree`: in one that does not depend on their
+/// number. `all_reduce`: between cards in the order that NCCL finds fastest, so that results may differ with
+/// the number and places of the ranks.
+enum class GradientSum { tree, all_reduce };
+
 /// Batches of another size after so many steps.
 struct BatchStage {
     std::int64_t step = 0;            ///< steps that are done before; the first stage of a trial has no entry
@@ -85,6 +90,7 @@ struct Trial {
     std::int64_t batch = 0;                  ///< sequences a step, until batch_schedule says another
     std::vector<BatchStage> batch_schedule;  ///< by rising steps, from 1 on
     std::int64_t leaves = 1;  ///< power of two dividing every batch: the canonical reduction tree's width
+    GradientSum gradient_sum = GradientSum::tree;  ///< between ranks
     std::int64_t steps = 0;
     std::uint64_t seed = 0;
     std::string token_digest;        ///< SHA-256 of the token file's content
@@ -122,16 +128,19 @@ inline constexpr std::array schedule_kinds = {ScheduleKind::constant, ScheduleKi
                                               ScheduleKind::linear, ScheduleKind::warmup_stable_decay};
 inline constexpr std::array decay_forms = {DecayForm::linear, DecayForm::cosine, DecayForm::square_root};
 inline constexpr std::array precisions = {Precision::float32, Precision::bfloat16};
+inline constexpr std::array gradient_sums = {GradientSum::tree, GradientSum::all_reduce};
 
 /// The word that job files and canonical texts use for it.
 std::string_view name(ParametrizationKind kind);
 std::string_view name(ScheduleKind kind);
 std::string_view name(DecayForm form);
 std::string_view name(Precision precision);
+std::string_view name(GradientSum sum);
 
 /// The canonical specification: JSON, keys sorted, shortest round-trip numbers, numerics version included.
-/// Keys that came after version 2 (batch_schedule, parametrization.residual_multiplier, schedule.decay,
-/// schedule.horizon_steps, stop_loss, unique_tokens) stand there only where they are not at their default.
+/// Keys that came after version 2 (batch_schedule, gradient_sum, parametrization.residual_multiplier,
+/// schedule.decay, schedule.horizon_steps, stop_loss, unique_tokens) stand there only where they are not at
+/// their default.
 std::string canonical_text(const Trial& trial);
 
 /// Inverse of canonical_text, of this numerics version or an earlier one; throws std::invalid_argument on

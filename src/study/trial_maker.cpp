@@ -131,6 +131,7 @@ PlannedTrial TrialMaker::make(std::string name, std::string_view study, const Se
     trial.precision = recipe.precision;
     trial.batch = recipe.batch;
     trial.leaves = recipe.leaves;
+    trial.gradient_sum = recipe.gradient_sum;
     set_steps(recipe, setting.tokens, trial);
     trial.schedule = schedule_of(recipe, trial);
     trial.schedule.horizon_steps = setting.horizon_steps;

@@ -50,11 +50,12 @@ Blocks::Blocks(graph::Graph graph, kernels::Backend& backend,
     : backend_(&backend), program_(std::move(graph), backend, std::move(parameters)) {}
 
 void Blocks::run(const Windows& windows, std::int64_t first, std::int64_t sequences,
-                 std::span<float> gradient, double* loss) {
+                 std::span<float> gradient, double* loss, const graph::GradientsFinal& on_final) {
     const std::int64_t in_a_block = program_.graph().batch(), context = program_.graph().context();
     for (std::int64_t done = 0; done < sequences; done += in_a_block) {
         program_.run(windows.inputs(first + done, in_a_block), windows.targets(first + done, in_a_block),
-                     gradient, done == 0 ? kernels::Write::replace : kernels::Write::add);
+                     gradient, done == 0 ? kernels::Write::replace : kernels::Write::add,
+                     done + in_a_block >= sequences ? on_final : graph::GradientsFinal());
         const std::int64_t filled = std::min(in_a_block, sequences - done);
         backend_->add_sum(program_.losses().first(static_cast<std::size_t>(filled * context)), loss);
     }

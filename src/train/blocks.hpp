@@ -30,8 +30,9 @@ class Blocks {
     /// Runs `sequences` windows from `first` on and adds the sum of their losses (nats) to *loss, in the
     /// backend's memory; replaces `gradient` by the sum of the blocks' gradients (empty for an evaluation
     /// graph). The last block reads on to its end, where the windows must have something.
+    /// `on_final` is told of the gradient while the last block runs.
     void run(const Windows& windows, std::int64_t first, std::int64_t sequences, std::span<float> gradient,
-             double* loss);
+             double* loss, const graph::GradientsFinal& on_final = {});
 
     graph::Program& program() { return program_; }
     const graph::Program& program() const { return program_; }

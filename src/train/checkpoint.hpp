@@ -18,9 +18,13 @@ class CheckpointKeeper {
     /// The state to go on from; nothing to begin anew. A checkpoint that cannot be trusted is passed over.
     virtual std::optional<archive::Checkpoint> load() = 0;
 
-    /// Whether the state after `step` should be saved. Asked after every step; after the last one
-    /// others may go on from there.
+    /// Whether the state after `step` should be saved. Asked after steps at which the trainer looks up, and
+    /// after all that are wanted.
     virtual bool due(std::int64_t step) = 0;
+
+    /// Whether the state after `step` is wanted whatever the time, as others may go on from there; known
+    /// ahead, and the same on every rank of the group.
+    virtual bool wanted(std::int64_t) const { return true; }
 
     /// Called when due, and when the trial is asked to stop. A disk that refuses is told and passed over: a
     /// checkpoint is no result.

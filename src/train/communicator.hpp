@@ -13,6 +13,9 @@ class Communicator {
     /// Sends `outgoing` to `partner` and receives as many values from it into `incoming`.
     virtual void exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) = 0;
     virtual void exchange(int partner, std::span<const double> outgoing, std::span<double> incoming) = 0;
+    /// Whether a member has ended its part, or none is to be waited for any more: what waits for members by
+    /// other ways than exchange() looks at it.
+    virtual bool somebody_left() { return false; }
 };
 
 /// A group of one: exchanging is a contract violation.

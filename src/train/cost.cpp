@@ -9,6 +9,7 @@
 #include "model/llama.hpp"
 #include "train/blocks.hpp"
 #include "train/reduction_tree.hpp"
+#include "train/step.hpp"
 #include "train/trainer.hpp"
 #include "train/windows.hpp"
 
@@ -55,13 +56,14 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     }
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
     const std::int64_t leaves_of_rank = std::max<std::int64_t>(1, trial.leaves / ranks);
-    const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads);
-    const std::int64_t floats = (3 + gradients) * parameters +
-                                Windows::floats(batch / ranks, trial.shape.context) +
-                                graph::PackedParameters::floats(training, backend) +
-                                ReductionTree::members(leaves_of_rank, threads) *
-                                    (arena + graph::program_floats(evaluation, backend) +
-                                     Windows::floats(trial.leaf_batch(), trial.shape.context));
+    const std::int64_t gradients = ReductionTree::buffers(leaves_of_rank, ranks, threads, !backend.on_host());
+    const std::int64_t floats =
+        (3 + gradients) * parameters +
+        steps_a_launch(trial, ranks, backend) * Windows::floats(batch / ranks, trial.shape.context) +
+        graph::PackedParameters::floats(training, backend) +
+        ReductionTree::members(leaves_of_rank, threads) *
+            (arena + graph::program_floats(evaluation, backend) +
+             Windows::floats(trial.leaf_batch(), trial.shape.context));
     // A step's, an evaluation's, and that of what is not recorded.
     const std::int64_t scratch =
         3 * backend.scratch_bytes(training.rows(), trial.shape.width, trial.shape.vocabulary);

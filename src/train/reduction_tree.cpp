@@ -1,6 +1,7 @@
 #include "train/reduction_tree.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cstddef>
@@ -18,15 +19,19 @@ std::int64_t depth(std::int64_t leaves) {
 }  // namespace
 
 ReductionTree::ReductionTree(std::int64_t leaves, std::int64_t floats, std::int64_t sums,
-                             kernels::Backend& backend, Communicator& group, ThreadTeam& team)
+                             kernels::Backend& backend, Communicator& group, ThreadTeam& team,
+                             kernels::Links* links, std::int64_t slice_floats)
     : leaves_of_rank_(leaves / group.size()),
       floats_(floats),
       sum_count_(sums),
+      slice_floats_(slice_floats),
       backend_(&backend),
       group_(&group),
-      team_(&team) {
+      team_(&team),
+      links_(links) {
     assert(std::has_single_bit(static_cast<std::uint64_t>(leaves)) && leaves % group.size() == 0);
-    const auto count = static_cast<std::size_t>(buffers(leaves_of_rank_, group.size(), team.size()));
+    const auto count =
+        static_cast<std::size_t>(buffers(leaves_of_rank_, group.size(), team.size(), links != nullptr));
     const std::size_t bytes = count * static_cast<std::size_t>(floats) * sizeof(float);
     storage_ = backend.allocate(bytes);
     backend.fill_zero(storage_.get(), bytes);  // the gaps between tensors are never written and must be zero
@@ -38,9 +43,9 @@ int ReductionTree::members(std::int64_t leaves_of_rank, int threads) {
         std::bit_floor(static_cast<std::uint64_t>(std::min<std::int64_t>(threads, leaves_of_rank))));
 }
 
-std::int64_t ReductionTree::buffers(std::int64_t leaves_of_rank, int ranks, int threads) {
+std::int64_t ReductionTree::buffers(std::int64_t leaves_of_rank, int ranks, int threads, bool linked) {
     const std::int64_t working = members(leaves_of_rank, threads);
-    return std::max<std::int64_t>(working * depth(leaves_of_rank / working), ranks > 1 ? 2 : 1);
+    return std::max<std::int64_t>(working * depth(leaves_of_rank / working), ranks == 1 ? 1 : linked ? 3 : 2);
 }
 
 std::span<float> ReductionTree::buffer(std::int64_t level) {
@@ -53,6 +58,7 @@ std::span<double> ReductionTree::sums(std::int64_t level) {
 }
 
 void ReductionTree::sum_leaves(const ComputeLeaf& compute_leaf) {
+    if (links_ != nullptr) return sum_by_links(compute_leaf);
     // The lowest levels, each thread a subtree; then the threads' sums in pairs.
     const int working = members(leaves_of_rank_, team_->size());
     const std::int64_t share = leaves_of_rank_ / working, first = group_->rank() * leaves_of_rank_;
@@ -83,7 +89,7 @@ void ReductionTree::subtree(std::int64_t first_leaf, std::int64_t count, std::in
                             const ComputeLeaf& compute_leaf, int member) {
     if (count == 1) {
         backend_->fill_zero(sums(level).data(), sums(level).size_bytes());
-        compute_leaf(first_leaf, buffer(level), sums(level), member);
+        compute_leaf(first_leaf, buffer(level), sums(level), member, {});
         return;
     }
     const std::int64_t half = count / 2;
@@ -92,10 +98,58 @@ void ReductionTree::subtree(std::int64_t first_leaf, std::int64_t count, std::in
     add(level, level + 1);
 }
 
+/// Level by level the left half of what is left, until one leaf is: its gradient is summed up with what waits
+/// for it, and with the other ranks', slice by slice as it comes, the last parameters first. It stands where
+/// no sum is taken, since its own norms are still to be.
+void ReductionTree::sum_by_links(const ComputeLeaf& compute_leaf) {
+    std::int64_t leaf = group_->rank() * leaves_of_rank_, waiting = 0;
+    for (std::int64_t half = leaves_of_rank_ / 2; half > 0; half /= 2, ++waiting) {
+        subtree(leaf, half, waiting, compute_leaf, 0);
+        leaf += half;
+    }
+    const std::int64_t last = std::max<std::int64_t>(waiting, 1);
+    backend_->fill_zero(sums(last).data(), sums(last).size_bytes());
+    std::int64_t summed_from = floats_;
+    const auto sum_from = [&](std::int64_t first) {
+        sum_slice(first, summed_from, waiting);
+        summed_from = first;
+    };
+    compute_leaf(leaf, buffer(last), sums(last), 0, [&](std::int64_t final_from) {
+        if (summed_from - final_from >= slice_floats_) sum_from(final_from);
+    });
+    sum_from(0);
+
+    for (std::int64_t level = waiting; level > 0; --level)
+        backend_->accumulate(sums(level - 1), sums(level));
+    links_->sum(sums(waiting == 0 ? last : 0), sums(0), sums(last == 1 ? 2 : 1));
+    links_->join();
+}
+
+/// Of the gradient [first, end): the last leaf's, what waits for it on this rank, and what the others have.
+void ReductionTree::sum_slice(std::int64_t first, std::int64_t end, std::int64_t waiting) {
+    if (first == end) return;
+    const auto slice = [&](std::int64_t level) {
+        return buffer(level).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(end - first));
+    };
+    for (std::int64_t level = waiting; level > 0; --level)
+        backend_->accumulate(slice(level - 1), slice(level));
+    links_->sum(slice(waiting == 0 ? 1 : 0), slice(0), slice(waiting < 2 ? 2 : 1));
+}
+
 /// The sums of a level and those of another, into the first.
 void ReductionTree::add(std::int64_t level, std::int64_t other) {
     backend_->accumulate(buffer(level), buffer(other));
     backend_->accumulate(sums(level), sums(other));
+}
+
+bool ReductionTree::any_stops(bool stop) {
+    for (int distance = 1; distance < group_->size(); distance *= 2) {
+        const std::array<double, 1> mine = {stop ? 1.0 : 0.0};
+        std::array<double, 1> theirs{};
+        group_->exchange(group_->rank() ^ distance, std::span<const double>(mine), std::span<double>(theirs));
+        stop = stop || theirs[0] != 0;
+    }
+    return stop;
 }
 
 /// The partner's sums, into sums(1); true if either was asked to stop.

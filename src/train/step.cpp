@@ -2,16 +2,20 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cassert>
 #include <cstddef>
 #include <tuple>
+
+#include "train/linked_cards.hpp"
 
 namespace isogrid::train {
 
 namespace {
 
 constexpr std::size_t groups = std::tuple_size_v<GroupNorms>;
-constexpr std::size_t most_kinds = 8;  // one a role at most
+constexpr std::size_t most_kinds = 8;   // one a role at most
+constexpr std::int64_t most_steps = 8;  // a launch
 
 /// A program for each thread, all under the same weights: those given, or new ones.
 std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::Backend& backend,
@@ -26,8 +30,17 @@ std::vector<Blocks> blocks_of(const study::Trial& trial, int threads, kernels::B
 
 }  // namespace
 
+std::int64_t steps_a_launch(const study::Trial& trial, int ranks, const kernels::Backend& backend) {
+    const std::int64_t sequences = trial.batch / ranks;
+    const double flops =
+        model::exact_flops_per_token(trial.shape) * static_cast<double>(sequences * trial.shape.context);
+    const std::int64_t blocks = sequences / block_sequences(trial, backend);
+    const auto ops = static_cast<std::int64_t>(training_graph(trial, backend).ops().size());
+    return std::min(most_steps, backend.steps_a_launch(flops, blocks * ops));
+}
+
 struct Step::Numbers {
-    std::array<kernels::AdamWStep, most_kinds> steps;
+    std::array<std::array<kernels::AdamWStep, most_kinds>, most_steps> steps;
     kernels::Standing standing;
     NoiseSums noise;
     GroupNorms of_batch;  ///< the squared norms of a batch's gradient
@@ -42,8 +55,10 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
       stage_(trial.stage_after(0)),
       team_(ReductionTree::members(trial.leaves / group.size(), backend.on_host() ? threads : 1)),
       blocks_(blocks_of(trial, team_.size(), backend, nullptr)),
-      windows_(trial.batch / group.size(), trial.shape.context, backend),
-      tree_(trial.leaves, layout().floats, 1 + std::int64_t{groups}, backend, group, team_),
+      links_(link_cards(trial, backend, group)),
+      most_at_once_(group.size() == 1 || links_ ? steps_a_launch(trial, group.size(), backend) : 1),
+      windows_(trial.batch / group.size(), trial.shape.context, backend, most_at_once_),
+      tree_(trial.leaves, layout().floats, 1 + std::int64_t{groups}, backend, group, team_, links_.get()),
       numbers_(backend.allocate(sizeof(Numbers))),
       at_(reinterpret_cast<Numbers*>(numbers_.get())) {
     const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
@@ -82,20 +97,33 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
     record();
 }
 
+/// Links end before memory is freed, which waits for the card, which may wait for a rank that is gone; and
+/// after what was recorded with them.
+Step::~Step() {
+    whole_steps_.clear();
+    leaves_part_ = update_part_ = nullptr;
+    links_.reset();
+}
+
 void Step::record() {
-    whole_step_ = backend_.recorded([this] {
-        sum_leaves();
-        update();
-    });
-    leaves_part_ = backend_.recorded([this] { sum_leaves(); });
-    update_part_ = backend_.recorded([this] { update(); });
+    whole_steps_.clear();
+    for (std::int64_t steps = 1; steps <= most_at_once_; steps *= 2)
+        whole_steps_.push_back(backend_.recorded([this, steps] {
+            for (std::int64_t slot = 0; slot < steps; ++slot) {
+                sum_leaves(slot);
+                update(slot);
+            }
+        }));
+    leaves_part_ = backend_.recorded([this] { sum_leaves(0); });
+    update_part_ = backend_.recorded([this] { update(0); });
 }
 
 void Step::enter(const study::BatchStage& stage) {
     if (stage.batch != stage_.batch) {
         const std::shared_ptr<graph::PackedParameters> kept = parameters();
         blocks_ = blocks_of(trial_.within(stage), team_.size(), backend_, kept);
-        windows_ = Windows(stage.batch / group_.size(), trial_.shape.context, backend_);
+        if (most_at_once_ > 1) most_at_once_ = steps_a_launch(trial_.within(stage), group_.size(), backend_);
+        windows_ = Windows(stage.batch / group_.size(), trial_.shape.context, backend_, most_at_once_);
         record();
     }
     stage_ = stage;
@@ -122,14 +150,26 @@ std::vector<kernels::AdamWStep> Step::adamw_steps(std::int64_t step, double lear
     return steps;
 }
 
-bool Step::take(std::int64_t step, double learning_rate, std::span<const data::Token> tokens,
-                const Windows::Start& start, bool stop) {
-    const std::vector<kernels::AdamWStep> steps = adamw_steps(step, learning_rate);
-    backend_.copy_in(at_->steps.data(), steps.data(), steps.size() * sizeof(kernels::AdamWStep));
-    const std::int64_t first_row = group_.rank() * windows_.sequences();
-    windows_.fill(tokens, [&](std::int64_t sequence) { return start(first_row + sequence); });
-    if (group_.size() == 1) {
-        whole_step_();
+bool Step::take(std::int64_t first, std::span<const double> learning_rates,
+                std::span<const data::Token> tokens, const Windows::Start& start, bool stop) {
+    const auto count = std::ssize(learning_rates);
+    assert(std::has_single_bit(learning_rates.size()) && count <= most_at_once_);
+    std::array<std::array<kernels::AdamWStep, most_kinds>, most_steps> told{};
+    for (std::int64_t slot = 0; slot < count; ++slot) {
+        const auto at = static_cast<std::size_t>(slot);
+        std::ranges::copy(adamw_steps(first + slot, learning_rates[at]), told[at].begin());
+    }
+    backend_.copy_in(at_->steps.data(), told.data(), static_cast<std::size_t>(count) * sizeof told[0]);
+    const std::int64_t sequences = windows_.sequences(), first_row = group_.rank() * sequences;
+    windows_.fill(
+        tokens,
+        [&](std::int64_t sequence) {
+            return start(sequence / sequences * stage_.batch + first_row + sequence % sequences);
+        },
+        count);
+    if (group_.size() == 1 || links_) {
+        stop = tree_.any_stops(stop);
+        whole_steps_[static_cast<std::size_t>(std::countr_zero(learning_rates.size()))]();
         return stop;
     }
     leaves_part_();
@@ -138,17 +178,20 @@ bool Step::take(std::int64_t step, double learning_rate, std::span<const data::T
     return stops;
 }
 
-void Step::sum_leaves() {
-    tree_.sum_leaves([&](std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int member) {
+void Step::sum_leaves(std::int64_t slot) {
+    tree_.sum_leaves([&](std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int member,
+                         const graph::GradientsFinal& on_final) {
         const std::int64_t leaf_batch = stage_.batch / trial_.leaves;
-        const std::int64_t first = leaf * leaf_batch - group_.rank() * windows_.sequences();
-        blocks_[static_cast<std::size_t>(member)].run(windows_, first, leaf_batch, gradient, sums.data());
+        const std::int64_t first = leaf * leaf_batch + (slot - group_.rank()) * windows_.sequences();
+        blocks_[static_cast<std::size_t>(member)].run(windows_, first, leaf_batch, gradient, sums.data(),
+                                                      on_final);
         if (trial_.leaves > 1)  // one leaf alone shows no noise
             backend_.add_sums_of_squares(gradient, runs_of_groups_, sums.data() + 1);
     });
 }
 
-void Step::update() {
+void Step::update(std::int64_t slot) {
+    const kernels::AdamWStep* steps = at_->steps[static_cast<std::size_t>(slot)].data();
     const std::span<float> gradient = tree_.gradient();
     const std::span<const double> sums = tree_.sums();
     if (trial_.leaves > 1) {
@@ -159,11 +202,11 @@ void Step::update() {
     }
     backend_.fill_zero(&at_->squares, sizeof(double));
     backend_.add_sums_of_squares(gradient, whole_, &at_->squares);
-    backend_.close_step(sums.data(), &at_->squares, at_->steps.data(),
+    backend_.close_step(sums.data(), &at_->squares, steps,
                         {.tokens = static_cast<double>(stage_.batch * trial_.shape.context),
                          .gradient_clip = trial_.optimizer.gradient_clip},
                         &at_->standing);
-    backend_.adamw(runs_of_kinds_, at_->steps.data(), &at_->standing, gradient, weights(), first_moment(),
+    backend_.adamw(runs_of_kinds_, steps, &at_->standing, gradient, weights(), first_moment(),
                    second_moment());
     parameters()->pack(weights());
 }

@@ -1,10 +1,10 @@
-// One step of training, from a batch's tokens to new weights, as work that a backend can be handed as a
-// whole.
+// Steps of training, from a batch's tokens to new weights, as work that a backend can be handed as a whole.
 //
 // All that a step leaves stays in the backend's memory, and nobody waits for it but who reads it: standing()
 // and noise_sums(). What differs from step to step goes there first: the batch's tokens, the learning rates
-// and the number of the step. On a card all the rest is one launch (Backend::recorded), or two with the
-// exchange between ranks in the middle.
+// and the number of the step. On a card all the rest is one launch (Backend::recorded), also of ranks whose
+// cards are linked; other ranks make two with the exchange between them in the middle. Several short steps
+// are one launch too: their tokens and rates then lie beside each other.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,15 @@
 
 namespace isogrid::train {
 
+/// Steps that a rank makes of one launch at most, a power of two: many where a step is so short that
+/// launching it takes its share, by its planned time.
+std::int64_t steps_a_launch(const study::Trial& trial, int ranks, const kernels::Backend& backend);
+
 class Step {
   public:
     /// With the trial's initial weights. All that is handed over must outlive this.
     Step(const study::Trial& trial, kernels::Backend& backend, Communicator& group, int threads);
+    ~Step();
     Step(const Step&) = delete;
     Step& operator=(const Step&) = delete;
 
@@ -36,10 +41,13 @@ class Step {
     /// blocks, and another share of each loss in their gradient.
     void enter(const study::BatchStage& stage);
 
-    /// Trains on the windows of `tokens` that begin where `start` says for each row of the batch, at this
-    /// `learning_rate`; `step` counts from 1. True where a rank of the group was asked to `stop`.
-    bool take(std::int64_t step, double learning_rate, std::span<const data::Token> tokens,
+    /// Takes a step with each of the `learning_rates`, a power of two of them, most_at_once() at most;
+    /// `first` is the number of the first one, from 1. Trains on the windows of `tokens` that begin where
+    /// `start` says for each row of the batches, numbered through. True where a rank of the group was asked
+    /// to `stop`.
+    bool take(std::int64_t first, std::span<const double> learning_rates, std::span<const data::Token> tokens,
               const Windows::Start& start, bool stop);
+    std::int64_t most_at_once() const { return most_at_once_; }
 
     /// After the steps taken so far; waits for them.
     kernels::Standing standing() const;
@@ -52,6 +60,7 @@ class Step {
         return blocks_.front().program().parameters();
     }
     ThreadTeam& team() { return team_; }
+    bool linked() const { return links_ != nullptr; }  ///< with the cards of the other ranks
 
     // In the backend's memory. Whoever changes weights packs parameters() anew.
     std::span<float> weights() { return state(0); }
@@ -65,8 +74,8 @@ class Step {
     std::span<float> state(std::int64_t index);
     std::vector<kernels::AdamWStep> adamw_steps(std::int64_t step, double learning_rate) const;
     void record();
-    void sum_leaves();
-    void update();
+    void sum_leaves(std::int64_t slot);
+    void update(std::int64_t slot);
 
     const study::Trial& trial_;
     kernels::Backend& backend_;
@@ -74,8 +83,10 @@ class Step {
     model::Llama model_;
     study::BatchStage stage_;  ///< that blocks_ and windows_ are of
     ThreadTeam team_;
-    std::vector<Blocks> blocks_;  ///< by member of the team
-    Windows windows_;             ///< of this rank's part of the batch
+    std::vector<Blocks> blocks_;             ///< by member of the team
+    std::unique_ptr<kernels::Links> links_;  ///< none where the group exchanges by messages
+    std::int64_t most_at_once_;
+    Windows windows_;  ///< of this rank's part of so many batches
     ReductionTree tree_;
     kernels::Storage state_;  ///< weights, first moment, second moment
 
@@ -90,7 +101,8 @@ class Step {
     kernels::Storage runs_;
     std::span<const kernels::Run> runs_of_kinds_, runs_of_groups_, whole_;
 
-    std::function<void()> whole_step_, leaves_part_, update_part_;
+    std::vector<std::function<void()>> whole_steps_;  ///< one, two, four, ...
+    std::function<void()> leaves_part_, update_part_;
 };
 
 }  // namespace isogrid::train

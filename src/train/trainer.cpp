@@ -66,7 +66,9 @@ class Trainer {
             options_.stop_after_step < 0 ? trial_.steps : std::min(trial_.steps, options_.stop_after_step);
 
         for (std::int64_t step = first_step; step <= last_step; ++step) {
-            const bool go_on = take_step(step);
+            const std::int64_t first = step;
+            step = last_of_launch(first, last_step);
+            const bool go_on = take_steps(first, step);
             const bool evaluates =
                 next_evaluation != trial_.evaluation.steps.end() && *next_evaluation == step;
             if (evaluates || has_row(step) || trial_.changes_batch_after(step) || step == last_step) {
@@ -107,15 +109,33 @@ class Trainer {
         return row.validation_loss > initial_loss || row.training_loss > batch_noise_margin * initial_loss;
     }
 
-    /// Trains on one batch. False when a rank was asked to stop.
-    bool take_step(std::int64_t step) {
+    /// Of the steps from `first` on that are taken as one launch: none but the last is one after which
+    /// anybody looks at the state.
+    std::int64_t last_of_launch(std::int64_t first, std::int64_t last_step) {
+        step_.enter(trial_.stage_after(first - 1));
+        std::int64_t last = first;
+        while (last < last_step && last - first + 1 < step_.most_at_once() && !is_looked_at(last))
+            ++last;
+        const auto count = static_cast<std::uint64_t>(last - first + 1);
+        return first + static_cast<std::int64_t>(std::bit_floor(count)) - 1;
+    }
+    bool is_looked_at(std::int64_t step) const {
+        return has_row(step) || trial_.changes_batch_after(step) ||
+               std::ranges::binary_search(trial_.evaluation.steps, step) ||
+               (options_.checkpoints != nullptr && options_.checkpoints->wanted(step));
+    }
+
+    /// Trains on the batches of steps `first` to `last`. False when a rank was asked to stop.
+    bool take_steps(std::int64_t first, std::int64_t last) {
         const bool stop = report_progress();
-        step_.enter(trial_.stage_after(step - 1));
-        const std::int64_t first = trial_.sequences(step - 1);
+        const std::int64_t first_row = trial_.sequences(first - 1);
+        std::vector<double> rates;
+        for (std::int64_t step = first; step <= last; ++step)
+            rates.push_back(learning_rate(step));
         const bool stops = step_.take(
-            step, learning_rate(step), tokens_.training(),
-            [&](std::int64_t row) { return sampler_.window_start(first + row); }, stop);
-        result_.steps_done = step;
+            first, rates, tokens_.training(),
+            [&](std::int64_t row) { return sampler_.window_start(first_row + row); }, stop);
+        result_.steps_done = last;
         return !stops;
     }
 

@@ -13,17 +13,20 @@ namespace isogrid::train {
 
 class Windows {
   public:
-    /// Room for `sequences` windows of `context` inputs, each with its targets; `backend` must outlive this.
-    Windows(std::int64_t sequences, std::int64_t context, kernels::Backend& backend);
+    /// Room for `batches` times `sequences` windows of `context` inputs, each with its targets; `backend`
+    /// must outlive this. Sequences are numbered through the batches.
+    Windows(std::int64_t sequences, std::int64_t context, kernels::Backend& backend,
+            std::int64_t batches = 1);
 
     /// Where the window of a sequence begins in the tokens.
     using Start = std::function<std::int64_t(std::int64_t sequence)>;
 
-    /// Copies in a window of `tokens` for every sequence; targets are one token on.
-    void fill(std::span<const data::Token> tokens, const Start& start);
+    /// Copies in a window of `tokens` for every sequence of the first `batches`, at once; targets are one
+    /// token on.
+    void fill(std::span<const data::Token> tokens, const Start& start, std::int64_t batches = 1);
 
-    std::int64_t sequences() const { return sequences_; }
-    /// Of `count` sequences from `first` on, (count, context) in the backend's memory.
+    std::int64_t sequences() const { return sequences_; }  ///< of a batch
+    /// Of `count` sequences of one batch from `first` on, (count, context) in the backend's memory.
     std::span<const kernels::TokenId> inputs(std::int64_t first, std::int64_t count) const;
     std::span<const kernels::TokenId> targets(std::int64_t first, std::int64_t count) const;
 
@@ -35,7 +38,7 @@ class Windows {
   private:
     std::int64_t sequences_, context_;
     kernels::Backend* backend_;
-    std::vector<kernels::TokenId> tokens_;  ///< inputs of all sequences, then their targets
+    std::vector<kernels::TokenId> tokens_;  ///< by batch: inputs of its sequences, then their targets
     kernels::Storage on_backend_;
 };
 

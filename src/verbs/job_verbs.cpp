@@ -216,6 +216,22 @@ void warn_of_small_cards(study::Study& study, std::optional<int> card, const ker
         study.grid.warnings.push_back(std::move(warning));
 }
 
+/// The same of cards that cannot send to each other: false where a trial asks for just that.
+bool may_link(study::Study& study, std::optional<int> card, const kernels::Backend& backend,
+              const cluster::MpiSession& session) {
+    if (study.job.device == study::Device::cpu) return true;
+    auto warnings = cluster::link_warnings(study.job, session,
+                                           card ? backend.link_offer(/*first_rank=*/false).problem : "");
+    if (!warnings) {
+        // The coordinator has no card: whoever lacks the library says so.
+        if (card) refuse(warnings.error());
+        return false;
+    }
+    for (std::string& warning : *warnings)
+        study.grid.warnings.push_back(std::move(warning));
+    return true;
+}
+
 /// Every rank comes here; the first one speaks for all.
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
@@ -247,6 +263,7 @@ int run(const options::variables_map& given) {
     const std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
     warn_of_small_cards(*study, *card, seen, *backend, session);
+    if (!may_link(*study, *card, *backend, session)) return bad_input;
     const std::string token_file =
         std::filesystem::absolute(study->job.token_file).lexically_normal().string();
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,

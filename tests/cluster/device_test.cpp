@@ -77,6 +77,14 @@ TEST(Device, isTheProcessorOrACardOrRefusedWithTheReason) {
                                HasSubstr("no driver"), HasSubstr("device = \"cpu\"")));
 }
 
+TEST(Device, saysNothingOfLinksToASingleWorker) {
+    const MpiSession alone;
+    study::Job job = job_for(study::Device::cuda);
+    job.recipe.gradient_sum = study::GradientSum::all_reduce;
+    EXPECT_TRUE(link_warnings(job, alone, "").value().empty());
+    EXPECT_TRUE(link_warnings(job, alone, "cannot load libnccl.so.2 (not there) get it").value().empty());
+}
+
 TEST(Device, saysWhichTrialsACardIsTooSmallFor) {
     EXPECT_TRUE(card_warnings(0, 80'000'000'000).empty());
     EXPECT_THAT(card_warnings(1, 80'000'000'000), ElementsAre(HasSubstr("1 trial needs more memory")));

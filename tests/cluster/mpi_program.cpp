@@ -88,9 +88,11 @@ void check_that_nobody_hangs(const MpiSession& session) {
         try {
             for (int step = 0; step < 5; ++step) {
                 if (step == 3 && group.rank() == troubled) throw std::bad_alloc();
+                if (step < 3) expect(!group.somebody_left(), "nobody has left yet");
                 check_sum<float>(group, 300'000);
             }
         } catch (const MemberEnded& error) {
+            expect(group.somebody_left(), "a farewell is seen by who waits otherwise");
             mine = {archive::Outcome::failed, error.what(), true};
         } catch (const std::bad_alloc&) {
             mine = {archive::Outcome::out_of_memory, "too large"};

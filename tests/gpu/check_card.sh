@@ -78,7 +78,32 @@ kernels() { run_tests test_kernels '*/cuda:CudaBackend.*'; }
 
 # Whole trials: against the reference, each step recorded as one launch and kernel after kernel, twice, on two ranks,
 # and from a checkpoint, all to the same bits.
-training() { run_tests test_train_cuda '*'; }
+training() { run_tests test_train_cuda 'CudaTrainer.*'; }
+
+# Cards that send to each other by NCCL: sums, trees and trials on 2, 4 and 8 cards to the bits of one.
+links() { run_tests test_train_cuda 'LinkedCards.*'; }
+
+# The sweep on two workers a trial, each with a card of its own: the digest of one worker alone.
+linked_sweep() {
+    local cards
+    cards=$(nvidia-smi --query-gpu=uuid --format=csv,noheader 2>/dev/null | wc -l)
+    ((cards >= 2)) || {
+        echo "two cards are needed, $cards found"
+        return 77
+    }
+    command -v mpirun >/dev/null || {
+        echo "mpirun is not installed"
+        return 77
+    }
+    { cat job.toml && echo 'ranks_per_trial = 2'; } >linked.toml
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    mpirun -n 3 --oversubscribe "$folder/bin/isogrid" run linked.toml --archive linked.h5 || return
+    [[ $(digest linked) == "$(digest 1)" ]] || {
+        echo "two cards a trial give another digest"
+        return 1
+    }
+    echo "two cards a trial, the same digest"
+}
 
 # run_tests PROGRAM FILTER: 77 where all were skipped.
 run_tests() {
@@ -175,14 +200,16 @@ sanitized_all() {
 check card 20 card
 if [[ ${rows[0]} == *"not run"* ]]; then
     kernels
-    for name in kernels training sweeps resumed memcheck racecheck benchmark; do rows+=("$name|not run|no card|"); done
+    for name in kernels training links sweeps linked resumed memcheck racecheck benchmark; do rows+=("$name|not run|no card|"); done
     print_table
     echo "nothing here has run on a card"
     exit 77
 fi
 check kernels 120 kernels
 check training 60 training
+check links 60 links
 check sweeps 60 sweeps
+check linked 40 linked_sweep
 check resumed 40 resumed
 check memcheck 90 sanitized_all memcheck
 check racecheck 90 sanitized_all racecheck

@@ -91,6 +91,7 @@ const std::vector<std::function<void(Trial&)>>& every_change() {
             trial.batch_schedule = {{.step = 100, .batch = 32, .learning_rate_factor = 0.1}};
         },
         [](Trial& trial) { trial.leaves = 1; },
+        [](Trial& trial) { trial.gradient_sum = GradientSum::all_reduce; },
         [](Trial& trial) { trial.steps = std::int64_t{1} << 60; },
         [](Trial& trial) { trial.seed = std::numeric_limits<std::uint64_t>::max(); },
         [](Trial& trial) { trial.token_digest = "quote \" and \\"; },

@@ -15,6 +15,7 @@
 #include "kernels/cuda/cuda_backend.hpp"
 #include "model/llama.hpp"
 #include "train/small_trial.hpp"
+#include "train/step.hpp"
 #include "train/thread_group.hpp"
 #include "train/trainer.hpp"
 #include "train/windows.hpp"
@@ -155,6 +156,7 @@ class KeptOnce final : public train::CheckpointKeeper {
     explicit KeptOnce(std::int64_t step) : step_(step) {}
     std::optional<archive::Checkpoint> load() override { return kept_; }
     bool due(std::int64_t step) override { return step == step_; }
+    bool wanted(std::int64_t step) const override { return step == step_; }
     void save(archive::Checkpoint checkpoint) override { kept_ = std::move(checkpoint); }
 
   private:
@@ -171,6 +173,41 @@ TEST_F(CudaTrainer, goesOnFromACheckpointToTheSameBits) {
     ASSERT_EQ(resumed.curve.size(), whole.curve.size());
     EXPECT_EQ(resumed.curve.back().training_loss, whole.curve.back().training_loss);
     EXPECT_EQ(resumed.curve.back().noise.variance, whole.curve.back().noise.variance);
+}
+
+/// Long enough for launches of two steps, and of four: rows of the curve are two steps apart from 64 on, and
+/// four from 128.
+study::Trial long_trial() {
+    study::Trial trial = short_trial();
+    trial.shape.mlp_width = 16;
+    trial.shape.context = 8;
+    trial.batch = 2;
+    trial.leaves = 2;
+    trial.steps = 141;
+    trial.evaluation = {.tokens = 16, .steps = {139, 141}};
+    return trial;
+}
+
+TEST_F(CudaTrainer, givesTheSameBitsHoweverManyStepsALaunchMakes) {
+    const study::Trial trial = long_trial();
+    EXPECT_GE(train::steps_a_launch(trial, 1, *card()), 4);
+    EXPECT_EQ(train::steps_a_launch(trial, 1, *card(Launches::one_by_one)), 1);
+    const TrialResult single = train_on(*card(Launches::one_by_one), trial);
+    KeptOnce keeper(/*step=*/135);  // within what would be one launch
+    const TrialResult several = train_on(*card(), trial, {.on_progress = {}, .checkpoints = &keeper});
+    ASSERT_TRUE(keeper.load());
+    EXPECT_EQ(keeper.load()->step, 135);
+    const TrialResult resumed = train_on(*card(), trial, {.on_progress = {}, .checkpoints = &keeper});
+    for (const TrialResult& result : {several, resumed}) {
+        EXPECT_EQ(result.weights_digest, single.weights_digest);
+        EXPECT_EQ(result.validation_loss, single.validation_loss);
+        ASSERT_EQ(result.curve.size(), single.curve.size());
+        for (std::size_t i = 1; i < single.curve.size(); ++i) {
+            EXPECT_EQ(result.curve[i].step, single.curve[i].step);
+            EXPECT_EQ(result.curve[i].training_loss, single.curve[i].training_loss);
+            EXPECT_EQ(result.curve[i].noise.variance, single.curve[i].noise.variance);
+        }
+    }
 }
 
 TEST_F(CudaTrainer, endsADivergedTrialAtTheStepThatItDivergedAt) {

@@ -20,7 +20,8 @@ std::vector<float> leaf_values(std::int64_t leaf) {
     return values;
 }
 
-void compute_leaf(std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int) {
+void compute_leaf(std::int64_t leaf, std::span<float> gradient, std::span<double> sums, int,
+                  const graph::GradientsFinal&) {
     const std::vector<float> values = leaf_values(leaf);
     std::copy(values.begin(), values.end(), gradient.begin());
     sums[0] += 0.1 * static_cast<double>(leaf + 1);

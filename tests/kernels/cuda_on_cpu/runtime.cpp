@@ -1,5 +1,7 @@
 // CUDA's runtime on the emulated card. Work on a stream is done as late as it may be: when somebody waits for
 // it, so that what a copy reads too late, or the program too early, shows.
+#include <algorithm>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdlib>
 #include <deque>
@@ -13,27 +15,39 @@
 
 namespace card = isogrid::kernels::cuda_on_cpu;
 
+/// Work that says whether it is done: what it waits for may still be to come.
+using Work = std::function<bool()>;
+
 struct EmulatedGraph {
-    std::vector<std::function<void()>> work;
+    std::vector<Work> work;
+    std::set<cudaStream_t> streams;  ///< that are captured into it
 };
 struct EmulatedGraphExec {
-    std::vector<std::function<void()>> work;
+    std::vector<Work> work;
 };
 struct EmulatedStream {
-    std::deque<std::function<void()>> waiting;
+    std::deque<Work> waiting;
     std::size_t done = 0;                     ///< of all that was ever submitted
-    std::unique_ptr<EmulatedGraph> captured;  ///< while capturing
+    std::shared_ptr<EmulatedGraph> captured;  ///< while capturing
+    bool forked = false;                      ///< joined a capture that another stream began
+    bool busy = false;                        ///< a thread is at its first work
 };
 struct EmulatedEvent {
     cudaStream_t stream = nullptr;
-    std::size_t done = 0;  ///< so much of the stream must be
+    std::size_t done = 0;                     ///< so much of the stream must be
+    std::shared_ptr<EmulatedGraph> captured;  ///< recorded in a stream that is being captured
 };
 
 namespace {
 
+/// Held by whoever looks at streams or runs their work; let go of while that waits for another's.
 std::recursive_mutex& turn() {
     static std::recursive_mutex mutex;
     return mutex;
+}
+std::condition_variable_any& submitted() {
+    static std::condition_variable_any changed;
+    return changed;
 }
 
 std::set<cudaStream_t>& streams() {
@@ -41,13 +55,30 @@ std::set<cudaStream_t>& streams() {
     return streams;
 }
 
+/// Whether the stream's first work could be done.
+bool do_one(cudaStream_t stream) {
+    if (stream->waiting.empty() || stream->busy) return false;
+    stream->busy = true;
+    const bool done = stream->waiting.front()();
+    stream->busy = false;
+    if (!done) return false;
+    stream->waiting.pop_front();
+    ++stream->done;
+    submitted().notify_all();
+    return true;
+}
+
+/// One piece of work of any stream, this one first.
+bool do_any(cudaStream_t stream) {
+    if (do_one(stream)) return true;
+    return std::any_of(streams().begin(), streams().end(), do_one);
+}
+
+/// What the stream waits for may be other streams' work, done here too, or still to be submitted.
 void do_until(cudaStream_t stream, std::size_t done) {
-    while (stream->done < done) {
-        const std::function<void()> next = std::move(stream->waiting.front());
-        stream->waiting.pop_front();
-        ++stream->done;
-        next();
-    }
+    std::unique_lock lock(turn());
+    while (stream->done < done)
+        if (!do_any(stream)) submitted().wait(lock);
 }
 
 void do_all(cudaStream_t stream) {
@@ -59,12 +90,20 @@ void do_all(cudaStream_t stream) {
 
 namespace isogrid::kernels::cuda_on_cpu {
 
-void submit(cudaStream_t stream, std::function<void()> work) {
+void submit_waiting(cudaStream_t stream, Work work) {
     const std::lock_guard lock(turn());
     if (stream->captured)
         stream->captured->work.push_back(std::move(work));
     else
         stream->waiting.push_back(std::move(work));
+    submitted().notify_all();
+}
+
+void submit(cudaStream_t stream, std::function<void()> work) {
+    submit_waiting(stream, [work = std::move(work)] {
+        work();
+        return true;
+    });
 }
 
 }  // namespace isogrid::kernels::cuda_on_cpu
@@ -73,17 +112,22 @@ const char* cudaGetErrorString(cudaError_t error) {
     return error == cudaSuccess ? "no error" : "an emulated error";
 }
 
+namespace {
+constexpr int cards = 8;  // that differ in their identity; they share their memory
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
-    *count = 1;
+    *count = cards;
     return cudaSuccess;
 }
 
 cudaError_t cudaSetDevice(int device) {
-    return device == 0 ? cudaSuccess : cudaErrorInvalidValue;
+    return device >= 0 && device < cards ? cudaSuccess : cudaErrorInvalidValue;
 }
 
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     *properties = {};
+    properties->uuid.bytes[0] = static_cast<char>(1 + device);
     properties->major = 9;
     properties->multiProcessorCount = 2;
     properties->totalGlobalMem = card::free_bytes();
@@ -112,8 +156,9 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
 
 cudaError_t cudaFree(void* memory) {
     const std::lock_guard lock(turn());
-    for (const cudaStream_t stream : streams())
-        do_all(stream);
+    // All work of a card is done before its memory is free; what waits for another rank's stays.
+    for (bool moved = true; moved;)
+        moved = std::any_of(streams().begin(), streams().end(), do_one);
     card::release(memory);
     return cudaSuccess;
 }
@@ -158,16 +203,47 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-    const std::lock_guard lock(turn());
+    static std::vector<std::unique_ptr<EmulatedStream>>
+        destroyed;  // other streams may still wait for its work
     do_all(stream);
+    const std::lock_guard lock(turn());
     streams().erase(stream);
-    delete stream;
+    destroyed.emplace_back(stream);
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-    const std::lock_guard lock(turn());
     do_all(stream);
+    return cudaSuccess;
+}
+
+/// Does what can be done, as a card does without being asked.
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+    const std::lock_guard lock(turn());
+    if (stream->captured) card::stop("somebody asks after a stream that is being captured");
+    const std::size_t all = stream->done + stream->waiting.size();
+    while (stream->done < all)
+        if (!do_any(stream)) return cudaErrorNotReady;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    const std::lock_guard lock(turn());
+    if (event->captured) {
+        // Work is replayed in the order in which it was captured, which is one that all waits allow.
+        if (stream->captured != nullptr && stream->captured != event->captured)
+            card::stop("a stream waits for an event of another capture");
+        if (stream->captured == nullptr) {
+            stream->captured = event->captured;
+            stream->forked = true;
+            event->captured->streams.insert(stream);
+        }
+        if (!stream->forked) event->captured->streams.erase(event->stream);  // joined
+        return cudaSuccess;
+    }
+    if (stream->captured) card::stop("a captured stream waits for an event of none");
+    if (event->stream != nullptr)
+        card::submit_waiting(stream, [of = event->stream, done = event->done] { return of->done >= done; });
     return cudaSuccess;
 }
 
@@ -183,28 +259,40 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     const std::lock_guard lock(turn());
-    if (stream->captured) card::stop("an event of a stream that is being captured");
-    *event = {stream, stream->done + stream->waiting.size()};
+    *event = {stream, stream->done + stream->waiting.size(), stream->captured};
     return cudaSuccess;
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-    const std::lock_guard lock(turn());
     if (event->stream != nullptr) do_until(event->stream, event->done);
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+    const std::lock_guard lock(turn());
+    while (event->stream != nullptr && event->stream->done < event->done)
+        if (!do_any(event->stream)) return cudaErrorNotReady;
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
     const std::lock_guard lock(turn());
     if (stream->captured) card::stop("a stream is captured twice");
-    stream->captured = std::make_unique<EmulatedGraph>();
+    stream->captured = std::make_shared<EmulatedGraph>();
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     const std::lock_guard lock(turn());
     if (!stream->captured) card::stop("a capture ends that never began");
-    *graph = stream->captured.release();
+    if (!stream->captured->streams.empty()) card::stop("a capture ends before all of its streams are joined");
+    for (const cudaStream_t other : streams())
+        if (other != stream && other->captured == stream->captured) {
+            other->captured.reset();
+            other->forked = false;
+        }
+    *graph = new EmulatedGraph{std::move(stream->captured->work), {}};
+    stream->captured.reset();
     return cudaSuccess;
 }
 
@@ -219,8 +307,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* ready, cudaGraph_t graph, unsi
 }
 
 cudaError_t cudaGraphLaunch(cudaGraphExec_t ready, cudaStream_t stream) {
-    for (const std::function<void()>& work : ready->work)
-        card::submit(stream, work);
+    for (const Work& work : ready->work)
+        card::submit_waiting(stream, work);
     return cudaSuccess;
 }
 
