@@ -304,8 +304,8 @@ std::int64_t memory(const std::string& key) {
 }
 
 TEST(PlannedBytes, areThoseOfATrainingProcess) {
-#ifdef __SANITIZE_ADDRESS__
-    GTEST_SKIP() << "the address sanitizer keeps memory of its own";
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers keep memory of their own";
 #endif
     // A fresh program: the memory that a fork begins with has what other tests freed.
     GTEST_FLAG_SET(death_test_style, "threadsafe");
