@@ -36,6 +36,10 @@ std::optional<InstructionSet> best_of(const RunsHere& runs_here) {
     return best != instruction_sets.rend() ? std::optional(*best) : std::nullopt;
 }
 
+std::string architecture(const kernels::CudaCard& card) {
+    return "sm_" + std::to_string(card.capability);
+}
+
 }  // namespace
 
 std::string instruction_set_words() {
@@ -63,19 +67,35 @@ study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::str
 }
 
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
-                      const RunsHere& runs_here) {
+                      const kernels::CudaCards& seen, const RunsHere& runs_here) {
     const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow
     const auto recorded = instruction_set_named(made_with);
     const bool can = recorded && runs_here(*recorded);
-    const InstructionSet chosen = pinned ? *pinned
-                                  : can  ? *recorded
-                                         : best_of(runs_here).value_or(instruction_sets.front());
-
-    std::string words = made_with.empty() ? "made with nobody knows what" : "made with " + made_with;
-    if (!pinned && !made_with.empty() && !can)
-        words += recorded ? " (which this processor does not run)" : " (which this program does not know)";
-    words += ", retrained with " + std::string(name(chosen));
-    return {chosen, made_with, words};
+    const bool on_card = made_with.starts_with("sm_");
+    Retraining how{.card = {},
+                   .instruction_set = pinned ? *pinned
+                                      : can  ? *recorded
+                                             : best_of(runs_here).value_or(instruction_sets.front()),
+                   .made_with = made_with,
+                   .retrained_with = {},
+                   .words = "made with " + (made_with.empty() ? "nobody knows what" : made_with)};
+    how.retrained_with = name(how.instruction_set);
+    if (!pinned && on_card && !seen.cards.empty()) {
+        const auto like =
+            std::find_if(seen.cards.begin(), seen.cards.end(),
+                         [&](const kernels::CudaCard& card) { return architecture(card) == made_with; });
+        const auto chosen = like == seen.cards.end() ? seen.cards.begin() : like;
+        how.card = static_cast<int>(chosen - seen.cards.begin());
+        how.retrained_with = architecture(*chosen);
+        if (like == seen.cards.end()) how.words += " (of which this machine has no card)";
+    } else if (!pinned && on_card) {
+        how.words += " (and no card is seen here)";
+    } else if (!pinned && !made_with.empty() && !can) {
+        how.words +=
+            recorded ? " (which this processor does not run)" : " (which this program does not know)";
+    }
+    how.words += ", retrained with " + how.retrained_with;
+    return how;
 }
 
 std::vector<std::string> precision_warnings(const study::Study& study, const kernels::Backend& backend) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {
@@ -26,14 +27,18 @@ study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::str
 
 /// With what to train a trial of an archive again, and how to say so.
 struct Retraining {
+    std::optional<int> card;  ///< by its number; none: on the processor
     InstructionSet instruction_set;
-    std::string made_with;  ///< the word in the provenance; empty where there is none
-    std::string words;      ///< `made with avx512, retrained with avx512`
+    std::string made_with;       ///< the word in the provenance; empty where there is none
+    std::string retrained_with;  ///< `avx512`, or `sm_90` on a card
+    std::string words;           ///< `made with avx512, retrained with avx512`
 };
 
-/// `pinned` where it is given (--isa), else what `provenance` (of the trial) names, else the best one here.
+/// `pinned` where it is given (--isa), else what `provenance` (of the trial) names: an instruction set, or
+/// the architecture of a card, of which `seen` may have one. Where this machine has none, another card, or
+/// the best instruction set here; `words` say so.
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
-                      const RunsHere& runs_here = kernels::cpu::supported);
+                      const kernels::CudaCards& seen, const RunsHere& runs_here = kernels::cpu::supported);
 
 /// Where `backend` has to convert a study's numbers before it multiplies them: `problem (why) what to do`.
 std::vector<std::string> precision_warnings(const study::Study& study, const kernels::Backend& backend);

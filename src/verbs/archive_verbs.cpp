@@ -21,6 +21,7 @@
 #include "data/token_file.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
 #include "model/export.hpp"
 #include "train/trainer.hpp"
 
@@ -70,8 +71,9 @@ std::string differences(const archive::TrialProvenance& then) {
 
 /// Trains a trial of an archive again, up to `step` (-1: to its end).
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
-                             cluster::InstructionSet instruction_set) {
-    const std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(instruction_set);
+                             const cluster::Retraining& how) {
+    const std::unique_ptr<kernels::Backend> backend =
+        how.card ? kernels::make_cuda_backend(*how.card) : kernels::cpu::make_backend(how.instruction_set);
     train::Alone alone;
     return train::train(trial, tokens, *backend, alone,
                         {.keep_weights = true, .stop_after_step = step, .on_progress = {}});
@@ -123,17 +125,19 @@ int verify(const options::variables_map& given) {
             if (const auto faults = other_numerics(archive->trials[index].planned); !faults.empty())
                 return refuse(faults);
         json["retrained"] = nlohmann::ordered_json::array();
+        const kernels::CudaCards seen = kernels::cuda_cards();
         for (const std::size_t index : chosen) {
             archive::TrialRecord again = archive->trials[index];
             const std::string expected = archive::digest(again);
-            const cluster::Retraining how = cluster::retraining(again.provenance.instruction_set, *pinned);
-            again.result = retrain(again.planned.trial, *tokens, -1, how.instruction_set);
+            const cluster::Retraining how =
+                cluster::retraining(again.provenance.instruction_set, *pinned, seen);
+            again.result = retrain(again.planned.trial, *tokens, -1, how);
             const bool same = archive::digest(again) == expected;
             good = good && same;
             json["retrained"].push_back({{"name", again.planned.name},
                                          {"same_bits", same},
                                          {"made_with", how.made_with},
-                                         {"retrained_with", kernels::cpu::name(how.instruction_set)}});
+                                         {"retrained_with", how.retrained_with}});
             words += again.planned.name + ": " + how.words +
                      (same ? std::string(": the same bits\n")
                            : ": OTHER BITS (" + differences(again.provenance) + ") compare the provenance\n");
@@ -181,7 +185,7 @@ int export_model(const options::variables_map& given) {
         if (!pinned) return refuse(pinned.error());
         archive::TrialResult result =
             retrain(trial, *tokens, step,
-                    cluster::retraining(record.provenance.instruction_set, *pinned).instruction_set);
+                    cluster::retraining(record.provenance.instruction_set, *pinned, kernels::cuda_cards()));
         if (result.outcome != archive::Outcome::completed)
             return refuse({{record.planned.name, "has no weights at step " + std::to_string(step),
                             result.cause, "export an earlier --step"}});
@@ -198,7 +202,7 @@ int export_model(const options::variables_map& given) {
 /// Options of the verbs that train again.
 void add_training(Verb& verb) {
     const std::string words = "instruction set to train again with: " + cluster::instruction_set_words() +
-                              " (what made the trial, where this processor runs it)";
+                              " (what made the trial, where this processor runs it, or a card like its card)";
     auto option = verb.described.add_options();
     option("isa", options::value<std::string>()->default_value("auto"), words.c_str());
     option("tokens", options::value<std::string>(), "the token file, if it has moved");

@@ -13,6 +13,7 @@ using testing::IsEmpty;
 namespace {
 
 const RunsHere everything = [](InstructionSet) { return true; };
+const kernels::CudaCards no_cards;
 const RunsHere only_avx2 = [](InstructionSet set) { return set == InstructionSet::avx2; };
 
 std::string fault_of(std::string_view word, const RunsHere& runs_here) {
@@ -40,23 +41,41 @@ TEST(InstructionSetOption, refusesWhatIsUnknownOrCannotRunHere) {
 }
 
 TEST(Retraining, usesWhatMadeTheTrialWhereThisProcessorRunsIt) {
-    const Retraining same = retraining("avx512 (details)", {}, everything);
+    const Retraining same = retraining("avx512 (details)", {}, no_cards, everything);
     EXPECT_EQ(same.instruction_set, InstructionSet::avx512);
     EXPECT_EQ(same.made_with, "avx512");
     EXPECT_EQ(same.words, "made with avx512, retrained with avx512");
 
-    const Retraining other = retraining("avx512", {}, only_avx2);
+    const Retraining other = retraining("avx512", {}, no_cards, only_avx2);
     EXPECT_EQ(other.instruction_set, InstructionSet::avx2);
     EXPECT_EQ(other.words, "made with avx512 (which this processor does not run), retrained with avx2");
 
-    const Retraining later = retraining("avx4096", {}, only_avx2);
+    const Retraining later = retraining("avx4096", {}, no_cards, only_avx2);
     EXPECT_EQ(later.instruction_set, InstructionSet::avx2);
     EXPECT_EQ(later.words, "made with avx4096 (which this program does not know), retrained with avx2");
 }
 
 TEST(Retraining, usesWhatIsAskedForWhateverMadeTheTrial) {
-    EXPECT_EQ(retraining("avx512", InstructionSet::avx2, everything).words,
+    EXPECT_EQ(retraining("avx512", InstructionSet::avx2, no_cards, everything).words,
               "made with avx512, retrained with avx2");
+}
+
+TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
+    const kernels::CudaCards two{{{"an old card", "one", 80, 0}, {"a new card", "two", 90, 0}}, ""};
+    const Retraining same = retraining("sm_90", {}, two, everything);
+    EXPECT_EQ(same.card, 1);
+    EXPECT_EQ(same.words, "made with sm_90, retrained with sm_90");
+
+    const Retraining other = retraining("sm_100", {}, two, everything);
+    EXPECT_EQ(other.card, 0);
+    EXPECT_EQ(other.words, "made with sm_100 (of which this machine has no card), retrained with sm_80");
+
+    const Retraining none = retraining("sm_90", {}, no_cards, only_avx2);
+    EXPECT_FALSE(none.card);
+    EXPECT_EQ(none.words, "made with sm_90 (and no card is seen here), retrained with avx2");
+
+    EXPECT_FALSE(retraining("sm_90", InstructionSet::avx2, two, everything).card);  // --isa
+    EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
 }
 
 TEST(PrecisionWarnings, sayWhereBfloat16IsSlow) {

@@ -194,7 +194,7 @@ sanitized() {
 # Kernels each alone, then steps as they are recorded.
 sanitized_all() {
     sanitized "$1" test_kernels '*/KernelTest.*/cuda:*/AttentionTest.laterTokens*/cuda-*ManyRows*' || return
-    sanitized "$1" test_train_cuda '*SameBitsWhether*'
+    sanitized "$1" test_train_cuda '*SameBitsWhether*:*LogitsOfAFewRows*'
 }
 
 check card 20 card
@@ -214,6 +214,8 @@ check resumed 40 resumed
 check memcheck 90 sanitized_all memcheck
 check racecheck 90 sanitized_all racecheck
 check benchmark 240 "$folder/bin/bench_cuda" --seconds 1 --rounds 1 "${against[@]}"
+check roofline 20 "$folder/bin/bench_cuda" --roofline
 grep -h tokens/s benchmark.log 2>/dev/null
+cat roofline.log
 print_table
 exit $failed

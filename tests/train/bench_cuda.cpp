@@ -15,6 +15,7 @@
 #include "model/llama.hpp"
 #include "study/fault.hpp"
 #include "train/bench/rivals.hpp"
+#include "train/bench/roofline.hpp"
 #include "train/bench/shapes.hpp"
 #include "train/bench/step.hpp"
 
@@ -62,6 +63,14 @@ int run(const options::variables_map& given) {
         std::cerr << study::to_string(shapes.error());
         return 2;
     }
+    const std::string precision = given["precision"].as<std::string>();
+    const double peak = given["peak"].as<double>() * 1e12;
+    if (given.contains("roofline")) {
+        const Card card{.flops_a_second = peak, .bytes_a_second = given["bandwidth"].as<double>() * 1e12};
+        for (const BenchShape& shape : *shapes)
+            std::cout << to_text(roofline_of(shape, precision, card)) << "\n";
+        return 0;
+    }
     std::unique_ptr<kernels::Backend> backend;
     try {
         backend = kernels::make_cuda_backend(0);
@@ -69,8 +78,6 @@ int run(const options::variables_map& given) {
         std::cout << "nothing timed: " << error.what() << "\n";
         return exit_skipped;
     }
-    const std::string precision = given["precision"].as<std::string>();
-    const double peak = given["peak"].as<double>() * 1e12;
     std::vector<Rival> rivals;
     if (given.contains("against"))
         for (const std::string& command : given["against"].as<std::vector<std::string>>())
@@ -116,6 +123,8 @@ int main(int count, char** words) {
         "seconds", options::value<double>()->default_value(2), "of each measurement")(
         "rounds", options::value<int>()->default_value(3), "of turns")(
         "peak", options::value<double>()->default_value(790), "TFLOP/s that count as all of the card")(
+        "bandwidth", options::value<double>()->default_value(3), "TB/s of its memory, for --roofline")(
+        "roofline", "what each op of a step does and moves at least, and takes at least; needs no card")(
         "against", options::value<std::vector<std::string>>(), "a rival's command; may repeat");
     try {
         options::variables_map given;
