@@ -52,8 +52,9 @@ TEST(ChunkedHead, hasTheBitsOfAWholeOneOnAProcessor) {
                   parts = outcome_of(chunked(differentiated(residual_graph())), *backend);
     EXPECT_EQ(parts.losses, whole.losses);
     for (std::size_t i = 0; i < whole.gradients.size(); ++i)
-        if (!std::isnan(whole.gradients[i]))  // the gaps of the layout
+        if (!std::isnan(whole.gradients[i])) {  // the gaps of the layout
             EXPECT_EQ(parts.gradients[i], whole.gradients[i]) << i;
+        }
 }
 
 TEST(ChunkedHead, hasTheSameLossesAndGradients) {
@@ -64,8 +65,9 @@ TEST(ChunkedHead, hasTheSameLossesAndGradients) {
         EXPECT_EQ(parts.losses, whole.losses);
         // Three chunks: the sums of a weight's gradient are rounded three times instead of once.
         for (std::size_t i = 0; i < whole.gradients.size(); ++i)
-            if (const float slope = whole.gradients[i]; !std::isnan(slope))
+            if (const float slope = whole.gradients[i]; !std::isnan(slope)) {
                 EXPECT_NEAR(parts.gradients[i], slope, 0x1p-22 * (1 + std::abs(slope)));
+            }
         EXPECT_EQ(outcome_of(chunked(make()), *backend).losses, outcome_of(make(), *backend).losses);
     }
 }
