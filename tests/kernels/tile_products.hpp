@@ -1,5 +1,5 @@
-// The tile products of kernels/cpu/simd/tiled_product.hpp behind plain functions: compiled twice, with tiles in
-// software and in hardware.
+// The tile products of kernels/cpu/simd/tiled_product.hpp behind plain functions: compiled twice, with tiles
+// in software and in hardware.
 #pragma once
 
 #include <cstdint>
