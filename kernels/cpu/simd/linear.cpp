@@ -2,8 +2,9 @@
 //
 // Weights are laid out once a step: for the forward pass in panels of sixteen outputs, a word of each of them
 // at every step along the inputs, and for the backward pass in panels of sixteen inputs, in bfloat16 with
-// words paired along the outputs. A gradient of weights sums over rows: in float32 its operands are laid out
-// in panels too, some rows at a time, and in bfloat16 both are first paired along the rows.
+// words paired along the outputs. In bfloat16 zeros fill up panels to whole tiles. A gradient of weights sums
+// over rows: in float32 its operands are laid out in panels too, some rows at a time, and in bfloat16 x is
+// first paired along the rows; so is the other operand, on tiles only as it is copied to them.
 #include "kernels/cpu/simd.hpp"
 #include "kernels/cpu/simd/lanes.hpp"
 #include "kernels/cpu/simd/product.hpp"
