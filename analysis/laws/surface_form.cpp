@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "analysis/laws/surface_figures.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -116,107 +117,6 @@ std::vector<Cut> validate(const SurfaceForm& form, const std::vector<Run>& runs,
                 return form.loss(values, runs[i].parameters, runs[i].tokens);
             };
         });
-}
-
-Figure residual_figure(const SurfaceForm& form, const Runs& runs, const std::vector<double>& residuals,
-                       const std::string& key, const Axis& axis, double Run::*count) {
-    Figure figure{
-        std::string(form.name) + "-residuals" + key,
-        "What " + std::string(form.title) + " leaves unexplained, along " + axis.title,
-        "Each run's measured loss against the law's, in percent. A trend along the axis, or budgets "
-        "lying apart, would say that the law has the wrong form. Dark points are small models, light ones "
-        "large.",
-        axis,
-        {"loss above the law (%)", Quantity::number, false},
-        {}};
-    Series zero{"", Mark::line, std::nullopt, 4, {}, {}, {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
-    for (const Run& run : runs.used) {
-        low = std::min(low, run.*count), high = std::max(high, run.*count);
-        least = std::min(least, run.parameters), most = std::max(most, run.parameters);
-    }
-    zero.x = {low / 1.3, high * 1.3}, zero.y = {0, 0};
-    figure.series.push_back(zero);
-    for (std::size_t i = 0; i < runs.used.size(); ++i) {
-        const Run& run = runs.used[i];
-        Series point{"", Mark::points, std::nullopt, 0, {run.*count}, {}, {}};
-        point.shade = most > least ? std::log(run.parameters / least) / std::log(most / least) : 0.5;
-        point.y = {100 * std::expm1(residuals[i])};
-        figure.series.push_back(std::move(point));
-    }
-    return figure;
-}
-
-/// Budgets to draw: the runs' own where they are few, else some spread over their compute.
-std::vector<double> drawn_budgets(const std::vector<Run>& runs) {
-    std::vector<double> all;
-    for (const Run& run : runs)
-        all.push_back(run.budget > 0 ? run.budget : run.flops);
-    std::sort(all.begin(), all.end());
-    std::vector<double> budgets;
-    for (const double c : all)
-        if (budgets.empty() || c > 1.01 * budgets.back()) budgets.push_back(c);
-    if (budgets.size() <= 8) return budgets;
-    budgets.clear();
-    constexpr int count = 6;
-    for (int k = 0; k < count; ++k)
-        budgets.push_back(all.front() * std::pow(all.back() / all.front(), (k + 0.5) / count));
-    return budgets;
-}
-
-Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurface& surface,
-                      double widening) {
-    Figure figure{
-        std::string(form.name) + "-curves",
-        "Loss over model size at equal compute, measured and by " + std::string(form.title),
-        "Points are runs within 15% of a budget, curves the law at that budget, the band its 95% interval. "
-        "Crosses are runs that were left out.",
-        {"parameters N", Quantity::parameters, true},
-        {"loss (nats a token)", Quantity::loss, false},
-        {}};
-    figure.legend = "budget (FLOPs)";
-    double least = std::numeric_limits<double>::infinity(), most = 0;
-    for (const Run& run : runs.used)
-        least = std::min(least, run.parameters), most = std::max(most, run.parameters);
-    const std::vector<double> budgets = drawn_budgets(runs.used);
-    constexpr std::size_t most_replicates = 200;
-    const std::size_t shown = std::min(surface.replicates.size(), most_replicates);
-    std::vector<Series> bands, lines, dots;
-    for (std::size_t k = 0; k < budgets.size(); ++k) {
-        const double budget = budgets[k];
-        const double shade =
-            budgets.size() > 1 ? static_cast<double>(k) / static_cast<double>(budgets.size() - 1) : 0.5;
-        Series points{"", Mark::points, shade, 0, {}, {}, {}},
-            curve{format_significant(budget, 2), Mark::line, shade, 0, {}, {}, {}},
-            band{"", Mark::band, shade, 0, {}, {}, {}};
-        double from = std::numeric_limits<double>::infinity(), to = 0;
-        for (const Run& run : runs.used)
-            if (std::abs(std::log((run.budget > 0 ? run.budget : run.flops) / budget)) < 0.15) {
-                points.x.push_back(run.parameters), points.y.push_back(run.loss);
-                from = std::min(from, run.parameters), to = std::max(to, run.parameters);
-            }
-        if (points.x.empty()) continue;
-        constexpr int steps = 48;
-        from = std::max(from / 1.3, least / 1.3), to = std::min(to * 1.3, most * 1.3);
-        for (int i = 0; i <= steps; ++i) {
-            const double N = from * std::pow(to / from, static_cast<double>(i) / steps);
-            const double D = budget / (surface.flops_per_parameter_token * N);
-            curve.x.push_back(N), curve.y.push_back(surface.loss(N, D));
-            if (shown < 20) continue;
-            std::vector<double> losses;
-            for (std::size_t r = 0; r < shown; ++r)
-                losses.push_back(surface.replicates[r](N, D));
-            const Estimate estimate = summarize(curve.y.back(), std::move(losses), widening);
-            band.x.push_back(N), band.y.push_back(estimate.low), band.upper.push_back(estimate.high);
-        }
-        if (!band.x.empty()) bands.push_back(std::move(band));
-        lines.push_back(std::move(curve));
-        dots.push_back(std::move(points));
-    }
-    for (auto* group : {&bands, &lines, &dots})
-        for (Series& series : *group)
-            figure.series.push_back(std::move(series));
-    return figure;
 }
 
 }  // namespace

@@ -1,0 +1,124 @@
+#include "analysis/laws/downstream_chain.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "analysis/laws/banded_line.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+/// The size of least loss at a budget: one valley in log N.
+struct Best {
+    double parameters = 0, tokens = 0, loss = 0;
+};
+
+Best best_at(const LossSurface& surface, double flops) {
+    const double product = flops / surface.flops_per_parameter_token;
+    const auto loss = [&](double log_size) {
+        return surface.loss(std::exp(log_size), product / std::exp(log_size));
+    };
+    double low = 0.5 * std::log(product) - 8, high = low + 16;
+    for (int k = 0; k < 60; ++k) {
+        const double left = low + 0.382 * (high - low), right = high - 0.382 * (high - low);
+        if (loss(left) < loss(right))
+            high = right;
+        else
+            low = left;
+    }
+    const double size = std::exp((low + high) / 2);
+    return {size, product / size, loss((low + high) / 2)};
+}
+
+}  // namespace
+
+Estimate ErrorChain::error(double parameters, double tokens) const {
+    std::vector<double> spread;
+    const std::size_t count = std::min(replicates.size(), loss.surface->replicates.size());
+    for (std::size_t k = 0; k < count; ++k)
+        spread.push_back(form.error(replicates[k], loss.surface->replicates[k](parameters, tokens)));
+    return summarize(form.error(values, loss.surface->loss(parameters, tokens)), std::move(spread), widening);
+}
+Table prediction_table(const ErrorChain& chain, double largest) {
+    Table table{"errors",
+                "Predicted error of the best size, from compute alone",
+                {{"flops", "compute", Quantity::flops},
+                 {"parameters", "parameters", Quantity::parameters},
+                 {"tokens", "tokens", Quantity::tokens},
+                 {"loss", "loss", Quantity::loss},
+                 {"error", "error", Quantity::percent},
+                 {"low", "95% from", Quantity::percent},
+                 {"high", "to", Quantity::percent}},
+                {}};
+    for (const double more : {1.0, 10.0, 100.0}) {
+        const Best best = best_at(*chain.loss.surface, more * largest);
+        const Estimate error = chain.error(best.parameters, best.tokens);
+        table.rows.push_back(
+            {more * largest, best.parameters, best.tokens, best.loss, error.value, error.low, error.high});
+    }
+    return table;
+}
+
+Figure error_figure(const ErrorPairs& pairs, const ErrorForm& chosen, const ParametricFit& found,
+                    const ErrorForm* other, const ParametricFit* other_found) {
+    Figure figure{"downstream",
+                  "Error on the task against loss",
+                  "Points: runs. Line: the law with its 95% interval" +
+                      std::string(other ? "; dashed: the other form." : "."),
+                  {"loss (nats a token)", Quantity::loss, false},
+                  {"error", Quantity::percent, false},
+                  {}};
+    const auto [least, most] = std::minmax_element(pairs.loss.begin(), pairs.loss.end());
+    const double low = *least - 0.15 * (*most - *least), high = *most + 0.05 * (*most - *least);
+    BandedLine line(std::string(chosen.name), std::nullopt, 1);
+    line.band.label = "95%";
+    Series dashes{other ? std::string(other->name) : "", Mark::dashes, std::nullopt, 2, {}, {}, {}};
+    for (int k = 0; k <= 60; ++k) {
+        const double loss = low + (high - low) * k / 60;
+        line.add(loss, derived(found, "", [&](auto v) { return chosen.error(v, loss); }).estimate);
+        if (other) dashes.x.push_back(loss), dashes.y.push_back(other->error(other_found->values, loss));
+    }
+    line.draw_into(figure);
+    if (other) figure.series.push_back(std::move(dashes));
+    figure.series.push_back({"runs", Mark::points, std::nullopt, 0, pairs.loss, pairs.error, {}});
+    return figure;
+}
+
+Figure chain_figure(const ErrorChain& chain, const std::vector<Run>& runs) {
+    Figure figure{
+        "downstream-chain",
+        "Error on the task against compute",
+        "Points: runs, light ones of many tokens per parameter. Line: the law of loss and the law of error "
+        "one after the other, at the best size for each compute, with the 95% interval of both.",
+        {"training compute C (FLOPs)", Quantity::flops, true},
+        {"error", Quantity::percent, false},
+        {}};
+    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
+    for (const Run& run : runs) {
+        low = std::min(low, run.flops), high = std::max(high, run.flops);
+        least = std::min(least, run.tokens / run.parameters);
+        most = std::max(most, run.tokens / run.parameters);
+    }
+    BandedLine line("predicted", std::nullopt, 1);
+    line.band.label = "95%";
+    for (int k = 0; k <= 40; ++k) {
+        const double flops = low * std::pow(30 * high / low, k / 40.0);
+        const Best best = best_at(*chain.loss.surface, flops);
+        line.add(flops, chain.error(best.parameters, best.tokens));
+    }
+    line.draw_into(figure);
+    for (const Run& run : runs)
+        if (run.error)
+            figure.series.push_back(
+                {"",
+                 Mark::points,
+                 most > least ? std::log(run.tokens / run.parameters / least) / std::log(most / least) : 0.5,
+                 0,
+                 {run.flops},
+                 {*run.error},
+                 {}});
+    return figure;
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,34 @@
+// From size and data to the error on a task: the law of loss, then that of the error.
+#pragma once
+
+#include <vector>
+
+#include "analysis/figure.hpp"
+#include "analysis/laws/downstream_forms.hpp"
+#include "analysis/laws/law.hpp"
+
+namespace isogrid::analysis {
+
+/// The two laws one after the other, with the replicates of both.
+struct ErrorChain {
+    ErrorForm form;
+    std::vector<double> values;
+    std::vector<std::vector<double>> replicates;
+    double widening = 1;
+    LawFit loss;
+
+    /// At a size and a number of tokens, with the interval of both laws.
+    Estimate error(double parameters, double tokens) const;
+};
+
+/// The error of the best size at 1, 10 and 100 times the `largest` compute.
+Table prediction_table(const ErrorChain& chain, double largest);
+
+/// The error over the loss: runs, the law in its interval, and the other form (null: none).
+Figure error_figure(const ErrorPairs& pairs, const ErrorForm& chosen, const ParametricFit& found,
+                    const ErrorForm* other, const ParametricFit* other_found);
+
+/// The error over compute: runs, and the chain at the best size for each compute.
+Figure chain_figure(const ErrorChain& chain, const std::vector<Run>& runs);
+
+}  // namespace isogrid::analysis
