@@ -2,7 +2,8 @@
 # Prepares the English text of the quickstart from two Debian packages, downloaded but not installed:
 #   OUT_DIR/gcide.txt      The Collaborative International Dictionary of English, entries shuffled
 #   OUT_DIR/anarchism.txt  An Anarchist FAQ: essays in running prose
-#   OUT_DIR/gcide.tok      gcide.txt as a token file of bytes, where the isogrid program is given
+#   OUT_DIR/gcide.tok, OUT_DIR/anarchism.tok
+#                          the texts as token files of bytes, where the isogrid program is given
 # The same packages give the same bytes on every machine. Does nothing where its outputs stand unchanged.
 #
 # usage: jobs/corpus.sh OUT_DIR [ISOGRID]
@@ -140,9 +141,11 @@ if ! texts_stand; then
     fetch anarchism
     make_text prepare_gcide gcide.txt "$gcide_digest"
     make_text prepare_anarchism anarchism.txt "$anarchism_digest"
-    rm -f "$out/gcide.tok"
+    rm -f "$out/gcide.tok" "$out/anarchism.tok"
     (cd "$out" && sha256sum gcide.txt anarchism.txt >"$work/corpus.sha256" && mv "$work/corpus.sha256" .)
 fi
-if [ -n "$isogrid" ] && [ ! -e "$out/gcide.tok" ]; then
-    "$isogrid" tokenize "$out/gcide.txt" --out "$out/gcide.tok"
-fi
+for text in gcide anarchism; do
+    if [ -n "$isogrid" ] && [ ! -e "$out/$text.tok" ]; then
+        "$isogrid" tokenize "$out/$text.txt" --out "$out/$text.tok"
+    fi
+done

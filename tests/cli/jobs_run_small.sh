@@ -5,6 +5,7 @@ limit=600 # some seconds each, unless the machine does other things
 make_text
 mkdir data jobs
 expect_status 0 "$isogrid" tokenize text.txt --out data/gcide.tok --validation 0.1
+cp data/gcide.tok data/anarchism.tok
 
 jobs=0
 for job in "$repository"/jobs/*.toml; do
