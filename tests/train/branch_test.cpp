@@ -105,13 +105,13 @@ TEST(Branches, areFoundInAGrid) {
     const std::vector<study::PlannedTrial> all = {trunk(),         branch(101, DecayForm::cosine),
                                                   other_seed,      later,
                                                   looks_elsewhere, branch(203, DecayForm::linear)};
-    const std::vector<study::Branch> found = study::branches_of(all[0], all);
+    const std::vector<study::Branch> found = study::branches_of(0, all);
     ASSERT_EQ(found.size(), 2u);
     EXPECT_EQ(found[0].trial, &all[1]);
     EXPECT_EQ(found[0].step, 101);
     EXPECT_EQ(found[1].trial, &all[5]);
     EXPECT_EQ(found[1].step, 203);
-    EXPECT_TRUE(study::branches_of(all[1], all).empty());
+    EXPECT_TRUE(study::branches_of(1, all).empty());
 }
 
 TEST(Branches, costTheirDecays) {
