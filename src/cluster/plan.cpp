@@ -127,10 +127,10 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                             duration(plan.lower_bound) + ").",
                         columns);
     if (plan.done > 0 || plan.from_states > 0) {
-        text += wrapped("This is what is left: " + counted(plan.done, "trial") + " done before, " +
-                            counted(plan.from_states, "trial") +
-                            " to go on from states that trunks have left.",
-                        columns);
+        text +=
+            wrapped("This is what is left: " + counted(plan.done, "trial") + " done before, " +
+                        counted(plan.from_states, "trial") + " to go on from states that trunks have left.",
+                    columns);
     } else if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
         const double without = plan.flops - costs.shared + costs.apart;
         text += wrapped(

@@ -217,9 +217,8 @@ class Run {
         console_.line(study_.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
                       (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
                       (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) +
-                      (left.from_states > 0
-                           ? " (" + std::to_string(left.from_states) + " by trunks before)"
-                           : std::string()) +
+                      (left.from_states > 0 ? " (" + std::to_string(left.from_states) + " by trunks before)"
+                                            : std::string()) +
                       ", " +
                       (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
                                            : std::string("alone")));
