@@ -40,6 +40,15 @@ grep -q '8 trials to train, 2 done before, 8 of them begun (8 by trunks before)'
     fail "not all went on: $(cat out.txt)"
 expect_same_digests whole.h5 grown.h5
 
+# Tokens that each trial trained, seconds times tokens a second, in the grid's order: the trunk the second half of its
+# 131,072, decays themselves, the trunk to the place between from 16,384 on.
+if command -v h5dump >/dev/null; then
+    h5dump -y -m %.9g -d /provenance/trials grown.h5 | awk '
+        /^ *}/ { if (n > 1) printf "%.0f ", last[n] * last[n - 1]; n = 0 }
+        /^ *[0-9.e+]+,?$/ { sub(/,/, ""); last[++n] = $1 }' >trained.txt
+    grep -q '^65536 4096 4096 16384 16384 32768 32768 8192 6144 6144 ' trained.txt ||
+        fail "trials trained other numbers of tokens: $(cat trained.txt)"
+fi
 expect_status 0 "$isogrid" verify grown.h5 --retrain decay-w16-d1-t24576-cosine-f0.1
 [[ $(states grown.h5) == 4 ]] || fail "4 states should be kept: $(find grown.h5.d)"
 
