@@ -8,6 +8,7 @@
 #include "archive/record_tables.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
+#include "study/branches.hpp"
 
 namespace isogrid::archive {
 
@@ -56,6 +57,7 @@ study::Result<void> take_from_archive(const Path& path, const study::Grid& grid,
     if (!archive) return tl::unexpected(archive.error());
     for (TrialRecord& record : archive->trials) {
         const auto place = places.find(study::identity(record.planned.trial));
+        if (place == places.end() && study::is_beginning_of_one(record.planned.trial, grid.trials)) continue;
         if (place == places.end())
             return study::fail(path.string(), "holds trials that are not in this study",
                                "one is " + record.planned.name,
@@ -77,6 +79,7 @@ std::vector<Path> finished_files(const Path& folder) {
 
 void take(TrialRecord record, const Path& file, const study::Grid& grid, const Places& places, Found& found) {
     const auto place = places.find(study::identity(record.planned.trial));
+    if (place == places.end() && study::is_beginning_of_one(record.planned.trial, grid.trials)) return;
     if (place == places.end())
         found.foreign.push_back({file.string(), "is of a trial that is not in this study",
                                  "it is " + record.planned.name,

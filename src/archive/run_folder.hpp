@@ -38,8 +38,9 @@ struct Found {
 /// trial files, and checks all it finds, weights outside of the archive included. A finished record beats one
 /// that is not; among equals the archive's, then the last started. Files that are damaged are rejected, those
 /// of other trials foreign; two results of one trial that differ are reported. Temporary files are passed
-/// over. A fault when the archive itself cannot be trusted or holds trials outside the grid: nothing may then
-/// be written over it.
+/// over, and so is a trial outside the grid that a longer one of the grid begins as (study::beginning): a
+/// trunk that has been lengthened. A fault when the archive itself cannot be trusted or holds other trials
+/// outside the grid: nothing may then be written over it.
 study::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid);
 
 /// Places in the grid of the trials without a finished record, rising. Those that failed, ran out of memory

@@ -1,15 +1,16 @@
-// The checkpoints of a run folder: OUT.h5.d/checkpoints/NAME-IDENTITY.STEP.h5, two generations a trial.
+// The checkpoints of a run folder: OUT.h5.d/checkpoints/NAME-IDENTITY.STEP.h5, two generations a trial, and
+// states that trials share, trunk-IDENTITY.STEP.h5, one each, of the trial of constant rate that ends there.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "archive/durable_file.hpp"
-#include "study/branches.hpp"
 #include "study/trial.hpp"
 #include "train/checkpoint.hpp"
 
@@ -25,6 +26,22 @@ struct CheckpointFile {
 std::vector<CheckpointFile> checkpoints_of(const std::filesystem::path& folder,
                                            const study::PlannedTrial& trial);
 
+/// A state that several trials have, and the trial that ends with it (study::beginning).
+struct SharedState {
+    CheckpointFile file;
+    study::Trial beginning;
+};
+
+/// Where the state that `trial` has after `step` would lie; none where it has no beginning there.
+std::optional<SharedState> shared_state(const std::filesystem::path& folder, const study::Trial& trial,
+                                        std::int64_t step);
+
+/// Those in the folder that `trial` can go on from, the latest first, by their names alone.
+std::vector<SharedState> shared_states(const std::filesystem::path& folder, const study::Trial& trial);
+
+/// True for the file of such a state.
+bool is_shared_state(const std::filesystem::path& file);
+
 /// Steps that the newest checkpoint of each trial has done, by the beginning of the file's name
 /// (archive::trial_file_stem): what a plan may count as done, though reading may show it to be unusable.
 std::map<std::string, std::int64_t> newest_checkpoints(const std::filesystem::path& folder);
@@ -33,16 +50,17 @@ std::map<std::string, std::int64_t> newest_checkpoints(const std::filesystem::pa
 void remove_checkpoints(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Saves every so often, and keeps the newest two: should the newest turn out damaged, the older one serves.
+/// Where others leave the trial it saves one state for all of them, and none of its own.
 class TrialCheckpoints final : public train::CheckpointKeeper {
   public:
-    /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and where
-    /// `branches` leave it: each finds a checkpoint of its own there.
+    /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and after the
+    /// steps `shared`, its state for others.
     TrialCheckpoints(std::filesystem::path folder, const study::PlannedTrial& trial,
                      std::string instruction_set, archive::Writer writer, double minutes,
-                     std::vector<study::Branch> branches = {});
+                     std::vector<std::int64_t> shared = {});
 
-    /// The newest that read_checkpoint accepts. Those it does not are named on standard error, with the
-    /// reason.
+    /// The newest that read_checkpoint accepts, the trial's own or a state that it shares. Those it does not
+    /// are named on standard error, with the reason.
     std::optional<archive::Checkpoint> load() override;
     bool due(std::int64_t step) override;
     bool wanted(std::int64_t step) const override;
@@ -60,7 +78,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     archive::Writer writer_;
     Clock::duration interval_;
     Clock::time_point saved_ = Clock::now();
-    std::vector<study::Branch> branches_;
+    std::vector<std::int64_t> shared_;
     std::int64_t taken_up_at_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "cluster/attempts.hpp"
 #include "cluster/checkpoints.hpp"
 #include "cluster/mpi_session.hpp"
+#include "cluster/trunk_states.hpp"
 #include "kernels/links.hpp"
 
 namespace isogrid::cluster {
@@ -95,7 +96,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     if (!workplace.checkpoints_folder.empty())
         checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
                             workplace.study.job.checkpoint_minutes,
-                            study::branches_of(record.planned, workplace.study.grid.trials));
+                            places_left_from(workplace.study, static_cast<std::size_t>(trial)));
     const auto start = std::chrono::steady_clock::now();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());

@@ -51,6 +51,12 @@ LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
         left.history.attempts[trial] = attempts;
         if (const auto newest = steps.find(archive::trial_file_stem(planned)); newest != steps.end())
             left.history.steps_before[trial] = newest->second;
+        const auto states = shared_states(folder.checkpoints, planned.trial);
+        if (states.empty()) continue;
+        std::int64_t& before = left.history.steps_before[trial];
+        if (states.front().file.step <= before) continue;
+        before = states.front().file.step;
+        ++left.from_states;
     }
     return left;
 }

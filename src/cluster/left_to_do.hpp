@@ -18,6 +18,7 @@ namespace isogrid::cluster {
 struct LeftToDo {
     std::vector<int> trials;                  ///< places in the grid, rising
     History history;                          ///< of these
+    std::size_t from_states = 0;              ///< those that go on from a state which others left behind
     std::vector<archive::TrialRecord> aside;  ///< trials set aside that no file says so of yet
     std::vector<FailedTrial> failed;          ///< all that are not tried again, and why
 };

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <numeric>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -11,6 +13,7 @@
 
 #include "cluster/priority.hpp"
 #include "cluster/quantities.hpp"
+#include "cluster/sweep.hpp"
 #include "cluster/table.hpp"
 #include "cluster/workload.hpp"
 #include "study/branches.hpp"
@@ -23,25 +26,25 @@ double tokens_per_parameter(const study::PlannedTrial& planned) {
     return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
 }
 
-using Departures = std::map<std::size_t, study::Departure>;
-
 /// The end as the scheduler will have it, and the lower bound: with groups of the size that the job asks for,
-/// or else of its own choice. A branch starts when its trunk has ended.
-std::pair<double, double> makespan(const study::Study& study, const Departures& departures,
-                                   const std::vector<double>& seconds, int ranks) {
+/// or else of its own choice. A branch starts when its trunk has ended. `seconds` by place in the grid.
+std::pair<double, double> makespan(const study::Study& study, const std::vector<int>& to_do,
+                                   const History& history, const std::vector<double>& seconds, int ranks) {
     const auto asked_for = static_cast<int>(study.job.ranks_per_trial);
     const int group = std::max(1, asked_for);
     const int slots = std::max(1, ranks / group);
     std::vector<Task> tasks;
     std::vector<Waiting> times;
-    for (std::size_t i = 0; i < seconds.size(); ++i) {
-        const study::PlannedTrial& planned = study.grid.trials[i];
+    for (const int trial : to_do) {
+        const study::PlannedTrial& planned = study.grid.trials[static_cast<std::size_t>(trial)];
         const int leaves = asked_for > 0 ? 1 : static_cast<int>(planned.trial.leaves);
-        tasks.push_back({.trial = static_cast<int>(i), .most_ranks = leaves, .budget = planned.budget});
-        times.push_back({seconds[i] / effective_ranks(group), leaves});
-        if (const auto found = departures.find(i); found != departures.end()) {
-            tasks.back().after = static_cast<int>(found->second.trunk);
-            times.back().ready_at = seconds[found->second.trunk] / effective_ranks(group);
+        tasks.push_back({.trial = trial, .most_ranks = leaves, .budget = planned.budget});
+        times.push_back({seconds[static_cast<std::size_t>(trial)] / effective_ranks(group), leaves});
+        for (auto trunk = history.trunks.find(trial); trunk != history.trunks.end();
+             trunk = history.trunks.find(trunk->second)) {
+            if (tasks.back().after < 0) tasks.back().after = trunk->second;
+            times.back().ready_at +=
+                seconds[static_cast<std::size_t>(trunk->second)] / effective_ranks(group);
         }
     }
     return {prioritize(tasks, times, std::vector<double>(static_cast<std::size_t>(slots), 0.0)).end,
@@ -54,15 +57,30 @@ std::string formatted(const char* pattern, double value) {
     return text;
 }
 
+/// `1 trial is`, `2 trials are`.
+std::string counted(std::size_t number, const std::string& thing) {
+    return std::to_string(number) + " " + thing + (number == 1 ? " is" : "s are");
+}
+
 }  // namespace
 
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
+    LeftToDo all;
+    all.trials.resize(study.grid.trials.size());
+    std::iota(all.trials.begin(), all.trials.end(), 0);
+    return make_plan(study, costs, ranks, all);
+}
+
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const LeftToDo& left) {
     Plan plan;
     plan.ranks = ranks;
+    plan.done = study.grid.trials.size() - left.trials.size();
+    plan.from_states = left.from_states;
     // Shape, first and last batch, leaves.
     using Step = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
     std::map<Step, std::pair<double, std::int64_t>> known;
-    const Departures departures = study::departures(study.grid.trials);
+    const History history = with_trunks(left.history, study, left.trials);
+    const std::set<int> to_do(left.trials.begin(), left.trials.end());
     std::vector<double> seconds;
     for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
         const study::PlannedTrial& planned = study.grid.trials[i];
@@ -71,14 +89,14 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
             {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
         if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
         const auto [seconds_per_step, bytes] = entry->second;
-        const auto found = departures.find(i);
-        const double left = found == departures.end() ? 1 : 1 - planned.trial.part_done(found->second.step);
-        plan.trials.push_back({&planned, left * seconds_per_step * steps_worth(planned.trial), bytes});
-        plan.flops += left * planned.flops(study::FlopConvention::exact);
+        const auto place = static_cast<int>(i);
+        const double part = to_do.contains(place) ? part_left(study, place, history) : 0;
+        plan.trials.push_back({&planned, part * seconds_per_step * steps_worth(planned.trial), bytes});
+        plan.flops += part * planned.flops(study::FlopConvention::exact);
         plan.rank_seconds += plan.trials.back().seconds;
         seconds.push_back(plan.trials.back().seconds);
     }
-    std::tie(plan.makespan, plan.lower_bound) = makespan(study, departures, seconds, ranks);
+    std::tie(plan.makespan, plan.lower_bound) = makespan(study, left.trials, history, seconds, ranks);
     return plan;
 }
 
@@ -108,7 +126,12 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                             duration(plan.makespan) + ", longest first (no schedule takes less than " +
                             duration(plan.lower_bound) + ").",
                         columns);
-    if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
+    if (plan.done > 0 || plan.from_states > 0) {
+        text +=
+            wrapped("This is what is left: " + counted(plan.done, "trial") + " done before, " +
+                        counted(plan.from_states, "trial") + " to go on from states that trunks have left.",
+                    columns);
+    } else if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
         const double without = plan.flops - costs.shared + costs.apart;
         text += wrapped(
             std::to_string(costs.branches) + (costs.branches == 1 ? " branch leaves " : " branches leave ") +
@@ -151,6 +174,8 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                        {"trials", trials},
                        {"totals",
                         {{"trials", plan.trials.size()},
+                         {"done", plan.done},
+                         {"from_states", plan.from_states},
                          {"flops", plan.flops},
                          {"trunks", branches.trunks},
                          {"branches", branches.branches},

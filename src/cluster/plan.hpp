@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/left_to_do.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {
@@ -18,23 +19,30 @@ struct Costs {
 
 struct PlannedCost {
     const study::PlannedTrial* trial = nullptr;
-    double seconds = 0;  ///< on one rank, evaluations included; of a branch from where it leaves its trunk
+    double seconds = 0;  ///< on one rank, evaluations included, of what is left of it; of a branch from where
+                         ///< it leaves its trunk
     std::int64_t bytes = 0;  ///< on one rank
 };
 
 struct Plan {
     std::vector<PlannedCost> trials;  ///< in grid order
-    double flops = 0;                 ///< exact, all trials, of branches what their trunks have not done
+    double flops = 0;  ///< exact, all that is left, of branches what their trunks have not done
     double rank_seconds = 0;
     int ranks = 1;           ///< that train; a coordinator comes on top when there is more than one
     double makespan = 0;     ///< seconds, as the scheduler will do it
     double lower_bound = 0;  ///< seconds: no schedule is shorter
+
+    std::size_t done = 0;         ///< trials that need nothing more
+    std::size_t from_states = 0;  ///< trials that go on from a state which a trunk has left behind
 };
 
 /// Asks `costs` once for each shape, batch and number of leaves. `ranks` at least 1.
 /// `study` must outlive the result. An evaluation counts as a third of a training step a token: the forward
 /// of the three equal passes, one forward and two backward (Kaplan et al. 2020, section 2.1).
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks);
+
+/// The same of what is left to do of a study.
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const LeftToDo& left);
 
 /// The table of trials, totals and warnings. Columns that do not fit into `columns` are left out, the least
 /// important first; all of them take less than 100.

@@ -27,6 +27,7 @@
 #include "cluster/progress.hpp"
 #include "cluster/run_folder.hpp"
 #include "cluster/stop_signals.hpp"
+#include "cluster/trunk_states.hpp"
 #include "cluster/worker.hpp"
 
 namespace isogrid::cluster {
@@ -118,7 +119,7 @@ class Run {
         if (!found) return refuse(found.error());
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
-        if (left.trials.empty() && !std::filesystem::exists(folder_.root)) return say_finished(*found, left);
+        if (left.trials.empty() && nothing_to_merge()) return say_finished(*found, left);
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
         if (request_.check && !left.trials.empty())
@@ -139,6 +140,12 @@ class Run {
         auto found = archive::find_trials(request_.archive, study_.grid);
         if (found && !found->foreign.empty()) return tl::unexpected(std::move(found->foreign));
         return found;
+    }
+
+    /// No run folder, or one with nothing in it but the states that the job keeps.
+    bool nothing_to_merge() const {
+        return !std::filesystem::exists(folder_.root) ||
+               (study_.job.keep_trunks && holds_only_states(folder_.root, folder_.checkpoints));
     }
 
     int run_locked(const data::TokenFile& tokens) {
@@ -167,7 +174,7 @@ class Run {
         sweep.failed_before(left.failed);
         if (!left.trials.empty()) {
             announce(left);
-            train(sweep, tokens, *lock, writer);
+            train(sweep, left.trials, tokens, *lock, writer);
         }
         if (!lock->held()) return say_taken_over();
         if (!sweep.store_faults().empty()) return say_not_stored(sweep);
@@ -191,12 +198,13 @@ class Run {
         return say_done(sweep, report.digest);
     }
 
-    /// Everything in the run folder is in the archive now, but for what could not be used.
+    /// Everything in the run folder is in the archive now, but for what could not be used, and the states
+    /// that the job keeps.
     void tidy_up(const study::Faults& rejected) const {
         archive::remove_merged(request_.archive, rejected);
         std::filesystem::remove(folder_.progress);
+        clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
         std::error_code not_empty;
-        std::filesystem::remove_all(folder_.checkpoints, not_empty);
         std::filesystem::remove_all(folder_.attempts, not_empty);
     }
 
@@ -208,14 +216,19 @@ class Run {
         const std::size_t done = trials() - left.trials.size(), begun = left.history.steps_before.size();
         console_.line(study_.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
                       (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
-                      (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) + ", " +
+                      (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) +
+                      (left.from_states > 0 ? " (" + std::to_string(left.from_states) + " by trunks before)"
+                                            : std::string()) +
+                      ", " +
                       (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
                                            : std::string("alone")));
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.
-    void train(Sweep& sweep, const data::TokenFile& tokens, const Lock& lock, const archive::Writer& writer) {
+    void train(Sweep& sweep, const std::vector<int>& to_do, const data::TokenFile& tokens, const Lock& lock,
+               const archive::Writer& writer) {
         Progress progress(console_, folder_.progress);
+        TrunkStates states(folder_.checkpoints, study_, to_do);
         double stop_at = std::numeric_limits<double>::infinity();
         if (const auto end = seconds_to_end(unix_seconds())) {
             const Deadline deadline = deadline_of(*end);
@@ -236,6 +249,8 @@ class Run {
                                      .on_finished =
                                          [&](const Sweep& now, const Finished& finished) {
                                              progress.trial_finished(now, finished, steady_seconds());
+                                             if (finished.stored && archive::is_finished(finished.outcome))
+                                                 states.ended(finished.trial);
                                              if (++not_packed < archive::trials_a_segment) return;
                                              archive::pack_trial_files(request_.archive, writer,
                                                                        archive::trials_a_segment);

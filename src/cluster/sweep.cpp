@@ -13,46 +13,23 @@ namespace isogrid::cluster {
 
 namespace {
 
-/// What is left of a trial after the steps that its checkpoint has done.
-double part_left(const study::Trial& trial, const History& history, int index) {
-    const auto found = history.steps_before.find(index);
-    return found == history.steps_before.end() ? 1 : 1 - trial.part_done(found->second);
-}
-
-/// By a branch, the trunk to do that it leaves.
-std::map<std::size_t, study::Departure> departures(const study::Study& study, const std::vector<int>& to_do) {
-    const std::vector<std::size_t> places(to_do.begin(), to_do.end());
-    return study::departures(study.grid.trials, places);
-}
-
-/// The steps of a branch that its trunk will have done are nobody's to do again.
-History with_trunks(History history, const study::Study& study, const std::vector<int>& to_do) {
-    for (const auto& [place, departure] : departures(study, to_do)) {
-        std::int64_t& before = history.steps_before[static_cast<int>(place)];
-        before = std::max(before, departure.step);
-    }
-    return history;
-}
-
 std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history) {
-    const auto trunks = departures(study, to_do);
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
         const double steps = static_cast<double>(planned.trial.tokens()) /
                              static_cast<double>(planned.trial.tokens_per_step());  // of the first one's size
         const auto attempts = history.attempts.find(trial);
-        const auto trunk = trunks.find(static_cast<std::size_t>(trial));
+        const auto trunk = history.trunks.find(trial);
         tasks.push_back(
             {.trial = trial,
              .flops = planned.flops(study::FlopConvention::exact) *
-                      (steps > 0 ? steps_worth(planned.trial) / steps : 1) *
-                      part_left(planned.trial, history, trial),
+                      (steps > 0 ? steps_worth(planned.trial) / steps : 1) * part_left(study, trial, history),
              .most_ranks = static_cast<int>(planned.trial.leaves),
              .size = static_cast<double>(planned.parameters.total()),
              .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second),
              .budget = planned.budget,
-             .after = trunk == trunks.end() ? -1 : static_cast<int>(trunk->second.trunk)});
+             .after = trunk == history.trunks.end() ? -1 : trunk->second});
     }
     return tasks;
 }
@@ -62,6 +39,24 @@ std::optional<double> known(double value) {
 }
 
 }  // namespace
+
+History with_trunks(History history, const study::Study& study, const std::vector<int>& to_do) {
+    const std::vector<std::size_t> places(to_do.begin(), to_do.end());
+    for (const auto& [place, departure] : study::departures(study.grid.trials, places)) {
+        const int trial = static_cast<int>(place);
+        std::int64_t& before = history.steps_before[trial];
+        if (before >= departure.step) continue;
+        before = departure.step;
+        history.trunks[trial] = static_cast<int>(departure.trunk);
+    }
+    return history;
+}
+
+double part_left(const study::Study& study, int trial, const History& history) {
+    const auto found = history.steps_before.find(trial);
+    if (found == history.steps_before.end()) return 1;
+    return 1 - study.grid.trials.at(static_cast<std::size_t>(trial)).trial.part_done(found->second);
+}
 
 Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
              History history)

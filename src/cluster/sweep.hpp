@@ -52,7 +52,15 @@ struct SweepState {
 struct History {
     std::map<int, std::int64_t> steps_before = {};  ///< that checkpoints have done, and nobody trains again
     std::map<int, Attempts> attempts = {};          ///< that ended badly
+    std::map<int, int> trunks = {};  ///< by a branch, the trial to do that it waits for: see with_trunks
 };
+
+/// `history` of the trials to do, and of what they leave each other: a branch waits for the trunk to do that
+/// it leaves, whose steps nobody does again, unless its own steps have come as far already.
+History with_trunks(History history, const study::Study& study, const std::vector<int>& to_do);
+
+/// The share (0 to 1) of a trial that is left after the steps that `history` says are done.
+double part_left(const study::Study& study, int trial, const History& history);
 
 class Sweep {
   public:

@@ -8,54 +8,75 @@ namespace isogrid::study {
 
 namespace {
 
-/// The step after which a trial differs from one of constant learning rate and batch: where its decay begins
-/// or its batch changes first; 0 where neither does.
-std::int64_t departure_of(const Trial& trial) {
-    const bool decays =
-        trial.schedule.kind == ScheduleKind::warmup_stable_decay && trial.schedule.decay_steps > 0;
-    if (!decays && trial.schedule.kind != ScheduleKind::constant) return 0;
-    std::int64_t step = decays ? trial.steps - trial.schedule.decay_steps : 0;
+/// The last step after which a trial is one of constant learning rate and batch; 0 where it never is.
+std::int64_t constant_until(const Trial& trial) {
+    std::int64_t step = trial.steps;
+    if (trial.schedule.kind == ScheduleKind::warmup_stable_decay)
+        step -= trial.schedule.decay_steps;
+    else if (trial.schedule.kind != ScheduleKind::constant)
+        return 0;
     if (!trial.batch_schedule.empty())
-        step = decays ? std::min(step, trial.batch_schedule.front().step) : trial.batch_schedule.front().step;
+        step = std::min(step, trial.batch_schedule.front().step);
+    else if (trial.stop_loss > 0)
+        return 0;
     return step;
 }
 
-std::vector<std::int64_t> up_to(std::vector<std::int64_t> steps, std::int64_t last) {
-    std::erase_if(steps, [&](std::int64_t step) { return step > last; });
-    return steps;
+bool is_constant(const Trial& trial) {
+    return trial.schedule.kind == ScheduleKind::constant && trial.batch_schedule.empty() &&
+           trial.stop_loss == 0;
 }
 
-bool leaves(const Trial& branch, const Trial& trunk) {
-    if (branch.shape != trunk.shape || branch.seed != trunk.seed) return false;
-    const std::int64_t start = departure_of(branch);
-    if (start <= trunk.schedule.warmup_steps || start > trunk.steps) return false;
-    if (branch.schedule.warmup_steps != trunk.schedule.warmup_steps) return false;
-    if (up_to(branch.evaluation.steps, start) != up_to(trunk.evaluation.steps, start)) return false;
-    Trial rest = branch;
-    rest.schedule = trunk.schedule;
-    rest.steps = trunk.steps;
-    rest.evaluation.steps = trunk.evaluation.steps;
-    if (!rest.batch_schedule.empty()) {
-        // Its curve has a row where its batch changes, which the trunk's has only where that is evaluated.
-        const auto& evaluated = branch.evaluation.steps;
-        if (std::find(evaluated.begin(), evaluated.end(), branch.batch_schedule.front().step) ==
-            evaluated.end())
-            return false;
-        rest.batch_schedule.clear();
-        rest.stop_loss = 0;
-    }
-    return rest == trunk;
+/// The last step after which both have the same state; 0 where there is none.
+std::int64_t shared_until(const Trial& one, const Trial& other) {
+    if (one.shape != other.shape || one.seed != other.seed || one.batch != other.batch ||
+        one.schedule.warmup_steps != other.schedule.warmup_steps)
+        return 0;  // most pairs of a grid
+    const std::int64_t end = std::min(constant_until(one), constant_until(other));
+    const auto& steps = one.evaluation.steps;
+    const auto differ = std::mismatch(steps.begin(), steps.end(), other.evaluation.steps.begin(),
+                                      other.evaluation.steps.end());
+    const auto beyond = std::upper_bound(steps.begin(), differ.first, end);
+    if (beyond == steps.begin()) return 0;
+    const std::int64_t step = *std::prev(beyond);
+    const auto of_one = beginning(one, step);
+    return of_one && of_one == beginning(other, step) ? step : 0;
 }
 
 }  // namespace
 
-std::vector<Branch> branches_of(const PlannedTrial& trunk, const std::vector<PlannedTrial>& all) {
+std::optional<Trial> beginning(const Trial& trial, std::int64_t step) {
+    if (step <= trial.schedule.warmup_steps || step > constant_until(trial)) return std::nullopt;
+    const auto& evaluated = trial.evaluation.steps;
+    const auto last = std::lower_bound(evaluated.begin(), evaluated.end(), step);
+    if (last == evaluated.end() || *last != step) return std::nullopt;
+    Trial begun = trial;
+    begun.schedule = {.kind = ScheduleKind::constant, .warmup_steps = trial.schedule.warmup_steps};
+    begun.evaluation.steps.assign(evaluated.begin(), std::next(last));
+    begun.batch_schedule.clear();
+    begun.stop_loss = 0;
+    begun.steps = step;
+    return begun;
+}
+
+bool is_beginning_of_one(const Trial& trial, const std::vector<PlannedTrial>& all) {
+    const auto whole = beginning(trial, trial.steps);
+    return whole && std::any_of(all.begin(), all.end(), [&](const PlannedTrial& planned) {
+               return planned.trial.steps > trial.steps && beginning(planned.trial, trial.steps) == whole;
+           });
+}
+
+std::vector<Branch> branches_of(std::size_t trunk, const std::vector<PlannedTrial>& all) {
     std::vector<Branch> branches;
-    const Trial& stem = trunk.trial;
-    if (stem.schedule.kind != ScheduleKind::constant || stem.stop_loss > 0 || !stem.batch_schedule.empty())
-        return branches;
-    for (const PlannedTrial& planned : all)
-        if (leaves(planned.trial, trunk.trial)) branches.push_back({&planned, departure_of(planned.trial)});
+    const Trial& stem = all.at(trunk).trial;
+    if (!is_constant(stem)) return branches;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const Trial& trial = all[i].trial;
+        if (i == trunk || (i < trunk && is_constant(trial))) continue;
+        if (const std::int64_t step = shared_until(stem, trial);
+            step > 0 && 2 * step >= constant_until(trial))
+            branches.push_back({&all[i], step});
+    }
     return branches;
 }
 
@@ -63,9 +84,10 @@ std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all
                                             std::span<const std::size_t> trunks) {
     std::map<std::size_t, Departure> departures;
     for (const std::size_t trunk : trunks)
-        for (const Branch& branch : branches_of(all.at(trunk), all))
-            departures.try_emplace(static_cast<std::size_t>(branch.trial - all.data()),
-                                   Departure{trunk, branch.step});
+        for (const Branch& branch : branches_of(trunk, all)) {
+            Departure& furthest = departures[static_cast<std::size_t>(branch.trial - all.data())];
+            if (branch.step > furthest.step) furthest = {trunk, branch.step};
+        }
     return departures;
 }
 
@@ -77,14 +99,18 @@ std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all
 
 BranchCosts branch_costs(const std::vector<PlannedTrial>& all) {
     BranchCosts costs;
+    const auto found = departures(all);
     std::set<std::size_t> trunks;
-    for (const auto& [place, departure] : departures(all)) {
-        if (trunks.insert(departure.trunk).second)
-            costs.shared += all[departure.trunk].flops(FlopConvention::exact);
-        ++costs.branches;
+    for (const auto& [place, departure] : found)
+        trunks.insert(departure.trunk);
+    for (const std::size_t trunk : trunks)
+        if (!found.contains(trunk)) costs.shared += all[trunk].flops(FlopConvention::exact);
+    for (const auto& [place, departure] : found) {
         const double whole = all[place].flops(FlopConvention::exact);
-        costs.apart += whole;
         costs.shared += whole * (1 - all[place].trial.part_done(departure.step));
+        if (trunks.contains(place)) continue;
+        ++costs.branches;
+        costs.apart += whole;
     }
     costs.trunks = trunks.size();
     return costs;

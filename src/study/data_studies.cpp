@@ -67,6 +67,79 @@ std::vector<std::int64_t> widths_of(const std::vector<std::int64_t>& given, cons
     return given.empty() ? job.ladder.widths : given;
 }
 
+std::int64_t trunk_tokens_of(const Decays& study) {
+    return study.trunk_tokens > 0 ? study.trunk_tokens : study.branches.back();
+}
+
+/// Places where decays begin must rise, lie on the trunk, and be some steps from its start.
+bool check_places(const std::string& key, const std::vector<std::int64_t>& places, const Decays& study,
+                  const Job& job, JobFaults& faults) {
+    if (!check_rising(key, places, faults)) return false;
+    const std::int64_t trunk_tokens = trunk_tokens_of(study);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i] > trunk_tokens) {
+            faults.add(element(key, i), std::to_string(places[i]) + " lies beyond the trunk",
+                       (study.trunk_tokens > 0 ? "wsd.trunk_tokens is " : "the last of wsd.branches is ") +
+                           std::to_string(trunk_tokens),
+                       "raise it, or drop the branch");
+            return false;
+        }
+        if (places[i] < least_tokens(job)) {
+            faults.add(element(key, i), std::to_string(places[i]) + " is less than " + least_steps(job),
+                       "a step has " + std::to_string(job.recipe.batch * job.ladder.context) + " tokens",
+                       "raise it, or lower recipe.batch");
+            return false;
+        }
+    }
+    return true;
+}
+
+bool check_branches(const Decays& study, const Job& job, JobFaults& faults) {
+    if (!check_places("wsd.branches", study.branches, study, job, faults) ||
+        !check_places("wsd.added_branches", study.added_branches, study, job, faults))
+        return false;
+    const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
+    for (std::size_t i = 0; i < study.added_branches.size(); ++i)
+        for (const std::int64_t branch : study.branches)
+            if (branch / tokens_per_step == study.added_branches[i] / tokens_per_step) {
+                faults.add(element("wsd.added_branches", i),
+                           std::to_string(study.added_branches[i]) + " is a branch already",
+                           "wsd.branches has " + std::to_string(branch) + ", the same step",
+                           "drop one of them");
+                return false;
+            }
+    return true;
+}
+
+/// The decays that begin after `branch` tokens, each decay_fraction of its whole trial, which is evaluated
+/// like its trunk at `evaluated` up to there.
+Trials decays_at(std::int64_t branch, const std::vector<std::int64_t>& evaluated, const Decays& study,
+                 Setting setting, std::int64_t seed, const TrialMaker& maker) {
+    const Job& job = maker.job();
+    const auto finals = study.final_fractions.empty() ? std::vector<double>{job.recipe.final_fraction}
+                                                      : study.final_fractions;
+    const std::int64_t start = branch / (job.recipe.batch * job.ladder.context);
+    setting.recipe.schedule = ScheduleKind::warmup_stable_decay;
+    setting.tokens = static_cast<double>(branch) / (1 - std::min(0.9, job.recipe.decay_fraction));
+    Trials decays;
+    for (const DecayForm form : study.forms)
+        for (const double final_fraction : finals) {
+            setting.recipe.final_fraction = final_fraction;
+            PlannedTrial planned =
+                maker.make(name_of("decay", setting.shape,
+                                   "-t" + std::to_string(branch) + "-" + std::string(name(form)) + "-f" +
+                                       as_written(final_fraction),
+                                   study.seeds, seed),
+                           "wsd", setting);
+            Trial& trial = planned.trial;
+            trial.schedule.decay = form;
+            trial.schedule.decay_steps = trial.steps - start;
+            trial.evaluation.steps = branch_evaluations(evaluated, start, trial.steps, job.evaluation.points);
+            decays.push_back(std::move(planned));
+        }
+    return decays;
+}
+
 }  // namespace
 
 Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& faults) {
@@ -135,29 +208,10 @@ Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
     Trials trials;
     const auto widths = widths_of(study.widths, job);
     if (!faults.sound({"wsd", "recipe", "model"}) ||
-        !check_widths("wsd.widths", widths, job.ladder, faults) ||
-        !check_rising("wsd.branches", study.branches, faults))
+        !check_widths("wsd.widths", widths, job.ladder, faults) || !check_branches(study, job, faults))
         return trials;
-    const std::int64_t trunk_tokens = study.trunk_tokens > 0 ? study.trunk_tokens : study.branches.back();
     const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
-    for (std::size_t i = 0; i < study.branches.size(); ++i) {
-        const std::string key = element("wsd.branches", i);
-        if (study.branches[i] > trunk_tokens) {
-            faults.add(key, std::to_string(study.branches[i]) + " lies beyond the trunk",
-                       "wsd.trunk_tokens is " + std::to_string(trunk_tokens), "raise it, or drop the branch");
-            return trials;
-        }
-        if (study.branches[i] < least_tokens(job)) {
-            faults.add(key, std::to_string(study.branches[i]) + " is less than " + least_steps(job),
-                       "a step has " + std::to_string(tokens_per_step) + " tokens",
-                       "raise it, or lower recipe.batch");
-            return trials;
-        }
-    }
-    const auto finals = study.final_fractions.empty() ? std::vector<double>{job.recipe.final_fraction}
-                                                      : study.final_fractions;
     Recipe recipe = job.recipe;
-    recipe.schedule = ScheduleKind::warmup_stable_decay;
     if (recipe.warmup_tokens == 0)  // all branches leave one trunk: their warm-up is that of the shortest
         recipe.warmup_tokens =
             std::llround(recipe.warmup_fraction * static_cast<double>(study.branches.front()));
@@ -166,37 +220,32 @@ Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
         starts.push_back(branch / tokens_per_step);
     for (const std::int64_t width : widths)
         for (std::int64_t seed = 0; seed < study.seeds; ++seed) {
-            Setting setting{.shape = maker.shape(width),
-                            .recipe = recipe,
-                            .tokens = static_cast<double>(trunk_tokens / tokens_per_step * tokens_per_step),
-                            .seed = seed_of(job, seed)};
-            setting.recipe.schedule = ScheduleKind::constant;
-            PlannedTrial trunk =
-                maker.make(name_of("trunk", setting.shape, "", study.seeds, seed), "wsd", setting);
-            trunk.trial.evaluation.steps = trunk_evaluations(starts, trunk.trial.steps);
-            trials.push_back(std::move(trunk));
-            setting.recipe.schedule = ScheduleKind::warmup_stable_decay;
+            const Setting setting{
+                .shape = maker.shape(width), .recipe = recipe, .tokens = 0, .seed = seed_of(job, seed)};
+            const auto add_trunk = [&](const std::string& part, std::string_view asked_by,
+                                       const std::vector<std::int64_t>& evaluated, std::int64_t end) {
+                Setting constant = setting;
+                constant.recipe.schedule = ScheduleKind::constant;
+                constant.tokens = static_cast<double>(end * tokens_per_step);
+                trials.push_back(
+                    maker.make(name_of("trunk", setting.shape, part, study.seeds, seed), asked_by, constant));
+                trials.back().trial.evaluation.steps = trunk_evaluations(evaluated, end);
+            };
+            const auto add_decays = [&](std::int64_t branch, const std::vector<std::int64_t>& evaluated) {
+                for (PlannedTrial& decay : decays_at(branch, evaluated, study, setting, seed, maker))
+                    trials.push_back(std::move(decay));
+            };
+            add_trunk("", "wsd", starts, trunk_tokens_of(study) / tokens_per_step);
             for (const std::int64_t branch : study.branches)
-                for (const DecayForm form : study.forms)
-                    for (const double final_fraction : finals) {
-                        // The decay is decay_fraction of the whole branch, which begins at `branch`.
-                        setting.tokens =
-                            static_cast<double>(branch) / (1 - std::min(0.9, recipe.decay_fraction));
-                        setting.recipe.final_fraction = final_fraction;
-                        PlannedTrial planned =
-                            maker.make(name_of("decay", setting.shape,
-                                               "-t" + std::to_string(branch) + "-" + std::string(name(form)) +
-                                                   "-f" + as_written(final_fraction),
-                                               study.seeds, seed),
-                                       "wsd", setting);
-                        Trial& trial = planned.trial;
-                        const std::int64_t start = branch / tokens_per_step;
-                        trial.schedule.decay = form;
-                        trial.schedule.decay_steps = trial.steps - start;
-                        trial.evaluation.steps =
-                            branch_evaluations(starts, start, trial.steps, job.evaluation.points);
-                        trials.push_back(std::move(planned));
-                    }
+                add_decays(branch, starts);
+            // An added branch is evaluated where it begins, and no other trial is, so that all others stay
+            // the trials they were without it. Its decays share a trunk that goes on from the long one.
+            for (const std::int64_t branch : study.added_branches) {
+                std::vector<std::int64_t> evaluated = starts;
+                evaluated.push_back(branch / tokens_per_step);
+                add_trunk("-t" + std::to_string(branch), trunk_study, evaluated, evaluated.back());
+                add_decays(branch, evaluated);
+            }
         }
     return trials;
 }

@@ -77,6 +77,7 @@ struct Job {
     std::int64_t threads_per_rank = 1;  ///< [run]; threads that a rank computes with
     Device device = Device::cpu;        ///< [run]; of no trial's identity: the provenance has it
     bool keep_weights = true;           ///< [run]; store final weights in the archive
+    bool keep_trunks = false;  ///< [run]; keep the states that branches leave from beside the archive
 
     std::filesystem::path path;  ///< of the job file
     std::string text;            ///< the job file as read

@@ -115,6 +115,7 @@ void read_run_table(JobDocument& document, Job& job) {
     document.read_choice("run.device", job.device, devices);
     document.read("run.checkpoint_minutes", job.checkpoint_minutes, {0, 10000});
     document.read("run.keep_weights", job.keep_weights);
+    document.read("run.keep_trunks", job.keep_trunks);
 }
 
 }  // namespace

@@ -122,6 +122,7 @@ std::optional<Decays> read_wsd(StudyTable table) {
     table.require("branches", "decays begin there", "branches = [1_000_000, 2_000_000, 4_000_000]");
     table.read("widths", study.widths, widths_range);
     table.read("branches", study.branches, tokens_range);
+    table.read("added_branches", study.added_branches, tokens_range);
     table.read("trunk_tokens", study.trunk_tokens, {0, 1e18});
     table.read_choices("decays", study.forms, decay_forms);
     table.read("final_fractions", study.final_fractions, {0, 1});

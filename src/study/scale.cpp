@@ -82,6 +82,7 @@ void apply_scale(Job& job) {
     if (job.mup) multiply(job.mup->tokens, scale);
     if (job.wsd) {
         multiply(job.wsd->branches, scale);
+        multiply(job.wsd->added_branches, scale);
         multiply(job.wsd->trunk_tokens, scale);
     }
     if (job.repetition) multiply(job.repetition->unique_tokens, scale);

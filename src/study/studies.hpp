@@ -80,8 +80,9 @@ struct MupLadder {
 /// [wsd]: one stable trunk a shape and decays from it.
 struct Decays {
     std::vector<std::int64_t> widths;
-    std::vector<std::int64_t> branches;  ///< tokens at which decays begin, rising
-    std::int64_t trunk_tokens = 0;       ///< 0: to the last branch
+    std::vector<std::int64_t> branches;        ///< tokens at which decays begin, rising
+    std::vector<std::int64_t> added_branches;  ///< further ones, where no other trial is evaluated
+    std::int64_t trunk_tokens = 0;             ///< 0: to the last branch
     std::vector<DecayForm> forms = {DecayForm::linear};
     std::vector<double> final_fractions;
     std::int64_t seeds = 1;

@@ -20,10 +20,13 @@
 
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/device.hpp"
+#include "cluster/left_to_do.hpp"
 #include "cluster/plan.hpp"
 #include "cluster/processor.hpp"
 #include "cluster/run.hpp"
+#include "cluster/run_folder.hpp"
 #include "data/batches.hpp"
 #include "data/npy.hpp"
 #include "data/token_file.hpp"
@@ -131,7 +134,16 @@ int plan(const options::variables_map& given) {
                 return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend) +
                        (backend->on_host() ? archive::checkpoint_bytes(trial) : 0);
             }};
-    const cluster::Plan plan = cluster::make_plan(*study, costs, ranks);
+    std::optional<cluster::LeftToDo> left;
+    if (given.contains("archive")) {
+        const std::string archive = text(given, "archive");
+        const auto found = archive::find_trials(archive, study->grid);
+        if (!found) return refuse(found.error());
+        if (!found->foreign.empty()) return refuse(found->foreign);
+        left = cluster::left_to_do(*found, *study, archive, cluster::run_folder_of(archive), ranks, {});
+    }
+    const cluster::Plan plan =
+        left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, terminal_columns()));
     return done;
@@ -305,12 +317,15 @@ void add_isa(Verb& verb) {
 Verb plan_verb() {
     Verb verb{
         .name = "plan",
-        .arguments = "JOB.toml [--ranks N] [--scale F] [--isa NAME] [--json]",
+        .arguments = "JOB.toml [--ranks N] [--archive OUT.h5] [--scale F] [--isa NAME] [--json]",
         .summary =
             "Prints the trials of a job, what they cost, and what the grid cannot answer. Trains nothing.",
         .positions = {"JOB"},
         .run = plan};
     verb.described.add_options()("ranks", options::value<int>()->default_value(1), "ranks that will train");
+    verb.described.add_options()("archive", options::value<std::string>(),
+                                 "plan what is left to do of it: finished trials cost nothing, and others go "
+                                 "on from their checkpoints and from states that trunks have left");
     add_scale(verb);
     add_isa(verb);
     verb.described.add_options()("json", "as JSON");

@@ -233,6 +233,30 @@ TEST_F(RunFolder, usesWhatIsGoodOfADamagedSegmentAndKeepsItsFile) {
     EXPECT_EQ(sample::bytes_of(segment), bytes);
 }
 
+// A trunk of 100 steps, in an archive or beside it, is the beginning of the one of 200 that the study has
+// now.
+TEST_F(RunFolder, passesOverATrunkThatWasLengthened) {
+    TrialRecord record = sample::record(3);
+    study::Trial& trunk = record.planned.trial;
+    trunk.schedule = {.kind = study::ScheduleKind::constant};
+    trunk.steps = 100;
+    trunk.evaluation.steps = {50, 100};
+    study_.grid.trials[3] = record.planned;
+    put(record);
+    for (const bool merged : {false, true}) {
+        if (merged) merge_now();
+        study::Trial& longer = study_.grid.trials[3].trial;
+        longer.steps = 200;
+        longer.evaluation.steps = {50, 100, 200};
+        EXPECT_THAT(find().foreign, IsEmpty());
+        EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
+        longer = trunk;
+    }
+    study_.grid.trials[3].trial.seed += 1;
+    EXPECT_THAT(study::to_string(merge(path_, study_, writer_).error()),
+                HasSubstr("holds trials that are not in this study"));
+}
+
 TEST_F(RunFolder, neverWritesOverAnArchiveItCannotTrust) {
     put(sample::record(1));
     sample::put_bytes(path_, "somebody's thesis");

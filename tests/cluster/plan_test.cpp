@@ -67,7 +67,7 @@ TEST(Plan, countsABranchFromWhereItLeavesItsTrunk) {
     study::Trial &trunk = study.grid.trials[0].trial, &branch = study.grid.trials[1].trial;
     trunk.schedule.kind = study::ScheduleKind::constant;
     trunk.steps = 30;
-    trunk.evaluation = {};
+    trunk.evaluation = {.tokens = 0, .steps = {30}};
     branch = trunk;
     branch.schedule = {.kind = study::ScheduleKind::warmup_stable_decay, .decay_steps = 10};
     branch.steps = 40;
@@ -82,6 +82,32 @@ TEST(Plan, countsABranchFromWhereItLeavesItsTrunk) {
     EXPECT_THAT(
         plan_text(study, plan, 110),
         HasSubstr("1 branch leaves 1 trunk: 1.600e+10 FLOPs where each starts after its trunk, 100.0% of"));
+}
+
+// The trunk is done, and has left its state to one of two branches, of which 10 steps of 40 are left.
+TEST(Plan, countsWhatIsLeft) {
+    study::Study study = test::study_of({3e9, 4e9, 4e9});
+    for (study::PlannedTrial& planned : study.grid.trials) {
+        planned.trial.evaluation = {.tokens = 0, .steps = {30}};
+        planned.trial.schedule = {.kind = study::ScheduleKind::warmup_stable_decay, .decay_steps = 10};
+        planned.trial.steps = 40;
+        planned.flops_per_token.exact = 1e8;
+    }
+    study.grid.trials[0].trial.schedule = {.kind = study::ScheduleKind::constant};
+    study.grid.trials[0].trial.steps = 30;
+    LeftToDo left;
+    left.trials = {1, 2};
+    left.history.steps_before = {{1, 30}};
+    left.from_states = 1;
+    const Plan plan = make_plan(study, costs, 1, left);
+    EXPECT_DOUBLE_EQ(plan.trials[0].seconds, 0);
+    EXPECT_DOUBLE_EQ(plan.trials[1].seconds, 60);
+    EXPECT_DOUBLE_EQ(plan.trials[2].seconds, 240);
+    EXPECT_DOUBLE_EQ(plan.flops, 50 * 4 * 1e8);
+    EXPECT_DOUBLE_EQ(plan.makespan, 300);
+    EXPECT_THAT(plan_text(study, plan, 110),
+                HasSubstr("1 trial is done before, 1 trial is to go on from states that trunks have left."));
+    EXPECT_EQ(nlohmann::json::parse(plan_json(study, plan))["totals"]["from_states"], 1);
 }
 
 TEST(Plan, measuresEachShapeOnce) {

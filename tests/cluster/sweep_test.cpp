@@ -86,3 +86,26 @@ TEST_F(OneTrial, thatHasACheckpointCountsOnlyForWhatIsLeft) {
         sweep->measured(0, 1);
     EXPECT_NEAR(*begun.state(0).remaining_rank_seconds, 0.2 * *whole.state(0).remaining_rank_seconds, 1e-9);
 }
+
+// A trunk of 30 steps and its branch, which decays over 10 more.
+TEST(Trunks, areWaitedForUnlessTheirStateIsThere) {
+    isogrid::study::Study study = test::study_of({3e9, 4e9});
+    isogrid::study::Trial &trunk = study.grid.trials[0].trial, &branch = study.grid.trials[1].trial;
+    trunk.schedule.kind = isogrid::study::ScheduleKind::constant;
+    trunk.steps = 30;
+    trunk.evaluation.steps = {30};
+    branch = trunk;
+    branch.schedule = {.kind = isogrid::study::ScheduleKind::warmup_stable_decay, .decay_steps = 10};
+    branch.steps = 40;
+    EXPECT_EQ(with_trunks({}, study, {0, 1}).trunks, (std::map<int, int>{{1, 0}}));
+    EXPECT_EQ(with_trunks({}, study, {0, 1}).steps_before.at(1), 30);
+    EXPECT_TRUE(with_trunks({.steps_before = {{1, 30}}}, study, {0, 1}).trunks.empty());
+    EXPECT_EQ(with_trunks({.steps_before = {{1, 16}}}, study, {0, 1}).trunks.size(), 1u);
+    EXPECT_DOUBLE_EQ(part_left(study, 1, {.steps_before = {{1, 30}}}), 0.25);
+    EXPECT_DOUBLE_EQ(part_left(study, 0, {}), 1);
+
+    Sweep sweep(study, {0, 1}, 0, 2, {.steps_before = {{1, 30}}});
+    for (const int rank : {1, 2})
+        sweep.worker_idle(rank);
+    EXPECT_EQ(sweep.assign(0).size(), 2u) << "both at once";
+}

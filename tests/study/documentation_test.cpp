@@ -172,6 +172,7 @@ TEST(Documentation, statesTheDefaults) {
         EXPECT_EQ(study->job.device, standard.job.device) << row.key;
         EXPECT_EQ(study->job.checkpoint_minutes, standard.job.checkpoint_minutes) << row.key;
         EXPECT_EQ(study->job.keep_weights, standard.job.keep_weights) << row.key;
+        EXPECT_EQ(study->job.keep_trunks, standard.job.keep_trunks) << row.key;
         // 2.6667 stands for 8/3, which makes the same shapes; everything else shows in the trials.
         EXPECT_EQ(study->grid.trials, standard.grid.trials) << row.key << " = " << row.standard;
     }

@@ -105,13 +105,15 @@ TEST(Branches, areFoundInAGrid) {
     const std::vector<study::PlannedTrial> all = {trunk(),         branch(101, DecayForm::cosine),
                                                   other_seed,      later,
                                                   looks_elsewhere, branch(203, DecayForm::linear)};
-    const std::vector<study::Branch> found = study::branches_of(all[0], all);
-    ASSERT_EQ(found.size(), 2u);
+    const std::vector<study::Branch> found = study::branches_of(0, all);
+    ASSERT_EQ(found.size(), 3u);
     EXPECT_EQ(found[0].trial, &all[1]);
     EXPECT_EQ(found[0].step, 101);
-    EXPECT_EQ(found[1].trial, &all[5]);
+    EXPECT_EQ(found[1].trial, &all[3]) << "decays after the trunk's end, and goes on from there";
     EXPECT_EQ(found[1].step, 203);
-    EXPECT_TRUE(study::branches_of(all[1], all).empty());
+    EXPECT_EQ(found[2].trial, &all[5]);
+    EXPECT_EQ(found[2].step, 203);
+    EXPECT_TRUE(study::branches_of(1, all).empty());
 }
 
 TEST(Branches, costTheirDecays) {
