@@ -83,6 +83,7 @@ Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
         if (!(words >> what >> host >> ranks)) continue;  // torn, as when a node lost its power
         if (what == "crashed") ++attempts.crashed;
         if (what == "failed") ++attempts.failed;
+        if (what == "crowded") attempts.crowded = true;
         if (what != "disappeared") attempts.disappeared = 0;
         if (what == "out_of_memory")
             attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
@@ -98,9 +99,10 @@ Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
 }
 
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
-                  const std::string& cause) {
+                  const std::string& cause, bool alone) {
+    const bool crowded = outcome == archive::Outcome::out_of_memory && !alone;
     std::ofstream(notes_of(folder, trial), std::ios::app)
-        << archive::name(outcome)
+        << (crowded ? "crowded" : archive::name(outcome))
         << " " + host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
 }
 

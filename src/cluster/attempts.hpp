@@ -23,6 +23,7 @@ struct Attempts {
     int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
                           ///< a new checkpoint
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
+    bool crowded = false;         ///< its memory was not enough among others on its card: it needs one alone
     std::string last = {};        ///< the newest line: what, where and why
 };
 
@@ -36,9 +37,10 @@ inline constexpr int most_disappearances = 4;
 /// Counts what the notes of a trial say. No file: nothing went wrong.
 Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
-/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`. A disk that refuses is passed over.
+/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `crowded HOST RANKS CAUSE` where
+/// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  archive::Outcome outcome, int ranks, const std::string& cause);
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
 
 /// Forgets that a trial failed on this host.
 void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,

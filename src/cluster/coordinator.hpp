@@ -22,7 +22,7 @@ struct CoordinatorHooks {
     std::function<void(const std::string& host, const std::vector<int>& trials)> on_host_set_aside = {};
 };
 
-/// Runs `sweep` over the workers (ranks 1 and up) until every trial ended, or, once stopped, until the
+/// Runs `sweep` over the workers (1 and up: ranks, or the seats of their cards) until every trial ended, or, once stopped, until the
 /// running ones did. Nothing starts before every worker has reported: otherwise the first to come would take
 /// alone what a group should share. Returns when nothing runs any more: the
 /// workers wait for notes, or, once stopped, have been sent home. `lease` travels with every assignment.

@@ -34,7 +34,8 @@ History with_trunks(History history, const study::Study& study, const std::vecto
     return history;
 }
 
-std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history) {
+std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history,
+                           const std::vector<std::int64_t>& bytes) {
     const auto trunks = departures(study, to_do);
     std::vector<Task> tasks;
     for (const int trial : to_do) {
@@ -52,7 +53,9 @@ std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to
              .size = static_cast<double>(planned.parameters.total()),
              .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second),
              .budget = planned.budget,
-             .after = trunk == trunks.end() ? -1 : static_cast<int>(trunk->second.trunk)});
+             .after = trunk == trunks.end() ? -1 : static_cast<int>(trunk->second.trunk),
+             .bytes = bytes.empty() ? 0 : bytes.at(static_cast<std::size_t>(trial)),
+             .alone = attempts != history.attempts.end() && attempts->second.crowded});
     }
     return tasks;
 }
@@ -64,10 +67,13 @@ std::optional<double> known(double value) {
 }  // namespace
 
 Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-             History history)
+             History history, CardPlan cards)
     : study_(study),
       history_(with_trunks(std::move(history), study, to_do)),
-      scheduler_(tasks_of(study, to_do, history_), static_cast<int>(study.job.ranks_per_trial)) {
+      seats_(cards.cards.seats),
+      bytes_(std::move(cards.bytes)),
+      scheduler_(tasks_of(study, to_do, history_, bytes_), static_cast<int>(study.job.ranks_per_trial),
+                 cards.cards) {
     totals_.study = study.job.name;
     totals_.trials = static_cast<int>(study.grid.trials.size());
     totals_.done = done_before;
@@ -98,8 +104,8 @@ void Sweep::measured(int trial, double seconds_per_step) {
 std::vector<Assignment> Sweep::assign(double now) {
     std::vector<Assignment> assignments = scheduler_.assign(now);
     if (scheduler_.stopped()) stop();
-    for (const auto& [trial, ranks] : assignments)
-        now_running(trial, static_cast<int>(ranks.size()));
+    for (const Assignment& assignment : assignments)
+        now_running(assignment.trial, static_cast<int>(assignment.ranks.size()));
     if (!started_ && !assignments.empty()) {
         started_ = now;
         predict(now);
@@ -147,7 +153,7 @@ void Sweep::host_set_aside(const std::string& host, const std::map<int, int>& fa
             continue;
         totals_.failed.erase(given_up);
         --totals_.done;
-        scheduler_.add(tasks_of(study_, {trial}, history_).front());
+        scheduler_.add(tasks_of(study_, {trial}, history_, bytes_).front());
     }
 }
 
@@ -176,7 +182,8 @@ void Sweep::finished(const Finished& finished, double now) {
         return;
     }
     if (finished.stored && again(finished, ranks)) {
-        scheduler_.again(finished.trial, least_ranks(history_.attempts[finished.trial]), done, now);
+        const Attempts& attempts = history_.attempts[finished.trial];
+        scheduler_.again(finished.trial, least_ranks(attempts), done, now, attempts.crowded);
         return;
     }
     scheduler_.finished(finished.trial, done, now);
@@ -197,6 +204,8 @@ bool Sweep::again(const Finished& finished, int ranks) {
     Attempts& attempts = history_.attempts[finished.trial];
     if (finished.outcome == archive::Outcome::failed)
         ++attempts.failed;
+    else if (finished.outcome == archive::Outcome::out_of_memory && !scheduler_.runs_alone(finished.trial))
+        attempts.crowded = true;
     else if (finished.outcome == archive::Outcome::out_of_memory)
         attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
     else
