@@ -2,8 +2,6 @@
 // each attempt that ended badly. Whether a trial is tried again is decided by nothing else.
 #pragma once
 
-#include <array>
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -11,6 +9,7 @@
 #include <string>
 
 #include "archive/record.hpp"
+#include "cluster/crash_note.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::cluster {
@@ -59,22 +58,6 @@ int most_ranks(const study::Trial& trial, int workers);
 /// Why a trial is not tried again, for its record; nothing while it may be. `most_ranks`: that it can have.
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
 
-/// While one lives, a signal that says the program is wrong (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) adds
-/// `crashed HOST RANKS SIGNAL` to the trial's notes before it ends the process. SIGKILL can leave none: see
-/// Underway. At most one at a time.
-class CrashNote {
-  public:
-    CrashNote(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks);
-    ~CrashNote();
-    CrashNote(const CrashNote&) = delete;
-    CrashNote& operator=(const CrashNote&) = delete;
-
-  private:
-    static constexpr std::array signals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-    std::array<struct sigaction, signals.size()> before_{};
-    bool noting_ = false;  ///< not without a folder
-};
-
 /// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
 /// group is in the middle of it. What is found later belongs to a process that was killed without a word.
 class Underway {
@@ -86,6 +69,7 @@ class Underway {
 
   private:
     std::filesystem::path file_;
+    std::optional<RemovedOnCrash> on_crash_;
 };
 
 /// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,

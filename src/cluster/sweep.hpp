@@ -11,6 +11,7 @@
 
 #include "cluster/account.hpp"
 #include "cluster/attempts.hpp"
+#include "cluster/card_plan.hpp"
 #include "cluster/protocol.hpp"
 #include "cluster/scheduler.hpp"
 #include "study/study.hpp"
@@ -52,12 +53,6 @@ struct SweepState {
 struct History {
     std::map<int, std::int64_t> steps_before = {};  ///< that checkpoints have done, and nobody trains again
     std::map<int, Attempts> attempts = {};          ///< that ended badly
-};
-
-/// The cards that trials are to be packed on, and what they need of them.
-struct CardPlan {
-    Cards cards = {};
-    std::vector<std::int64_t> bytes = {};  ///< by trial of the grid; empty where trials have cards alone
 };
 
 class Sweep {
