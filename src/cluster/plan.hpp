@@ -26,15 +26,20 @@ struct Plan {
     std::vector<PlannedCost> trials;  ///< in grid order
     double flops = 0;                 ///< exact, all trials, of branches what their trunks have not done
     double rank_seconds = 0;
-    int ranks = 1;           ///< that train; a coordinator comes on top when there is more than one
-    double makespan = 0;     ///< seconds, as the scheduler will do it
-    double lower_bound = 0;  ///< seconds: no schedule is shorter
+    int ranks = 1;                ///< that train; a coordinator comes on top when there is more than one
+    double makespan = 0;          ///< seconds, as the scheduler will do it
+    double lower_bound = 0;       ///< seconds: no schedule is shorter
+    std::int64_t card_bytes = 0;  ///< of the card that was planned on; 0: on processors
+    int seats = 1;                ///< trials that a card may have at once
 };
 
 /// Asks `costs` once for each shape, batch and number of leaves. `ranks` at least 1.
 /// `study` must outlive the result. An evaluation counts as a third of a training step a token: the forward
 /// of the three equal passes, one forward and two backward (Kaplan et al. 2020, section 2.1).
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks);
+
+/// Trials like this one that the planned card has room for at once, `plan.seats` at most.
+int fit_on_card(const Plan& plan, const PlannedCost& cost);
 
 /// The table of trials, totals and warnings. Columns that do not fit into `columns` are left out, the least
 /// important first; all of them take less than 100.

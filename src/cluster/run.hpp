@@ -10,6 +10,7 @@
 #include "archive/provenance.hpp"
 #include "cluster/card_plan.hpp"
 #include "cluster/execute.hpp"
+#include "cluster/machine.hpp"
 #include "cluster/mpi_session.hpp"
 #include "study/study.hpp"
 
@@ -19,12 +20,6 @@ inline constexpr int exit_done = 0;
 inline constexpr int exit_other = 1;  ///< anything not said below
 inline constexpr int exit_bad_input = 2;
 inline constexpr int exit_interrupted = 75;  ///< work is left: start the same command again
-
-/// What a seat of a card trains with; made, used and given back on the seat's own thread.
-struct Machine {
-    TrainTrial train;
-    MeasureStep seconds_per_step = {};
-};
 
 struct RunRequest {
     const study::Study& study;
