@@ -358,9 +358,9 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         if (environment_number("SLURM_PROCID", 0) == 0) std::cerr << study::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
-    const Misplaced misplaced = session.size() > 1
-                                    ? take_place(session, request.study.job.threads_per_rank, request.pin)
-                                    : Misplaced{};
+    const bool pin = request.pin && request.cards.cards.seats.each == 1;  // seats need more than one core
+    const Misplaced misplaced =
+        session.size() > 1 ? take_place(session, request.study.job.threads_per_rank, pin) : Misplaced{};
     const StopSignals signals;
     if (session.rank() != 0) {
         try {
