@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace isogrid::kernels {
+
+class Backend;
 
 struct CudaCard {
     std::string name;        ///< `NVIDIA H100 80GB HBM3`
@@ -20,5 +23,10 @@ struct CudaCards {
 };
 
 CudaCards cuda_cards();
+
+/// As make_cuda_backend, for a thread that trains beside others on one card: a queue and memory of its own,
+/// and where it waits for the card it naps, as the others may need its core. To be made on that thread, which
+/// alone may use it.
+std::unique_ptr<Backend> make_cuda_backend_beside_others(int device);
 
 }  // namespace isogrid::kernels

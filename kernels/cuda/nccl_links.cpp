@@ -64,11 +64,11 @@ class NcclLinks final : public Links {
             cut();
             throw;
         }
-        look_of_waits_ = [this] { look(); };
+        look_before_ = std::exchange(look_of_waits_, [this] { look(); });
     }
 
     ~NcclLinks() override {
-        look_of_waits_ = nullptr;
+        look_of_waits_ = std::move(look_before_);
         if (group_ == nullptr) return;
         if (std::uncaught_exceptions() > thrown_before_) {
             cut();
@@ -217,6 +217,7 @@ class NcclLinks final : public Links {
     LinkPlace place_;
     cudaStream_t of_backend_;
     Look& look_of_waits_;
+    Look look_before_;
     int thrown_before_ = std::uncaught_exceptions();
     Stream stream_;
     Event begun_, joined_;

@@ -15,6 +15,10 @@ std::unique_ptr<Backend> make_cuda_backend(int) {
     throw std::runtime_error(problem);
 }
 
+std::unique_ptr<Backend> make_cuda_backend_beside_others(int) {
+    throw std::runtime_error(problem);
+}
+
 CudaCards cuda_cards() {
     return {.cards = {}, .problem = problem};
 }

@@ -106,6 +106,11 @@ Archive read_around(hid_t file) {
 
 }  // namespace
 
+bool allows_threads() {
+    hbool_t threadsafe = 0;
+    return H5is_library_threadsafe(&threadsafe) >= 0 && threadsafe;
+}
+
 std::string archive_digest(const std::vector<TrialRecord>& trials) {
     return digest_of_digests(in_order(trials));
 }

@@ -25,6 +25,9 @@ struct Archive {
     std::string digest{};  ///< set by readers: archive_digest(trials)
 };
 
+/// Whether threads may read and write files at the same time: HDF5 can be built either way.
+bool allows_threads();
+
 /// SHA-256 over the trials' digests, one after the other as 64 hexadecimal digits, in the archive's order.
 std::string archive_digest(const std::vector<TrialRecord>& trials);
 

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -36,40 +34,6 @@ std::string one_line(std::string text) {
     return text;
 }
 
-// A signal handler can reach nothing else: the file, the line but for the signal's name, and what says that a
-// trial is underway here.
-std::array<char, 4096> crash_file{};
-std::array<char, 320> crash_line{};
-std::array<char, 4096> underway_file{};
-
-const char* signal_text(int signal) {
-    switch (signal) {
-        case SIGSEGV:
-            return "SIGSEGV\n";
-        case SIGBUS:
-            return "SIGBUS\n";
-        case SIGILL:
-            return "SIGILL\n";
-        case SIGFPE:
-            return "SIGFPE\n";
-        default:
-            return "SIGABRT\n";
-    }
-}
-
-extern "C" void note_crash(int signal) {
-    const int file = open(crash_file.data(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (file >= 0) {
-        const char* name = signal_text(signal);
-        ssize_t written = write(file, crash_line.data(), std::strlen(crash_line.data()));
-        written += write(file, name, std::strlen(name));
-        static_cast<void>(written);  // a crash is no time to complain
-        close(file);
-        unlink(underway_file.data());  // it has ended, and not without a word
-    }
-    raise(signal);  // SA_RESETHAND: it now ends the process as it would have
-}
-
 }  // namespace
 
 Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
@@ -83,6 +47,7 @@ Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
         if (!(words >> what >> host >> ranks)) continue;  // torn, as when a node lost its power
         if (what == "crashed") ++attempts.crashed;
         if (what == "failed") ++attempts.failed;
+        if (what == "crowded") attempts.crowded = true;
         if (what != "disappeared") attempts.disappeared = 0;
         if (what == "out_of_memory")
             attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
@@ -98,9 +63,10 @@ Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
 }
 
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
-                  const std::string& cause) {
+                  const std::string& cause, bool alone) {
+    const bool crowded = outcome == archive::Outcome::out_of_memory && !alone;
     std::ofstream(notes_of(folder, trial), std::ios::app)
-        << archive::name(outcome)
+        << (crowded ? "crowded" : archive::name(outcome))
         << " " + host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
 }
 
@@ -161,27 +127,6 @@ std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most
     return std::nullopt;
 }
 
-CrashNote::CrashNote(const Path& folder, const study::PlannedTrial& trial, int ranks) {
-    const std::string file = notes_of(folder, trial).string();
-    const std::string line = "crashed " + host_name() + " " + std::to_string(ranks) + " ";
-    if (folder.empty() || file.size() >= crash_file.size() || line.size() >= crash_line.size()) return;
-    std::copy_n(file.c_str(), file.size() + 1, crash_file.begin());
-    std::copy_n(line.c_str(), line.size() + 1, crash_line.begin());
-    for (std::size_t i = 0; i < signals.size(); ++i) {
-        struct sigaction action {};
-        action.sa_handler = note_crash;
-        action.sa_flags = SA_RESETHAND;
-        sigaction(signals[i], &action, &before_[i]);
-    }
-    noting_ = true;
-}
-
-CrashNote::~CrashNote() {
-    if (!noting_) return;
-    for (std::size_t i = 0; i < signals.size(); ++i)
-        sigaction(signals[i], &before_[i], nullptr);
-}
-
 namespace {
 
 constexpr std::string_view underway_mark = ".underway-";
@@ -198,8 +143,7 @@ Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int mem
     if (folder.empty()) return;
     file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
     std::ofstream(file_) << host_name() << " " << allocation_here() << "\n";
-    const std::string file = file_.string();
-    if (file.size() < underway_file.size()) std::copy_n(file.c_str(), file.size() + 1, underway_file.begin());
+    on_crash_.emplace(file_);
 }
 
 Underway::~Underway() {

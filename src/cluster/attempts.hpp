@@ -2,8 +2,6 @@
 // each attempt that ended badly. Whether a trial is tried again is decided by nothing else.
 #pragma once
 
-#include <array>
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -11,6 +9,7 @@
 #include <string>
 
 #include "archive/record.hpp"
+#include "cluster/crash_note.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::cluster {
@@ -23,6 +22,7 @@ struct Attempts {
     int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
                           ///< a new checkpoint
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
+    bool crowded = false;         ///< its memory was not enough among others on its card: it needs one alone
     std::string last = {};        ///< the newest line: what, where and why
 };
 
@@ -36,9 +36,10 @@ inline constexpr int most_disappearances = 4;
 /// Counts what the notes of a trial say. No file: nothing went wrong.
 Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
-/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`. A disk that refuses is passed over.
+/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `crowded HOST RANKS CAUSE` where
+/// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  archive::Outcome outcome, int ranks, const std::string& cause);
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
 
 /// Forgets that a trial failed on this host.
 void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,
@@ -57,22 +58,6 @@ int most_ranks(const study::Trial& trial, int workers);
 /// Why a trial is not tried again, for its record; nothing while it may be. `most_ranks`: that it can have.
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
 
-/// While one lives, a signal that says the program is wrong (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) adds
-/// `crashed HOST RANKS SIGNAL` to the trial's notes before it ends the process. SIGKILL can leave none: see
-/// Underway. At most one at a time.
-class CrashNote {
-  public:
-    CrashNote(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks);
-    ~CrashNote();
-    CrashNote(const CrashNote&) = delete;
-    CrashNote& operator=(const CrashNote&) = delete;
-
-  private:
-    static constexpr std::array signals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-    std::array<struct sigaction, signals.size()> before_{};
-    bool noting_ = false;  ///< not without a folder
-};
-
 /// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
 /// group is in the middle of it. What is found later belongs to a process that was killed without a word.
 class Underway {
@@ -84,6 +69,7 @@ class Underway {
 
   private:
     std::filesystem::path file_;
+    std::optional<RemovedOnCrash> on_crash_;
 };
 
 /// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,

@@ -46,7 +46,7 @@ class Coordinator {
     void handle(const Envelope& envelope) {
         const int rank = envelope.from;
         if (roster_.heard(rank, transport_.now()))
-            say("rank " + std::to_string(rank) + " is there again (silence is now allowed for " +
+            say(name_of(rank) + " is there again (silence is now allowed for " +
                 seconds(roster_.silence_limit()) + ")");
         const Message message = decode(envelope.bytes);
         if (const auto* ready = std::get_if<Ready>(&message)) {
@@ -147,12 +147,14 @@ class Coordinator {
     void look_for_the_silent() {
         for (const int rank : roster_.fallen_silent(transport_.now())) {
             sweep_.worker_lost(rank);
-            say("rank " + std::to_string(rank) + " is given up (not heard of for " +
-                seconds(roster_.silence_limit()) + ") its trial goes to others");
+            say(name_of(rank) + " is given up (not heard of for " + seconds(roster_.silence_limit()) +
+                ") its trial goes to others");
             const auto found = attempts_.find(roster_.busy_with(rank));
             const int trial = found != attempts_.end() ? found->second.trial : -rank;
+            const int trouble =
+                seats().each > 1 ? -seats().rank_of(rank) : trial;  // of a process, not a seat
             if (found != attempts_.end() && !found->second.lost) lose(found->first, found->second);
-            if (const auto host = hosts_.fell_silent(rank, trial)) set_aside(*host);
+            if (const auto host = hosts_.fell_silent(rank, trouble)) set_aside(*host);
         }
         stop_without_workers();
     }
@@ -178,8 +180,11 @@ class Coordinator {
         for (const Assignment& assignment : sweep_.assign(transport_.now())) {
             const int number = ++last_attempt_;
             attempts_.emplace(number, Attempt{.trial = assignment.trial, .ranks = assignment.ranks});
-            const auto bytes = encode(Assign{
-                .attempt = number, .trial = assignment.trial, .ranks = assignment.ranks, .lease = lease_});
+            const auto bytes = encode(Assign{.attempt = number,
+                                             .trial = assignment.trial,
+                                             .ranks = assignment.ranks,
+                                             .lease = lease_,
+                                             .alone = assignment.alone});
             for (const int rank : assignment.ranks) {
                 roster_.given(rank, number);
                 transport_.send(bytes, rank);
@@ -197,6 +202,12 @@ class Coordinator {
 
     void say(const std::string& text) const {
         if (hooks_.say) hooks_.say(text);
+    }
+
+    const Seats& seats() const { return sweep_.seats(); }
+    std::string name_of(int worker) const {
+        const std::string rank = "rank " + std::to_string(seats().rank_of(worker));
+        return seats().each == 1 ? rank : rank + " seat " + std::to_string(seats().seat_of(worker));
     }
 
     static std::string seconds(double value) { return std::to_string(std::lround(value)) + " s"; }

@@ -22,10 +22,10 @@ struct CoordinatorHooks {
     std::function<void(const std::string& host, const std::vector<int>& trials)> on_host_set_aside = {};
 };
 
-/// Runs `sweep` over the workers (ranks 1 and up) until every trial ended, or, once stopped, until the
-/// running ones did. Nothing starts before every worker has reported: otherwise the first to come would take
-/// alone what a group should share. Returns when nothing runs any more: the
-/// workers wait for notes, or, once stopped, have been sent home. `lease` travels with every assignment.
+/// Runs `sweep` over the workers (1 and up: ranks, or the seats of their cards) until every trial ended, or,
+/// once stopped, until the running ones did. Nothing starts before every worker has reported: otherwise the
+/// first to come would take alone what a group should share. Returns when nothing runs any more: the workers
+/// wait for notes, or, once stopped, have been sent home. `lease` travels with every assignment.
 ///
 /// A worker that is silent for `silence_limit` seconds is given up, and its trial waits again; the others of
 /// its group are told to leave it. Should it be there after all, what it finishes counts, unless another was

@@ -83,7 +83,7 @@ void store(const Workplace& workplace, const archive::TrialRecord& record, const
 }  // namespace
 
 Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
-                       std::function<bool(const train::Progress&)> on_progress) {
+                       std::function<bool(const train::Progress&)> on_progress, bool alone) {
     archive::TrialRecord record;
     record.planned = workplace.study.grid.trials.at(static_cast<std::size_t>(trial));
     record.index = trial;
@@ -110,7 +110,8 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     note.reset();
     const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
     if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())
-        note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause);
+        note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause,
+                     alone);
     if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
         const std::int64_t steps_done = result.steps_done;
         result = {};

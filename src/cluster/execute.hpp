@@ -32,14 +32,16 @@ struct Workplace {
     MeasureStep seconds_per_step = {};              ///< where it is empty nothing is measured
     std::filesystem::path checkpoints_folder = {};  ///< where it is empty no checkpoints are written or read
     std::filesystem::path attempts_folder = {};     ///< where it is empty no attempt is noted
+    int measuring = 0;                              ///< workers that measure, the first ones; 0 for all
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,
 /// and, on the group's first rank, writes its trial file. No exception of a trial gets out: std::bad_alloc is
 /// the outcome out_of_memory, any other is `failed` with its text as the cause, on every member. An
 /// interrupted trial leaves no trial file but a checkpoint, from which it goes on; with the trial file
-/// written and read back it is removed. `on_progress` as in train::TrainOptions.
+/// written and read back it is removed. `on_progress` as in train::TrainOptions. `alone`: no other trial was
+/// on the cards; else a lack of memory says nothing of the trial but that it needs to be.
 Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
-                       std::function<bool(const train::Progress&)> on_progress);
+                       std::function<bool(const train::Progress&)> on_progress, bool alone = true);
 
 }  // namespace isogrid::cluster

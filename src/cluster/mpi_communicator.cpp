@@ -49,7 +49,10 @@ std::optional<MPI_Status> probe(int source, MPI_Comm communicator, Abandoned aba
     int there = 0;
     wait_for(
         [&] {
-            check_mpi(MPI_Iprobe(source, MPI_ANY_TAG, communicator, &there, &status), doing);
+            {
+                const MpiTurn turn;
+                check_mpi(MPI_Iprobe(source, MPI_ANY_TAG, communicator, &there, &status), doing);
+            }
             return there != 0 || abandoned();
         },
         longest_nap);
@@ -62,9 +65,12 @@ void wait_for_all(std::span<MPI_Request> requests, Abandoned abandoned, std::str
     wait_for(
         [&] {
             int done = 0;
-            check_mpi(
-                MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE),
-                doing);
+            {
+                const MpiTurn turn;
+                check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done,
+                                      MPI_STATUSES_IGNORE),
+                          doing);
+            }
             return done != 0 || abandoned();
         },
         longest_nap);
@@ -83,12 +89,14 @@ struct MpiCommunicator::Handle {
     MPI_Comm value = MPI_COMM_NULL;
     bool abandoned = false;  ///< somebody may be gone: freeing waits for all members
     ~Handle() {
+        const MpiTurn turn;
         if (value != MPI_COMM_NULL && !abandoned) MPI_Comm_free(&value);
     }
 };
 
 MpiCommunicator::MpiCommunicator(std::span<const int> ranks, int tag, std::function<bool()> told_to_abandon)
     : handle_(std::make_unique<Handle>()), told_to_abandon_(std::move(told_to_abandon)) {
+    const MpiTurn turn;  // also while the members meet: they come as soon as they have read the same note
     MpiGroup world, members;
     check_mpi(MPI_Comm_group(MPI_COMM_WORLD, &world.value), "listing the ranks");
     check_mpi(MPI_Group_incl(world.value, static_cast<int>(ranks.size()), ranks.data(), &members.value),
@@ -124,20 +132,23 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
     for (std::size_t first = 0; first < outgoing.size(); first += segment) {
         const int count = static_cast<int>(std::min(segment, outgoing.size() - first));
         MPI_Request sending = MPI_REQUEST_NULL;
-        check_mpi(
-            MPI_Isend(outgoing.data() + first, count, type, partner, values_tag, handle_->value, &sending),
-            "sending to a member of the group");
+        {
+            const MpiTurn turn;
+            check_mpi(MPI_Isend(outgoing.data() + first, count, type, partner, values_tag, handle_->value,
+                                &sending),
+                      "sending to a member of the group");
+        }
         // The next message is the partner's values or its farewell; which, only its tag tells.
         const auto status = probe(partner, handle_->value, given_up, "waiting for a member of the group");
         const bool ended = !status || status->MPI_TAG == farewell_tag;
-        if (!ended)
-            check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
-                               MPI_STATUS_IGNORE),
-                      "receiving from a member of the group");
         if (ended) {
             wait_for_all({&sending, 1}, given_up, "sending to a member of the group");
             throw MemberEnded();  // agree() receives the farewell
         }
+        const MpiTurn turn;
+        check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
+                           MPI_STATUS_IGNORE),
+                  "receiving from a member of the group");
         // The partner has come to this exchange, so this takes as long as the transfer.
         check_mpi(MPI_Wait(&sending, MPI_STATUS_IGNORE), "sending to a member of the group");
     }
@@ -145,8 +156,11 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
 
 bool MpiCommunicator::somebody_left() {
     int there = 0;
-    check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, farewell_tag, handle_->value, &there, MPI_STATUS_IGNORE),
-              "looking for a farewell");
+    {
+        const MpiTurn turn;
+        check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, farewell_tag, handle_->value, &there, MPI_STATUS_IGNORE),
+                  "looking for a farewell");
+    }
     return there != 0 || abandoned();
 }
 
@@ -155,6 +169,7 @@ void MpiCommunicator::receive_next() {
     const auto status = probe(
         MPI_ANY_SOURCE, handle_->value, [&] { return abandoned(); }, "waiting for a farewell");
     if (!status) return;
+    const MpiTurn turn;
     int count = 0;
     check_mpi(MPI_Get_count(&*status, MPI_BYTE, &count), "measuring a message");
     std::vector<std::byte> bytes(static_cast<std::size_t>(count));
@@ -168,11 +183,13 @@ void MpiCommunicator::receive_next() {
 Verdict MpiCommunicator::agree(const Verdict& mine) {
     const auto bytes = to_bytes(mine);
     std::vector<MPI_Request> sending(static_cast<std::size_t>(size_), MPI_REQUEST_NULL);
-    for (int member = 0; member < size_; ++member)
+    for (int member = 0; member < size_; ++member) {
+        const MpiTurn turn;
         if (member != rank_)
             check_mpi(MPI_Isend(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, member, farewell_tag,
                                 handle_->value, &sending[static_cast<std::size_t>(member)]),
                       "saying farewell");
+    }
     farewells_[static_cast<std::size_t>(rank_)] = mine;
     // From all members at once: one may be unable to end an exchange before its values are taken here.
     const auto given_up = [&] { return abandoned(); };

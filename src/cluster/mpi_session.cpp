@@ -25,6 +25,11 @@ bool started_by_a_launcher() {
     return false;
 }
 
+std::mutex& one_at_a_time() {
+    static std::mutex mutex;
+    return mutex;
+}
+
 constexpr std::chrono::milliseconds longest_nap{10};  // ranks that start or leave wait for the slowest
 
 void wait_for_request(MPI_Request request, std::string_view doing) {
@@ -55,10 +60,14 @@ void check_mpi(int code, std::string_view doing) {
     if (code != MPI_SUCCESS) throw MpiError(doing, code);
 }
 
+MpiTurn::MpiTurn() : lock_(one_at_a_time()) {}
+
 MpiSession::MpiSession() {
     if (!started_by_a_launcher()) return;
-    check_mpi(MPI_Init(nullptr, nullptr), "starting");
+    int threads = MPI_THREAD_SINGLE;
+    check_mpi(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &threads), "starting");
     started_ = true;
+    allows_threads_ = threads >= MPI_THREAD_SERIALIZED;
     check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "choosing how errors are told");
     check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "asking for the rank");
     check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "asking for the number of ranks");
@@ -84,6 +93,16 @@ int MpiSession::first_without(bool good) const {
 
 int MpiSession::lowest(int number) const {
     return combined(number, true);
+}
+
+std::vector<int> MpiSession::highest(std::vector<int> numbers) const {
+    if (!started_) return numbers;
+    MPI_Request compared = MPI_REQUEST_NULL;
+    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, numbers.data(), static_cast<int>(numbers.size()), MPI_INT, MPI_MAX,
+                             MPI_COMM_WORLD, &compared),
+              "comparing notes");
+    wait_for_request(compared, "comparing notes");
+    return numbers;
 }
 
 int MpiSession::sum(int number) const {

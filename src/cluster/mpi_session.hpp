@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,6 +22,16 @@ void check_mpi(int code, std::string_view doing);
 /// Name and version of the MPI library, whether or not MPI was started.
 std::string mpi_library_version();
 
+/// Held around calls of MPI where several threads of a rank may make some: MPI is started for one at a time.
+/// Never while somebody waits for another rank.
+class MpiTurn {
+  public:
+    MpiTurn();
+
+  private:
+    std::unique_lock<std::mutex> lock_;
+};
+
 /// Starts MPI where mpirun or srun started this program, and ends it when it goes out of scope. Started by
 /// hand, MPI is left alone: the world has one rank, and nothing depends on a working MPI installation.
 class MpiSession {
@@ -30,8 +41,9 @@ class MpiSession {
     MpiSession(const MpiSession&) = delete;
     MpiSession& operator=(const MpiSession&) = delete;
 
-    int rank() const { return rank_; }  ///< 0 without MPI
-    int size() const { return size_; }  ///< 1 without MPI
+    int rank() const { return rank_; }                       ///< 0 without MPI
+    int size() const { return size_; }                       ///< 1 without MPI
+    bool allows_threads() const { return allows_threads_; }  ///< to call it, one at a time
 
     /// The lowest rank that says false, or -1 when every rank says true; all ranks must ask. So that a fault
     /// of one rank's input ends them all, and is told once.
@@ -39,6 +51,9 @@ class MpiSession {
 
     /// The lowest of the numbers that the ranks say; all ranks must ask.
     int lowest(int number) const;
+
+    /// Of each of the numbers that the ranks say the highest; all ranks must ask, with as many numbers each.
+    std::vector<int> highest(std::vector<int> numbers) const;
 
     /// The sum of the numbers that the ranks say; all ranks must ask.
     int sum(int number) const;
@@ -57,7 +72,7 @@ class MpiSession {
   private:
     int combined(int number, bool lowest) const;
 
-    bool started_ = false;
+    bool started_ = false, allows_threads_ = true;
     int rank_ = 0, size_ = 1;
 };
 

@@ -18,11 +18,13 @@ constexpr std::chrono::milliseconds longest_nap{3};
 MpiTransport::MpiTransport(const MpiSession& session) : session_(session), patience_(longest_nap) {}
 
 void MpiTransport::send(std::span<const std::byte> bytes, int to) {
+    const MpiTurn turn;
     check_mpi(MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, to, note_tag, MPI_COMM_WORLD),
               "sending a note");
 }
 
 std::optional<Envelope> MpiTransport::try_receive() {
+    const MpiTurn turn;
     int there = 0;
     MPI_Status status;
     check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, note_tag, MPI_COMM_WORLD, &there, &status), "looking for notes");

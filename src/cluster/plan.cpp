@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cluster/card_plan.hpp"
 #include "cluster/priority.hpp"
 #include "cluster/quantities.hpp"
 #include "cluster/sweep.hpp"
@@ -51,6 +52,24 @@ std::pair<double, double> makespan(const study::Study& study, const std::vector<
             makespan_lower_bound(times, slots)};
 }
 
+/// How many trials cards have at once; nothing where each has one.
+std::string packing_text(const study::Study& study, const Plan& plan) {
+    if (plan.seats == 1) return "";
+    int fewest = plan.seats, most = 1;
+    for (const PlannedCost& cost : plan.trials) {
+        fewest = std::min(fewest, fit_on_card(plan, cost));
+        most = std::max(most, fit_on_card(plan, cost));
+    }
+    const std::string room = fewest == most ? std::to_string(most)
+                                            : std::to_string(fewest) + " of the largest to " +
+                                                  std::to_string(most) + " of the smallest";
+    return "A card has memory for " + room + " trials at once; " +
+           (study.job.trials_per_card > 0 ? "it gets as many (run.trials_per_card is " +
+                                                std::to_string(study.job.trials_per_card) + ")."
+                                          : "how many it gets, measured speeds decide.") +
+           " Times are of trials alone on a card.";
+}
+
 std::string formatted(const char* pattern, double value) {
     char text[32];
     std::snprintf(text, sizeof text, pattern, value);
@@ -63,6 +82,10 @@ std::string counted(std::size_t number, const std::string& thing) {
 }
 
 }  // namespace
+
+int fit_on_card(const Plan& plan, const PlannedCost& cost) {
+    return plan.seats == 1 ? 1 : trials_that_fit(cost.bytes, plan.card_bytes, plan.seats);
+}
 
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
     LeftToDo all;
@@ -126,6 +149,8 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                             duration(plan.makespan) + ", longest first (no schedule takes less than " +
                             duration(plan.lower_bound) + ").",
                         columns);
+    if (const std::string packing = packing_text(study, plan); !packing.empty())
+        text += wrapped(packing, columns);
     if (plan.done > 0 || plan.from_states > 0) {
         text +=
             wrapped("This is what is left: " + counted(plan.done, "trial") + " done before, " +
@@ -167,6 +192,7 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                           {"flops", flops},
                           {"memory_bytes", memory},
                           {"predicted_seconds", seconds}});
+        if (plan.seats > 1) trials.back()["fit_on_a_card"] = fit_on_card(plan, {planned, seconds, memory});
     }
     const study::BranchCosts branches = study::branch_costs(study.grid.trials);
     const Json json = {{"schema", "isogrid-plan/1"},

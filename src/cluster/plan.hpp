@@ -34,6 +34,8 @@ struct Plan {
 
     std::size_t done = 0;         ///< trials that need nothing more
     std::size_t from_states = 0;  ///< trials that go on from a state which a trunk has left behind
+    std::int64_t card_bytes = 0;  ///< of the card that was planned on; 0: on processors
+    int seats = 1;                ///< trials that a card may have at once
 };
 
 /// Asks `costs` once for each shape, batch and number of leaves. `ranks` at least 1.
@@ -43,6 +45,9 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks);
 
 /// The same of what is left to do of a study.
 Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const LeftToDo& left);
+
+/// Trials like this one that the planned card has room for at once, `plan.seats` at most.
+int fit_on_card(const Plan& plan, const PlannedCost& cost);
 
 /// The table of trials, totals and warnings. Columns that do not fit into `columns` are left out, the least
 /// important first; all of them take less than 100.

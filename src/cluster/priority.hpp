@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -11,13 +12,15 @@ namespace isogrid::cluster {
 
 /// A trial that is to be run.
 struct Task {
-    int trial = 0;        ///< index into the grid
-    double flops = 0;     ///< exact, of the whole trial, evaluations included
-    int most_ranks = 1;   ///< power of two: the leaves of its reduction tree
-    double size = 1;      ///< parameters of its model: like sizes run at like speeds
-    int least_ranks = 1;  ///< power of two, for the memory of fewer was not enough
-    double budget = 0;    ///< trials of one budget answer something together; 0 for none
-    int after = -1;       ///< a trial that must have ended before: the trunk that this one branches from
+    int trial = 0;           ///< index into the grid
+    double flops = 0;        ///< exact, of the whole trial, evaluations included
+    int most_ranks = 1;      ///< power of two: the leaves of its reduction tree
+    double size = 1;         ///< parameters of its model: like sizes run at like speeds
+    int least_ranks = 1;     ///< power of two, for the memory of fewer was not enough
+    double budget = 0;       ///< trials of one budget answer something together; 0 for none
+    int after = -1;          ///< a trial that must have ended before: the trunk that this one branches from
+    std::int64_t bytes = 0;  ///< of a card's memory, as planned
+    bool alone = false;      ///< on its card: its memory was not enough among others
 };
 
 /// The order in which tasks start, as places in the list given, and the ranks of each, in that order.

@@ -104,6 +104,7 @@ void fields(auto& visit, message_of<Assign> auto& message) {
     visit(message.trial);
     visit(message.ranks);
     visit(message.lease);
+    visit(message.alone);
 }
 void fields(auto& visit, message_of<TrialProgress> auto& message) {
     visit(message.attempt);

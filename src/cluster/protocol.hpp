@@ -41,8 +41,9 @@ struct Measured {
 struct Assign {
     int attempt = 0;         ///< counts the assignments of a sweep, from 1: no two have the same
     int trial = 0;           ///< index into the grid
-    std::vector<int> ranks;  ///< members, rising; the first writes the trial file and reports
+    std::vector<int> ranks;  ///< members (workers), rising; the first writes the trial file and reports
     std::string lease;       ///< of the run's lock; checked again before the trial file gets its name
+    bool alone = true;       ///< no other trial is on their cards meanwhile
     bool operator==(const Assign&) const = default;
 };
 

@@ -21,14 +21,14 @@
 #include "cluster/coordinator.hpp"
 #include "cluster/left_to_do.hpp"
 #include "cluster/lock.hpp"
-#include "cluster/mpi_communicator.hpp"
 #include "cluster/mpi_transport.hpp"
 #include "cluster/places.hpp"
 #include "cluster/progress.hpp"
 #include "cluster/run_folder.hpp"
+#include "cluster/run_worker.hpp"
+#include "cluster/seat_notes.hpp"
 #include "cluster/stop_signals.hpp"
 #include "cluster/trunk_states.hpp"
-#include "cluster/worker.hpp"
 
 namespace isogrid::cluster {
 
@@ -80,7 +80,7 @@ int refuse(const study::Faults& faults) {
 /// The workers' leave, given however rank 0's part ends.
 class WorkersLeave {
   public:
-    explicit WorkersLeave(MpiTransport& transport) : transport_(transport) {}
+    explicit WorkersLeave(Transport& transport) : transport_(transport) {}
     ~WorkersLeave() {
         if (given_) return;
         try {
@@ -94,8 +94,20 @@ class WorkersLeave {
     void already_given() { given_ = true; }
 
   private:
-    MpiTransport& transport_;
+    Transport& transport_;
     bool given_ = false;
+};
+
+/// How rank 0 reaches the workers: the ranks, or the seats of their cards.
+class WorkersTransport {
+  public:
+    WorkersTransport(const MpiSession& session, const Seats& seats)
+        : ranks_(session), seats_(ranks_, seats) {}
+    Transport& operator*() { return seats_.is_one_each() ? static_cast<Transport&>(ranks_) : seats_; }
+
+  private:
+    MpiTransport ranks_;
+    SeatedTransport seats_;
 };
 
 /// Rank 0's part of a sweep, from the lock to the archive.
@@ -170,7 +182,7 @@ class Run {
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
-                    left.history);
+                    left.history, request_.cards);
         sweep.failed_before(left.failed);
         if (!left.trials.empty()) {
             announce(left);
@@ -221,7 +233,15 @@ class Run {
                                             : std::string()) +
                       ", " +
                       (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
-                                           : std::string("alone")));
+                                           : std::string("alone")) +
+                      packing());
+    }
+
+    std::string packing() const {
+        const Cards& cards = request_.cards.cards;
+        if (cards.seats.each == 1) return "";
+        return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
+               " trials on a card at once";
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.
@@ -263,19 +283,14 @@ class Run {
                                                  pardon_host(folder_.attempts, sweep.planned(trial), host);
                                          }};
         if (session_.size() > 1) {
-            MpiTransport transport(session_);
-            coordinate(transport, sweep, lock.lease(), hooks);
+            WorkersTransport transport(session_, request_.cards.cards.seats);
+            coordinate(*transport, sweep, lock.lease(), hooks);
+        } else if (request_.cards.cards.seats.each > 1) {
+            coordinate_own_seats(request_, tokens, signals_, sweep, lock.lease(), hooks);
         } else {
-            train_alone(sweep,
-                        {study_,
-                         tokens,
-                         folder_.trials,
-                         request_.train,
-                         request_.instruction_set,
-                         {},
-                         folder_.checkpoints,
-                         folder_.attempts},
-                        writer, hooks);
+            Workplace workplace = workplace_of(request_, tokens);
+            workplace.seconds_per_step = {};
+            train_alone(sweep, workplace, writer, hooks);
         }
         progress.end(sweep, steady_seconds());
         stopped_ = sweep.stopped();
@@ -342,29 +357,6 @@ class Run {
     bool stopped_ = false;
 };
 
-int run_worker(const RunRequest& request, const MpiSession& session, const StopSignals& signals) {
-    const auto tokens = data::TokenFile::open(request.study.job.token_file);
-    if (!tokens) {
-        std::cerr << "rank " << session.rank() << ": " << study::to_string(tokens.error()) << std::flush;
-        session.abort(exit_bad_input);
-    }
-    const RunFolder folder = run_folder_of(request.archive);
-    const Workplace workplace{request.study,           *tokens,
-                              folder.trials,           request.train,
-                              request.instruction_set, request.seconds_per_step,
-                              folder.checkpoints,      folder.attempts};
-    MpiTransport transport(session);
-    constexpr int tags = 32766;  // MPI promises 32768; MpiCommunicator keeps two
-    const MakeGroup make_group = [](const Assign& assign,
-                                    std::function<bool()> told_to_abandon) -> std::unique_ptr<Group> {
-        if (assign.ranks.size() == 1) return std::make_unique<GroupOfOne>();
-        return std::make_unique<MpiCommunicator>(assign.ranks, assign.attempt % tags,
-                                                 std::move(told_to_abandon));
-    };
-    work(transport, workplace, folder.lock, make_group, [&] { return signals.received(); });
-    return exit_done;
-}
-
 }  // namespace
 
 std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone) {
@@ -381,9 +373,9 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         if (environment_number("SLURM_PROCID", 0) == 0) std::cerr << study::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
-    const Misplaced misplaced = session.size() > 1
-                                    ? take_place(session, request.study.job.threads_per_rank, request.pin)
-                                    : Misplaced{};
+    const bool pin = request.pin && request.cards.cards.seats.each == 1;  // seats need more than one core
+    const Misplaced misplaced =
+        session.size() > 1 ? take_place(session, request.study.job.threads_per_rank, pin) : Misplaced{};
     const StopSignals signals;
     if (session.rank() != 0) {
         try {
@@ -395,8 +387,8 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
     }
     Run run(request, session, signals, misplaced);
     if (session.size() == 1) return run.run();
-    MpiTransport transport(session);
-    WorkersLeave leave(transport);
+    WorkersTransport transport(session, request.cards.cards.seats);
+    WorkersLeave leave(*transport);
     const int code = run.run();
     if (run.stopped()) leave.already_given();
     return code;

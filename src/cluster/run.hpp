@@ -8,7 +8,9 @@
 #include <string>
 
 #include "archive/provenance.hpp"
+#include "cluster/card_plan.hpp"
 #include "cluster/execute.hpp"
+#include "cluster/machine.hpp"
 #include "cluster/mpi_session.hpp"
 #include "study/study.hpp"
 
@@ -22,7 +24,7 @@ inline constexpr int exit_interrupted = 75;  ///< work is left: start the same c
 struct RunRequest {
     const study::Study& study;
     std::filesystem::path archive;
-    TrainTrial train;
+    TrainTrial train;                   ///< where trials have cards alone, or none
     std::string instruction_set;        ///< of the backend that `train` uses
     MeasureStep seconds_per_step = {};  ///< of that backend; where it is empty nothing is measured beforehand
     /// Asked on rank 0 before anything is trained; its faults refuse the study.
@@ -30,8 +32,10 @@ struct RunRequest {
     archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
     bool pin = true;                ///< workers to cores of their own, where the launcher has not
     std::set<archive::Outcome> retry =
-        {};              ///< trials that ended so are tried again, whatever is known of them
-    bool alone = false;  ///< run by oneself although Slurm gave the job several tasks
+        {};               ///< trials that ended so are tried again, whatever is known of them
+    bool alone = false;   ///< run by oneself although Slurm gave the job several tasks
+    CardPlan cards = {};  ///< the same on every rank
+    std::function<Machine()> machine = {};  ///< one for each seat, where cards have several
 };
 
 /// Why this process must not start: Slurm gave it several tasks but the world has one rank, so that each task

@@ -9,25 +9,8 @@
 
 namespace isogrid::cluster {
 
-namespace {
-
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
-/// FLOP/s of one rank for a model of this size: as measured for it, or else for the nearest size; 1 when
-/// nothing is measured.
-template <class Speeds>
-double speed_of(double size, const Speeds& speeds) {
-    if (speeds.empty()) return 1;
-    auto nearest = speeds.lower_bound(size);
-    if (nearest == speeds.end() ||
-        (nearest != speeds.begin() && size / std::prev(nearest)->first < nearest->first / size))
-        --nearest;
-    return nearest->second.flops / nearest->second.seconds;
-}
-
-}  // namespace
-
-Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial) : ranks_per_trial_(ranks_per_trial) {
+Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial, const Cards& cards)
+    : seating_(cards), ranks_per_trial_(ranks_per_trial) {
     std::set<int> trials;
     for (const Task& task : tasks)
         trials.insert(task.trial);
@@ -36,15 +19,15 @@ Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial) : ranks_per_t
     sizes_.assign(waiting_.size(), 1);
 }
 
-void Scheduler::worker_idle(int rank) {
-    idle_.insert(rank);
-    busy_.erase(rank);
+void Scheduler::worker_idle(int worker) {
+    share_time(worker, now_);
+    seating_.idle(worker, now_);
     changed_ = true;
 }
 
-void Scheduler::worker_lost(int rank) {
-    idle_.erase(rank);
-    busy_.erase(rank);
+void Scheduler::worker_lost(int worker) {
+    share_time(worker, now_);
+    seating_.gone(worker, now_);
     changed_ = true;
     next_plan_ = -std::numeric_limits<double>::infinity();  // what waits may wait for more than there are
 }
@@ -58,23 +41,52 @@ void Scheduler::measured(double size, double flops_per_second) {
 
 std::vector<Assignment> Scheduler::assign(double now) {
     std::vector<Assignment> assignments;
-    if (stopped_ || waiting_.empty() || idle_.empty()) return assignments;
+    now_ = now;
+    if (stopped_ || waiting_.empty() || !seating_.anybody_idle()) return assignments;
     if (changed_ && now >= next_plan_) plan(now);
-    while (bring_forward_what_may_start(now) && static_cast<std::size_t>(sizes_.back()) <= idle_.size()) {
-        const auto end = std::next(idle_.begin(), sizes_.back());
-        Running started{.task = waiting_.back(),
-                        .ranks = std::vector<int>(idle_.begin(), end),
-                        .started = now,
-                        .seen = now};
+    while (bring_forward_what_may_start(now)) {
+        const std::vector<int> workers = seating_.seats_for(waiting_.back(), sizes_.back());
+        if (workers.empty()) break;
+        const bool alone = seating_.has_alone(waiting_.back(), sizes_.back());
+        assignments.push_back({waiting_.back().trial, workers, alone});
+        run(waiting_.back(), workers, now);
         waiting_.pop_back();
         sizes_.pop_back();
-        idle_.erase(idle_.begin(), end);
-        for (const int rank : started.ranks)
-            busy_[rank] = started.task.trial;
-        assignments.push_back({started.task.trial, started.ranks});
-        running_.emplace(started.task.trial, std::move(started));
     }
     return assignments;
+}
+
+/// From now on `workers` are at it.
+void Scheduler::run(const Task& task, const std::vector<int>& workers, double now) {
+    for (const int worker : workers)
+        share_time(worker, now);
+    const bool alone = seating_.has_alone(task, static_cast<int>(workers.size()));
+    seating_.take(workers, task, now);
+    running_.emplace(
+        task.trial,
+        Running{.task = task, .ranks = workers, .started = now, .seen = now, .counted = now, .alone = alone});
+}
+
+/// Before the trials on a worker's card become others: what time each of them has left to those beside it.
+void Scheduler::share_time(int worker, double now) {
+    const int together = seating_.together(worker);
+    if (together == 1) return;
+    for (const int trial : seating_.trials_beside(worker)) {
+        const auto found = running_.find(trial);
+        if (found == running_.end()) continue;
+        Running& running = found->second;
+        running.shared += (now - running.counted) * (1 - 1.0 / together);
+        running.counted = now;
+    }
+}
+
+bool Scheduler::has_room() const {
+    return !waiting_.empty() && !seating_.seats_for(waiting_.back(), sizes_.back()).empty();
+}
+
+bool Scheduler::runs_alone(int trial) const {
+    const auto found = running_.find(trial);
+    return found == running_.end() || found->second.alone;
 }
 
 /// The first task that may still start, and not only on more ranks than there are, becomes the next one.
@@ -83,13 +95,15 @@ bool Scheduler::bring_forward_what_may_start(double now) {
     if (waiting_.empty()) return false;
     const double left = ends_at_ - now;
     const bool in_time = left >= least_worth_;
-    const auto there = static_cast<int>(idle_.size() + busy_.size());
+    const int there = seating_.cards_there();
     if (in_time && sizes_.back() <= there) return true;
     const auto known = speeds();
     for (std::size_t i = waiting_.size(); i-- > 0;) {
         const Task& task = waiting_[i];
         if (sizes_[i] > there) continue;
-        if (!in_time && task.flops / (speed_of(task.size, known) * effective_ranks(sizes_[i])) > left)
+        const double sharing = sizes_[i] == 1 ? seating_.worth(task.size) : 1;
+        if (!in_time &&
+            sharing * task.flops / (speed_of(task.size, known) * effective_ranks(sizes_[i])) > left)
             continue;
         const auto place = static_cast<std::ptrdiff_t>(i);
         std::rotate(waiting_.begin() + place, waiting_.begin() + place + 1, waiting_.end());
@@ -129,104 +143,38 @@ std::vector<Task> Scheduler::not_started() const {
     return tasks;
 }
 
-/// What the order of `tasks` is made from: how long they take, and when whoever trains them is free, ranks
-/// or, where the job says how large groups are, whole groups.
-Scheduler::Outlook Scheduler::outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds,
-                                      double now, int ranks) const {
-    const std::map<int, double> ends = this->ends(speeds, now);
-    Outlook outlook{.times = times(speeds, ends, tasks), .free_at = free_at(ends)};
-    std::vector<double>& free = outlook.free_at;
-    free.resize(std::max(free.size(), static_cast<std::size_t>(ranks)), 0.0);
-    if (ranks_per_trial_ == 0) return outlook;
-
-    outlook.group = group_among(static_cast<int>(free.size()));
-    const auto group = static_cast<std::size_t>(outlook.group);
-    // A group is free when the last of its ranks is.
-    std::sort(free.begin(), free.end());
-    std::vector<double> groups;
-    for (std::size_t last = group - 1; last < free.size(); last += group)
-        groups.push_back(free[last]);
-    free = std::move(groups);
-    for (Waiting& task : outlook.times) {
-        task.seconds /= effective_ranks(outlook.group);
-        task.most_ranks = 1;
-    }
-    return outlook;
-}
-
-/// The size that the job asks for, or less where so few ranks are left.
-int Scheduler::group_among(int ranks) const {
-    return std::min(ranks_per_trial_, static_cast<int>(std::bit_floor(static_cast<unsigned>(ranks))));
-}
-
-/// What is measured so far, by size.
-std::map<double, Scheduler::Speed> Scheduler::speeds() const {
-    std::map<double, Speed> speeds = ended_;
-    for (const auto& [trial, running] : running_) {
-        if (!(running.flops_done() > 0) || !(running.seconds() > 0)) continue;
-        speeds[running.task.size].flops += running.flops_done();
-        speeds[running.task.size].seconds += running.seconds();
-    }
-    return speeds;
-}
-
-/// When each running trial ends, in seconds from `now`.
-std::map<int, double> Scheduler::ends(const std::map<double, Speed>& speeds, double now) const {
-    std::map<int, double> ends;
-    for (const auto& [trial, running] : running_) {
-        // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
-        const bool shown = running.fraction > 0.1 && running.seconds() > 0;
-        const double speed =
-            shown ? running.flops_done() / running.seconds() : speed_of(running.task.size, speeds);
-        const double left =
-            (running.task.flops - running.flops_done()) / (speed * effective_ranks(running.size()));
-        ends[trial] = std::max(0.0, running.seen + left - now);
-    }
-    return ends;
-}
-
-/// Seconds from now until each rank is free.
-std::vector<double> Scheduler::free_at(const std::map<int, double>& ends) const {
-    std::vector<double> free_at(idle_.size(), 0.0);
-    for (const auto& [rank, trial] : busy_) {
-        const auto end = ends.find(trial);
-        free_at.push_back(end != ends.end() ? end->second
-                                            : 0);  // its trial has ended; it will say in a moment
-    }
-    return free_at;
-}
-
-/// How long each task takes, and when it can start: a branch when its trunk ends, or, if that waits too, as
-/// if it started now.
-std::vector<Waiting> Scheduler::times(const std::map<double, Speed>& speeds,
-                                      const std::map<int, double>& ends, std::span<const Task> tasks) const {
-    std::vector<Waiting> times;
-    std::map<int, double> trunks;
-    for (const Task& task : tasks)
-        times.push_back({task.flops / speed_of(task.size, speeds), task.most_ranks});
-    if (blocked_.empty()) return times;
-    for (std::size_t i = 0; i < tasks.size(); ++i)
-        trunks[tasks[i].trial] = times[i].seconds;
-    for (std::size_t i = 0; i < tasks.size(); ++i) {
-        if (const auto running = ends.find(tasks[i].after); running != ends.end())
-            times[i].ready_at = running->second;
-        else if (const auto trunk = trunks.find(tasks[i].after); trunk != trunks.end())
-            times[i].ready_at = trunk->second;
-    }
-    return times;
-}
-
 void Scheduler::progressed(int trial, double fraction, double now) {
     const auto found = running_.find(trial);
+    if (found != running_.end()) learn_of_packing(found->second, fraction, now);
+    seen(trial, fraction, now);
+}
+
+void Scheduler::seen(int trial, double fraction, double now) {
+    now_ = std::max(now_, now);
+    const auto found = running_.find(trial);
     if (found == running_.end()) return;
-    found->second.fraction = fraction;
-    found->second.seen = now;
+    Running& running = found->second;
+    share_time(running.ranks.front(), now);
+    running.fraction = fraction;
+    running.seen = now;
+    running.shared_until_seen = running.shared;
     changed_ = true;
+}
+
+/// What a trial did from its last note to this one, where its card had the same trials all the while, and all
+/// of them were past their beginnings: a trial that starts makes ready first.
+void Scheduler::learn_of_packing(const Running& running, double fraction, double now) {
+    constexpr double settling = 1;  // seconds
+    const int worker = running.ranks.front();
+    if (running.alone || !(running.fraction > 0) || running.seen < seating_.changed_at(worker) + settling)
+        return;
+    seating_.measured(worker, running.task.size, (fraction - running.fraction) * running.task.flops,
+                      now - running.seen);
 }
 
 /// What an attempt that ended has shown.
 void Scheduler::learn_from(const Running& running) {
-    busy_rank_seconds_ += (running.seen - running.started) * running.size();
+    busy_rank_seconds_ += running.own_seconds() * running.size();
     if (!(running.flops_done() > 0) || !(running.seconds() > 0)) return;
     Speed& speed = ended_[running.task.size];
     speed.flops += running.flops_done();
@@ -251,7 +199,7 @@ void Scheduler::finished(int trial, double fraction, double now) {
         assert(task != waiting_.end());
         withdraw(task);
     } else {
-        progressed(trial, fraction, now);
+        seen(trial, fraction, now);
         learn_from(found->second);
         running_.erase(found);
     }
@@ -271,17 +219,18 @@ void Scheduler::unblock(int ended) {
 }
 
 void Scheduler::interrupted(int trial, double fraction, double now) {
-    progressed(trial, fraction, now);
+    seen(trial, fraction, now);
     lost(trial);
     stop();
 }
 
-void Scheduler::again(int trial, int least_ranks, double fraction, double now) {
-    progressed(trial, fraction, now);
+void Scheduler::again(int trial, int least_ranks, double fraction, double now, bool alone) {
+    seen(trial, fraction, now);
     if (running_.contains(trial)) lost(trial);
     const auto task = waiting(trial);
     assert(task != waiting_.end());
     task->least_ranks = least_ranks;
+    task->alone = alone;
     sizes_[static_cast<std::size_t>(task - waiting_.begin())] = least_ranks;
 }
 
@@ -303,51 +252,9 @@ void Scheduler::add(const Task& task) {
 bool Scheduler::take_back(int trial, const std::vector<int>& ranks, double now) {
     const auto task = waiting(trial);
     if (stopped_ || task == waiting_.end()) return false;
-    for (const int rank : ranks) {
-        idle_.erase(rank);
-        busy_[rank] = trial;
-    }
-    // Timed from here on: how long it was silent says nothing of its speed.
-    running_.emplace(trial, Running{.task = *task, .ranks = ranks, .started = now, .seen = now});
+    run(*task, ranks, now);  // timed from here on: how long it was silent says nothing of its speed
     withdraw(task);
     return true;
-}
-
-double Scheduler::remaining_rank_seconds() const {
-    const auto known = speeds();
-    double seconds = 0;
-    for (const Task& task : not_started())
-        seconds += task.flops / speed_of(task.size, known);
-    for (const auto& [trial, running] : running_)
-        seconds += (running.task.flops - running.flops_done()) / speed_of(running.task.size, known);
-    if (seconds == 0) return 0;
-    return known.empty() ? unknown : seconds;
-}
-
-double Scheduler::remaining_seconds(double now, int ranks) const {
-    const std::vector<Task> tasks = not_started();
-    if (tasks.empty() && running_.empty()) return 0;
-    const auto known = speeds();
-    if (known.empty() || ranks < 1) return unknown;
-    const Outlook outlook = this->outlook(tasks, known, now, ranks);
-    return longest_first(tasks, outlook.times, outlook.free_at).end;
-}
-
-double Scheduler::remaining_lower_bound(double now, int ranks) const {
-    const auto known = speeds();
-    if (known.empty()) return unknown;
-    const int group = ranks_per_trial_ > 0 ? group_among(ranks) : 1;
-    std::vector<Waiting> times;
-    const auto add = [&](const Task& task, double seconds) {
-        times.push_back({seconds / effective_ranks(group), ranks_per_trial_ > 0 ? 1 : task.most_ranks});
-    };
-    for (const Task& task : not_started())
-        add(task, task.flops / speed_of(task.size, known));
-    for (const auto& [trial, seconds] : ends(known, now)) {
-        const Running& running = running_.at(trial);
-        add(running.task, seconds * effective_ranks(running.size()));
-    }
-    return makespan_lower_bound(times, ranks / group);
 }
 
 }  // namespace isogrid::cluster

@@ -3,17 +3,18 @@
 
 #include <limits>
 #include <map>
-#include <set>
 #include <span>
 #include <vector>
 
 #include "cluster/priority.hpp"
+#include "cluster/seating.hpp"
 
 namespace isogrid::cluster {
 
 struct Assignment {
     int trial = 0;
-    std::vector<int> ranks;  ///< rising, 2^k of them
+    std::vector<int> ranks;  ///< workers, rising, 2^k of them
+    bool alone = true;       ///< no other trial comes to their cards before this one has ended
     bool operator==(const Assignment&) const = default;
 };
 
@@ -26,14 +27,19 @@ struct Assignment {
 ///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
+///
+/// Where cards have several seats (cluster/seating), ranks are the cards, and workers their seats. Trials in
+/// groups of one are packed: as many on a card as fit and as measured worth it. A card's time is shared
+/// between the trials on it, so that speeds are the card's, whatever else it did, and predictions need not
+/// know who will sit beside whom. The order is kept: the next trial waits for room, and those behind it too.
 class Scheduler {
   public:
-    Scheduler(std::vector<Task> tasks, int ranks_per_trial);
+    Scheduler(std::vector<Task> tasks, int ranks_per_trial, const Cards& cards = {});
 
-    void worker_idle(int rank);
+    void worker_idle(int worker);
 
-    /// Counts on `rank` no more until it is idle again. Its trial is another matter: see lost().
-    void worker_lost(int rank);
+    /// Counts on `worker` no more until it is idle again. Its trial is another matter: see lost().
+    void worker_lost(int worker);
 
     /// Somebody has tried how many FLOP/s a rank does with a model of this size. Counts as much as a second
     /// of training.
@@ -62,8 +68,12 @@ class Scheduler {
     /// here.
     void interrupted(int trial, double fraction, double now);
 
-    /// The same, but the trial waits again, for a group of at least `least_ranks`.
-    void again(int trial, int least_ranks, double fraction, double now);
+    /// The same, but the trial waits again, for a group of at least `least_ranks`, and for a card of its own
+    /// where it is to be `alone`.
+    void again(int trial, int least_ranks, double fraction, double now, bool alone = false);
+
+    /// Whether this running trial has its ranks to itself, from its start to its end.
+    bool runs_alone(int trial) const;
 
     /// Nothing that would not end by `time` starts later than `least_worth` seconds before it; once nothing
     /// runs and nothing may start, this stops.
@@ -79,6 +89,9 @@ class Scheduler {
 
     /// The ranks that the next trial to start waits for; 0 when none waits.
     int next_group() const { return waiting_.empty() ? 0 : sizes_.back(); }
+
+    /// Whether a worker has room for the next trial to start.
+    bool has_room() const;
 
     bool over() const { return running_.empty() && ((waiting_.empty() && blocked_.empty()) || stopped_); }
 
@@ -101,15 +114,21 @@ class Scheduler {
         Task task;
         std::vector<int> ranks;
         double started = 0;
-        double fraction = 0, seen = 0;  ///< the last progress, and when
+        double fraction = 0, seen = 0;   ///< the last progress, and when
+        double shared = 0, counted = 0;  ///< of the seconds until then, others' on the card
+        double shared_until_seen = 0;
+        bool alone = true;
 
         int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
-        double seconds() const { return (seen - started) * effective_ranks(size()); }
+        /// Of a rank, or of a card by itself, that this trial took.
+        double own_seconds() const { return seen - started - shared_until_seen; }
+        double seconds() const { return own_seconds() * effective_ranks(size()); }
     };
     struct Speed {
         double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
     };
+    static double speed_of(double size, const std::map<double, Speed>& speeds);
     std::map<double, Speed> speeds() const;
     std::map<int, double> ends(const std::map<double, Speed>& speeds, double now) const;
     std::vector<double> free_at(const std::map<int, double>& ends) const;
@@ -127,6 +146,10 @@ class Scheduler {
     void plan(double now);
     bool bring_forward_what_may_start(double now);
     void learn_from(const Running& running);
+    void learn_of_packing(const Running& running, double fraction, double now);
+    void share_time(int worker, double now);
+    void seen(int trial, double fraction, double now);
+    void run(const Task& task, const std::vector<int>& workers, double now);
     void withdraw(std::vector<Task>::iterator task);
     std::vector<Task>::iterator waiting(int trial);
     void unblock(int ended);
@@ -136,8 +159,8 @@ class Scheduler {
     std::vector<Task> blocked_;  ///< until the trial that they come after has ended
     bool changed_ = true;        ///< something since the last plan
     double next_plan_ = 0;
-    std::set<int> idle_;
-    std::map<int, int> busy_;  ///< the trial that a rank was given last, until it is idle again
+    Seating seating_;
+    double now_ = 0;  ///< the latest that this was told of
     std::map<int, Running> running_;
     int ranks_per_trial_;
     bool stopped_ = false;

@@ -1,21 +1,24 @@
 #include "cluster/stop_signals.hpp"
 
+#include <atomic>
 #include <cstddef>
 
 namespace isogrid::cluster {
 
 namespace {
 
-volatile std::sig_atomic_t noted = 0;  // a signal handler can reach nothing else
+// A signal handler can reach nothing else, and it runs on any thread while others look.
+std::atomic<bool> noted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void note_signal(int) {
-    noted = 1;
+    noted = true;
 }
 
 }  // namespace
 
 StopSignals::StopSignals() {
-    noted = 0;
+    noted = false;
     for (std::size_t i = 0; i < signals.size(); ++i) {
         struct sigaction action {};
         action.sa_handler = note_signal;
@@ -30,7 +33,7 @@ StopSignals::~StopSignals() {
 }
 
 bool StopSignals::received() const {
-    return noted != 0;
+    return noted;
 }
 
 }  // namespace isogrid::cluster

@@ -13,7 +13,8 @@ namespace isogrid::cluster {
 
 namespace {
 
-std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history) {
+std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history,
+                           const std::vector<std::int64_t>& bytes) {
     std::vector<Task> tasks;
     for (const int trial : to_do) {
         const study::PlannedTrial& planned = study.grid.trials.at(static_cast<std::size_t>(trial));
@@ -29,7 +30,9 @@ std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to
              .size = static_cast<double>(planned.parameters.total()),
              .least_ranks = attempts == history.attempts.end() ? 1 : least_ranks(attempts->second),
              .budget = planned.budget,
-             .after = trunk == history.trunks.end() ? -1 : trunk->second});
+             .after = trunk == history.trunks.end() ? -1 : trunk->second,
+             .bytes = bytes.empty() ? 0 : bytes.at(static_cast<std::size_t>(trial)),
+             .alone = attempts != history.attempts.end() && attempts->second.crowded});
     }
     return tasks;
 }
@@ -59,10 +62,13 @@ double part_left(const study::Study& study, int trial, const History& history) {
 }
 
 Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-             History history)
+             History history, CardPlan cards)
     : study_(study),
       history_(with_trunks(std::move(history), study, to_do)),
-      scheduler_(tasks_of(study, to_do, history_), static_cast<int>(study.job.ranks_per_trial)) {
+      seats_(cards.cards.seats),
+      bytes_(std::move(cards.bytes)),
+      scheduler_(tasks_of(study, to_do, history_, bytes_), static_cast<int>(study.job.ranks_per_trial),
+                 cards.cards) {
     totals_.study = study.job.name;
     totals_.trials = static_cast<int>(study.grid.trials.size());
     totals_.done = done_before;
@@ -93,8 +99,8 @@ void Sweep::measured(int trial, double seconds_per_step) {
 std::vector<Assignment> Sweep::assign(double now) {
     std::vector<Assignment> assignments = scheduler_.assign(now);
     if (scheduler_.stopped()) stop();
-    for (const auto& [trial, ranks] : assignments)
-        now_running(trial, static_cast<int>(ranks.size()));
+    for (const Assignment& assignment : assignments)
+        now_running(assignment.trial, static_cast<int>(assignment.ranks.size()));
     if (!started_ && !assignments.empty()) {
         started_ = now;
         predict(now);
@@ -142,7 +148,7 @@ void Sweep::host_set_aside(const std::string& host, const std::map<int, int>& fa
             continue;
         totals_.failed.erase(given_up);
         --totals_.done;
-        scheduler_.add(tasks_of(study_, {trial}, history_).front());
+        scheduler_.add(tasks_of(study_, {trial}, history_, bytes_).front());
     }
 }
 
@@ -171,7 +177,8 @@ void Sweep::finished(const Finished& finished, double now) {
         return;
     }
     if (finished.stored && again(finished, ranks)) {
-        scheduler_.again(finished.trial, least_ranks(history_.attempts[finished.trial]), done, now);
+        const Attempts& attempts = history_.attempts[finished.trial];
+        scheduler_.again(finished.trial, least_ranks(attempts), done, now, attempts.crowded);
         return;
     }
     scheduler_.finished(finished.trial, done, now);
@@ -192,6 +199,8 @@ bool Sweep::again(const Finished& finished, int ranks) {
     Attempts& attempts = history_.attempts[finished.trial];
     if (finished.outcome == archive::Outcome::failed)
         ++attempts.failed;
+    else if (finished.outcome == archive::Outcome::out_of_memory && !scheduler_.runs_alone(finished.trial))
+        attempts.crowded = true;
     else if (finished.outcome == archive::Outcome::out_of_memory)
         attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
     else

@@ -11,6 +11,7 @@
 
 #include "cluster/account.hpp"
 #include "cluster/attempts.hpp"
+#include "cluster/card_plan.hpp"
 #include "cluster/protocol.hpp"
 #include "cluster/scheduler.hpp"
 #include "study/study.hpp"
@@ -65,9 +66,9 @@ double part_left(const study::Study& study, int trial, const History& history);
 class Sweep {
   public:
     /// `to_do`: indices into the study's grid, which must outlive this; `done_before`: trials already on
-    /// disk, those set aside among them.
+    /// disk, those set aside among them; `workers` that train, or cards where these have several seats.
     Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-          History history = {});
+          History history = {}, CardPlan cards = {});
 
     /// Trials done before that have no result.
     void failed_before(std::vector<FailedTrial> failed) { totals_.failed = std::move(failed); }
@@ -76,15 +77,15 @@ class Sweep {
     /// for `least_worth` seconds is not started, and the sweep stops when that is all there is.
     void ends_at(double time, double least_worth) { scheduler_.ends_at(time, least_worth); }
 
-    void worker_idle(int rank) { scheduler_.worker_idle(rank); }
+    void worker_idle(int worker) { scheduler_.worker_idle(worker); }
     /// A step of this trial takes so long on one rank.
     void measured(int trial, double seconds_per_step);
     std::vector<Assignment> assign(double now);
     void progressed(const TrialProgress& progress, double now);
     void finished(const Finished& finished, double now);
 
-    /// `rank` has been given up, and so, if it ran one, has its trial: see lost().
-    void worker_lost(int rank) { scheduler_.worker_lost(rank); }
+    /// `worker` has been given up, and so, if it ran one, has its trial: see lost().
+    void worker_lost(int worker) { scheduler_.worker_lost(worker); }
     void lost(int trial);
     /// Counts on `host` no more. That trials have failed there, so often each, was the host's fault: those
     /// that were given up for it wait again.
@@ -94,6 +95,9 @@ class Sweep {
 
     /// The ranks that the next trial to start waits for; 0 when none waits.
     int next_group() const { return scheduler_.next_group(); }
+
+    /// Whether the next trial to start could do so now.
+    bool has_room() const { return scheduler_.has_room(); }
 
     /// Nothing new starts from here on; what runs may still end.
     void stop();
@@ -108,6 +112,7 @@ class Sweep {
     /// What this start has taken so far, beside what was predicted.
     SweepAccount account() const;
     const study::PlannedTrial& planned(int trial) const;
+    const Seats& seats() const { return seats_; }
 
   private:
     bool again(const Finished& finished, int ranks);
@@ -117,6 +122,8 @@ class Sweep {
 
     const study::Study& study_;
     History history_;
+    Seats seats_;
+    std::vector<std::int64_t> bytes_;  ///< of a card's memory, by trial
     Scheduler scheduler_;
     SweepState totals_;
     SweepAccount account_;

@@ -44,7 +44,8 @@ class Worker {
     /// This worker's share of what is worth measuring before anything is assigned.
     void measure() {
         if (!workplace_.seconds_per_step) return;
-        const int workers = transport_.size() - 1;
+        const int workers = workplace_.measuring > 0 ? workplace_.measuring : transport_.size() - 1;
+        if (transport_.rank() > workers) return;
         const std::vector<int> trials = worth_measuring(workplace_.study, workers);
         for (auto i = static_cast<std::size_t>(transport_.rank() - 1);
              i < trials.size() && !duty_.sent_home(); i += static_cast<std::size_t>(workers)) {
@@ -89,7 +90,8 @@ class Worker {
     void train(const Assign& assign) {
         const auto group = make_group_(assign, [&] { return told_to_abandon(); });
         const bool speaks = group->rank() == 0;
-        const archive::Writer writer{.tag = archive::writer_tag(),
+        // Two workers of a process may have the same trial, where one of them was given up too early.
+        const archive::Writer writer{.tag = archive::writer_tag() + "-" + std::to_string(transport_.rank()),
                                      .still_holder = [&] { return holds_lease(lock_file_, assign.lease); }};
         const auto on_progress = [&](const train::Progress& progress) {
             if (speaks)
@@ -102,7 +104,8 @@ class Worker {
                 remind(Alive{});
             return !told_to_abandon() && !duty_.sent_home() && !asked_to_stop_();
         };
-        Finished finished = execute_trial(workplace_, assign.trial, *group, writer, on_progress);
+        Finished finished =
+            execute_trial(workplace_, assign.trial, *group, writer, on_progress, assign.alone);
         finished.attempt = assign.attempt;
         if (speaks && !(duty_.told_to_abandon() && finished.outcome == archive::Outcome::interrupted))
             tell(finished);

@@ -73,6 +73,7 @@ struct Job {
     std::optional<Validation> validation;
     EvaluationPlan evaluation;
     std::int64_t ranks_per_trial = 0;   ///< [run]; power of two; 0 lets the scheduler choose
+    std::int64_t trials_per_card = 0;   ///< [run]; at once; 0 lets measured speeds choose
     double checkpoint_minutes = 10;     ///< [run]; between two checkpoints of a trial; 0: only when stopped
     std::int64_t threads_per_rank = 1;  ///< [run]; threads that a rank computes with
     Device device = Device::cpu;        ///< [run]; of no trial's identity: the provenance has it

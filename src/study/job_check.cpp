@@ -139,6 +139,11 @@ void check_run(const Job& job, JobFaults& faults) {
                    std::to_string(ranks) + " ranks are more than the leaves they share",
                    "recipe.leaves is " + std::to_string(job.recipe.leaves), "lower it, or raise leaves");
     }
+    if (ranks > 1 && faults.sound({"run.trials_per_card"}) && job.trials_per_card > 1)
+        faults.add(
+            "run.trials_per_card", "is " + std::to_string(job.trials_per_card),
+            "ranks_per_trial is " + std::to_string(ranks) + ", and cards that share a trial train no other",
+            "leave one of them out");
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ void read_evaluation_table(JobDocument& document, EvaluationPlan& evaluation) {
 
 void read_run_table(JobDocument& document, Job& job) {
     document.read("run.ranks_per_trial", job.ranks_per_trial, {0, 4096});
+    document.read("run.trials_per_card", job.trials_per_card, {0, 32});
     document.read("run.threads_per_rank", job.threads_per_rank, {1, 256});
     document.read_choice("run.device", job.device, devices);
     document.read("run.checkpoint_minutes", job.checkpoint_minutes, {0, 10000});

@@ -21,8 +21,10 @@
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
 #include "archive/run_folder.hpp"
+#include "cluster/card_plan.hpp"
 #include "cluster/device.hpp"
 #include "cluster/left_to_do.hpp"
+#include "cluster/machine.hpp"
 #include "cluster/plan.hpp"
 #include "cluster/processor.hpp"
 #include "cluster/run.hpp"
@@ -110,12 +112,13 @@ int plan(const options::variables_map& given) {
     auto study = read_job(given);
     if (!study) return refuse(study.error());
     std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
+    std::int64_t card_bytes = 0;
     if (study->job.device != study::Device::cpu) {
         const kernels::CudaCards seen = kernels::cuda_cards();
         auto on_card = backend_of_card(study->job, 0);
         if (on_card) {
             backend = std::move(*on_card);
-            const std::int64_t bytes = seen.cards.front().bytes;
+            const std::int64_t bytes = card_bytes = seen.cards.front().bytes;
             for (std::string& warning :
                  cluster::card_warnings(count_too_large(*study, *backend, bytes), bytes))
                 study->grid.warnings.push_back(std::move(warning));
@@ -142,8 +145,10 @@ int plan(const options::variables_map& given) {
         if (!found->foreign.empty()) return refuse(found->foreign);
         left = cluster::left_to_do(*found, *study, archive, cluster::run_folder_of(archive), ranks, {});
     }
-    const cluster::Plan plan =
+    cluster::Plan plan =
         left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
+    plan.card_bytes = card_bytes;
+    plan.seats = cluster::seats_of_cards(study->job, card_bytes > 0);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, terminal_columns()));
     return done;
@@ -276,6 +281,10 @@ int run(const options::variables_map& given) {
     warn_of_precision(*study, *backend);
     warn_of_small_cards(*study, *card, seen, *backend, session);
     if (!may_link(*study, *card, *backend, session)) return bad_input;
+    const std::int64_t card_bytes = *card ? seen.cards[static_cast<std::size_t>(**card)].bytes : 0;
+    const cluster::CardPlan cards = study->job.device == study::Device::cpu
+                                        ? cluster::CardPlan{}
+                                        : cluster::plan_cards(*study, session, card_bytes, *backend);
     const std::string token_file =
         std::filesystem::absolute(study->job.token_file).lexically_normal().string();
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
@@ -296,7 +305,9 @@ int run(const options::variables_map& given) {
          .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
          .retry = *retry,
-         .alone = given.contains("alone")},
+         .alone = given.contains("alone"),
+         .cards = cards,
+         .machine = [&] { return cluster::machine_on_card(card->value()); }},
         session);
 }
 

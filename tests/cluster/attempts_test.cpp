@@ -2,6 +2,7 @@
 #include "cluster/attempts.hpp"
 
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,6 +62,15 @@ TEST_F(AttemptsOfATrial, withoutEnoughMemoryGetTwiceTheRanksWhileThereAreAny) {
     EXPECT_EQ(set_aside(read(), 4)->outcome, Outcome::out_of_memory);
 }
 
+TEST_F(AttemptsOfATrial, withoutEnoughMemoryAmongOthersNeedACardAloneAndNoMoreRanks) {
+    note_attempt(folder_.path(), trial_, Outcome::out_of_memory, 1, "why", /*alone=*/false);
+    EXPECT_TRUE(read().crowded);
+    EXPECT_EQ(least_ranks(read()), 1);
+    EXPECT_FALSE(set_aside(read(), 1));
+    note(Outcome::out_of_memory, 1);
+    EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::out_of_memory);
+}
+
 TEST_F(AttemptsOfATrial, canUseRanksUpToTheLeavesAndTheWorkers) {
     EXPECT_EQ(most_ranks(trial_.trial, 1), 1);
     EXPECT_EQ(most_ranks(trial_.trial, 3), 2);
@@ -95,6 +105,24 @@ TEST_F(AttemptsOfATrial, thatCrashTheProgramAreNotedAndTwiceAreEnough) {
     EXPECT_EQ(ended_by(folder_.path(), trial_, [] { std::abort(); }), SIGABRT);
     EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("crashed 2 times"));
     EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("SIGABRT"));
+}
+
+TEST_F(AttemptsOfATrial, crashTheProgramOnOneOfItsThreadsAndAreTheOnlyOnesNoted) {
+    const study::PlannedTrial other = test::study_of({1e9, 2e9}, 4).grid.trials[1];
+    EXPECT_EQ(ended_by(folder_.path(), other,
+                       [&] {
+                           const Underway beside(folder_.path(), other, 0);
+                           std::thread([&] {
+                               const CrashNote note(folder_.path(), trial_, 1);
+                               const Underway underway(folder_.path(), trial_, 0);
+                               raise(SIGSEGV);
+                           }).join();
+                       }),
+              SIGSEGV);
+    EXPECT_EQ(read().crashed, 1);
+    EXPECT_EQ(read_attempts(folder_.path(), other).crashed, 0);
+    note_disappeared(folder_.path(), {});
+    EXPECT_EQ(read_attempts(folder_.path(), other).disappeared, 0) << "it went down with the other";
 }
 
 TEST_F(AttemptsOfATrial, killedFromOutsideAreNobodysFault) {

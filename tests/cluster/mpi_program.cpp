@@ -3,7 +3,8 @@
 //   cluster_mpi_program exchange
 //   cluster_mpi_program time               how long exchanges take, and what waiting costs
 //   cluster_mpi_program sweep ARCHIVE CORPUS [--ranks-per-trial N] [--seconds-per-step S] [--trouble RANK]
-//   [--pin yes|no]
+//   [--pin yes|no] [--seats N] [--measure yes|no]   (of trials that share a card, as if ranks had some)
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -190,9 +191,13 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
     study.job.token_file = arguments.at(2);
     test::FakeTraining training;
     bool pin = true;
+    CardPlan cards;
+    cards.cards.seats.ranks = std::max(1, session.size() - 1);
     training.width = 20'000;  // more than MPI sends without the receiver
     for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
         if (arguments[i] == "--ranks-per-trial") study.job.ranks_per_trial = std::stol(arguments[i + 1]);
+        if (arguments[i] == "--seats") cards.cards.seats.each = std::stoi(arguments[i + 1]);
+        if (arguments[i] == "--measure") cards.cards.measure = arguments[i + 1] == "yes";
         if (arguments[i] == "--pin") pin = arguments[i + 1] == "yes";
         if (arguments[i] == "--seconds-per-step") training.seconds_per_step = std::stod(arguments[i + 1]);
         if (arguments[i] == "--trouble") {
@@ -205,13 +210,18 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
                            train::Communicator& group, const train::TrainOptions& options) {
         std::string line = "rank " + std::to_string(session.rank()) + " trains on cores";
         for (const int core : allowed_cores())
-            line += " " + std::to_string(core);
+            line.append(" ").append(std::to_string(core));
         std::cout << line + "\n" << std::flush;
         return training(trial, tokens, group, options);
     };
-    return run_sweep(
-        {.study = study, .archive = arguments.at(1), .train = train, .instruction_set = "none", .pin = pin},
-        session);
+    return run_sweep({.study = study,
+                      .archive = arguments.at(1),
+                      .train = train,
+                      .instruction_set = "none",
+                      .pin = pin,
+                      .cards = cards,
+                      .machine = [&] { return Machine{.train = train}; }},
+                     session);
 }
 
 }  // namespace

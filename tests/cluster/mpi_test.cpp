@@ -114,6 +114,32 @@ TEST_F(UnderMpirun, givesTheSameDigestAloneAndOnAnyNumberOfRanks) {
     EXPECT_EQ(digest_and_remove(), digest) << "4 ranks a trial";
 }
 
+TEST_F(UnderMpirun, givesTheSameDigestOnSeatsOfACard) {
+    ASSERT_EQ(sweep(0), exit_done) << output();
+    const std::string digest = digest_and_remove();
+    for (const int ranks : {0, 2, 3}) {
+        EXPECT_EQ(sweep(ranks, {"--seats", "3", "--measure", "no", "--seconds-per-step", "0.01"}), exit_done)
+            << output();
+        EXPECT_EQ(digest_and_remove(), digest) << "three seats, " << ranks << " ranks";
+    }
+    // Nothing is known of packing, so that ranks share trials: by the first seat of each.
+    EXPECT_EQ(sweep(5, {"--seats", "3"}), exit_done) << output();
+    EXPECT_EQ(digest_and_remove(), digest) << "seats and groups";
+}
+
+TEST_F(UnderMpirun, recordsTheTroubleOfASeatAndGoesOnBesideIt) {
+    for (const int ranks : {0, 2}) {
+        EXPECT_EQ(sweep(ranks, {"--seats", "3", "--measure", "no", "--trouble", "0"}), exit_done) << output();
+        const auto read = archive::read_archive(archive_, false);
+        ASSERT_TRUE(read);
+        EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
+        EXPECT_EQ(read->trials[3].result.outcome, archive::Outcome::failed);
+        for (const std::size_t trial : {0, 2, 4})
+            EXPECT_EQ(read->trials[trial].result.outcome, archive::Outcome::completed);
+        std::filesystem::remove(archive_);
+    }
+}
+
 TEST_F(UnderMpirun, keepsEachWorkerOnItsOwnCore) {
     const Cores cores = allowed_cores();
     if (cores.size() < 2) GTEST_SKIP() << "a single core, or cores that are not ours alone";
@@ -162,11 +188,15 @@ TEST_F(UnderMpirun, recordsTheTroubleOfAnyMemberAndGoesOn) {
     }
 }
 
-TEST_F(UnderMpirun, stopsWhenSlurmWarnsAndGoesOnAfterwards) {
+class Warned : public UnderMpirun, public testing::WithParamInterface<std::vector<std::string>> {};
+
+TEST_P(Warned, stopsWhenSlurmWarnsAndGoesOnAfterwards) {
     ASSERT_EQ(sweep(0), exit_done) << output();
     const std::string digest = digest_and_remove();
 
-    const pid_t mpirun = start_sweep(3, {"--seconds-per-step", "0.02"});
+    std::vector<std::string> options = GetParam();
+    options.insert(options.end(), {"--seconds-per-step", "0.1"});
+    const pid_t mpirun = start_sweep(2, options);
     const RunFolder run_folder = run_folder_of(archive_);
     for (int look = 0; look < 2000; ++look) {
         const auto progress = read_progress_file(run_folder.progress);
@@ -179,10 +209,15 @@ TEST_F(UnderMpirun, stopsWhenSlurmWarnsAndGoesOnAfterwards) {
     EXPECT_FALSE(std::filesystem::exists(archive_));
     EXPECT_FALSE(std::filesystem::exists(run_folder.lock));
 
-    EXPECT_EQ(sweep(3), exit_done) << output();
+    EXPECT_EQ(sweep(3, GetParam()), exit_done) << output();
     EXPECT_THAT(output(), HasSubstr("done before"));
     EXPECT_EQ(digest_and_remove(), digest);
 }
+
+INSTANTIATE_TEST_SUITE_P(UnderMpirun, Warned,
+                         testing::Values(std::vector<std::string>{},
+                                         std::vector<std::string>{"--seats", "2", "--measure", "no"}),
+                         [](const auto& options) { return options.param.empty() ? "ranks" : "seats"; });
 
 TEST_F(UnderMpirun, goesOnAtOnceAfterCtrlC) {
     const pid_t mpirun = start_sweep(3, {"--seconds-per-step", "0.05"});
@@ -194,6 +229,23 @@ TEST_F(UnderMpirun, goesOnAtOnceAfterCtrlC) {
     EXPECT_FALSE(std::filesystem::exists(archive_));
     EXPECT_EQ(sweep(2), exit_done) << "whether or not the ranks had the time to let go of the lock: "
                                    << output();
+}
+
+TEST_F(UnderMpirun, goesOnAfterAKillOfAllSeats) {
+    ASSERT_EQ(sweep(0), exit_done) << output();
+    const std::string digest = digest_and_remove();
+    const std::vector<std::string> seats = {"--seats", "3", "--measure", "no"};
+    std::vector<std::string> slow = seats;
+    slow.insert(slow.end(), {"--seconds-per-step", "0.05"});
+    const pid_t alone = start_sweep(0, slow);
+    const RunFolder run_folder = run_folder_of(archive_);
+    for (int look = 0; look < 2000 && !read_progress_file(run_folder.progress); ++look)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    kill(alone, SIGKILL);
+    EXPECT_EQ(wait_for(alone), -SIGKILL);
+    EXPECT_FALSE(std::filesystem::exists(archive_));
+    EXPECT_EQ(sweep(2, seats), exit_done) << output();
+    EXPECT_EQ(digest_and_remove(), digest);
 }
 
 TEST_F(UnderMpirun, refusesGroupsLargerThanTheWorldBeforeAnythingStarts) {

@@ -110,6 +110,32 @@ TEST(Plan, countsWhatIsLeft) {
     EXPECT_EQ(nlohmann::json::parse(plan_json(study, plan))["totals"]["from_states"], 1);
 }
 
+TEST(Plan, saysHowManyTrialsACardHasMemoryFor) {
+    study::Study study = three_trials();
+    study.grid.trials[0].trial.batch = 2;
+    study.grid.trials[1].trial.batch = 3;
+    Plan plan = make_plan(study,
+                          {.seconds_per_step = costs.seconds_per_step,
+                           .bytes = [](const study::Trial& trial) { return trial.batch * 1000; }},
+                          1);
+    EXPECT_THAT(plan_text(study, plan, 100), Not(HasSubstr("A card has memory")));
+    EXPECT_THAT(plan_json(study, plan), Not(HasSubstr("fit_on_a_card")));
+    plan.card_bytes = 7000;  // of which trials may have nine tenths
+    plan.seats = 4;
+    EXPECT_EQ(fit_on_card(plan, plan.trials[0]), 3);
+    EXPECT_EQ(fit_on_card(plan, plan.trials[1]), 2);
+    EXPECT_EQ(fit_on_card(plan, plan.trials[2]), 4) << "no more than seats";
+    EXPECT_THAT(
+        plan_text(study, plan, 300),
+        HasSubstr("A card has memory for 2 of the largest to 4 of the smallest trials at once; how many "
+                  "it gets, measured speeds decide."));
+    EXPECT_EQ(nlohmann::json::parse(plan_json(study, plan))["trials"][0]["fit_on_a_card"], 3);
+    study.job.trials_per_card = 4;
+    EXPECT_THAT(plan_text(study, plan, 300), HasSubstr("(run.trials_per_card is 4)"));
+    plan.card_bytes = 100;
+    EXPECT_EQ(fit_on_card(plan, plan.trials[0]), 1) << "whether it fits, only trying shows";
+}
+
 TEST(Plan, measuresEachShapeOnce) {
     study::Study study = three_trials();
     study.grid.trials[2].trial.shape.width = 16;

@@ -138,7 +138,7 @@ void SimulatedTransport::happens(Event& event) {
         case Kind::progress:
             return report(event.attempt);
         case Kind::end:
-            return end(event.attempt);
+            return end(event.attempt, event.version);
         case Kind::tell:
             return tell(event.attempt);
         case Kind::death:
@@ -156,14 +156,15 @@ void SimulatedTransport::read(int rank, const Message& message) {
     Training& training = trainings_.at(worker.training);
     if (worker.duty.told_to_abandon() && !training.storing) {
         training.stuck = true;
+        share_card(rank);
         leave(rank);
     } else if (worker.duty.sent_home() && training.joined == training.assign.ranks.size() &&
                !training.stuck && !training.storing && !training.stopping) {
         training.stopping = true;
-        const double step =
-            training.seconds / static_cast<double>(planned(training.assign.trial).trial.steps);
-        schedule(std::min(now_ + step, training.started + training.seconds), Kind::end, rank,
-                 training.assign.attempt);
+        const double step = training.pace / static_cast<double>(planned(training.assign.trial).trial.steps);
+        const double end = card_speed ? now_ + (1 - part_done(training)) * training.pace
+                                      : training.started + training.seconds;
+        schedule(std::min(now_ + step, end), Kind::end, rank, training.assign.attempt);
     }
 }
 
@@ -187,7 +188,12 @@ void SimulatedTransport::train(Training& training) {
     training.started = now_;
     training.seconds = planned(assign.trial).flops(study::FlopConvention::exact) /
                        (speed * effective_ranks(static_cast<int>(assign.ranks.size())));
-    schedule(now_ + training.seconds, Kind::end, assign.ranks.front(), assign.attempt);
+    training.pace = training.seconds;
+    training.updated = now_;
+    if (card_speed)
+        share_card(assign.ranks.front());
+    else
+        schedule(now_ + training.seconds, Kind::end, assign.ranks.front(), assign.attempt);
     if (report_every > 0) schedule(now_ + report_every, Kind::progress, assign.ranks.front(), assign.attempt);
 }
 
@@ -214,7 +220,7 @@ void SimulatedTransport::report(int attempt) {
     if (const auto mute = faults_.mute.find(rank); mute != faults_.mute.end() && mute->second.holds(now_))
         return;
     const auto steps = planned(training.assign.trial).trial.steps;
-    const double part = (now_ - training.started) / training.seconds;
+    const double part = part_done(training);
     post(Kind::to_coordinator, rank,
          TrialProgress{.attempt = attempt,
                        .trial = training.assign.trial,
@@ -222,12 +228,63 @@ void SimulatedTransport::report(int attempt) {
                        .steps = steps});
 }
 
-void SimulatedTransport::end(int attempt) {
+bool SimulatedTransport::is_active(const Training& training) {
+    return training.joined == training.assign.ranks.size() && !training.stuck && !training.storing;
+}
+
+double SimulatedTransport::part_done(const Training& training) const {
+    if (!card_speed) return (now_ - training.started) / training.seconds;
+    return training.done + (now_ - training.updated) / training.pace;
+}
+
+/// The trials on a worker's card have become others: each goes on at another pace.
+void SimulatedTransport::share_card(int worker) {
+    if (!card_speed) return;
+    std::vector<Training*> sharing;
+    std::int64_t bytes = 0;
+    for (auto& [attempt, training] : trainings_)
+        if (is_active(training) &&
+            std::any_of(training.assign.ranks.begin(), training.assign.ranks.end(),
+                        [&](int member) { return seats.rank_of(member) == seats.rank_of(worker); })) {
+            sharing.push_back(&training);
+            if (bytes_of) bytes += bytes_of(training.assign.trial);
+        }
+    const auto together = static_cast<int>(sharing.size());
+    most_together = std::max(most_together, together);
+    if (together > 1) most_bytes = std::max(most_bytes, bytes);
+    for (Training* training : sharing) {
+        training->done = part_done(*training);
+        training->updated = now_;
+        training->pace = training->seconds * together / card_speed(together);
+        events_.push({.time = now_ + (1 - training->done) * training->pace,
+                      .order = order_++,
+                      .kind = Kind::end,
+                      .rank = training->assign.ranks.front(),
+                      .attempt = training->assign.attempt,
+                      .version = ++training->version});
+    }
+}
+
+int SimulatedTransport::idle_cards() const {
+    int idle = 0;
+    for (int rank = 1; rank <= seats.ranks; ++rank) {
+        int asked = 0;
+        for (int seat = 0; seat < seats.each; ++seat)
+            asked += workers_[static_cast<std::size_t>(seats.worker(rank, seat) - 1)].asked;
+        idle += asked == seats.each;
+    }
+    return idle;
+}
+
+void SimulatedTransport::end(int attempt, int version) {
     const auto found = trainings_.find(attempt);
     if (found == trainings_.end()) return;
     Training& training = found->second;
     if (training.stuck || training.storing) return;
+    if (version >= 0 && version != training.version) return;
+    const double part = part_done(training);
     training.storing = true;
+    share_card(training.assign.ranks.front());
     const int trial = training.assign.trial;
     const std::int64_t steps = planned(trial).trial.steps;
     const double seconds = now_ - training.started;
@@ -249,9 +306,9 @@ void SimulatedTransport::end(int attempt) {
             finished.outcome = archive::Outcome::failed;
             finished.cause = "a bad host";
         }
-    if (training.stopping && seconds < training.seconds) {
+    if (training.stopping && (card_speed ? part < 1 - 1e-9 : seconds < training.seconds)) {
         finished.outcome = archive::Outcome::interrupted;
-        finished.steps_done = static_cast<std::int64_t>(seconds / training.seconds * double(steps));
+        finished.steps_done = static_cast<std::int64_t>(part * double(steps));
     }
     if (finished.outcome == archive::Outcome::interrupted) {
         finished.stored = false;
@@ -291,7 +348,9 @@ void SimulatedTransport::die(int rank) {
     worker.asked = false;
     if (worker.training == 0) return;
     Training& training = trainings_.at(worker.training);
-    if (!training.storing) training.stuck = true;
+    if (training.storing) return;
+    training.stuck = true;
+    share_card(rank);
 }
 
 }  // namespace isogrid::cluster::test

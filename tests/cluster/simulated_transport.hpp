@@ -17,6 +17,7 @@
 
 #include "cluster/duty.hpp"
 #include "cluster/protocol.hpp"
+#include "cluster/seats.hpp"
 #include "cluster/transport.hpp"
 #include "study/study.hpp"
 
@@ -48,7 +49,7 @@ struct Faults {
 /// Rank 0's view of `workers` simulated workers, each doing `speed` FLOP/s, or what `speed_of` says of a
 /// trial; a group is as fast as its effective_ranks(), each at the pace of the slowest. Workers report
 /// progress every `report_every` seconds and show that they are there, like real ones; real too is what they
-/// make of notes (Duty).
+/// make of notes (Duty). Where cards have several seats, the trials on a card share what it does.
 class SimulatedTransport final : public Transport {
   public:
     struct Start {
@@ -87,6 +88,14 @@ class SimulatedTransport final : public Transport {
     std::set<std::string> set_aside;                    ///< hosts whose ranks are not waited for in idle()
     std::map<int, int> stored;                          ///< how often each trial's file was written
 
+    Seats seats = {};  ///< of the workers; with more than one each, before anything happens,
+    std::function<double(int together)> card_speed = {};  ///< times that of one trial alone
+    std::function<std::int64_t(int trial)> bytes_of = {};
+    std::int64_t most_bytes = 0;  ///< that trials had on one card together
+    int most_together = 0;        ///< trials on one card
+    /// Cards on which nothing trains although all their seats want work.
+    int idle_cards() const;
+
   private:
     enum class Kind { to_coordinator, to_worker, heartbeat, progress, end, tell, death };
     struct Event {
@@ -96,6 +105,7 @@ class SimulatedTransport final : public Transport {
         int rank;     ///< the worker's
         int attempt;  ///< of its training
         std::vector<std::byte> bytes = {};
+        int version = -1;  ///< of the training's pace, where that matters
         bool operator<(const Event& other) const {
             return std::tie(time, order) > std::tie(other.time, other.order);
         }
@@ -110,9 +120,12 @@ class SimulatedTransport final : public Transport {
     struct Training {
         Assign assign;
         std::size_t joined = 0;
-        double started = 0, seconds = 0;
-        bool stuck = false;    ///< a member is gone: the others wait for it
-        bool storing = false;  ///< all has been trained
+        double started = 0, seconds = 0;  ///< as it began
+        double done = 0, updated = 0;     ///< part of it, and when that was so
+        double pace = 0;                  ///< seconds that all of it would take as it goes now
+        int version = 0;                  ///< of its pace: an end that was planned for another is none
+        bool stuck = false;               ///< a member is gone: the others wait for it
+        bool storing = false;             ///< all has been trained
         bool stopping = false;
         Finished finished = {};
     };
@@ -129,7 +142,10 @@ class SimulatedTransport final : public Transport {
     void train(Training& training);
     void show_life(int rank);
     void report(int attempt);
-    void end(int attempt);
+    void end(int attempt, int version);
+    void share_card(int worker);
+    static bool is_active(const Training& training);
+    double part_done(const Training& training) const;
     void tell(int attempt);
     void leave(int rank);
     void die(int rank);

@@ -58,6 +58,7 @@ class Story {
             if (draws_.chance(0.05)) outcomes_[trial] = bad[draws_.word() % bad.size()];
             work_ += planned.flops(study::FlopConvention::exact) / 1e9;
         }
+        if (trials < 1000) share_cards(seed);
     }
 
     void run() {
@@ -71,9 +72,25 @@ class Story {
         }
     }
 
-    int jobs_killed = 0, jobs_stopped = 0, gone = 0, back = 0, not_stored = 0, restarted = 0, aside = 0;
+    int packed = 0, jobs_killed = 0, jobs_stopped = 0, gone = 0, back = 0, not_stored = 0, restarted = 0,
+        aside = 0;
 
   private:
+    /// In a third of the stories workers are seats of cards, which trials share.
+    void share_cards(std::uint64_t seed) {
+        Draws draws(seed + 1'000'000'007);  // of its own: the others' stories stay as they were
+        if (!draws.chance(1.0 / 3) || study_.job.ranks_per_trial > 0) return;
+        const int each = static_cast<int>(draws.log_uniform(2, 9));
+        cards_.cards = {.seats = {.ranks = std::max(1, workers_ / each), .each = each},
+                        .bytes = draws.chance(0.5) ? 100 : 0,
+                        .measure = draws.chance(0.5)};
+        full_ = static_cast<int>(draws.log_uniform(1, 9));
+        workers_ = cards_.cards.seats.workers();
+        for (std::size_t trial = 0; trial < study_.grid.trials.size(); ++trial)
+            cards_.bytes.push_back(static_cast<std::int64_t>(draws.uniform(1, 90)));
+        ++packed;
+    }
+
     double share() const { return work_ / workers_ + 300; }  // seconds that a job takes, about
 
     test::Faults faults() {
@@ -117,12 +134,20 @@ class Story {
         transport.outcomes = outcomes_;
         transport.report_every = 5;
         const bool hosts_known = draws_.chance(0.5);
-        if (hosts_known) transport.host_of = [](int rank) { return "node" + std::to_string(rank / 4); };
+        const Seats& seats = cards_.cards.seats;
+        if (seats.each > 1) {
+            transport.seats = seats;
+            transport.card_speed = [&](int together) { return std::min(together, full_); };
+        }
+        if (hosts_known)
+            transport.host_of = [&](int worker) {
+                return "node" + std::to_string(seats.rank_of(worker) / 4);
+            };
         if (hosts_known && faulty && draws_.chance(0.4))
             transport.bad_hosts = {"node" + std::to_string(draws_.word() % 3)};
         transport.longest_wait = 2;
         transport.ends_by = 100 * (work_ + 1000);
-        Sweep sweep(study_, to_do, done_before, workers_);
+        Sweep sweep(study_, to_do, done_before, seats.each > 1 ? seats.ranks : workers_, {}, cards_);
         constexpr double least_worth = 100;
         const bool knows_its_end = walltime < test::never && draws_.chance(0.7);
         if (knows_its_end) sweep.ends_at(walltime, least_worth);
@@ -135,7 +160,10 @@ class Story {
             most_ranks_needed = std::max(most_ranks_needed, group);
             if (transport.starts.empty() || sweep.stopped() || group == 0) return;
             if (knows_its_end && transport.now() > walltime - least_worth) return;  // it may be too long
-            EXPECT_LT(transport.idle(), group) << "work fits at " << transport.now() << " s";
+            if (seats.each > 1)
+                EXPECT_FALSE(sweep.has_room()) << "work fits at " << transport.now() << " s";
+            else
+                EXPECT_LT(transport.idle(), group) << "work fits at " << transport.now() << " s";
         };
         std::set<int> recorded, failed;
         const CoordinatorHooks hooks{
@@ -180,7 +208,7 @@ class Story {
             EXPECT_EQ(state.done, done_before + static_cast<int>(recorded.size()));
             if (sweep.stopped())
                 EXPECT_TRUE(transport.now() >= walltime - (knows_its_end ? least_worth : 0) || none_left ||
-                            most_ranks_needed > present)
+                            most_ranks_needed > present / seats.each)
                     << "it stopped without a reason";
             else
                 EXPECT_EQ(recorded.size() + sweep.store_faults().size(), to_do.size()) << "a trial is lost";
@@ -208,6 +236,8 @@ class Story {
     std::vector<double> slowness_;
     std::map<int, archive::Outcome> outcomes_;
     std::set<int> on_disk_;
+    CardPlan cards_;
+    int full_ = 1;  ///< trials that a card is full with
 };
 
 }  // namespace
@@ -224,7 +254,7 @@ TEST(Simulation, bringsTenTrialsOfEachOfManyRanksHome) {
 TEST(Simulation, losesNoTrialRecordsNoneTwiceAndEndsWhateverGoesWrong) {
     const std::uint64_t first = number_from("ISOGRID_SIMULATION_FIRST", 1);
     const std::uint64_t seeds = number_from("ISOGRID_SIMULATION_SEEDS", 1000);
-    int killed = 0, stopped = 0, gone = 0, back = 0, not_stored = 0, restarted = 0, aside = 0;
+    int killed = 0, stopped = 0, gone = 0, back = 0, not_stored = 0, restarted = 0, aside = 0, packed = 0;
     for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
         SCOPED_TRACE("again: ISOGRID_SIMULATION_FIRST=" + std::to_string(seed) +
                      " ISOGRID_SIMULATION_SEEDS=1 build/bin/test_cluster --gtest_filter=Simulation.*");
@@ -232,15 +262,15 @@ TEST(Simulation, losesNoTrialRecordsNoneTwiceAndEndsWhateverGoesWrong) {
         story.run();
         killed += story.jobs_killed, stopped += story.jobs_stopped, gone += story.gone;
         back += story.back, not_stored += story.not_stored, restarted += story.restarted;
-        aside += story.aside;
+        aside += story.aside, packed += story.packed;
         if (HasFailure()) break;
     }
     std::cout << seeds << " histories: " << killed << " jobs killed, " << stopped << " stopped, " << gone
               << " ranks given up, " << back << " of them back, " << not_stored
               << " trials found the disk full, " << restarted << " were started again, " << aside
-              << " hosts set aside\n";
+              << " hosts set aside; in " << packed << " trials shared cards\n";
     if (seeds < 50) return;
     // The faults do happen.
-    for (const int count : {killed, stopped, gone, back, not_stored, restarted, aside})
+    for (const int count : {killed, stopped, gone, back, not_stored, restarted, aside, packed})
         EXPECT_GT(count, 0);
 }

@@ -158,6 +158,22 @@ sweeps() {
     echo "two sweeps, one digest: $(digest 1)"
 }
 
+# The same sweep with each trial alone on the card, and with four at once: the digest of before, and what it took.
+packed_sweep() {
+    local seats start took=""
+    for seats in 1 4; do
+        { cat job.toml && echo "trials_per_card = $seats"; } >packed.toml
+        start=$SECONDS
+        "$folder/bin/isogrid" run packed.toml --archive "packed$seats.h5" --alone || return
+        took+=", $((SECONDS - start)) s with $seats at once"
+        [[ $(digest "packed$seats") == "$(digest 1)" ]] || {
+            echo "$seats trials on the card at once give another digest"
+            return 1
+        }
+    done
+    echo "the same digest$took"
+}
+
 # The same sweep killed once it has written a checkpoint, and run again: the digest of before.
 resumed() {
     [[ -e 1.h5 ]] || {
@@ -200,7 +216,7 @@ sanitized_all() {
 check card 20 card
 if [[ ${rows[0]} == *"not run"* ]]; then
     kernels
-    for name in kernels training links sweeps linked resumed memcheck racecheck benchmark; do rows+=("$name|not run|no card|"); done
+    for name in kernels training links sweeps linked resumed packed memcheck racecheck benchmark together; do rows+=("$name|not run|no card|"); done
     print_table
     echo "nothing here has run on a card"
     exit 77
@@ -211,11 +227,13 @@ check links 60 links
 check sweeps 60 sweeps
 check linked 40 linked_sweep
 check resumed 40 resumed
+check packed 60 packed_sweep
 check memcheck 90 sanitized_all memcheck
 check racecheck 90 sanitized_all racecheck
 check benchmark 240 "$folder/bin/bench_cuda" --seconds 1 --rounds 1 "${against[@]}"
+check together 30 "$folder/bin/bench_cuda" --packed --seconds 2
 check roofline 20 "$folder/bin/bench_cuda" --roofline
-grep -h tokens/s benchmark.log 2>/dev/null
+grep -h tokens/s benchmark.log together.log 2>/dev/null
 cat roofline.log
 print_table
 exit $failed

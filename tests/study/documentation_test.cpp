@@ -168,6 +168,7 @@ TEST(Documentation, statesTheDefaults) {
         ASSERT_TRUE(study) << row.key << "\n" << to_string(study.error());
         EXPECT_EQ(study->job.seed, standard.job.seed) << row.key;
         EXPECT_EQ(study->job.ranks_per_trial, standard.job.ranks_per_trial) << row.key;
+        EXPECT_EQ(study->job.trials_per_card, standard.job.trials_per_card) << row.key;
         EXPECT_EQ(study->job.threads_per_rank, standard.job.threads_per_rank) << row.key;
         EXPECT_EQ(study->job.device, standard.job.device) << row.key;
         EXPECT_EQ(study->job.checkpoint_minutes, standard.job.checkpoint_minutes) << row.key;

@@ -14,6 +14,7 @@
 
 #include "model/llama.hpp"
 #include "study/fault.hpp"
+#include "train/bench/packed.hpp"
 #include "train/bench/rivals.hpp"
 #include "train/bench/roofline.hpp"
 #include "train/bench/shapes.hpp"
@@ -57,6 +58,20 @@ double tokens_per_second(const BenchShape& shape, const std::string& precision, 
     return static_cast<double>(shape.tokens_per_step()) / median(turns);
 }
 
+/// The last shape, which is the smallest step, on 1, 2, 4 and 8 seats of the card.
+int run_packed(const std::vector<BenchShape>& shapes, const std::string& precision, double seconds) {
+    const BenchShape& shape = shapes.back();
+    double alone = 0;
+    for (const int together : {1, 2, 4, 8}) {
+        const double rate = tokens_per_second_together(shape, precision, together, seconds);
+        if (together == 1) alone = rate;
+        std::printf("%-28s %d at once %10.0f tokens/s %8.2f times one\n", shape.label().c_str(), together,
+                    rate, rate / alone);
+        std::fflush(stdout);
+    }
+    return 0;
+}
+
 int run(const options::variables_map& given) {
     const auto shapes = parse_shapes(given["configs"].as<std::string>());
     if (!shapes) {
@@ -78,6 +93,7 @@ int run(const options::variables_map& given) {
         std::cout << "nothing timed: " << error.what() << "\n";
         return exit_skipped;
     }
+    if (given.contains("packed")) return run_packed(*shapes, precision, given["seconds"].as<double>());
     std::vector<Rival> rivals;
     if (given.contains("against"))
         for (const std::string& command : given["against"].as<std::vector<std::string>>())
@@ -125,6 +141,7 @@ int main(int count, char** words) {
         "peak", options::value<double>()->default_value(790), "TFLOP/s that count as all of the card")(
         "bandwidth", options::value<double>()->default_value(3), "TB/s of its memory, for --roofline")(
         "roofline", "what each op of a step does and moves at least, and takes at least; needs no card")(
+        "packed", "the last shape trained by 1, 2, 4 and 8 trials at once: tokens/s of all together")(
         "against", options::value<std::vector<std::string>>(), "a rival's command; may repeat");
     try {
         options::variables_map given;

@@ -5,6 +5,7 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@ namespace {
 using archive::TrialResult;
 
 using kernels::cuda::Launches;
+using kernels::cuda::Waits;
 
 std::unique_ptr<kernels::Backend> card(Launches launches = Launches::recorded) {
     return kernels::cuda::make_backend(0, kernels::cuda::Arithmetic::float32, launches);
@@ -148,6 +150,60 @@ TEST_F(CudaTrainer, givesTheSameBitsWhetherStepsAreRecordedOrNot) {
             EXPECT_EQ(recorded.curve[i].noise.variance, plain.curve[i].noise.variance);
         }
     }
+}
+
+/// What trials give that train at the same time, each on a thread with a queue to the card of its own.
+std::vector<TrialResult> trained_together(const std::vector<study::Trial>& trials) {
+    std::vector<TrialResult> results(trials.size());
+    std::vector<std::thread> seats;
+    for (std::size_t i = 0; i < trials.size(); ++i)
+        seats.emplace_back([&, i] {
+            const auto own = kernels::cuda::make_backend(0, kernels::cuda::Arithmetic::float32,
+                                                         Launches::recorded, Waits::naps);
+            results[i] = train_on(*own, trials[i]);
+        });
+    for (std::thread& seat : seats)
+        seat.join();
+    return results;
+}
+
+TEST_F(CudaTrainer, givesTheBitsOfEachTrialAloneWhereSeveralTrainAtOnce) {
+    study::Trial other = short_trial(), wide = short_trial();
+    other.seed = 7;
+    wide.shape.width *= 2;
+    wide.steps = 12;
+    wide.evaluation.steps = {12};
+    const std::vector<study::Trial> trials = {short_trial(), other, wide, in_bfloat16()};
+    std::vector<std::string> alone;
+    for (const study::Trial& trial : trials)
+        alone.push_back(train_on(*card(), trial).weights_digest);
+    for (const std::size_t together : {std::size_t{2}, trials.size()}) {
+        const std::vector<study::Trial> some(trials.begin(),
+                                             trials.begin() + static_cast<std::ptrdiff_t>(together));
+        const std::vector<TrialResult> results = trained_together(some);
+        for (std::size_t i = 0; i < together; ++i) {
+            EXPECT_EQ(results[i].outcome, archive::Outcome::completed) << results[i].cause;
+            EXPECT_EQ(results[i].weights_digest, alone[i]) << "trial " << i << " of " << together;
+        }
+    }
+}
+
+TEST_F(CudaTrainer, lacksMemoryForOneTrialWithoutTheOthersBesideIt) {
+    study::Trial large = short_trial();
+    large.shape.width = 8192;  // two gigabytes of weights; the emulated card has one
+    large.shape.mlp_width = 8192;
+    std::vector<TrialResult> beside;
+    bool lacked = false;
+    std::thread other([&] { beside = trained_together({short_trial(), in_bfloat16()}); });
+    try {
+        train_on(*card(), large);
+    } catch (const std::bad_alloc&) {
+        lacked = true;
+    }
+    other.join();
+    EXPECT_TRUE(lacked);
+    EXPECT_EQ(beside[0].weights_digest, train_on(*card(), short_trial()).weights_digest);
+    EXPECT_EQ(beside[1].weights_digest, train_on(*card(), in_bfloat16()).weights_digest);
 }
 
 /// Keeps the state after one step.

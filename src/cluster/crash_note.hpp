@@ -1,0 +1,38 @@
+// What is left of a trial whose program crashes, by a signal handler.
+#pragma once
+
+#include <filesystem>
+
+#include "study/trial.hpp"
+
+namespace isogrid::cluster {
+
+/// While one lives, a signal that says the program is wrong (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT) adds
+/// `crashed HOST RANKS SIGNAL` to the trial's notes before it ends the process. SIGKILL can leave none: see
+/// Underway. Several threads may each have one, for a trial of its own: the note is that of the thread which
+/// crashed, or, where that has none, of the only trial there is.
+class CrashNote {
+  public:
+    CrashNote(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks);
+    ~CrashNote();
+    CrashNote(const CrashNote&) = delete;
+    CrashNote& operator=(const CrashNote&) = delete;
+
+  private:
+    int place_ = -1;  ///< in the table of what the handler knows; none without a folder
+};
+
+/// A file that such a signal removes: the trial's end is not without a word, and other trials of the process
+/// have not caused it.
+class RemovedOnCrash {
+  public:
+    explicit RemovedOnCrash(const std::filesystem::path& file);
+    ~RemovedOnCrash();
+    RemovedOnCrash(const RemovedOnCrash&) = delete;
+    RemovedOnCrash& operator=(const RemovedOnCrash&) = delete;
+
+  private:
+    int place_ = -1;
+};
+
+}  // namespace isogrid::cluster
