@@ -28,7 +28,7 @@ study::Study four_trials(const std::filesystem::path& folder) {
                                study.job.token_file);
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
         study::PlannedTrial planned;
-        planned.name = "s" + std::to_string(seed);
+        planned.name = std::string("s").append(std::to_string(seed));
         planned.trial = tests::small_trial();
         planned.trial.steps = 8;
         planned.trial.seed = seed;
