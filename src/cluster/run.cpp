@@ -25,6 +25,7 @@
 #include "cluster/places.hpp"
 #include "cluster/progress.hpp"
 #include "cluster/run_folder.hpp"
+#include "cluster/run_words.hpp"
 #include "cluster/run_worker.hpp"
 #include "cluster/seat_notes.hpp"
 #include "cluster/stop_signals.hpp"
@@ -45,10 +46,6 @@ double unix_seconds() {
 int environment_number(const char* name, int otherwise) {
     const char* value = std::getenv(name);
     return value != nullptr ? std::atoi(value) : otherwise;
-}
-
-std::string plural(std::size_t number, const std::string& thing) {
-    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
 }
 
 /// Groups that the job asks for must fit the workers and the trials.
@@ -116,12 +113,12 @@ class Run {
     Run(const RunRequest& request, const MpiSession& session, const StopSignals& signals,
         const Misplaced& misplaced)
         : request_(request),
-          misplaced_(misplaced),
           study_(request.study),
           session_(session),
           signals_(signals),
           folder_(run_folder_of(request.archive)),
-          console_(Console::standard()) {}
+          console_(Console::standard()),
+          words_(console_, request, misplaced) {}
 
     int run() {
         if (const study::Faults faults = group_faults(study_, workers()); !faults.empty())
@@ -131,7 +128,10 @@ class Run {
         if (!found) return refuse(found.error());
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
-        if (left.trials.empty() && nothing_to_merge()) return say_finished(*found, left);
+        if (left.trials.empty() && nothing_to_merge()) {
+            words_.finished_before(*found, left);
+            return exit_done;
+        }
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
         if (request_.check && !left.trials.empty())
@@ -185,12 +185,21 @@ class Run {
                     left.history, request_.cards);
         sweep.failed_before(left.failed);
         if (!left.trials.empty()) {
-            announce(left);
+            words_.begins(left, session_.size());
             train(sweep, left.trials, tokens, *lock, writer);
         }
-        if (!lock->held()) return say_taken_over();
-        if (!sweep.store_faults().empty()) return say_not_stored(sweep);
-        if (sweep.state(steady_seconds()).done < static_cast<int>(trials())) return say_interrupted(sweep);
+        if (!lock->held()) {
+            words_.taken_over();
+            return exit_other;
+        }
+        if (!sweep.store_faults().empty()) {
+            words_.not_stored(sweep.store_faults());
+            return exit_other;
+        }
+        if (const SweepState state = sweep.state(steady_seconds()); state.done < static_cast<int>(trials())) {
+            words_.interrupted(state);
+            return exit_interrupted;
+        }
         return merge(sweep, writer);
     }
 
@@ -198,7 +207,10 @@ class Run {
         const auto merged = archive::merge(request_.archive, study_, writer,
                                            with_account(request_.libraries, sweep.account()));
         if (!merged) return refuse(merged.error());
-        if (!writer.still_holder()) return say_taken_over();
+        if (!writer.still_holder()) {
+            words_.taken_over();
+            return exit_other;
+        }
         const archive::VerifyReport report = archive::verify_archive(request_.archive);
         if (!report.good()) {
             std::cerr << study::to_string(report.faults) << request_.archive.string()
@@ -207,7 +219,8 @@ class Run {
             return exit_other;
         }
         tidy_up(merged->rejected);
-        return say_done(sweep, report.digest);
+        words_.done(sweep.state(steady_seconds()), report.digest);
+        return exit_done;
     }
 
     /// Everything in the run folder is in the archive now, but for what could not be used, and the states
@@ -218,30 +231,6 @@ class Run {
         clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
         std::error_code not_empty;
         std::filesystem::remove_all(folder_.attempts, not_empty);
-    }
-
-    void announce(const LeftToDo& left) {
-        for (const std::string& warning : study_.grid.warnings)
-            console_.line("warning: " + warning);
-        for (const std::string& warning : warnings_of(misplaced_, study_.job.threads_per_rank))
-            console_.line("warning: " + warning);
-        const std::size_t done = trials() - left.trials.size(), begun = left.history.steps_before.size();
-        console_.line(study_.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
-                      (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
-                      (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) +
-                      (left.from_states > 0 ? " (" + std::to_string(left.from_states) + " by trunks before)"
-                                            : std::string()) +
-                      ", " +
-                      (session_.size() > 1 ? plural(static_cast<std::size_t>(workers()), "worker")
-                                           : std::string("alone")) +
-                      packing());
-    }
-
-    std::string packing() const {
-        const Cards& cards = request_.cards.cards;
-        if (cards.seats.each == 1) return "";
-        return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
-               " trials on a card at once";
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.
@@ -296,64 +285,17 @@ class Run {
         stopped_ = sweep.stopped();
     }
 
-    int say_finished(const archive::Found& found, const LeftToDo& left) {
-        std::vector<archive::TrialRecord> records;
-        for (const auto& trial : found.trials)
-            records.push_back(trial->record);
-        console_.line(request_.archive.string() + " is finished: " + plural(records.size(), "trial") +
-                      ", digest " + archive::archive_digest(records) + "; nothing to do");
-        say_failed(left.failed.size());
-        return exit_done;
-    }
-
-    int say_taken_over() {
-        const auto holder = read_lock(folder_.lock);
-        std::cerr << request_.archive.string() << ": given up (another run has taken over"
-                  << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
-        return exit_other;
-    }
-
-    static int say_not_stored(const Sweep& sweep) {
-        for (const std::string& fault : sweep.store_faults())
-            std::cerr << "trial " << fault << "\n";
-        std::cerr << plural(sweep.store_faults().size(), "trial")
-                  << " could not be stored (see above) make room, then run the same command again\n";
-        return exit_other;
-    }
-
-    int say_interrupted(const Sweep& sweep) {
-        const SweepState state = sweep.state(steady_seconds());
-        console_.line("interrupted: " + std::to_string(state.done) + " of " + plural(trials(), "trial") +
-                      " done and kept in " + folder_.root.string() + "; run the same command again to go on");
-        return exit_interrupted;
-    }
-
-    int say_done(const Sweep& sweep, const std::string& digest) {
-        const SweepState state = sweep.state(steady_seconds());
-        std::string line = "wrote " + request_.archive.string() + ": " + plural(trials(), "trial");
-        if (state.diverged > 0) line += ", " + std::to_string(state.diverged) + " diverged";
-        console_.line(line + ", digest " + digest);
-        say_failed(state.failed.size());
-        return exit_done;
-    }
-
-    void say_failed(std::size_t failed) {
-        if (failed > 0)
-            console_.line("warning: " + plural(failed, "trial") +
-                          " failed (isogrid status says why) add --retry failed to try again");
-    }
-
   public:
     bool stopped() const { return stopped_; }  ///< the workers have been told already
 
   private:
     const RunRequest& request_;
-    const Misplaced& misplaced_;
     const study::Study& study_;
     const MpiSession& session_;
     const StopSignals& signals_;
     RunFolder folder_;
     Console console_;
+    RunWords words_;
     bool stopped_ = false;
 };
 

@@ -1,0 +1,46 @@
+// What `isogrid run` says of the sweep as a whole: how it begins, and how it ended.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "archive/run_folder.hpp"
+#include "cluster/console.hpp"
+#include "cluster/left_to_do.hpp"
+#include "cluster/places.hpp"
+#include "cluster/run.hpp"
+#include "cluster/sweep.hpp"
+
+namespace isogrid::cluster {
+
+/// `1 trial`, `2 trials`.
+std::string plural(std::size_t number, const std::string& thing);
+
+/// What went wrong goes to standard error, the rest to the console.
+class RunWords {
+  public:
+    /// All must outlive it.
+    RunWords(Console& console, const RunRequest& request, const Misplaced& misplaced)
+        : console_(console), request_(request), misplaced_(misplaced) {}
+
+    /// Warnings, what is left to do, and who is there to do it; `ranks` with the coordinator.
+    void begins(const LeftToDo& left, int ranks);
+
+    void finished_before(const archive::Found& found, const LeftToDo& left);
+    void taken_over();
+    void not_stored(const std::vector<std::string>& faults);
+    void interrupted(const SweepState& state);
+    void done(const SweepState& state, const std::string& digest);
+
+  private:
+    void failed(std::size_t number);
+    std::string packing() const;
+    std::size_t trials() const { return request_.study.grid.trials.size(); }
+
+    Console& console_;
+    const RunRequest& request_;
+    const Misplaced& misplaced_;
+};
+
+}  // namespace isogrid::cluster
