@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "archive/trial_file.hpp"
+#include "checkpoint_sample.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
 
@@ -23,14 +24,7 @@ class Checkpoints : public testing::Test {
         return {folder_.path(), trial_, instruction_set, {.tag = "t", .still_holder = still_holder}, minutes};
     }
     archive::Checkpoint after(std::int64_t step) const {
-        const auto parameters = static_cast<std::size_t>(study::count_parameters(trial_.trial.shape).total());
-        const std::vector<float> values(parameters, static_cast<float>(step));
-        return {.step = step,
-                .curve = {{.step = 0}},
-                .sums = {0},
-                .weights = values,
-                .first_moment = values,
-                .second_moment = values};
+        return test::checkpoint_of(trial_.trial.shape, step);
     }
     std::vector<std::int64_t> steps_there() const {
         std::vector<std::int64_t> steps;

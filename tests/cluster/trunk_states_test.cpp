@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "checkpoint_sample.hpp"
 #include "cluster/checkpoints.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
@@ -46,16 +47,7 @@ class SharedStates : public testing::Test {
         return {checkpoints_,  study_.grid.trials[place],      "avx2", {.tag = "t"},
                 /*minutes=*/0, places_left_from(study_, place)};
     }
-    archive::Checkpoint after(std::int64_t step) {
-        const auto parameters = static_cast<std::size_t>(study::count_parameters(trial(0).shape).total());
-        const std::vector<float> values(parameters, static_cast<float>(step));
-        return {.step = step,
-                .curve = {{.step = 0}},
-                .sums = {0},
-                .weights = values,
-                .first_moment = values,
-                .second_moment = values};
-    }
+    archive::Checkpoint after(std::int64_t step) { return test::checkpoint_of(trial(0).shape, step); }
     void train_trunk() {
         TrialCheckpoints trunk = keeper(0);
         for (std::int64_t step = 1; step <= 8; ++step)
