@@ -3,7 +3,7 @@
 
 #include "cluster/coordinator.hpp"
 #include "cluster/execute.hpp"
-#include "cluster/sweep.hpp"
+#include "cluster/sweep/sweep.hpp"
 
 namespace isogrid::cluster {
 

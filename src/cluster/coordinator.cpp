@@ -5,7 +5,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "cluster/hosts.hpp"
+#include "cluster/schedule/hosts.hpp"
 
 namespace isogrid::cluster {
 

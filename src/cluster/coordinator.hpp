@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "cluster/messages/transport.hpp"
 #include "cluster/roster.hpp"
-#include "cluster/sweep.hpp"
-#include "cluster/transport.hpp"
+#include "cluster/sweep/sweep.hpp"
 
 namespace isogrid::cluster {
 
@@ -29,7 +29,7 @@ struct CoordinatorHooks {
 ///
 /// A worker that is silent for `silence_limit` seconds is given up, and its trial waits again; the others of
 /// its group are told to leave it. Should it be there after all, what it finishes counts, unless another was
-/// first, and it gets work again. A host on which trial after trial ends badly (cluster/hosts) gets no more
+/// first, and it gets work again. A host on which trial after trial ends badly (cluster/schedule/hosts) gets no more
 /// work, and what failed there is tried again elsewhere. When no worker is left the sweep stops. Notes that
 /// come twice, or after others that were sent later, change nothing.
 void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,

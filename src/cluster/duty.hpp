@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "cluster/protocol.hpp"
+#include "cluster/messages/protocol.hpp"
 
 namespace isogrid::cluster {
 

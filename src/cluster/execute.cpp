@@ -8,10 +8,10 @@
 
 #include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
-#include "cluster/attempts.hpp"
-#include "cluster/checkpoints.hpp"
-#include "cluster/mpi_session.hpp"
-#include "cluster/trunk_states.hpp"
+#include "cluster/folder/attempts.hpp"
+#include "cluster/folder/checkpoints.hpp"
+#include "cluster/folder/trunk_states.hpp"
+#include "cluster/site/mpi_session.hpp"
 #include "kernels/links.hpp"
 
 namespace isogrid::cluster {

@@ -7,8 +7,8 @@
 
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
-#include "cluster/group.hpp"
-#include "cluster/protocol.hpp"
+#include "cluster/messages/group.hpp"
+#include "cluster/messages/protocol.hpp"
 #include "data/token_file.hpp"
 #include "study/study.hpp"
 #include "train/trainer.hpp"

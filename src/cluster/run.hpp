@@ -8,10 +8,10 @@
 #include <string>
 
 #include "archive/provenance.hpp"
-#include "cluster/card_plan.hpp"
 #include "cluster/execute.hpp"
 #include "cluster/machine.hpp"
-#include "cluster/mpi_session.hpp"
+#include "cluster/site/mpi_session.hpp"
+#include "cluster/sweep/card_plan.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {

@@ -3,8 +3,8 @@
 #include <iostream>
 
 #include "archive/archive.hpp"
-#include "cluster/lock.hpp"
-#include "cluster/run_folder.hpp"
+#include "cluster/folder/lock.hpp"
+#include "cluster/folder/run_folder.hpp"
 
 namespace isogrid::cluster {
 

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "archive/run_folder.hpp"
-#include "cluster/console.hpp"
-#include "cluster/left_to_do.hpp"
-#include "cluster/places.hpp"
 #include "cluster/run.hpp"
-#include "cluster/sweep.hpp"
+#include "cluster/site/places.hpp"
+#include "cluster/sweep/left_to_do.hpp"
+#include "cluster/sweep/sweep.hpp"
+#include "cluster/terminal/console.hpp"
 
 namespace isogrid::cluster {
 

@@ -4,11 +4,11 @@
 #include <memory>
 #include <utility>
 
-#include "cluster/mpi_communicator.hpp"
-#include "cluster/mpi_transport.hpp"
-#include "cluster/post_office.hpp"
-#include "cluster/run_folder.hpp"
-#include "cluster/seat_notes.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "cluster/messages/mpi_communicator.hpp"
+#include "cluster/messages/mpi_transport.hpp"
+#include "cluster/messages/post_office.hpp"
+#include "cluster/messages/seat_notes.hpp"
 #include "cluster/seat_threads.hpp"
 #include "cluster/worker.hpp"
 

@@ -3,10 +3,10 @@
 
 #include "cluster/coordinator.hpp"
 #include "cluster/execute.hpp"
-#include "cluster/mpi_session.hpp"
 #include "cluster/run.hpp"
-#include "cluster/stop_signals.hpp"
-#include "cluster/sweep.hpp"
+#include "cluster/site/mpi_session.hpp"
+#include "cluster/site/stop_signals.hpp"
+#include "cluster/sweep/sweep.hpp"
 #include "data/token_file.hpp"
 
 namespace isogrid::cluster {

@@ -5,9 +5,9 @@
 
 #include "archive/provenance.hpp"
 #include "cluster/duty.hpp"
-#include "cluster/lock.hpp"
+#include "cluster/folder/lock.hpp"
 #include "cluster/roster.hpp"
-#include "cluster/workload.hpp"
+#include "cluster/schedule/workload.hpp"
 
 namespace isogrid::cluster {
 

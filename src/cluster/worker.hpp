@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "cluster/execute.hpp"
-#include "cluster/transport.hpp"
+#include "cluster/messages/transport.hpp"
 
 namespace isogrid::cluster {
 

@@ -1,5 +1,5 @@
 // What a run makes of the time that Slurm gives it.
-#include "cluster/allocation.hpp"
+#include "cluster/site/allocation.hpp"
 
 #include <cstdlib>
 

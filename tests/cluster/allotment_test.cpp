@@ -1,4 +1,4 @@
-#include "cluster/allotment.hpp"
+#include "cluster/schedule/allotment.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // What is remembered of attempts that ended badly, and when a trial is set aside.
-#include "cluster/attempts.hpp"
+#include "cluster/folder/attempts.hpp"
 
 #include <fstream>
 #include <thread>

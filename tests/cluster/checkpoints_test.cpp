@@ -1,5 +1,5 @@
 // What a run folder keeps of trials that have not ended.
-#include "cluster/checkpoints.hpp"
+#include "cluster/folder/checkpoints.hpp"
 
 #include <fstream>
 

@@ -1,5 +1,5 @@
 // Nodes on paper, and the cores of this one.
-#include "cluster/cores.hpp"
+#include "cluster/site/cores.hpp"
 
 #include <thread>
 

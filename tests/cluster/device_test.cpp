@@ -1,5 +1,5 @@
 // Which card is which rank's.
-#include "cluster/device.hpp"
+#include "cluster/site/device.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Which hosts get no more work, and when a host is not to blame.
-#include "cluster/hosts.hpp"
+#include "cluster/schedule/hosts.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

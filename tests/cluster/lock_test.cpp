@@ -1,4 +1,4 @@
-#include "cluster/lock.hpp"
+#include "cluster/folder/lock.hpp"
 
 #include <chrono>
 #include <fstream>

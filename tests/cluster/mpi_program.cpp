@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "archive/provenance.hpp"
-#include "cluster/cores.hpp"
-#include "cluster/mpi_communicator.hpp"
-#include "cluster/mpi_transport.hpp"
+#include "cluster/messages/mpi_communicator.hpp"
+#include "cluster/messages/mpi_transport.hpp"
 #include "cluster/run.hpp"
+#include "cluster/site/cores.hpp"
 #include "fake_training.hpp"
 #include "small_study.hpp"
 

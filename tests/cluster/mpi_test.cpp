@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 
 #include "archive/archive.hpp"
-#include "cluster/cores.hpp"
-#include "cluster/progress_file.hpp"
+#include "cluster/folder/run_folder.hpp"
 #include "cluster/run.hpp"
-#include "cluster/run_folder.hpp"
-#include "cluster/status.hpp"
+#include "cluster/site/cores.hpp"
+#include "cluster/sweep/progress_file.hpp"
+#include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"
 

@@ -1,5 +1,5 @@
 // How many trials a card has at once, by what was measured: made-up cards whose speed is a formula.
-#include "cluster/packing.hpp"
+#include "cluster/schedule/packing.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "cluster/patience.hpp"
+#include "cluster/site/patience.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cluster/plan.hpp"
+#include "cluster/sweep/plan.hpp"
 
 #include <algorithm>
 #include <sstream>
@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cluster/allotment.hpp"
+#include "cluster/schedule/allotment.hpp"
 #include "small_study.hpp"
 
 using namespace isogrid;

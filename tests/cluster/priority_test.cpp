@@ -1,4 +1,4 @@
-#include "cluster/priority.hpp"
+#include "cluster/schedule/priority.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "cluster/processor.hpp"
+#include "cluster/site/processor.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

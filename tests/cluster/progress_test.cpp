@@ -1,4 +1,4 @@
-#include "cluster/progress.hpp"
+#include "cluster/sweep/progress.hpp"
 
 #include <fcntl.h>
 #include <fstream>
@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster/progress_file.hpp"
-#include "cluster/quantities.hpp"
+#include "cluster/sweep/progress_file.hpp"
+#include "cluster/terminal/quantities.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
 

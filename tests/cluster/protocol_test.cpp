@@ -1,4 +1,4 @@
-#include "cluster/protocol.hpp"
+#include "cluster/messages/protocol.hpp"
 
 #include <stdexcept>
 

@@ -16,9 +16,9 @@
 
 #include "archive/archive.hpp"
 #include "archive/trial_file.hpp"
-#include "cluster/lock.hpp"
-#include "cluster/run_folder.hpp"
-#include "cluster/status.hpp"
+#include "cluster/folder/lock.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"

@@ -1,4 +1,4 @@
-#include "cluster/scheduler.hpp"
+#include "cluster/schedule/scheduler.hpp"
 
 #include <cmath>
 

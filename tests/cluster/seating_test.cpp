@@ -1,4 +1,4 @@
-#include "cluster/seating.hpp"
+#include "cluster/schedule/seating.hpp"
 
 #include <gtest/gtest.h>
 

@@ -8,9 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "archive/archive.hpp"
-#include "cluster/post_office.hpp"
+#include "cluster/messages/post_office.hpp"
+#include "cluster/messages/seat_notes.hpp"
 #include "cluster/run.hpp"
-#include "cluster/seat_notes.hpp"
 #include "cluster/seat_threads.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"

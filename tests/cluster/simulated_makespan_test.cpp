@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster/allotment.hpp"
 #include "cluster/coordinator.hpp"
+#include "cluster/schedule/allotment.hpp"
 #include "draws.hpp"
 #include "simulated_transport.hpp"
 #include "small_study.hpp"

@@ -5,8 +5,8 @@
 #include <utility>
 #include <variant>
 
-#include "cluster/allotment.hpp"
 #include "cluster/roster.hpp"
+#include "cluster/schedule/allotment.hpp"
 
 namespace isogrid::cluster::test {
 

@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "cluster/duty.hpp"
-#include "cluster/protocol.hpp"
-#include "cluster/seats.hpp"
-#include "cluster/transport.hpp"
+#include "cluster/messages/protocol.hpp"
+#include "cluster/messages/transport.hpp"
+#include "cluster/schedule/seats.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster::test {

@@ -1,4 +1,4 @@
-#include "cluster/stop_signals.hpp"
+#include "cluster/site/stop_signals.hpp"
 
 #include <csignal>
 #include <pthread.h>

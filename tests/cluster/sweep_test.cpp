@@ -1,5 +1,5 @@
 // What a sweep does with trials that end badly: the coordinator's and the lone program's decisions alike.
-#include "cluster/sweep.hpp"
+#include "cluster/sweep/sweep.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // States that trials share: one file a place, whoever leaves there, for as long as somebody may.
-#include "cluster/trunk_states.hpp"
+#include "cluster/folder/trunk_states.hpp"
 
 #include <fstream>
 #include <iterator>
@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint_sample.hpp"
-#include "cluster/checkpoints.hpp"
+#include "cluster/folder/checkpoints.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
 

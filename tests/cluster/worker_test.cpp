@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "cluster/attempts.hpp"
-#include "cluster/run_folder.hpp"
+#include "cluster/folder/attempts.hpp"
+#include "cluster/folder/run_folder.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"

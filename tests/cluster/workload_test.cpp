@@ -1,4 +1,4 @@
-#include "cluster/workload.hpp"
+#include "cluster/schedule/workload.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

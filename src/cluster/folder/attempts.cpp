@@ -1,0 +1,181 @@
+#include "cluster/folder/attempts.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+#include "archive/provenance.hpp"
+#include "archive/trial_file.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using Path = std::filesystem::path;
+
+Path notes_of(const Path& folder, const study::PlannedTrial& trial) {
+    return folder / archive::trial_file_stem(trial);
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    gethostname(name.data(), name.size() - 1);
+    return name.data();
+}
+
+std::string one_line(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
+    return text;
+}
+
+}  // namespace
+
+Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
+    Attempts attempts;
+    std::ifstream notes(notes_of(folder, trial));
+    std::string disappeared_with;
+    for (std::string line; std::getline(notes, line);) {
+        std::istringstream words(line);
+        std::string what, host;
+        int ranks = 1;
+        if (!(words >> what >> host >> ranks)) continue;  // torn, as when a node lost its power
+        if (what == "crashed") ++attempts.crashed;
+        if (what == "failed") ++attempts.failed;
+        if (what == "crowded") attempts.crowded = true;
+        if (what != "disappeared") attempts.disappeared = 0;
+        if (what == "out_of_memory")
+            attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
+        std::string cause;
+        std::getline(words >> std::ws, cause);
+        if (what == "disappeared") {
+            attempts.disappeared = cause == disappeared_with ? attempts.disappeared + 1 : 1;
+            disappeared_with = cause;
+        }
+        attempts.last = what + " on " + host + ": " + cause;
+    }
+    return attempts;
+}
+
+void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
+                  const std::string& cause, bool alone) {
+    const bool crowded = outcome == archive::Outcome::out_of_memory && !alone;
+    std::ofstream(notes_of(folder, trial), std::ios::app)
+        << (crowded ? "crowded" : archive::name(outcome))
+        << " " + host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
+}
+
+void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {
+    const Path file = notes_of(folder, trial), temporary = file.string() + ".new";
+    std::ifstream notes(file);
+    std::ofstream kept(temporary);
+    for (std::string line; std::getline(notes, line);)
+        if (!line.starts_with("failed " + host + " ")) kept << line << "\n";
+    kept.close();
+    std::error_code ignored;  // as with note_attempt
+    if (kept)
+        std::filesystem::rename(temporary, file, ignored);
+    else
+        std::filesystem::remove(temporary, ignored);
+}
+
+void forget_attempts(const Path& folder, const study::PlannedTrial& trial) {
+    std::error_code none_there;
+    std::filesystem::remove(notes_of(folder, trial), none_there);
+}
+
+int least_ranks(const Attempts& attempts) {
+    return std::max(1, 2 * attempts.ranks_out_of_memory);
+}
+
+int most_ranks(const study::Trial& trial, int workers) {
+    const auto there = static_cast<unsigned>(std::max(1, workers));
+    return static_cast<int>(std::min<std::int64_t>(trial.leaves, std::bit_floor(there)));
+}
+
+std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks) {
+    archive::TrialResult result;
+    const std::string last = " (the last: " + attempts.last + ")";
+    if (attempts.crashed >= most_crashes) {
+        result.outcome = archive::Outcome::failed;
+        result.cause = "its program crashed " + std::to_string(attempts.crashed) + " times" + last;
+        return result;
+    }
+    if (attempts.disappeared >= most_disappearances) {
+        result.outcome = archive::Outcome::failed;
+        result.cause = "its process was killed " + std::to_string(attempts.disappeared) +
+                       " times in a row, as for too much memory" + last;
+        return result;
+    }
+    if (attempts.failed >= most_failures) {
+        result.outcome = archive::Outcome::failed;
+        result.cause = "it failed " + std::to_string(attempts.failed) + " times" + last;
+        return result;
+    }
+    if (least_ranks(attempts) > most_ranks) {
+        result.outcome = archive::Outcome::out_of_memory;
+        result.cause = "the memory of " + std::to_string(attempts.ranks_out_of_memory) +
+                       " ranks was not enough, and it can have no more than " + std::to_string(most_ranks) +
+                       last;
+        return result;
+    }
+    return std::nullopt;
+}
+
+namespace {
+
+constexpr std::string_view underway_mark = ".underway-";
+
+/// Unlike in another allocation, or another start of this one by Slurm.
+std::string allocation_here() {
+    const archive::TrialProvenance here = archive::provenance_here();
+    return here.slurm_job.empty() ? "none" : here.slurm_job + "." + std::to_string(here.slurm_restarts);
+}
+
+}  // namespace
+
+Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int member) {
+    if (folder.empty()) return;
+    file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
+    std::ofstream(file_) << host_name() << " " << allocation_here() << "\n";
+    on_crash_.emplace(file_);
+}
+
+Underway::~Underway() {
+    std::error_code ignored;
+    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+}
+
+void note_disappeared(const Path& folder, const std::map<std::string, std::int64_t>& steps_saved) {
+    struct Gone {
+        std::string host, allocation;
+        int members = 0;
+    };
+    std::map<std::string, Gone> gone;  // by the trial's notes
+    std::error_code ignored;
+    std::vector<Path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
+        if (entry.path().filename().string().find(underway_mark) != std::string::npos)
+            found.push_back(entry.path());
+    for (const Path& file : found) {
+        const std::string name = file.filename().string();
+        Gone& trial = gone[name.substr(0, name.rfind(underway_mark))];
+        std::ifstream(file) >> trial.host >> trial.allocation;
+        ++trial.members;
+        std::filesystem::remove(file, ignored);
+    }
+    if (gone.size() != 1) return;
+    const auto& [name, trial] = *gone.begin();
+    if (trial.allocation != allocation_here()) return;
+    const auto saved = steps_saved.find(name);
+    std::ofstream(folder / name, std::ios::app)
+        << "disappeared " << trial.host << " " << trial.members << " with "
+        << (saved == steps_saved.end() ? 0 : saved->second) << " steps saved\n";
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,83 @@
+// What went wrong with trials so far, over all starts of a sweep: OUT.h5.d/attempts/NAME-IDENTITY, a line for
+// each attempt that ended badly. Whether a trial is tried again is decided by nothing else.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "archive/record.hpp"
+#include "cluster/folder/crash_note.hpp"
+#include "study/trial.hpp"
+
+namespace isogrid::cluster {
+
+/// The attempts at one trial that ended badly, counted by cause. Being interrupted is not among them: time
+/// that ran out and preemption are nobody's fault.
+struct Attempts {
+    int crashed = 0;      ///< its program was ended by a signal of its own making
+    int failed = 0;       ///< an exception
+    int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
+                          ///< a new checkpoint
+    int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
+    bool crowded = false;         ///< its memory was not enough among others on its card: it needs one alone
+    std::string last = {};        ///< the newest line: what, where and why
+};
+
+inline constexpr int most_crashes = 2;   ///< after so many a trial is set aside: it would end every start
+inline constexpr int most_failures = 2;  ///< a disk may be full once, a file server away
+
+/// After so many a trial is set aside. More than crashes: whoever kills a sweep by hand may hit the same
+/// trial a few times.
+inline constexpr int most_disappearances = 4;
+
+/// Counts what the notes of a trial say. No file: nothing went wrong.
+Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
+/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `crowded HOST RANKS CAUSE` where
+/// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
+void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
+
+/// Forgets that a trial failed on this host.
+void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,
+                 const std::string& host);
+
+/// Forgets what went wrong with a trial: it is to be tried as if for the first time.
+void forget_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
+/// Ranks that a trial whose memory was not enough needs next: twice as many, so that each holds fewer leaves'
+/// gradients. 1 where it was always enough.
+int least_ranks(const Attempts& attempts);
+
+/// Ranks that a trial can have at most: a power of two, of its leaves and of the workers.
+int most_ranks(const study::Trial& trial, int workers);
+
+/// Why a trial is not tried again, for its record; nothing while it may be. `most_ranks`: that it can have.
+std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
+
+/// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
+/// group is in the middle of it. What is found later belongs to a process that was killed without a word.
+class Underway {
+  public:
+    Underway(const std::filesystem::path& folder, const study::PlannedTrial& trial, int member);
+    ~Underway();
+    Underway(const Underway&) = delete;
+    Underway& operator=(const Underway&) = delete;
+
+  private:
+    std::filesystem::path file_;
+    std::optional<RemovedOnCrash> on_crash_;
+};
+
+/// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
+/// for a node, from a person, or because one trial's process took too much memory. The last is held against
+/// the trial, as `disappeared HOST MEMBERS with STEPS steps saved`, where it was the only one to disappear
+/// (the others of that start ended in order) and this start is in the same allocation as that one.
+/// `steps_saved`: by its newest checkpoint, by archive::trial_file_stem.
+void note_disappeared(const std::filesystem::path& folder,
+                      const std::map<std::string, std::int64_t>& steps_saved);
+
+}  // namespace isogrid::cluster

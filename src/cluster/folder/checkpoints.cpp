@@ -1,0 +1,167 @@
+#include "cluster/folder/checkpoints.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <iostream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "archive/checkpoint_file.hpp"
+#include "archive/trial_file.hpp"
+#include "study/branches.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using Path = std::filesystem::path;
+
+constexpr std::size_t generations = 2;
+
+Path path_of(const Path& folder, const std::string& stem, std::int64_t step) {
+    char digits[24];
+    std::snprintf(digits, sizeof digits, "%012lld", static_cast<long long>(step));
+    return folder / (stem + "." + digits + ".h5");
+}
+
+constexpr std::size_t identity_digits = 12;
+constexpr std::string_view state_prefix = "trunk-";
+
+/// No trial's name is "trunk" alone, so no trial's own checkpoint has such a stem.
+bool is_state_stem(const std::string& stem) {
+    return stem.size() == state_prefix.size() + identity_digits && stem.starts_with(state_prefix);
+}
+
+std::string state_stem(const study::Trial& beginning) {
+    return std::string(state_prefix).append(study::identity(beginning), 0, identity_digits);
+}
+
+/// `STEM.STEP.h5` -> STEM and STEP; an empty stem for other names, those of temporary files among them.
+std::pair<std::string, std::int64_t> parts_of(const Path& file) {
+    const Path without_ending = file.stem();
+    const std::string step = without_ending.extension().string();  // `.000000001234`
+    if (file.extension() != ".h5" || step.size() < 2 || step.size() > 19 ||
+        !std::all_of(step.begin() + 1, step.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+        return {};
+    return {without_ending.stem().string(), std::stoll(step.substr(1))};
+}
+
+/// Calls visit(path, stem, step) for every checkpoint in the folder.
+template <class Visit>
+void for_each_checkpoint(const Path& folder, const Visit& visit) {
+    std::error_code none_there;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none_there))
+        if (const auto [stem, step] = parts_of(entry.path()); !stem.empty()) visit(entry.path(), stem, step);
+}
+
+}  // namespace
+
+std::vector<CheckpointFile> checkpoints_of(const Path& folder, const study::PlannedTrial& trial) {
+    std::vector<CheckpointFile> files;
+    for_each_checkpoint(folder, [&, wanted = archive::trial_file_stem(trial)](
+                                    const Path& path, const std::string& stem, std::int64_t step) {
+        if (stem == wanted) files.push_back({path, step});
+    });
+    std::sort(files.begin(), files.end(),
+              [](const CheckpointFile& a, const CheckpointFile& b) { return a.step > b.step; });
+    return files;
+}
+
+std::optional<SharedState> shared_state(const Path& folder, const study::Trial& trial, std::int64_t step) {
+    auto beginning = study::beginning(trial, step);
+    if (!beginning) return std::nullopt;
+    Path path = path_of(folder, state_stem(*beginning), step);
+    return SharedState{{std::move(path), step}, std::move(*beginning)};
+}
+
+std::vector<SharedState> shared_states(const Path& folder, const study::Trial& trial) {
+    std::vector<SharedState> states;
+    for_each_checkpoint(folder, [&](const Path& path, const std::string& stem, std::int64_t step) {
+        if (!is_state_stem(stem)) return;
+        if (auto state = shared_state(folder, trial, step); state && state->file.path == path)
+            states.push_back(std::move(*state));
+    });
+    std::sort(states.begin(), states.end(),
+              [](const SharedState& a, const SharedState& b) { return a.file.step > b.file.step; });
+    return states;
+}
+
+bool is_shared_state(const Path& file) {
+    return is_state_stem(parts_of(file).first);
+}
+
+std::map<std::string, std::int64_t> newest_checkpoints(const Path& folder) {
+    std::map<std::string, std::int64_t> newest;
+    for_each_checkpoint(folder, [&](const Path&, const std::string& stem, std::int64_t step) {
+        newest[stem] = std::max(newest[stem], step);
+    });
+    return newest;
+}
+
+void remove_checkpoints(const Path& folder, const study::PlannedTrial& trial) {
+    std::error_code stays;
+    for (const CheckpointFile& file : checkpoints_of(folder, trial))
+        std::filesystem::remove(file.path, stays);
+}
+
+TrialCheckpoints::TrialCheckpoints(Path folder, const study::PlannedTrial& trial, std::string instruction_set,
+                                   archive::Writer writer, double minutes, std::vector<std::int64_t> shared)
+    : folder_(std::move(folder)),
+      trial_(trial),
+      instruction_set_(std::move(instruction_set)),
+      writer_(std::move(writer)),
+      interval_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(60 * minutes))),
+      shared_(std::move(shared)) {}
+
+std::optional<archive::Checkpoint> TrialCheckpoints::load() {
+    // Each with the trial that it is stamped as a checkpoint of.
+    std::vector<SharedState> candidates = shared_states(folder_, trial_.trial);
+    for (CheckpointFile& file : checkpoints_of(folder_, trial_))
+        candidates.push_back({std::move(file), trial_.trial});
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const SharedState& a, const SharedState& b) { return a.file.step > b.file.step; });
+    for (const SharedState& candidate : candidates) {
+        auto checkpoint =
+            archive::read_checkpoint(candidate.file.path, candidate.beginning, instruction_set_);
+        if (checkpoint) {
+            taken_up_at_ = checkpoint->step;
+            return std::move(*checkpoint);
+        }
+        std::cerr << "not used: " << study::to_string(checkpoint.error()) << std::flush;
+    }
+    return std::nullopt;
+}
+
+bool TrialCheckpoints::wanted(std::int64_t step) const {
+    return std::find(shared_.begin(), shared_.end(), step) != shared_.end();
+}
+
+bool TrialCheckpoints::due(std::int64_t step) {
+    if (wanted(step)) return true;
+    return interval_ > Clock::duration::zero() && Clock::now() - saved_ >= interval_;
+}
+
+void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
+    saved_ = Clock::now();
+    const std::int64_t step = checkpoint.step;
+    try {
+        if (const auto state = wanted(step) ? shared_state(folder_, trial_.trial, step) : std::nullopt) {
+            archive::write_checkpoint(state->file.path, state->beginning, instruction_set_,
+                                      std::move(checkpoint), writer_);
+            return;
+        }
+        const Path path = path_of(folder_, archive::trial_file_stem(trial_), step);
+        if (!archive::write_checkpoint(path, trial_.trial, instruction_set_, std::move(checkpoint), writer_))
+            return;  // another run has taken over: what is there is its own
+        const auto files = checkpoints_of(folder_, trial_);
+        std::error_code stays;
+        for (std::size_t i = generations; i < files.size(); ++i)
+            std::filesystem::remove(files[i].path, stays);
+    } catch (const std::exception& error) {
+        std::cerr << "no checkpoint: " << error.what() << std::endl;
+    }
+}
+
+}  // namespace isogrid::cluster

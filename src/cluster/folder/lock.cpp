@@ -1,0 +1,213 @@
+#include "cluster/folder/lock.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
+#include <mutex>
+#include <signal.h>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+namespace isogrid::cluster {
+
+namespace {
+
+using std::filesystem::path;
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value != nullptr ? value : "";
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    gethostname(name.data(), name.size() - 1);
+    return name.data();
+}
+
+/// This process, with a lease made of everything that tells two processes apart, the start time included.
+Holder myself() {
+    Holder me{.host = host_name(),
+              .process = static_cast<long>(getpid()),
+              .job = environment("SLURM_JOB_ID"),
+              .restarts = environment("SLURM_RESTART_COUNT")};
+    const auto start = std::chrono::system_clock::now().time_since_epoch();
+    me.lease = me.host + "-" + std::to_string(me.process) + "-" + me.job + "-" + me.restarts + "-" +
+               std::to_string(std::chrono::nanoseconds(start).count());
+    return me;
+}
+
+[[noreturn]] void cannot_write(const path& file) {
+    throw std::runtime_error(file.string() + ": cannot be written (" +
+                             std::error_code(errno, std::generic_category()).message() +
+                             ") choose an archive in a folder where you may write");
+}
+
+/// Of this host. A zombie is dead: its parent only has not asked yet (mpirun may be gone before its ranks).
+bool process_lives(long process) {
+    if (kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return false;
+    std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+    std::string facts;
+    std::getline(file, facts);
+    const std::size_t name_end = facts.rfind(") ");  // the state follows the name, which may hold anything
+    return name_end == std::string::npos || facts.substr(name_end + 2, 1) != "Z";
+}
+
+double modified(const struct stat& facts) {
+    return static_cast<double>(facts.st_mtim.tv_sec) + 1e-9 * static_cast<double>(facts.st_mtim.tv_nsec);
+}
+
+int number(const std::string& text) {
+    return std::atoi(text.c_str());
+}
+
+/// A whole lock file under a name of its own, gone when it goes out of scope.
+class Candidate {
+  public:
+    Candidate(const path& lock, const Holder& holder) : file_(lock.string() + "." + holder.lease) {
+        const nlohmann::ordered_json content = {{"host", holder.host},
+                                                {"process", holder.process},
+                                                {"job", holder.job},
+                                                {"restarts", holder.restarts},
+                                                {"lease", holder.lease}};
+        std::ofstream(file_) << content.dump(4) << "\n";
+        struct stat facts {};
+        if (stat(file_.c_str(), &facts) != 0 || facts.st_size == 0) cannot_write(file_);
+        written_ = modified(facts);
+    }
+    ~Candidate() { unlink(file_.c_str()); }
+    Candidate(const Candidate&) = delete;
+    Candidate& operator=(const Candidate&) = delete;
+
+    double written() const { return written_; }  ///< the file server's time
+
+    /// False where a lock stands.
+    bool put_in_place(const path& lock) const {
+        if (link(file_.c_str(), lock.c_str()) == 0) return true;
+        if (errno != EEXIST) cannot_write(lock);
+        return false;
+    }
+
+  private:
+    path file_;
+    double written_ = 0;
+};
+
+/// Moves a stale lock out of the way. Between the look and the move another run may have taken it over: then
+/// what was moved is its lock, and goes back.
+void move_away(const path& lock, const Holder& stale, const Holder& me) {
+    const path aside = lock.string() + ".stale." + me.lease;
+    if (rename(lock.c_str(), aside.c_str()) != 0) return;  // somebody else was faster
+    const auto moved = read_lock(aside);
+    if (moved && moved->lease != stale.lease) static_cast<void>(link(aside.c_str(), lock.c_str()));
+    unlink(aside.c_str());
+}
+
+}  // namespace
+
+std::string describe(const Holder& holder) {
+    std::string text = "host " + holder.host + ", process " + std::to_string(holder.process);
+    if (!holder.job.empty()) text += ", Slurm job " + holder.job;
+    return text;
+}
+
+std::optional<Holder> read_lock(const path& file) {
+    std::ifstream stream(file);
+    struct stat facts {};
+    if (!stream || stat(file.c_str(), &facts) != 0) return std::nullopt;
+    Holder holder{.lease = "unreadable", .heartbeat = modified(facts)};
+    const auto content = nlohmann::json::parse(stream, nullptr, false);
+    if (!content.is_object()) return holder;  // not ours to judge: stale when old, like any other
+    holder.host = content.value("host", holder.host);
+    holder.process = content.value("process", 0L);
+    holder.job = content.value("job", "");
+    holder.restarts = content.value("restarts", "");
+    holder.lease = content.value("lease", holder.lease);
+    return holder;
+}
+
+bool is_stale(const Holder& holder, double now) {
+    if (now - holder.heartbeat > stale_seconds) return true;
+    return holder.host == host_name() && !process_lives(holder.process);
+}
+
+bool is_earlier_start(const Holder& holder, const Holder& me) {
+    return !holder.job.empty() && holder.job == me.job && number(holder.restarts) < number(me.restarts);
+}
+
+bool holds_lease(const path& file, const std::string& lease) {
+    const auto holder = read_lock(file);
+    return holder && holder->lease == lease;
+}
+
+struct Lock::State {
+    path file;
+    std::string lease;
+    std::optional<Holder> predecessor;
+    std::mutex mutex;
+    std::condition_variable_any wake;
+    std::jthread heart;  // last: it uses the others
+
+    void beat(const std::stop_token& stop) {
+        std::unique_lock guard(mutex);
+        while (!wake.wait_for(guard, stop, std::chrono::duration<double>(heartbeat_seconds),
+                              [&] { return stop.stop_requested(); }))
+            if (holds_lease(file, lease)) utimensat(AT_FDCWD, file.c_str(), nullptr, 0);
+    }
+};
+
+study::Result<Lock> Lock::take(const path& file) {
+    const Holder me = myself();
+    std::optional<Holder> predecessor;
+    for (;;) {
+        const Candidate candidate(file, me);
+        if (candidate.put_in_place(file)) break;
+        const auto holder = read_lock(file);
+        if (!holder) continue;  // its holder has just let go
+        if (!is_stale(*holder, candidate.written()) && !is_earlier_start(*holder, me))
+            return study::fail(file.string(), "another run works on this archive", describe(*holder),
+                               "wait for it or stop it; a run that was killed is taken over after " +
+                                   std::to_string(static_cast<int>(stale_seconds)) + " s");
+        predecessor = holder;
+        move_away(file, *holder, me);
+    }
+    auto state = std::make_unique<State>();
+    state->file = file;
+    state->lease = me.lease;
+    state->predecessor = predecessor;
+    state->heart = std::jthread([held = state.get()](const std::stop_token& stop) { held->beat(stop); });
+    return Lock(std::move(state));
+}
+
+Lock::Lock(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Lock::Lock(Lock&&) noexcept = default;
+
+Lock::~Lock() {
+    if (!state_) return;
+    state_->heart.request_stop();
+    state_->heart.join();
+    if (held()) unlink(state_->file.c_str());
+}
+
+const std::string& Lock::lease() const {
+    return state_->lease;
+}
+
+const std::optional<Holder>& Lock::predecessor() const {
+    return state_->predecessor;
+}
+
+bool Lock::held() const {
+    return holds_lease(state_->file, state_->lease);
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,129 @@
+#include "cluster/schedule/allotment.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+namespace isogrid::cluster {
+
+namespace {
+
+constexpr double good_enough = 1.005;  // over the mean load: a group's own loss is larger than half a percent
+
+/// When ranks are free, the first one first, ranks that are free at the same time together.
+class FreeRanks {
+  public:
+    explicit FreeRanks(std::vector<double> times) : times_(std::move(times)) {
+        std::make_heap(times_.begin(), times_.end(), std::greater<>());
+    }
+
+    std::size_t size() const { return times_.size(); }
+
+    /// Takes `count` more of those free first; when the last of all taken is free.
+    double take(int count) {
+        for (int i = 0; i < count; ++i) {
+            std::pop_heap(times_.begin(), times_.end() - taken_, std::greater<>());
+            ++taken_;
+        }
+        return times_[times_.size() - static_cast<std::size_t>(taken_)];
+    }
+
+    /// Those taken are free again at `time`.
+    void give_back(double time) {
+        for (; taken_ > 0; --taken_) {
+            times_[times_.size() - static_cast<std::size_t>(taken_)] = time;
+            std::push_heap(times_.begin(), times_.end() - taken_ + 1, std::greater<>());
+        }
+    }
+
+    double last() const { return *std::max_element(times_.begin(), times_.end()); }
+
+  private:
+    std::vector<double> times_;  ///< a heap, and behind it those taken
+    std::ptrdiff_t taken_ = 0;
+};
+
+/// Each trial on the fewest ranks with which it ends by `deadline`; nothing when one does with none.
+std::optional<Allotment> by_deadline(std::span<const Waiting> trials, const std::vector<double>& free_at,
+                                     double deadline) {
+    Allotment allotment;
+    FreeRanks ranks(free_at);
+    for (const Waiting& trial : trials) {
+        int size = 1;
+        double end = std::max(ranks.take(1), trial.ready_at) + trial.seconds;
+        while (end > deadline) {
+            if (2 * size > trial.most_ranks || static_cast<std::size_t>(2 * size) > ranks.size())
+                return std::nullopt;
+            end = std::max(ranks.take(size), trial.ready_at) + trial.seconds / effective_ranks(2 * size);
+            size *= 2;
+        }
+        ranks.give_back(end);
+        allotment.ranks.push_back(size);
+    }
+    allotment.end = ranks.last();
+    return allotment;
+}
+
+/// Rank-seconds that the trials take at least if each ends within `deadline`; infinite where one cannot.
+double least_work(std::span<const Waiting> trials, int ranks, double deadline) {
+    double work = 0;
+    for (const Waiting& trial : trials) {
+        int size = 1;
+        double seconds = trial.seconds;
+        while (trial.ready_at + seconds > deadline) {
+            size *= 2;
+            if (size > trial.most_ranks || size > ranks) return std::numeric_limits<double>::infinity();
+            seconds = trial.seconds / effective_ranks(size);
+        }
+        work += seconds * size;
+    }
+    return work;
+}
+
+}  // namespace
+
+double effective_ranks(int ranks) {
+    assert(std::has_single_bit(static_cast<unsigned>(ranks)));
+    const int doublings = std::countr_zero(static_cast<unsigned>(ranks));
+    return ranks * std::pow(doubling_efficiency, doublings);
+}
+
+Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at) {
+    assert(!free_at.empty());
+    Allotment best =
+        *by_deadline(in_order, free_at, std::numeric_limits<double>::infinity());  // one rank each
+    double work = std::accumulate(free_at.begin(), free_at.end(), 0.0);
+    for (const Waiting& trial : in_order)
+        work += trial.seconds;
+    double impossible = std::max(work / static_cast<double>(free_at.size()),
+                                 *std::max_element(free_at.begin(), free_at.end()));
+    while (best.end > good_enough * impossible) {
+        const double deadline = (impossible + best.end) / 2;
+        if (auto found = by_deadline(in_order, free_at, deadline))
+            best = std::move(*found);
+        else
+            impossible = deadline;
+    }
+    return best;
+}
+
+double makespan_lower_bound(std::span<const Waiting> trials, int ranks) {
+    double possible = 0, impossible = 0;  // all one after the other, each on one rank, is possible
+    for (const Waiting& trial : trials)
+        possible += trial.ready_at + trial.seconds;
+    while (possible - impossible > 1e-9 * possible) {
+        const double deadline = (impossible + possible) / 2;
+        if (least_work(trials, ranks, deadline) <= ranks * deadline)
+            possible = deadline;
+        else
+            impossible = deadline;
+    }
+    return impossible;
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,260 @@
+#include "cluster/schedule/scheduler.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+namespace isogrid::cluster {
+
+Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial, const Cards& cards)
+    : seating_(cards), ranks_per_trial_(ranks_per_trial) {
+    std::set<int> trials;
+    for (const Task& task : tasks)
+        trials.insert(task.trial);
+    for (const Task& task : tasks)
+        (trials.contains(task.after) ? blocked_ : waiting_).push_back(task);
+    sizes_.assign(waiting_.size(), 1);
+}
+
+void Scheduler::worker_idle(int worker) {
+    share_time(worker, now_);
+    seating_.idle(worker, now_);
+    changed_ = true;
+}
+
+void Scheduler::worker_lost(int worker) {
+    share_time(worker, now_);
+    seating_.gone(worker, now_);
+    changed_ = true;
+    next_plan_ = -std::numeric_limits<double>::infinity();  // what waits may wait for more than there are
+}
+
+void Scheduler::measured(double size, double flops_per_second) {
+    Speed& speed = ended_[size];
+    speed.flops += flops_per_second;
+    speed.seconds += 1;
+    changed_ = true;
+}
+
+std::vector<Assignment> Scheduler::assign(double now) {
+    std::vector<Assignment> assignments;
+    now_ = now;
+    if (stopped_ || waiting_.empty() || !seating_.anybody_idle()) return assignments;
+    if (changed_ && now >= next_plan_) plan(now);
+    while (bring_forward_what_may_start(now)) {
+        const std::vector<int> workers = seating_.seats_for(waiting_.back(), sizes_.back());
+        if (workers.empty()) break;
+        const bool alone = seating_.has_alone(waiting_.back(), sizes_.back());
+        assignments.push_back({waiting_.back().trial, workers, alone});
+        run(waiting_.back(), workers, now);
+        waiting_.pop_back();
+        sizes_.pop_back();
+    }
+    return assignments;
+}
+
+/// From now on `workers` are at it.
+void Scheduler::run(const Task& task, const std::vector<int>& workers, double now) {
+    for (const int worker : workers)
+        share_time(worker, now);
+    const bool alone = seating_.has_alone(task, static_cast<int>(workers.size()));
+    seating_.take(workers, task, now);
+    running_.emplace(
+        task.trial,
+        Running{.task = task, .ranks = workers, .started = now, .seen = now, .counted = now, .alone = alone});
+}
+
+/// Before the trials on a worker's card become others: what time each of them has left to those beside it.
+void Scheduler::share_time(int worker, double now) {
+    const int together = seating_.together(worker);
+    if (together == 1) return;
+    for (const int trial : seating_.trials_beside(worker)) {
+        const auto found = running_.find(trial);
+        if (found == running_.end()) continue;
+        Running& running = found->second;
+        running.shared += (now - running.counted) * (1 - 1.0 / together);
+        running.counted = now;
+    }
+}
+
+bool Scheduler::has_room() const {
+    return !waiting_.empty() && !seating_.seats_for(waiting_.back(), sizes_.back()).empty();
+}
+
+bool Scheduler::runs_alone(int trial) const {
+    const auto found = running_.find(trial);
+    return found == running_.end() || found->second.alone;
+}
+
+/// The first task that may still start, and not only on more ranks than there are, becomes the next one.
+/// False when there is none; with none running either it never will be.
+bool Scheduler::bring_forward_what_may_start(double now) {
+    if (waiting_.empty()) return false;
+    const double left = ends_at_ - now;
+    const bool in_time = left >= least_worth_;
+    const int there = seating_.cards_there();
+    if (in_time && sizes_.back() <= there) return true;
+    const auto known = speeds();
+    for (std::size_t i = waiting_.size(); i-- > 0;) {
+        const Task& task = waiting_[i];
+        if (sizes_[i] > there) continue;
+        const double sharing = sizes_[i] == 1 ? seating_.worth(task.size) : 1;
+        if (!in_time &&
+            sharing * task.flops / (speed_of(task.size, known) * effective_ranks(sizes_[i])) > left)
+            continue;
+        const auto place = static_cast<std::ptrdiff_t>(i);
+        std::rotate(waiting_.begin() + place, waiting_.begin() + place + 1, waiting_.end());
+        std::rotate(sizes_.begin() + place, sizes_.begin() + place + 1, sizes_.end());
+        return true;
+    }
+    if (running_.empty()) stop();
+    return false;
+}
+
+/// Puts the waiting tasks in order and sizes their groups.
+void Scheduler::plan(double now) {
+    const std::vector<Task> tasks = not_started();
+    const Outlook outlook = this->outlook(tasks, speeds(), now, 1);
+    const Priorities priorities = prioritize(tasks, outlook.times, outlook.free_at);
+    std::set<int> blocked;
+    for (const Task& task : blocked_)
+        blocked.insert(task.trial);
+    waiting_.clear();
+    sizes_.clear();
+    for (std::size_t i = priorities.order.size(); i-- > 0;) {
+        const Task& task = tasks[priorities.order[i]];
+        if (blocked.contains(task.trial)) continue;
+        waiting_.push_back(task);
+        sizes_.push_back(outlook.group > 0 ? outlook.group : priorities.ranks[i]);
+    }
+    for (std::size_t i = 0; i < sizes_.size(); ++i)
+        sizes_[i] = std::max(sizes_[i], waiting_[i].least_ranks);
+    changed_ = false;
+    // Planning 10,000 trials takes tenths of a second, so they are planned every 10 seconds.
+    next_plan_ = now + 1e-3 * static_cast<double>(tasks.size());
+}
+
+std::vector<Task> Scheduler::not_started() const {
+    std::vector<Task> tasks = waiting_;
+    tasks.insert(tasks.end(), blocked_.begin(), blocked_.end());
+    return tasks;
+}
+
+void Scheduler::progressed(int trial, double fraction, double now) {
+    const auto found = running_.find(trial);
+    if (found != running_.end()) learn_of_packing(found->second, fraction, now);
+    seen(trial, fraction, now);
+}
+
+void Scheduler::seen(int trial, double fraction, double now) {
+    now_ = std::max(now_, now);
+    const auto found = running_.find(trial);
+    if (found == running_.end()) return;
+    Running& running = found->second;
+    share_time(running.ranks.front(), now);
+    running.fraction = fraction;
+    running.seen = now;
+    running.shared_until_seen = running.shared;
+    changed_ = true;
+}
+
+/// What a trial did from its last note to this one, where its card had the same trials all the while, and all
+/// of them were past their beginnings: a trial that starts makes ready first.
+void Scheduler::learn_of_packing(const Running& running, double fraction, double now) {
+    constexpr double settling = 1;  // seconds
+    const int worker = running.ranks.front();
+    if (running.alone || !(running.fraction > 0) || running.seen < seating_.changed_at(worker) + settling)
+        return;
+    seating_.measured(worker, running.task.size, (fraction - running.fraction) * running.task.flops,
+                      now - running.seen);
+}
+
+/// What an attempt that ended has shown.
+void Scheduler::learn_from(const Running& running) {
+    busy_rank_seconds_ += running.own_seconds() * running.size();
+    if (!(running.flops_done() > 0) || !(running.seconds() > 0)) return;
+    Speed& speed = ended_[running.task.size];
+    speed.flops += running.flops_done();
+    speed.seconds += running.seconds();
+}
+
+std::vector<Task>::iterator Scheduler::waiting(int trial) {
+    return std::find_if(waiting_.begin(), waiting_.end(),
+                        [&](const Task& task) { return task.trial == trial; });
+}
+
+void Scheduler::withdraw(std::vector<Task>::iterator task) {
+    sizes_.erase(sizes_.begin() + (task - waiting_.begin()));
+    waiting_.erase(task);
+    changed_ = true;
+}
+
+void Scheduler::finished(int trial, double fraction, double now) {
+    const auto found = running_.find(trial);
+    if (found == running_.end()) {
+        const auto task = waiting(trial);
+        assert(task != waiting_.end());
+        withdraw(task);
+    } else {
+        seen(trial, fraction, now);
+        learn_from(found->second);
+        running_.erase(found);
+    }
+    unblock(trial);
+}
+
+/// What came after the trial that `ended` waits for nothing but ranks.
+void Scheduler::unblock(int ended) {
+    const auto still = std::stable_partition(blocked_.begin(), blocked_.end(),
+                                             [&](const Task& task) { return task.after != ended; });
+    for (auto task = still; task != blocked_.end(); ++task) {
+        waiting_.push_back(*task);
+        sizes_.push_back(1);
+        next_plan_ = -std::numeric_limits<double>::infinity();
+    }
+    blocked_.erase(still, blocked_.end());
+}
+
+void Scheduler::interrupted(int trial, double fraction, double now) {
+    seen(trial, fraction, now);
+    lost(trial);
+    stop();
+}
+
+void Scheduler::again(int trial, int least_ranks, double fraction, double now, bool alone) {
+    seen(trial, fraction, now);
+    if (running_.contains(trial)) lost(trial);
+    const auto task = waiting(trial);
+    assert(task != waiting_.end());
+    task->least_ranks = least_ranks;
+    task->alone = alone;
+    sizes_[static_cast<std::size_t>(task - waiting_.begin())] = least_ranks;
+}
+
+void Scheduler::lost(int trial) {
+    const auto found = running_.find(trial);
+    assert(found != running_.end());
+    learn_from(found->second);
+    add(found->second.task);
+    running_.erase(found);
+}
+
+void Scheduler::add(const Task& task) {
+    waiting_.push_back(task);
+    sizes_.push_back(task.least_ranks);
+    changed_ = true;
+    next_plan_ = -std::numeric_limits<double>::infinity();  // its group is not sized yet
+}
+
+bool Scheduler::take_back(int trial, const std::vector<int>& ranks, double now) {
+    const auto task = waiting(trial);
+    if (stopped_ || task == waiting_.end()) return false;
+    run(*task, ranks, now);  // timed from here on: how long it was silent says nothing of its speed
+    withdraw(task);
+    return true;
+}
+
+}  // namespace isogrid::cluster

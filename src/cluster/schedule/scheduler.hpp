@@ -1,0 +1,172 @@
+// Which trial goes to which ranks next: pure logic, no messages and no clock of its own.
+#pragma once
+
+#include <limits>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "cluster/schedule/priority.hpp"
+#include "cluster/schedule/seating.hpp"
+
+namespace isogrid::cluster {
+
+struct Assignment {
+    int trial = 0;
+    std::vector<int> ranks;  ///< workers, rising, 2^k of them
+    bool alone = true;       ///< no other trial comes to their cards before this one has ended
+    bool operator==(const Assignment&) const = default;
+};
+
+/// Tasks go to the lowest idle ranks in the order that prioritize() gives them: longest first, as far as that
+/// matters, and before them what lets the first budgets be whole. A task that comes after another one waits
+/// until that has ended, whatever its outcome. A group has `ranks_per_trial` ranks where the job says so.
+/// Where it does not (0), a group is one rank, unless that would let ranks idle at the end: then allot()
+/// makes groups of trials that are longer than the rest together, and of the last ones, and ranks may wait
+/// for the others of their group.
+///
+/// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
+/// where none of that size has run; in ratios of FLOPs while nothing is known.
+///
+/// Where cards have several seats (cluster/schedule/seating), ranks are the cards, and workers their seats. Trials in
+/// groups of one are packed: as many on a card as fit and as measured worth it. A card's time is shared
+/// between the trials on it, so that speeds are the card's, whatever else it did, and predictions need not
+/// know who will sit beside whom. The order is kept: the next trial waits for room, and those behind it too.
+class Scheduler {
+  public:
+    Scheduler(std::vector<Task> tasks, int ranks_per_trial, const Cards& cards = {});
+
+    void worker_idle(int worker);
+
+    /// Counts on `worker` no more until it is idle again. Its trial is another matter: see lost().
+    void worker_lost(int worker);
+
+    /// Somebody has tried how many FLOP/s a rank does with a model of this size. Counts as much as a second
+    /// of training.
+    void measured(double size, double flops_per_second);
+
+    /// Everything that can start at time `now` (seconds); its ranks are busy until reported idle again.
+    std::vector<Assignment> assign(double now);
+
+    /// `fraction` (0..1) of a running trial's FLOPs is done at `now`.
+    void progressed(int trial, double fraction, double now);
+
+    /// A trial ended; `fraction` of its FLOPs was done. It may be waiting (again): who was taken for lost has
+    /// done it after all.
+    void finished(int trial, double fraction, double now);
+
+    /// Whoever ran this trial has been given up: it waits again, to be run from its start.
+    void lost(int trial);
+
+    /// Another trial is to be run, or one again that had ended.
+    void add(const Task& task);
+
+    /// `ranks` run this waiting trial after all. False when it does not wait, or nothing starts any more.
+    bool take_back(int trial, const std::vector<int>& ranks, double now);
+
+    /// The same, but asked to stop: the trial is to be run again from its start, and nothing more starts
+    /// here.
+    void interrupted(int trial, double fraction, double now);
+
+    /// The same, but the trial waits again, for a group of at least `least_ranks`, and for a card of its own
+    /// where it is to be `alone`.
+    void again(int trial, int least_ranks, double fraction, double now, bool alone = false);
+
+    /// Whether this running trial has its ranks to itself, from its start to its end.
+    bool runs_alone(int trial) const;
+
+    /// Nothing that would not end by `time` starts later than `least_worth` seconds before it; once nothing
+    /// runs and nothing may start, this stops.
+    void ends_at(double time, double least_worth) {
+        ends_at_ = time;
+        least_worth_ = least_worth;
+    }
+
+    bool stopped() const { return stopped_; }
+
+    /// Starts nothing more; what waits still counts as remaining.
+    void stop() { stopped_ = true; }
+
+    /// The ranks that the next trial to start waits for; 0 when none waits.
+    int next_group() const { return waiting_.empty() ? 0 : sizes_.back(); }
+
+    /// Whether a worker has room for the next trial to start.
+    bool has_room() const;
+
+    bool over() const { return running_.empty() && ((waiting_.empty() && blocked_.empty()) || stopped_); }
+
+    /// Seconds that ranks have spent on trials, added up, those still running not counted.
+    double busy_rank_seconds() const { return busy_rank_seconds_; }
+
+    /// No schedule of what is left ends sooner than this many seconds after `now`, had it all `ranks`
+    /// workers; NaN before any throughput is known.
+    double remaining_lower_bound(double now, int ranks) const;
+
+    /// Seconds of one rank that the unfinished trials still cost; NaN before any throughput is known.
+    double remaining_rank_seconds() const;
+
+    /// Seconds from `now` until the last trial ends, the waiting ones allotted behind the running ones on
+    /// all `ranks` workers; NaN before any throughput is known.
+    double remaining_seconds(double now, int ranks) const;
+
+  private:
+    struct Running {
+        Task task;
+        std::vector<int> ranks;
+        double started = 0;
+        double fraction = 0, seen = 0;   ///< the last progress, and when
+        double shared = 0, counted = 0;  ///< of the seconds until then, others' on the card
+        double shared_until_seen = 0;
+        bool alone = true;
+
+        int size() const { return static_cast<int>(ranks.size()); }
+        double flops_done() const { return fraction * task.flops; }
+        /// Of a rank, or of a card by itself, that this trial took.
+        double own_seconds() const { return seen - started - shared_until_seen; }
+        double seconds() const { return own_seconds() * effective_ranks(size()); }
+    };
+    struct Speed {
+        double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
+    };
+    static double speed_of(double size, const std::map<double, Speed>& speeds);
+    std::map<double, Speed> speeds() const;
+    std::map<int, double> ends(const std::map<double, Speed>& speeds, double now) const;
+    std::vector<double> free_at(const std::map<int, double>& ends) const;
+    std::vector<Task> not_started() const;
+    std::vector<Waiting> times(const std::map<double, Speed>& speeds, const std::map<int, double>& ends,
+                               std::span<const Task> tasks) const;
+    struct Outlook {
+        std::vector<Waiting> times;
+        std::vector<double> free_at;
+        int group = 0;  ///< ranks of each trial; 0 where it is for allot() to say
+    };
+    Outlook outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds, double now,
+                    int ranks) const;
+    int group_among(int ranks) const;
+    void plan(double now);
+    bool bring_forward_what_may_start(double now);
+    void learn_from(const Running& running);
+    void learn_of_packing(const Running& running, double fraction, double now);
+    void share_time(int worker, double now);
+    void seen(int trial, double fraction, double now);
+    void run(const Task& task, const std::vector<int>& workers, double now);
+    void withdraw(std::vector<Task>::iterator task);
+    std::vector<Task>::iterator waiting(int trial);
+    void unblock(int ended);
+
+    std::vector<Task> waiting_;  ///< the next one last
+    std::vector<int> sizes_;     ///< of their groups
+    std::vector<Task> blocked_;  ///< until the trial that they come after has ended
+    bool changed_ = true;        ///< something since the last plan
+    double next_plan_ = 0;
+    Seating seating_;
+    double now_ = 0;  ///< the latest that this was told of
+    std::map<int, Running> running_;
+    int ranks_per_trial_;
+    bool stopped_ = false;
+    double ends_at_ = std::numeric_limits<double>::infinity(), least_worth_ = 0;
+    double busy_rank_seconds_ = 0;
+    std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
+};
+
+}  // namespace isogrid::cluster

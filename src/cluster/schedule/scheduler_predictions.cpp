@@ -1,0 +1,155 @@
+// What the scheduler expects of the time to come, by the speeds measured so far.
+#include <algorithm>
+#include <bit>
+#include <iterator>
+#include <limits>
+#include <utility>
+
+#include "cluster/schedule/scheduler.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
+
+/// FLOP/s of one rank for a model of this size: as measured for it, or else for the nearest size; 1 when
+/// nothing is measured.
+double Scheduler::speed_of(double size, const std::map<double, Speed>& speeds) {
+    if (speeds.empty()) return 1;
+    auto nearest = speeds.lower_bound(size);
+    if (nearest == speeds.end() ||
+        (nearest != speeds.begin() && size / std::prev(nearest)->first < nearest->first / size))
+        --nearest;
+    return nearest->second.flops / nearest->second.seconds;
+}
+
+/// What the order of `tasks` is made from: how long they take, and when whoever trains them is free, ranks
+/// or, where the job says how large groups are, whole groups.
+Scheduler::Outlook Scheduler::outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds,
+                                      double now, int ranks) const {
+    const std::map<int, double> ends = this->ends(speeds, now);
+    Outlook outlook{.times = times(speeds, ends, tasks), .free_at = free_at(ends)};
+    std::vector<double>& free = outlook.free_at;
+    free.resize(std::max(free.size(), static_cast<std::size_t>(ranks)), 0.0);
+    if (ranks_per_trial_ == 0) return outlook;
+
+    outlook.group = group_among(static_cast<int>(free.size()));
+    const auto group = static_cast<std::size_t>(outlook.group);
+    // A group is free when the last of its ranks is.
+    std::sort(free.begin(), free.end());
+    std::vector<double> groups;
+    for (std::size_t last = group - 1; last < free.size(); last += group)
+        groups.push_back(free[last]);
+    free = std::move(groups);
+    for (Waiting& task : outlook.times) {
+        task.seconds /= effective_ranks(outlook.group);
+        task.most_ranks = 1;
+    }
+    return outlook;
+}
+
+/// The size that the job asks for, or less where so few ranks are left.
+int Scheduler::group_among(int ranks) const {
+    return std::min(ranks_per_trial_, static_cast<int>(std::bit_floor(static_cast<unsigned>(ranks))));
+}
+
+/// What is measured so far, by size.
+std::map<double, Scheduler::Speed> Scheduler::speeds() const {
+    std::map<double, Speed> speeds = ended_;
+    for (const auto& [trial, running] : running_) {
+        if (!(running.flops_done() > 0) || !(running.seconds() > 0)) continue;
+        speeds[running.task.size].flops += running.flops_done();
+        speeds[running.task.size].seconds += running.seconds();
+    }
+    return speeds;
+}
+
+/// When each running trial ends, in seconds from `now`.
+std::map<int, double> Scheduler::ends(const std::map<double, Speed>& speeds, double now) const {
+    std::map<int, double> ends;
+    for (const auto& [trial, running] : running_) {
+        // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
+        const bool shown = running.fraction > 0.1 && running.seconds() > 0;
+        const double speed =
+            shown ? running.flops_done() / running.seconds() : speed_of(running.task.size, speeds);
+        const double left =
+            (running.task.flops - running.flops_done()) / (speed * effective_ranks(running.size()));
+        ends[trial] = std::max(0.0, running.seen + seating_.together(running.ranks.front()) * left - now);
+    }
+    return ends;
+}
+
+/// Seconds from now until each rank is free, or each card, as if the trials there were one after the other.
+std::vector<double> Scheduler::free_at(const std::map<int, double>& ends) const {
+    std::vector<double> free_at;
+    for (const std::vector<int>& trials : seating_.trials_by_card()) {
+        double& free = free_at.emplace_back(0);
+        for (const int trial : trials)
+            if (const auto end = ends.find(trial); end != ends.end())  // else it has ended, and will say so
+                free += end->second / static_cast<double>(trials.size());
+    }
+    return free_at;
+}
+
+/// How long each task takes, and when it can start: a branch when its trunk ends, or, if that waits too, as
+/// if it started now. What a card has room to train beside others is not spread over several cards.
+std::vector<Waiting> Scheduler::times(const std::map<double, Speed>& speeds,
+                                      const std::map<int, double>& ends, std::span<const Task> tasks) const {
+    std::vector<Waiting> times;
+    std::map<int, double> trunks;
+    for (const Task& task : tasks)
+        times.push_back(
+            {task.flops / speed_of(task.size, speeds), seating_.worth(task.size) > 1 ? 1 : task.most_ranks});
+    if (blocked_.empty()) return times;
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+        trunks[tasks[i].trial] = times[i].seconds;
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        if (const auto running = ends.find(tasks[i].after); running != ends.end())
+            times[i].ready_at = running->second;
+        else if (const auto trunk = trunks.find(tasks[i].after); trunk != trunks.end())
+            times[i].ready_at = trunk->second;
+    }
+    return times;
+}
+
+double Scheduler::remaining_rank_seconds() const {
+    const auto known = speeds();
+    double seconds = 0;
+    for (const Task& task : not_started())
+        seconds += task.flops / speed_of(task.size, known);
+    for (const auto& [trial, running] : running_)
+        seconds += (running.task.flops - running.flops_done()) / speed_of(running.task.size, known);
+    if (seconds == 0) return 0;
+    return known.empty() ? unknown : seconds;
+}
+
+double Scheduler::remaining_seconds(double now, int ranks) const {
+    const std::vector<Task> tasks = not_started();
+    if (tasks.empty() && running_.empty()) return 0;
+    const auto known = speeds();
+    if (known.empty() || ranks < 1) return unknown;
+    const Outlook outlook = this->outlook(tasks, known, now, ranks);
+    return longest_first(tasks, outlook.times, outlook.free_at).end;
+}
+
+double Scheduler::remaining_lower_bound(double now, int ranks) const {
+    const auto known = speeds();
+    if (known.empty()) return unknown;
+    const int group = ranks_per_trial_ > 0 ? group_among(ranks) : 1;
+    std::vector<Waiting> times;
+    const auto add = [&](const Task& task, double seconds) {
+        times.push_back({seconds / effective_ranks(group), ranks_per_trial_ > 0 ? 1 : task.most_ranks});
+    };
+    for (const Task& task : not_started())
+        add(task, task.flops / speed_of(task.size, known));
+    for (const auto& [trial, seconds] : ends(known, now)) {
+        const Running& running = running_.at(trial);
+        add(running.task, seconds * effective_ranks(running.size()));
+    }
+    return makespan_lower_bound(times, ranks / group);
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,71 @@
+#include "cluster/sweep/card_plan.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "archive/archive.hpp"
+#include "train/trainer.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
+
+int in_mebibytes(std::int64_t bytes) {
+    return static_cast<int>((bytes + mebibyte - 1) / mebibyte);
+}
+
+}  // namespace
+
+int seats_of_cards(const study::Job& job, bool on_cards) {
+    if (!on_cards || job.ranks_per_trial > 1) return 1;
+    return job.trials_per_card > 0 ? static_cast<int>(job.trials_per_card) : default_seats;
+}
+
+std::vector<std::int64_t> planned_bytes_of(const study::Grid& grid, const kernels::Backend& backend) {
+    // Shape, first and last batch, leaves: as cluster/sweep/plan asks for costs.
+    using Kind = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
+    std::map<Kind, std::int64_t> known;
+    std::vector<std::int64_t> bytes;
+    for (const study::PlannedTrial& planned : grid.trials) {
+        const study::Trial& trial = planned.trial;
+        const auto [entry, is_new] = known.try_emplace(
+            {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
+        if (is_new) entry->second = train::planned_bytes(trial, 1, 1, backend);
+        bytes.push_back(entry->second);
+    }
+    return bytes;
+}
+
+int trials_that_fit(std::int64_t bytes, std::int64_t card_bytes, int seats) {
+    const std::int64_t fit = memory_for_trials(card_bytes) / std::max<std::int64_t>(1, bytes);
+    return static_cast<int>(std::clamp<std::int64_t>(fit, 1, seats));
+}
+
+CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::int64_t card_bytes,
+                    const kernels::Backend& backend) {
+    const bool has_card = card_bytes > 0;
+    const bool on_cards = session.lowest(has_card ? 0 : 1) == 0;
+    const bool threads = session.lowest(session.allows_threads() && archive::allows_threads() ? 1 : 0) == 1;
+    CardPlan plan;
+    plan.cards.seats = {.ranks = std::max(1, session.size() - 1),
+                        .each = threads ? seats_of_cards(study.job, on_cards) : 1};
+    if (plan.cards.seats.each == 1) return plan;
+    plan.cards.measure = study.job.trials_per_card == 0;
+    // The smallest card's memory, and what each trial takes, in numbers that ranks can compare.
+    const int smallest = session.lowest(has_card ? in_mebibytes(memory_for_trials(card_bytes))
+                                                 : std::numeric_limits<int>::max());
+    plan.cards.bytes = smallest * mebibyte;
+    std::vector<int> mebibytes(study.grid.trials.size(), 0);
+    if (has_card)
+        std::ranges::transform(planned_bytes_of(study.grid, backend), mebibytes.begin(), in_mebibytes);
+    for (const int each : session.highest(std::move(mebibytes)))
+        plan.bytes.push_back(each * mebibyte);
+    return plan;
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,218 @@
+#include "cluster/sweep/plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <numeric>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "cluster/schedule/priority.hpp"
+#include "cluster/schedule/workload.hpp"
+#include "cluster/sweep/card_plan.hpp"
+#include "cluster/sweep/sweep.hpp"
+#include "cluster/terminal/quantities.hpp"
+#include "cluster/terminal/table.hpp"
+#include "study/branches.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+double tokens_per_parameter(const study::PlannedTrial& planned) {
+    return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
+}
+
+/// The end as the scheduler will have it, and the lower bound: with groups of the size that the job asks for,
+/// or else of its own choice. A branch starts when its trunk has ended. `seconds` by place in the grid.
+std::pair<double, double> makespan(const study::Study& study, const std::vector<int>& to_do,
+                                   const History& history, const std::vector<double>& seconds, int ranks) {
+    const auto asked_for = static_cast<int>(study.job.ranks_per_trial);
+    const int group = std::max(1, asked_for);
+    const int slots = std::max(1, ranks / group);
+    std::vector<Task> tasks;
+    std::vector<Waiting> times;
+    for (const int trial : to_do) {
+        const study::PlannedTrial& planned = study.grid.trials[static_cast<std::size_t>(trial)];
+        const int leaves = asked_for > 0 ? 1 : static_cast<int>(planned.trial.leaves);
+        tasks.push_back({.trial = trial, .most_ranks = leaves, .budget = planned.budget});
+        times.push_back({seconds[static_cast<std::size_t>(trial)] / effective_ranks(group), leaves});
+        for (auto trunk = history.trunks.find(trial); trunk != history.trunks.end();
+             trunk = history.trunks.find(trunk->second)) {
+            if (tasks.back().after < 0) tasks.back().after = trunk->second;
+            times.back().ready_at +=
+                seconds[static_cast<std::size_t>(trunk->second)] / effective_ranks(group);
+        }
+    }
+    return {prioritize(tasks, times, std::vector<double>(static_cast<std::size_t>(slots), 0.0)).end,
+            makespan_lower_bound(times, slots)};
+}
+
+/// How many trials cards have at once; nothing where each has one.
+std::string packing_text(const study::Study& study, const Plan& plan) {
+    if (plan.seats == 1) return "";
+    int fewest = plan.seats, most = 1;
+    for (const PlannedCost& cost : plan.trials) {
+        fewest = std::min(fewest, fit_on_card(plan, cost));
+        most = std::max(most, fit_on_card(plan, cost));
+    }
+    const std::string room = fewest == most ? std::to_string(most)
+                                            : std::to_string(fewest) + " of the largest to " +
+                                                  std::to_string(most) + " of the smallest";
+    return "A card has memory for " + room + " trials at once; " +
+           (study.job.trials_per_card > 0 ? "it gets as many (run.trials_per_card is " +
+                                                std::to_string(study.job.trials_per_card) + ")."
+                                          : "how many it gets, measured speeds decide.") +
+           " Times are of trials alone on a card.";
+}
+
+std::string formatted(const char* pattern, double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, pattern, value);
+    return text;
+}
+
+/// `1 trial is`, `2 trials are`.
+std::string counted(std::size_t number, const std::string& thing) {
+    return std::to_string(number) + " " + thing + (number == 1 ? " is" : "s are");
+}
+
+}  // namespace
+
+int fit_on_card(const Plan& plan, const PlannedCost& cost) {
+    return plan.seats == 1 ? 1 : trials_that_fit(cost.bytes, plan.card_bytes, plan.seats);
+}
+
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks) {
+    LeftToDo all;
+    all.trials.resize(study.grid.trials.size());
+    std::iota(all.trials.begin(), all.trials.end(), 0);
+    return make_plan(study, costs, ranks, all);
+}
+
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const LeftToDo& left) {
+    Plan plan;
+    plan.ranks = ranks;
+    plan.done = study.grid.trials.size() - left.trials.size();
+    plan.from_states = left.from_states;
+    // Shape, first and last batch, leaves.
+    using Step = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
+    std::map<Step, std::pair<double, std::int64_t>> known;
+    const History history = with_trunks(left.history, study, left.trials);
+    const std::set<int> to_do(left.trials.begin(), left.trials.end());
+    std::vector<double> seconds;
+    for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
+        const study::PlannedTrial& planned = study.grid.trials[i];
+        const study::Trial& trial = planned.trial;
+        const auto [entry, is_new] = known.try_emplace(
+            {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
+        if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
+        const auto [seconds_per_step, bytes] = entry->second;
+        const auto place = static_cast<int>(i);
+        const double part = to_do.contains(place) ? part_left(study, place, history) : 0;
+        plan.trials.push_back({&planned, part * seconds_per_step * steps_worth(planned.trial), bytes});
+        plan.flops += part * planned.flops(study::FlopConvention::exact);
+        plan.rank_seconds += plan.trials.back().seconds;
+        seconds.push_back(plan.trials.back().seconds);
+    }
+    std::tie(plan.makespan, plan.lower_bound) = makespan(study, left.trials, history, seconds, ranks);
+    return plan;
+}
+
+std::string plan_text(const study::Study& study, const Plan& plan, int columns) {
+    // The order in which columns go when the terminal is narrow: the highest rank first.
+    Table table({{"trial", Table::Align::left, 0},
+                 {"parameters", Table::Align::right, 1},
+                 {"tokens", Table::Align::right, 2},
+                 {"tokens/par.", Table::Align::right, 5},
+                 {"steps", Table::Align::right, 6},
+                 {"FLOPs", Table::Align::right, 3},
+                 {"memory", Table::Align::right, 7},
+                 {"time", Table::Align::right, 4}});
+    for (const auto& [planned, seconds, memory] : plan.trials)
+        table.add({planned->name, std::to_string(planned->parameters.total()),
+                   std::to_string(planned->trial.tokens()), formatted("%.1f", tokens_per_parameter(*planned)),
+                   std::to_string(planned->trial.steps),
+                   formatted("%.3e", planned->flops(study::FlopConvention::exact)),
+                   bytes(static_cast<double>(memory)), duration(seconds)});
+    std::string text = table.text(columns);
+
+    text += "\n" + wrapped(std::to_string(plan.trials.size()) + " trials, " + formatted("%.3e", plan.flops) +
+                               " FLOPs, " + duration(plan.rank_seconds) + " of one rank.",
+                           columns);
+    if (plan.ranks > 1)
+        text += wrapped("On " + std::to_string(plan.ranks) + " ranks and one more that coordinates: " +
+                            duration(plan.makespan) + ", longest first (no schedule takes less than " +
+                            duration(plan.lower_bound) + ").",
+                        columns);
+    if (const std::string packing = packing_text(study, plan); !packing.empty())
+        text += wrapped(packing, columns);
+    if (plan.done > 0 || plan.from_states > 0) {
+        text +=
+            wrapped("This is what is left: " + counted(plan.done, "trial") + " done before, " +
+                        counted(plan.from_states, "trial") + " to go on from states that trunks have left.",
+                    columns);
+    } else if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
+        const double without = plan.flops - costs.shared + costs.apart;
+        text += wrapped(
+            std::to_string(costs.branches) + (costs.branches == 1 ? " branch leaves " : " branches leave ") +
+                std::to_string(costs.trunks) + (costs.trunks == 1 ? " trunk: " : " trunks: ") +
+                formatted("%.3e", costs.shared) + " FLOPs where each starts after its trunk, " +
+                formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
+                formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
+                (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
+                ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
+                formatted("%.3e", without) + " FLOPs that it would take without trunks.",
+            columns);
+    }
+    for (const std::string& warning : study.grid.warnings)
+        text += wrapped("warning: " + warning, columns);
+    return text;
+}
+
+std::string plan_json(const study::Study& study, const Plan& plan) {
+    using Json = nlohmann::ordered_json;
+    Json trials = Json::array();
+    for (const auto& [planned, seconds, memory] : plan.trials) {
+        Json flops;
+        for (const study::FlopConvention convention : study::flop_conventions)
+            flops[std::string(study::name(convention))] = planned->flops(convention);
+        trials.push_back({{"name", planned->name},
+                          {"shape", study::label(planned->trial.shape)},
+                          {"budget", planned->budget},
+                          {"parameters", planned->parameters.total()},
+                          {"non_embedding_parameters", planned->parameters.non_embedding()},
+                          {"tokens", planned->trial.tokens()},
+                          {"tokens_per_parameter", tokens_per_parameter(*planned)},
+                          {"steps", planned->trial.steps},
+                          {"flops", flops},
+                          {"memory_bytes", memory},
+                          {"predicted_seconds", seconds}});
+        if (plan.seats > 1) trials.back()["fit_on_a_card"] = fit_on_card(plan, {planned, seconds, memory});
+    }
+    const study::BranchCosts branches = study::branch_costs(study.grid.trials);
+    const Json json = {{"schema", "isogrid-plan/1"},
+                       {"study", study.job.name},
+                       {"trials", trials},
+                       {"totals",
+                        {{"trials", plan.trials.size()},
+                         {"done", plan.done},
+                         {"from_states", plan.from_states},
+                         {"flops", plan.flops},
+                         {"trunks", branches.trunks},
+                         {"branches", branches.branches},
+                         {"trunk_and_branch_flops", branches.shared},
+                         {"separate_flops", branches.apart},
+                         {"predicted_rank_seconds", plan.rank_seconds},
+                         {"ranks", plan.ranks},
+                         {"predicted_makespan_seconds", plan.makespan},
+                         {"makespan_lower_bound_seconds", plan.lower_bound}}},
+                       {"warnings", study.grid.warnings}};
+    return json.dump(4) + "\n";
+}
+
+}  // namespace isogrid::cluster

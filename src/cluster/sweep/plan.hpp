@@ -1,0 +1,59 @@
+// What a study will cost, before anything is trained.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cluster/sweep/left_to_do.hpp"
+#include "study/study.hpp"
+
+namespace isogrid::cluster {
+
+/// What `plan` must be told about the machine: seconds of one step on one rank, and bytes one rank needs.
+struct Costs {
+    std::function<double(const study::Trial&)> seconds_per_step;
+    std::function<std::int64_t(const study::Trial&)> bytes;
+};
+
+struct PlannedCost {
+    const study::PlannedTrial* trial = nullptr;
+    double seconds = 0;  ///< on one rank, evaluations included, of what is left of it; of a branch from where
+                         ///< it leaves its trunk
+    std::int64_t bytes = 0;  ///< on one rank
+};
+
+struct Plan {
+    std::vector<PlannedCost> trials;  ///< in grid order
+    double flops = 0;  ///< exact, all that is left, of branches what their trunks have not done
+    double rank_seconds = 0;
+    int ranks = 1;           ///< that train; a coordinator comes on top when there is more than one
+    double makespan = 0;     ///< seconds, as the scheduler will do it
+    double lower_bound = 0;  ///< seconds: no schedule is shorter
+
+    std::size_t done = 0;         ///< trials that need nothing more
+    std::size_t from_states = 0;  ///< trials that go on from a state which a trunk has left behind
+    std::int64_t card_bytes = 0;  ///< of the card that was planned on; 0: on processors
+    int seats = 1;                ///< trials that a card may have at once
+};
+
+/// Asks `costs` once for each shape, batch and number of leaves. `ranks` at least 1.
+/// `study` must outlive the result. An evaluation counts as a third of a training step a token: the forward
+/// of the three equal passes, one forward and two backward (Kaplan et al. 2020, section 2.1).
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks);
+
+/// The same of what is left to do of a study.
+Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const LeftToDo& left);
+
+/// Trials like this one that the planned card has room for at once, `plan.seats` at most.
+int fit_on_card(const Plan& plan, const PlannedCost& cost);
+
+/// The table of trials, totals and warnings. Columns that do not fit into `columns` are left out, the least
+/// important first; all of them take less than 100.
+std::string plan_text(const study::Study& study, const Plan& plan, int columns);
+
+/// {"schema":"isogrid-plan/1", "study", "trials":[...], "totals":{...}, "warnings":[...]}.
+std::string plan_json(const study::Study& study, const Plan& plan);
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,48 @@
+#include "cluster/sweep/progress_file.hpp"
+
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "cluster/sweep/sweep_json.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view schema = "isogrid-progress/1";
+
+}  // namespace
+
+void write_progress_file(const std::filesystem::path& file, const ProgressFile& progress) {
+    const std::filesystem::path temporary = file.string() + ".new";
+    const Json json = {
+        {"schema", schema}, {"written_unix", progress.written_unix}, {"sweep", to_json(progress.state)}};
+    std::ofstream stream(temporary);
+    stream << json.dump(4, ' ', false, Json::error_handler_t::replace) << "\n";
+    stream.close();
+    std::error_code ignored;
+    if (stream)
+        std::filesystem::rename(temporary, file, ignored);
+    else
+        std::filesystem::remove(temporary, ignored);
+}
+
+std::optional<ProgressFile> read_progress_file(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    if (!stream) return std::nullopt;
+    try {
+        const Json json = Json::parse(stream);
+        if (json.at("schema") != schema) return std::nullopt;
+        return ProgressFile{.state = sweep_state_from(json.at("sweep")),
+                            .written_unix = json.at("written_unix")};
+    } catch (const nlohmann::json::exception&) {
+        return std::nullopt;
+    }
+}
+
+}  // namespace isogrid::cluster

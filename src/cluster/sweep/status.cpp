@@ -1,0 +1,196 @@
+#include "cluster/sweep/status.hpp"
+
+#include <chrono>
+#include <iostream>
+#include <limits>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "archive/archive.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "cluster/site/stop_signals.hpp"
+#include "cluster/sweep/progress.hpp"
+#include "cluster/sweep/sweep_json.hpp"
+#include "cluster/terminal/console.hpp"
+#include "cluster/terminal/quantities.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double unix_time() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+SweepState summary_of(const archive::Listing& archive) {
+    using archive::Outcome;
+    SweepState state;
+    state.study = archive.study_name;
+    state.trials = state.done = static_cast<int>(archive.trials.size());
+    for (const auto& [name, outcome, cause] : archive.trials) {
+        if (outcome == Outcome::diverged) ++state.diverged;
+        if (outcome == Outcome::failed || outcome == Outcome::out_of_memory)
+            state.failed.push_back({name, std::string(archive::name(outcome)), cause});
+    }
+    return state;
+}
+
+std::string remaining(const SweepState& state) {
+    if (!state.remaining_rank_seconds) return "the time left is not known yet\n";
+    char hours[32];
+    std::snprintf(hours, sizeof hours, "%.3g", *state.remaining_rank_seconds / 3600);
+    std::string text = "about " + std::string(hours) + " rank-hours left";
+    if (state.remaining_seconds)
+        text += ": " + duration(*state.remaining_seconds) + " on " + std::to_string(state.workers) +
+                (state.workers == 1 ? " worker" : " workers");
+    return text + "\n";
+}
+
+std::string failures(const SweepState& state) {
+    std::string text;
+    for (const FailedTrial& trial : state.failed)
+        text += "  failed   " + trial.name + ": " + trial.outcome + " (" + trial.cause + ")\n";
+    return text;
+}
+
+std::string unfinished_text(const Status& status) {
+    const bool running = status.stage == Stage::running;
+    std::string text = status.archive.string() + ": " + std::string(name(status.stage));
+    if (status.holder) {
+        text += running ? " on " : "; it ran on ";
+        text += describe(*status.holder) + " (last sign " +
+                duration(std::max(0.0, status.now - status.holder->heartbeat)) + " ago)";
+    }
+    text += "\n";
+    if (!status.progress) return text + "nothing is known of its trials yet\n";
+
+    const SweepState& state = status.progress->state;
+    text += std::to_string(state.done) + " of " + std::to_string(state.trials) + " trials of " + state.study +
+            " done";
+    if (state.diverged > 0) text += " (" + std::to_string(state.diverged) + " diverged)";
+    if (!state.failed.empty()) text += ", " + std::to_string(state.failed.size()) + " of them failed";
+    if (running) text += ", " + std::to_string(state.running.size()) + " running";
+    text += "\n";
+    if (running)
+        for (const RunningTrial& trial : state.running)
+            text += "  running  " + trial.name + ": step " + std::to_string(trial.steps_done) + " of " +
+                    std::to_string(trial.steps) + ", " + count(trial.tokens_per_second) + " tokens/s on " +
+                    std::to_string(trial.ranks) + (trial.ranks == 1 ? " rank\n" : " ranks\n");
+    for (const std::string& host : state.set_aside)
+        text += "  host " + host + " is set aside: trial after trial ended badly there\n";
+    text += failures(state) + remaining(state);
+    if (!running) text += "run the same command again to go on\n";
+    return text;
+}
+
+}  // namespace
+
+std::string_view name(Stage stage) {
+    switch (stage) {
+        case Stage::absent:
+            return "absent";
+        case Stage::running:
+            return "running";
+        case Stage::stopped:
+            return "stopped";
+        case Stage::finished:
+            return "finished";
+    }
+    return "unknown";
+}
+
+study::Result<Status> read_status(const std::filesystem::path& archive) {
+    const RunFolder folder = run_folder_of(archive);
+    Status status;
+    status.archive = archive;
+    status.now = unix_time();
+    status.holder = read_lock(folder.lock);
+    const bool alive = status.holder && !is_stale(*status.holder, status.now);
+    if (alive || (std::filesystem::exists(folder.root) && !std::filesystem::exists(archive))) {
+        status.stage = alive ? Stage::running : Stage::stopped;
+        status.progress = read_progress_file(folder.progress);
+        return status;
+    }
+    if (!std::filesystem::exists(archive)) return status;
+    const auto listing = archive::list_archive(archive);
+    if (!listing) return tl::unexpected(listing.error());
+    status.stage = Stage::finished;
+    status.finished = summary_of(*listing);
+    status.digest = listing->digest;
+    return status;
+}
+
+std::string status_text(const Status& status) {
+    const std::string where = status.archive.string() + ": ";
+    if (status.stage == Stage::absent)
+        return where + "there is no archive and no run (neither it nor " +
+               run_folder_of(status.archive).root.string() + " exists) start one with isogrid run\n";
+    if (status.stage != Stage::finished) return unfinished_text(status);
+    const SweepState& state = status.finished;
+    std::string text = where + "finished, " + std::to_string(state.trials) + " trials of " + state.study;
+    if (state.diverged > 0) text += ", " + std::to_string(state.diverged) + " diverged";
+    if (!state.failed.empty()) text += ", " + std::to_string(state.failed.size()) + " failed";
+    return text + "\n" + failures(state) + "digest " + status.digest + "\n";
+}
+
+std::string status_json(const Status& status) {
+    const bool unfinished = status.stage == Stage::running || status.stage == Stage::stopped;
+    Json json = {{"schema", "isogrid-status/1"},
+                 {"archive", status.archive.string()},
+                 {"stage", name(status.stage)},
+                 {"holder", nullptr},
+                 {"sweep", nullptr},
+                 {"remaining_rank_hours", nullptr},
+                 {"digest", status.digest.empty() ? Json(nullptr) : Json(status.digest)}};
+    if (status.holder)
+        json["holder"] = {{"host", status.holder->host},
+                          {"process", status.holder->process},
+                          {"slurm_job", status.holder->job},
+                          {"seconds_since_heartbeat", status.now - status.holder->heartbeat},
+                          {"alive", status.stage == Stage::running}};
+    if (status.stage == Stage::finished) {
+        json["sweep"] = to_json(status.finished);
+        json["remaining_rank_hours"] = 0;
+    }
+    if (unfinished && status.progress) {
+        json["sweep"] = to_json(status.progress->state);
+        if (const auto seconds = status.progress->state.remaining_rank_seconds)
+            json["remaining_rank_hours"] = *seconds / 3600;
+    }
+    return json.dump(4, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int show_status(const StatusRequest& request) {
+    constexpr std::chrono::milliseconds glance{200};
+    constexpr int glances_between_looks = 10,
+                  looks_between_lines = 30;  // every 2 s, and a line a minute in a log
+    Console console = Console::standard();
+    const StopSignals signals;
+    for (int look = 0;; ++look) {
+        const auto status = read_status(request.archive);
+        if (!status) {
+            std::cerr << study::to_string(status.error());
+            return 2;
+        }
+        const bool more = request.watch && status->stage == Stage::running && !signals.received();
+        if (!more) {
+            console.clear();
+            std::cout << (request.json ? status_json(*status) : status_text(*status)) << std::flush;
+            return status->stage == Stage::absent ? 2 : 0;
+        }
+        if (status->progress) {
+            const SweepState& state = status->progress->state;
+            if (console.live())
+                console.rewrite(progress_line(state, console.columns() - 1));
+            else if (look % looks_between_lines == 0 && !request.json)
+                console.line(progress_line(state, std::numeric_limits<int>::max()));
+        }
+        for (int i = 0; i < glances_between_looks && !signals.received(); ++i)
+            std::this_thread::sleep_for(glance);
+    }
+}
+
+}  // namespace isogrid::cluster
