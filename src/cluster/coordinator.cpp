@@ -15,7 +15,8 @@ namespace {
 struct Attempt {
     int trial = 0;
     std::vector<int> ranks;
-    bool lost = false;  ///< a rank was given up, and the trial waits again or runs elsewhere
+    bool pausing = false;  ///< it has been asked to
+    bool lost = false;     ///< a rank was given up, and the trial waits again or runs elsewhere
 };
 
 class Coordinator {
@@ -37,7 +38,10 @@ class Coordinator {
                 look_for_the_silent();
             if (!hooks_.keep_going(sweep_)) sweep_.stop();
             if (sweep_.stopped()) stop_workers();
-            if (roster_.complete()) assign();
+            if (roster_.complete()) {
+                assign();
+                pause();
+            }
             if (!envelope && !sweep_.over()) transport_.wait_briefly();
         }
     }
@@ -96,7 +100,13 @@ class Coordinator {
     void ended(const Finished& finished) {
         const auto found = attempts_.find(finished.attempt);
         if (found == attempts_.end()) return;  // it came twice, or another was first
-        if (found->second.lost && !finished.stored) return;
+        const bool interrupted = finished.outcome == archive::Outcome::interrupted;
+        if (found->second.lost && (!finished.stored || interrupted)) return;
+        if (interrupted && found->second.pausing) {
+            attempts_.erase(found);
+            sweep_.paused(finished, transport_.now());
+            return;
+        }
         const std::vector<int> ranks = std::move(found->second.ranks);
         attempts_.erase(found);
         close_others(finished);
@@ -190,6 +200,16 @@ class Coordinator {
                 transport_.send(bytes, rank);
             }
         }
+    }
+
+    /// Asks trials that would end last to go on with more ranks.
+    void pause() {
+        for (const int trial : sweep_.to_pause(transport_.now()))
+            for (auto& [number, attempt] : attempts_) {
+                if (attempt.trial != trial || attempt.lost) continue;
+                attempt.pausing = true;
+                tell(Pause{number}, attempt.ranks.front());
+            }
     }
 
     void stop_workers() {

@@ -10,6 +10,8 @@ std::optional<Assign> Duty::take(const Message& note) {
         sent_home_ = true;
     } else if (const auto* abandon = std::get_if<Abandon>(&note)) {
         abandoned_ = std::max(abandoned_, abandon->attempt);
+    } else if (const auto* pause = std::get_if<Pause>(&note)) {
+        pauses_ = std::max(pauses_, pause->attempt);
     } else if (const auto* assign = std::get_if<Assign>(&note)) {
         if (assign->attempt <= attempt_) return std::nullopt;
         if (busy_) throw std::logic_error("a busy worker was given a trial");

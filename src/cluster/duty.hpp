@@ -19,9 +19,10 @@ class Duty {
 
     bool sent_home() const { return sent_home_; }
     bool told_to_abandon() const { return busy_ && abandoned_ >= attempt_; }
+    bool told_to_pause() const { return busy_ && pauses_ == attempt_; }
 
   private:
-    int attempt_ = 0, abandoned_ = 0;  ///< the last ones
+    int attempt_ = 0, abandoned_ = 0, pauses_ = 0;  ///< the last ones
     bool busy_ = false, sent_home_ = false;
 };
 

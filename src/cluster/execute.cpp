@@ -138,6 +138,8 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
                       .validation_loss = record.result.validation_loss};
     if (group.rank() == 0 && verdict.outcome != Outcome::interrupted)
         store(workplace, record, writer, finished);
+    if (verdict.outcome == Outcome::interrupted)
+        finished.stored = checkpoints && checkpoints->saved_at() == finished.steps_done;
     return finished;
 }
 

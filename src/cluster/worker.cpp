@@ -102,7 +102,7 @@ class Worker {
                                    .tokens_per_second = progress.tokens_per_second});
             else
                 remind(Alive{});
-            return !told_to_abandon() && !duty_.sent_home() && !asked_to_stop_();
+            return !told_to_abandon() && !duty_.told_to_pause() && !duty_.sent_home() && !asked_to_stop_();
         };
         Finished finished =
             execute_trial(workplace_, assign.trial, *group, writer, on_progress, assign.alone);

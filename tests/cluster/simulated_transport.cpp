@@ -13,6 +13,7 @@ namespace isogrid::cluster::test {
 namespace {
 
 constexpr double storing_seconds = 0.05;
+constexpr double resuming_seconds = 2;
 
 }  // namespace
 
@@ -158,14 +159,19 @@ void SimulatedTransport::read(int rank, const Message& message) {
         training.stuck = true;
         share_card(rank);
         leave(rank);
-    } else if (worker.duty.sent_home() && training.joined == training.assign.ranks.size() &&
-               !training.stuck && !training.storing && !training.stopping) {
-        training.stopping = true;
-        const double step = training.pace / static_cast<double>(planned(training.assign.trial).trial.steps);
-        const double end = card_speed ? now_ + (1 - part_done(training)) * training.pace
-                                      : training.started + training.seconds;
-        schedule(std::min(now_ + step, end), Kind::end, rank, training.assign.attempt);
+    } else if ((worker.duty.sent_home() || worker.duty.told_to_pause()) && is_active(training)) {
+        stop(training);
     }
+}
+
+/// The training ends with its next step, and leaves a checkpoint.
+void SimulatedTransport::stop(Training& training) {
+    if (training.stopping) return;
+    training.stopping = true;
+    const double step = training.pace / static_cast<double>(planned(training.assign.trial).trial.steps);
+    const double end =
+        card_speed ? now_ + (1 - part_done(training)) * training.pace : training.started + training.seconds;
+    schedule(std::min(now_ + step, end), Kind::end, training.assign.ranks.front(), training.assign.attempt);
 }
 
 void SimulatedTransport::join(int rank, const Assign& assign) {
@@ -188,6 +194,10 @@ void SimulatedTransport::train(Training& training) {
     training.started = now_;
     training.seconds = planned(assign.trial).flops(study::FlopConvention::exact) /
                        (speed * effective_ranks(static_cast<int>(assign.ranks.size())));
+    if (const auto kept = checkpoints_.find(assign.trial); kept != checkpoints_.end()) {
+        training.from = kept->second;
+        training.seconds = resuming_seconds + (1 - training.from) * training.seconds;
+    }
     training.pace = training.seconds;
     training.updated = now_;
     if (card_speed)
@@ -195,6 +205,7 @@ void SimulatedTransport::train(Training& training) {
     else
         schedule(now_ + training.seconds, Kind::end, assign.ranks.front(), assign.attempt);
     if (report_every > 0) schedule(now_ + report_every, Kind::progress, assign.ranks.front(), assign.attempt);
+    if (at(assign.ranks.front()).duty.told_to_pause()) stop(training);
 }
 
 /// Every now and then, as long as the worker lives.
@@ -220,7 +231,7 @@ void SimulatedTransport::report(int attempt) {
     if (const auto mute = faults_.mute.find(rank); mute != faults_.mute.end() && mute->second.holds(now_))
         return;
     const auto steps = planned(training.assign.trial).trial.steps;
-    const double part = part_done(training);
+    const double part = training.from + (1 - training.from) * part_done(training);
     post(Kind::to_coordinator, rank,
          TrialProgress{.attempt = attempt,
                        .trial = training.assign.trial,
@@ -308,10 +319,13 @@ void SimulatedTransport::end(int attempt, int version) {
         }
     if (training.stopping && (card_speed ? part < 1 - 1e-9 : seconds < training.seconds)) {
         finished.outcome = archive::Outcome::interrupted;
-        finished.steps_done = static_cast<std::int64_t>(part * double(steps));
+        finished.steps_done =
+            static_cast<std::int64_t>((training.from + (1 - training.from) * part) * double(steps));
     }
     if (finished.outcome == archive::Outcome::interrupted) {
-        finished.stored = false;
+        finished.stored = !faults_.disk_full.holds(now_);
+        if (finished.stored) checkpoints_[trial] = double(finished.steps_done) / double(steps);
+        paused += !at(training.assign.ranks.front()).duty.sent_home();
     } else if (faults_.disk_full.holds(now_)) {
         finished.stored = false;
         finished.store_fault = "no space left on device";

@@ -80,6 +80,7 @@ class SimulatedTransport final : public Transport {
     double report_every = 0;         ///< seconds; 0 never
     double longest_wait = never, ends_by = never;
     double busy_rank_seconds = 0;
+    int paused = 0;  ///< trials that left a checkpoint to go on with more ranks, so often
     std::vector<Start> starts;
     std::vector<int> stopped;                           ///< ranks that have been told to stop
     std::map<int, archive::Outcome> outcomes;           ///< of trials that do not complete
@@ -121,6 +122,7 @@ class SimulatedTransport final : public Transport {
         Assign assign;
         std::size_t joined = 0;
         double started = 0, seconds = 0;  ///< as it began
+        double from = 0;                  ///< part of the trial that a checkpoint had done before
         double done = 0, updated = 0;     ///< part of it, and when that was so
         double pace = 0;                  ///< seconds that all of it would take as it goes now
         int version = 0;                  ///< of its pace: an end that was planned for another is none
@@ -140,6 +142,7 @@ class SimulatedTransport final : public Transport {
     void read(int rank, const Message& message);
     void join(int rank, const Assign& assign);
     void train(Training& training);
+    void stop(Training& training);
     void show_life(int rank);
     void report(int attempt);
     void end(int attempt, int version);
@@ -159,6 +162,7 @@ class SimulatedTransport final : public Transport {
     long order_ = 0;
     std::vector<Worker> workers_;
     std::map<int, Training> trainings_;  ///< by attempt
+    std::map<int, double> checkpoints_;  ///< by trial, the part of it that is done
     std::priority_queue<Event> events_;
     std::deque<Envelope> inbox_;
 };

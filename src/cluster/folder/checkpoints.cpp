@@ -148,13 +148,15 @@ void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
     const std::int64_t step = checkpoint.step;
     try {
         if (const auto state = wanted(step) ? shared_state(folder_, trial_.trial, step) : std::nullopt) {
-            archive::write_checkpoint(state->file.path, state->beginning, instruction_set_,
-                                      std::move(checkpoint), writer_);
+            if (archive::write_checkpoint(state->file.path, state->beginning, instruction_set_,
+                                          std::move(checkpoint), writer_))
+                saved_at_ = step;
             return;
         }
         const Path path = path_of(folder_, archive::trial_file_stem(trial_), step);
         if (!archive::write_checkpoint(path, trial_.trial, instruction_set_, std::move(checkpoint), writer_))
             return;  // another run has taken over: what is there is its own
+        saved_at_ = step;
         const auto files = checkpoints_of(folder_, trial_);
         std::error_code stays;
         for (std::size_t i = generations; i < files.size(); ++i)

@@ -68,6 +68,8 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
 
     /// Steps that were done when load() found them; 0 where the trial began anew.
     std::int64_t taken_up_at() const { return taken_up_at_; }
+    /// The last step whose state is on disk; 0 before the first.
+    std::int64_t saved_at() const { return saved_at_; }
 
   private:
     using Clock = std::chrono::steady_clock;
@@ -79,7 +81,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     Clock::duration interval_;
     Clock::time_point saved_ = Clock::now();
     std::vector<std::int64_t> shared_;
-    std::int64_t taken_up_at_ = 0;
+    std::int64_t taken_up_at_ = 0, saved_at_ = 0;
 };
 
 }  // namespace isogrid::cluster

@@ -95,6 +95,9 @@ void fields(auto& visit, message_of<Ready> auto& message) {
 void fields(auto& visit, message_of<Abandon> auto& message) {
     visit(message.attempt);
 }
+void fields(auto& visit, message_of<Pause> auto& message) {
+    visit(message.attempt);
+}
 void fields(auto& visit, message_of<Measured> auto& message) {
     visit(message.trial);
     visit(message.seconds_per_step);
@@ -166,6 +169,8 @@ Message decode(std::span<const std::byte> bytes) {
             return read(Abandon{});
         case 8:
             return read(Here{});
+        case 9:
+            return read(Pause{});
         default:
             malformed("its kind is unknown");
     }

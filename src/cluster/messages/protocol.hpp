@@ -62,7 +62,7 @@ struct Finished {
     int trial = 0;
     archive::Outcome outcome = archive::Outcome::failed;
     std::string cause = {};        ///< empty when completed
-    bool stored = false;           ///< its trial file is on disk
+    bool stored = false;           ///< its trial file is on disk; of an interrupted one, its checkpoint
     std::string store_fault = {};  ///< why it is not, when it should be
     std::int64_t steps_done = 0, steps = 0;
     double seconds = 0;        ///< of training
@@ -78,12 +78,20 @@ struct Abandon {
     bool operator==(const Abandon&) const = default;
 };
 
+/// Coordinator to the first rank of a group: end at the next step boundary, with a checkpoint, and ask for work.
+/// The trial goes on from there, with more ranks.
+struct Pause {
+    int attempt = 0;
+    bool operator==(const Pause&) const = default;
+};
+
 /// Coordinator to worker: end at the next step boundary and leave.
 struct Stop {
     bool operator==(const Stop&) const = default;
 };
 
-using Message = std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop, Alive, Abandon, Here>;
+using Message =
+    std::variant<Ready, Measured, Assign, TrialProgress, Finished, Stop, Alive, Abandon, Here, Pause>;
 
 /// The wire form: one byte of kind, then the fields in order; numbers in the machine's own byte order (every
 /// rank of an MPI job has the same), texts and lists after their length.

@@ -48,27 +48,6 @@ class FreeRanks {
     std::ptrdiff_t taken_ = 0;
 };
 
-/// Each trial on the fewest ranks with which it ends by `deadline`; nothing when one does with none.
-std::optional<Allotment> by_deadline(std::span<const Waiting> trials, const std::vector<double>& free_at,
-                                     double deadline) {
-    Allotment allotment;
-    FreeRanks ranks(free_at);
-    for (const Waiting& trial : trials) {
-        int size = 1;
-        double end = std::max(ranks.take(1), trial.ready_at) + trial.seconds;
-        while (end > deadline) {
-            if (2 * size > trial.most_ranks || static_cast<std::size_t>(2 * size) > ranks.size())
-                return std::nullopt;
-            end = std::max(ranks.take(size), trial.ready_at) + trial.seconds / effective_ranks(2 * size);
-            size *= 2;
-        }
-        ranks.give_back(end);
-        allotment.ranks.push_back(size);
-    }
-    allotment.end = ranks.last();
-    return allotment;
-}
-
 /// Rank-seconds that the trials take at least if each ends within `deadline`; infinite where one cannot.
 double least_work(std::span<const Waiting> trials, int ranks, double deadline) {
     double work = 0;
@@ -93,10 +72,29 @@ double effective_ranks(int ranks) {
     return ranks * std::pow(doubling_efficiency, doublings);
 }
 
+std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::vector<double>& free_at,
+                                  double deadline) {
+    Allotment allotment;
+    FreeRanks ranks(free_at);
+    for (const Waiting& trial : in_order) {
+        int size = 1;
+        double end = std::max(ranks.take(1), trial.ready_at) + trial.seconds;
+        while (end > deadline) {
+            if (2 * size > trial.most_ranks || static_cast<std::size_t>(2 * size) > ranks.size())
+                return std::nullopt;
+            end = std::max(ranks.take(size), trial.ready_at) + trial.seconds / effective_ranks(2 * size);
+            size *= 2;
+        }
+        ranks.give_back(end);
+        allotment.ranks.push_back(size);
+    }
+    allotment.end = ranks.last();
+    return allotment;
+}
+
 Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at) {
     assert(!free_at.empty());
-    Allotment best =
-        *by_deadline(in_order, free_at, std::numeric_limits<double>::infinity());  // one rank each
+    Allotment best = *allot_by(in_order, free_at, std::numeric_limits<double>::infinity());  // one rank each
     double work = std::accumulate(free_at.begin(), free_at.end(), 0.0);
     for (const Waiting& trial : in_order)
         work += trial.seconds;
@@ -104,7 +102,7 @@ Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at) 
                                  *std::max_element(free_at.begin(), free_at.end()));
     while (best.end > good_enough * impossible) {
         const double deadline = (impossible + best.end) / 2;
-        if (auto found = by_deadline(in_order, free_at, deadline))
+        if (auto found = allot_by(in_order, free_at, deadline))
             best = std::move(*found);
         else
             impossible = deadline;

@@ -1,6 +1,7 @@
 // How many ranks each waiting trial gets, so that all trials end soonest: pure arithmetic on predicted times.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,11 @@ struct Allotment {
 /// nonmalleable parallel tasks": a trial too long for the deadline gets more ranks, and so do the last ones
 /// to start.
 Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at);
+
+/// The same for a deadline that is given: each trial on the fewest ranks with which it ends by then; nothing
+/// where one does with none.
+std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::vector<double>& free_at,
+                                  double deadline);
 
 /// No schedule of these trials on `ranks` free ranks ends before this, whatever its groups: by a deadline T,
 /// a trial takes at least as many rank-seconds as on the fewest ranks with which it ends by T, and all of

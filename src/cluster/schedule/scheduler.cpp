@@ -130,8 +130,10 @@ void Scheduler::plan(double now) {
         waiting_.push_back(task);
         sizes_.push_back(outlook.group > 0 ? outlook.group : priorities.ranks[i]);
     }
+    const auto most =
+        static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, seating_.cards_there()))));
     for (std::size_t i = 0; i < sizes_.size(); ++i)
-        sizes_[i] = std::max(sizes_[i], waiting_[i].least_ranks);
+        sizes_[i] = std::max({sizes_[i], waiting_[i].least_ranks, std::min(waiting_[i].wanted_ranks, most)});
     changed_ = false;
     // Planning 10,000 trials takes tenths of a second, so they are planned every 10 seconds.
     next_plan_ = now + 1e-3 * static_cast<double>(tasks.size());
@@ -222,6 +224,19 @@ void Scheduler::interrupted(int trial, double fraction, double now) {
     seen(trial, fraction, now);
     lost(trial);
     stop();
+}
+
+void Scheduler::paused(const Task& task, double fraction, double now) {
+    seen(task.trial, fraction, now);
+    const auto found = running_.find(task.trial);
+    assert(found != running_.end());
+    learn_from(found->second);
+    Task left = task;
+    left.wanted_ranks = found->second.wanted_ranks;
+    left.least_ranks = found->second.task.least_ranks;
+    left.alone = found->second.task.alone;
+    running_.erase(found);
+    add(left);
 }
 
 void Scheduler::again(int trial, int least_ranks, double fraction, double now, bool alone) {

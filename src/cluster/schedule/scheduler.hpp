@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cluster/schedule/priority.hpp"
+#include "cluster/schedule/regrouping.hpp"
 #include "cluster/schedule/seating.hpp"
 
 namespace isogrid::cluster {
@@ -25,13 +26,17 @@ struct Assignment {
 /// makes groups of trials that are longer than the rest together, and of the last ones, and ranks may wait
 /// for the others of their group.
 ///
+/// A trial that turns out longer than thought does not keep the ranks idle that have nothing else to do:
+/// to_pause() names those that should leave a checkpoint and go on from there with more of them.
+///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
 ///
-/// Where cards have several seats (cluster/schedule/seating), ranks are the cards, and workers their seats. Trials in
-/// groups of one are packed: as many on a card as fit and as measured worth it. A card's time is shared
-/// between the trials on it, so that speeds are the card's, whatever else it did, and predictions need not
-/// know who will sit beside whom. The order is kept: the next trial waits for room, and those behind it too.
+/// Where cards have several seats (cluster/schedule/seating), ranks are the cards, and workers their seats.
+/// Trials in groups of one are packed: as many on a card as fit and as measured worth it. A card's time is
+/// shared between the trials on it, so that speeds are the card's, whatever else it did, and predictions need
+/// not know who will sit beside whom. The order is kept: the next trial waits for room, and those behind it
+/// too.
 class Scheduler {
   public:
     Scheduler(std::vector<Task> tasks, int ranks_per_trial, const Cards& cards = {});
@@ -67,6 +72,12 @@ class Scheduler {
     /// The same, but asked to stop: the trial is to be run again from its start, and nothing more starts
     /// here.
     void interrupted(int trial, double fraction, double now);
+
+    /// Running trials that are to be asked to pause, so that all ends sooner (cluster/schedule/regrouping).
+    std::vector<int> to_pause(double now);
+
+    /// One has, after `fraction` of what it was given; `task` is what is left of it.
+    void paused(const Task& task, double fraction, double now);
 
     /// The same, but the trial waits again, for a group of at least `least_ranks`, and for a card of its own
     /// where it is to be `alone`.
@@ -118,6 +129,8 @@ class Scheduler {
         double shared = 0, counted = 0;  ///< of the seconds until then, others' on the card
         double shared_until_seen = 0;
         bool alone = true;
+        bool pausing = false;  ///< it has been asked to,
+        int wanted_ranks = 1;  ///< to go on with so many
 
         int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
@@ -143,6 +156,7 @@ class Scheduler {
     Outlook outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds, double now,
                     int ranks) const;
     int group_among(int ranks) const;
+    std::vector<InProgress> in_progress(const std::map<int, double>& ends, std::vector<int>& trials) const;
     void plan(double now);
     bool bring_forward_what_may_start(double now);
     void learn_from(const Running& running);
@@ -158,7 +172,7 @@ class Scheduler {
     std::vector<int> sizes_;     ///< of their groups
     std::vector<Task> blocked_;  ///< until the trial that they come after has ended
     bool changed_ = true;        ///< something since the last plan
-    double next_plan_ = 0;
+    double next_plan_ = 0, next_regrouping_ = 0;
     Seating seating_;
     double now_ = 0;  ///< the latest that this was told of
     std::map<int, Running> running_;

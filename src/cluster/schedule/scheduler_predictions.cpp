@@ -13,6 +13,8 @@ namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
+constexpr double pausing_seconds = 3;  // from being asked to the first step on other ranks
+
 }  // namespace
 
 /// FLOP/s of one rank for a model of this size: as measured for it, or else for the nearest size; 1 when
@@ -113,6 +115,63 @@ std::vector<Waiting> Scheduler::times(const std::map<double, Speed>& speeds,
             times[i].ready_at = trunk->second;
     }
     return times;
+}
+
+/// Of the trials that have their ranks to themselves and have shown how fast they are; others may not pause.
+std::vector<InProgress> Scheduler::in_progress(const std::map<int, double>& ends,
+                                               std::vector<int>& trials) const {
+    std::vector<InProgress> in_progress;
+    for (const auto& [trial, end] : ends) {
+        const Running& running = running_.at(trial);
+        if (seating_.together(running.ranks.front()) > 1) continue;
+        const bool may_grow =
+            running.fraction > 0 && running.task.may_pause && seating_.worth(running.task.size) == 1;
+        in_progress.push_back({.end = end,
+                               .seconds = end * effective_ranks(running.size()),
+                               .ranks = running.size(),
+                               .most_ranks = may_grow ? running.task.most_ranks : running.size()});
+        trials.push_back(trial);
+    }
+    return in_progress;
+}
+
+std::vector<int> Scheduler::to_pause(double now) {
+    if (stopped_ || ranks_per_trial_ > 0 || now < next_regrouping_ || running_.empty()) return {};
+    if (ends_at_ - now < least_worth_ + pausing_seconds) return {};
+    for (const auto& [trial, running] : running_)
+        if (running.pausing) return {};  // one thing at a time
+    const auto known = speeds();
+    if (known.empty()) return {};
+    const std::vector<Task> tasks = not_started();
+    next_regrouping_ = now + std::max(1.0, 1e-3 * static_cast<double>(tasks.size()));
+    std::map<int, double> ends = this->ends(known, now);
+    const std::vector<Waiting> times = this->times(known, ends, tasks);
+    std::vector<Waiting> waiting;
+    for (const std::size_t task : longest_chain_first(tasks, times))
+        waiting.push_back(times[task]);
+    std::vector<int> trials;
+    const std::vector<InProgress> running = in_progress(ends, trials);
+    for (const int trial : trials)
+        ends.erase(trial);
+    std::vector<double> free_at;
+    for (const std::vector<int>& on_card : seating_.trials_by_card()) {
+        double free = 0;
+        bool theirs = false;
+        for (const int trial : on_card) {
+            if (const auto end = ends.find(trial); end != ends.end())
+                free += end->second / static_cast<double>(on_card.size());
+            theirs = theirs || (on_card.size() == 1 && running_.contains(trial) && !ends.contains(trial));
+        }
+        if (!theirs) free_at.push_back(free);
+    }
+    std::vector<int> paused;
+    for (const Regrouping::Growth& growth : regroup(running, waiting, free_at, pausing_seconds).paused) {
+        paused.push_back(trials[growth.trial]);
+        Running& asked = running_.at(trials[growth.trial]);
+        asked.pausing = true;
+        asked.wanted_ranks = growth.ranks;
+    }
+    return paused;
 }
 
 double Scheduler::remaining_rank_seconds() const {

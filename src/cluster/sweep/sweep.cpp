@@ -194,6 +194,15 @@ void Sweep::finished(const Finished& finished, double now) {
         totals_.failed.push_back({name, std::string(archive::name(finished.outcome)), finished.cause});
 }
 
+void Sweep::paused(const Finished& finished, double now) {
+    running_.erase(finished.trial);
+    const double done = fraction(finished.trial, finished.steps_done, finished.steps);
+    if (finished.stored) history_.steps_before[finished.trial] = finished.steps_done;
+    Task left = tasks_of(study_, {finished.trial}, history_, bytes_).front();
+    left.may_pause = finished.stored;
+    scheduler_.paused(left, done, now);
+}
+
 /// Counts an attempt that ended badly; true where the trial may be tried again.
 bool Sweep::again(const Finished& finished, int ranks) {
     Attempts& attempts = history_.attempts[finished.trial];

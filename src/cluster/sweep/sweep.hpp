@@ -84,6 +84,11 @@ class Sweep {
     void progressed(const TrialProgress& progress, double now);
     void finished(const Finished& finished, double now);
 
+    /// Running trials that are to be asked to pause, so that they go on with more ranks.
+    std::vector<int> to_pause(double now) { return scheduler_.to_pause(now); }
+    /// One has: it waits again, from its checkpoint on.
+    void paused(const Finished& finished, double now);
+
     /// `worker` has been given up, and so, if it ran one, has its trial: see lost().
     void worker_lost(int worker) { scheduler_.worker_lost(worker); }
     void lost(int trial);
