@@ -105,6 +105,8 @@ class Coordinator {
         if (interrupted && found->second.pausing) {
             attempts_.erase(found);
             sweep_.paused(finished, transport_.now());
+            say(sweep_.planned(finished.trial).name + " pauses at step " +
+                std::to_string(finished.steps_done) + " and goes on with ranks that are idle");
             return;
         }
         const std::vector<int> ranks = std::move(found->second.ranks);

@@ -243,3 +243,43 @@ TEST(Coordinator, accountsForTheTimeOfItsRanksBesideWhatWasPredicted) {
     EXPECT_EQ(facts[2], (archive::Fact{"sweep_seconds", "5"}));
     EXPECT_EQ(with_account({}, {}).size(), 0u) << "nothing was trained";
 }
+
+namespace {
+
+/// Two trials of 100 s, one of which takes three times as long, on two workers.
+struct LateTrial {
+    explicit LateTrial(test::Faults faults = {}) : transport(study, 2, 1e9, std::move(faults)) {
+        for (study::PlannedTrial& planned : study.grid.trials) {
+            planned.trial.steps = 1000;
+            planned.flops_per_token.exact /= 100;
+        }
+        transport.speed_of = [](int trial) { return trial == 0 ? 1e9 / 3 : 1e9; };
+        transport.report_every = 5;
+        Sweep sweep(study, test::all_of(study), 0, 2);
+        coordinate(transport, sweep, "lease", go_on);
+        EXPECT_EQ(sweep.state(transport.now()).done, 2);
+        EXPECT_EQ(transport.stored, (std::map<int, int>{{0, 1}, {1, 1}}));
+    }
+    study::Study study = test::study_of({100e9, 100e9}, 2);
+    SimulatedTransport transport;
+};
+
+}  // namespace
+
+TEST(Coordinator, letsIdleRanksJoinATrialThatTurnsOutLong) {
+    const LateTrial late;
+    ASSERT_EQ(late.transport.starts.size(), 3u);
+    EXPECT_EQ(late.transport.starts[2].trial, 0);
+    EXPECT_EQ(late.transport.starts[2].ranks, (std::vector<int>{1, 2}));
+    // 200 s are left after 100. Rank 0 hears of both every 5 s, asks when the other has 6 s left at most, and
+    // going on takes 2 s.
+    EXPECT_NEAR(late.transport.now(), 100 + 200 / effective_ranks(2) + 2, 5.3);
+}
+
+TEST(Coordinator, losesNoTrialWhoseCheckpointFindsTheDiskFull) {
+    test::Faults faults;
+    faults.disk_full = {90, 99};  // it pauses when the other has 6 s left at most
+    const LateTrial late(faults);
+    EXPECT_EQ(late.transport.paused, 1) << "asked again it would lose all it did again";
+    EXPECT_NEAR(late.transport.now(), 100 + 300 / effective_ranks(2), 5.3);
+}

@@ -31,6 +31,7 @@ std::vector<Message> one_of_each() {
             Stop{},
             Alive{},
             Abandon{.attempt = 3},
+            Pause{.attempt = 5},
             Here{"node1"}};
 }
 

@@ -115,3 +115,15 @@ TEST(Duty, refusesASecondTrialAndNotesOfWorkers) {
     EXPECT_THROW(duty.take(Assign{.attempt = 2, .trial = 2, .ranks = {1}, .lease = ""}), std::logic_error);
     EXPECT_THROW(duty.take(Ready{}), std::runtime_error);
 }
+
+TEST(Duty, pausesTheAttemptAtHandAndNoOther) {
+    Duty duty;
+    duty.take(Assign{1, 0, {1}, "lease"});
+    duty.take(Pause{1});
+    EXPECT_TRUE(duty.told_to_pause());
+    duty.leave();
+    duty.take(Assign{4, 1, {1}, "lease"});
+    EXPECT_FALSE(duty.told_to_pause()) << "that was another attempt";
+    duty.take(Pause{1});
+    EXPECT_FALSE(duty.told_to_pause()) << "it came late";
+}

@@ -292,3 +292,55 @@ TEST(Scheduler, givesATrialThatWaitsAgainAGroupOfTheSizeTheJobAsksFor) {
     scheduler.worker_idle(2);
     ASSERT_EQ(scheduler.assign(0.001).size(), 1u);
 }
+
+namespace {
+
+/// Two trials that were thought equally long, on two workers: one has ended after 50 s, the other has done a
+/// quarter.
+Scheduler with_a_late_trial(int ranks_per_trial = 0, int most_ranks = 2) {
+    Scheduler scheduler = with_workers({{0, 100e9, most_ranks}, {1, 100e9, most_ranks}}, ranks_per_trial, 2);
+    scheduler.assign(0);
+    scheduler.finished(1, 1, 50);
+    scheduler.worker_idle(2);
+    scheduler.progressed(0, 0.25, 50);
+    return scheduler;
+}
+
+}  // namespace
+
+TEST(Scheduler, letsAnIdleRankJoinALateTrial) {
+    Scheduler scheduler = with_a_late_trial();
+    EXPECT_TRUE(scheduler.assign(50).empty());
+    EXPECT_EQ(scheduler.to_pause(50), std::vector<int>{0});
+    EXPECT_TRUE(scheduler.to_pause(60).empty()) << "it has been asked";
+    scheduler.paused({.trial = 0, .flops = 70e9, .most_ranks = 2}, 0.3, 60);
+    scheduler.worker_idle(1);
+    EXPECT_EQ(scheduler.assign(60), (std::vector<Assignment>{{0, {1, 2}}}));
+    // A quarter of 100e9 FLOPs in 50 s, then .05 of them in 10: what is left goes at that speed on 1.88
+    // ranks.
+    EXPECT_NEAR(scheduler.remaining_rank_seconds(), 70e9 / (130e9 / 110), 1e-9 * 70e9);
+}
+
+TEST(Scheduler, leavesALateTrialAloneWhereItMayNotHaveMoreRanks) {
+    EXPECT_TRUE(with_a_late_trial(1).to_pause(50).empty()) << "the job says how many";
+    EXPECT_TRUE(with_a_late_trial(0, 1).to_pause(50).empty()) << "it has one leaf";
+    Scheduler ending = with_a_late_trial();
+    ending.ends_at(70, 30);
+    EXPECT_TRUE(ending.to_pause(50).empty()) << "it would not be started again";
+}
+
+TEST(Scheduler, pausesNoTrialTwiceWhoseCheckpointWasNotKept) {
+    Scheduler scheduler = with_a_late_trial(0, 4);
+    scheduler.worker_idle(3);
+    scheduler.worker_idle(4);
+    ASSERT_EQ(scheduler.to_pause(50), std::vector<int>{0});
+    scheduler.worker_lost(3);
+    scheduler.worker_lost(4);
+    scheduler.paused({.trial = 0, .flops = 100e9, .most_ranks = 4, .may_pause = false}, 0.3, 60);
+    scheduler.worker_idle(1);
+    ASSERT_EQ(scheduler.assign(60), (std::vector<Assignment>{{0, {1, 2}}})) << "on as many as there are";
+    scheduler.progressed(0, 0.1, 120);
+    scheduler.worker_idle(3);
+    scheduler.worker_idle(4);
+    EXPECT_TRUE(scheduler.to_pause(120).empty());
+}

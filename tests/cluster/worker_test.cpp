@@ -152,3 +152,13 @@ TEST(Verdicts, areTheFirstTroubleThatIsAMembersOwn) {
     EXPECT_EQ(agreed(std::vector{follower, follower, fire, follower}), fire);
     EXPECT_EQ(agreed(std::vector{well, follower}), follower);
 }
+
+TEST_F(WorkerTest, endsATrialThatIsToPauseAndAsksForWork) {
+    const auto said = work_through({Assign{1, 0, {1}, "ours"}, Pause{1}, Assign{2, 1, {1}, "ours"}, Stop{}},
+                                   test::FakeTraining{}, /*impatient=*/true);
+    const auto finished = finished_among(said);
+    ASSERT_EQ(finished.size(), 2u);
+    EXPECT_EQ(finished[0].outcome, Outcome::interrupted);
+    EXPECT_LT(finished[0].steps_done, 10);
+    EXPECT_FALSE(finished[0].stored) << "this training keeps no checkpoints";
+}

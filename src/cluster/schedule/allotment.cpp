@@ -78,15 +78,18 @@ std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::
     FreeRanks ranks(free_at);
     for (const Waiting& trial : in_order) {
         int size = 1;
-        double end = std::max(ranks.take(1), trial.ready_at) + trial.seconds;
+        double start = std::max(ranks.take(1), trial.ready_at);
+        double end = start + trial.seconds;
         while (end > deadline) {
             if (2 * size > trial.most_ranks || static_cast<std::size_t>(2 * size) > ranks.size())
                 return std::nullopt;
-            end = std::max(ranks.take(size), trial.ready_at) + trial.seconds / effective_ranks(2 * size);
+            start = std::max(ranks.take(size), trial.ready_at);
             size *= 2;
+            end = start + trial.seconds / effective_ranks(size);
         }
         ranks.give_back(end);
         allotment.ranks.push_back(size);
+        allotment.starts.push_back(start);
     }
     allotment.end = ranks.last();
     return allotment;

@@ -23,8 +23,9 @@ struct Waiting {
 };
 
 struct Allotment {
-    std::vector<int> ranks;  ///< of each trial, in the order given: powers of two
-    double end = 0;          ///< when the last trial ends
+    std::vector<int> ranks;      ///< of each trial, in the order given: powers of two
+    std::vector<double> starts;  ///< of each trial
+    double end = 0;              ///< when the last trial ends
 };
 
 /// The trials in the order given (longest first, or nearly) each take the ranks that are free first,

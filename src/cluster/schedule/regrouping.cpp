@@ -32,7 +32,7 @@ std::optional<Regrouping> by_deadline(std::span<const InProgress> running, std::
     const auto allotment = allot_by(tasks, free_at, deadline);
     if (!allotment) return std::nullopt;
     for (std::size_t i = 0; i < regrouping.paused.size(); ++i)
-        regrouping.paused[i].ranks = allotment->ranks[i];
+        regrouping.paused[i] = {regrouping.paused[i].trial, allotment->ranks[i], allotment->starts[i]};
     regrouping.end = allotment->end;
     return regrouping;
 }
@@ -69,6 +69,7 @@ Regrouping regroup(std::span<const InProgress> running, std::span<const Waiting>
             impossible = deadline;
     }
     if (unchanged - best.end < worthwhile) return {.end = unchanged};
+    std::erase_if(best.paused, [&](const auto& paused) { return paused.start > worthwhile; });
     return best;
 }
 

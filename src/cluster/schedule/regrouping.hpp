@@ -21,6 +21,7 @@ struct Regrouping {
     struct Growth {
         std::size_t trial = 0;  ///< of the running ones, by its place
         int ranks = 1;          ///< that it is to go on with: more than it has
+        double start = 0;       ///< when these are free, in seconds from now
         bool operator==(const Growth&) const = default;
     };
     std::vector<Growth> paused = {};
@@ -30,9 +31,10 @@ struct Regrouping {
 /// The trials to pause so that all end soonest, the waiting ones behind them in the order given: all that
 /// would still run at the earliest deadline by which the rest of the work can be done, where pausing and
 /// starting again takes `cost` seconds. `free_at` says when the ranks are free that none of `running` has.
-/// None where the end would come sooner by less than twice the cost or a hundredth of what is left:
-/// predictions are no better than that. The deadline is bisected as allot() does it, so that trials in time
-/// keep their ranks and the others get the fewest with which they are.
+/// None where the end would come sooner by less than twice the cost or a hundredth of what is left, as
+/// predictions are no better than that; and none yet whose new ranks are free later than that, as its own
+/// would idle so long. The deadline is bisected as allot() does it: trials in time keep their ranks, and the
+/// others get the fewest with which they are.
 Regrouping regroup(std::span<const InProgress> running, std::span<const Waiting> waiting,
                    std::span<const double> free_at, double cost);
 
