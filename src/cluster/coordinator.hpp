@@ -13,9 +13,9 @@ namespace isogrid::cluster {
 
 struct CoordinatorHooks {
     /// Called after each message and each short wait; false ends the sweep at the next step boundaries.
-    std::function<bool(const Sweep&)> keep_going;
+    std::function<bool(const Sweep&)> keep_going = [](const Sweep&) { return true; };
     /// Called when a trial has ended.
-    std::function<void(const Sweep&, const Finished&)> on_finished;
+    std::function<void(const Sweep&, const Finished&)> on_finished = [](const Sweep&, const Finished&) {};
     /// Called with what a person should know: workers that are gone, or back.
     std::function<void(const std::string&)> say = {};
     /// Called when `host` gets no more work: that these trials have failed there is to be forgotten.
@@ -29,9 +29,10 @@ struct CoordinatorHooks {
 ///
 /// A worker that is silent for `silence_limit` seconds is given up, and its trial waits again; the others of
 /// its group are told to leave it. Should it be there after all, what it finishes counts, unless another was
-/// first, and it gets work again. A host on which trial after trial ends badly (cluster/schedule/hosts) gets no more
-/// work, and what failed there is tried again elsewhere. When no worker is left the sweep stops. Notes that
-/// come twice, or after others that were sent later, change nothing.
+/// first, and it gets work again. A host on which trial after trial ends badly (cluster/schedule/hosts)
+/// gets no more work, and what failed there is tried again elsewhere. A running trial that would end last is
+/// asked to pause, and goes on with more ranks. When no worker is left the sweep stops. Notes that come twice,
+/// or after others that were sent later, change nothing.
 void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,
                 double silence_limit = default_silence_limit);
 

@@ -17,9 +17,6 @@ using test::SimulatedTransport;
 
 namespace {
 
-const CoordinatorHooks go_on = {.keep_going = [](const Sweep&) { return true; },
-                                .on_finished = [](const Sweep&, const Finished&) {}};
-
 /// An isoFLOP grid: `sizes` trials of the same FLOPs in each of `budgets` budgets, 3.16 apart.
 study::Study isoflop_study(int budgets, int sizes, std::int64_t leaves) {
     std::vector<double> flops;
@@ -36,7 +33,7 @@ TEST(Coordinator, runsEveryTrialOnceOverAThousandRanks) {
     const int workers = 999;
     SimulatedTransport transport(study, workers, 1e9);
     Sweep sweep(study, test::all_of(study), 0, workers);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
 
     std::multiset<int> started;
     std::vector<double> seconds;
@@ -57,7 +54,7 @@ TEST(Coordinator, leavesNoRankIdleWhileATrialWaits) {
     const int workers = 5;
     SimulatedTransport transport(study, workers, 1e9);
     Sweep sweep(study, test::all_of(study), 0, workers);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     ASSERT_EQ(transport.starts.size(), 28u);
 
     // At the moment the last trial starts every other worker is still busy, or starts something then too.
@@ -99,7 +96,7 @@ struct UnevenSweep {
             for (const auto& planned : study.grid.trials)
                 transport.measured.push_back(static_cast<int>(&planned - study.grid.trials.data()));
         Sweep sweep(study, test::all_of(study), 0, workers);
-        coordinate(transport, sweep, "lease", go_on);
+        coordinate(transport, sweep, "lease", {});
         return {transport.now(), transport.busy_rank_seconds};
     }
 
@@ -139,7 +136,7 @@ TEST(Coordinator, spreadsAFewTrialsOverAllRanks) {
     const study::Study study = test::study_of({8e9, 4e9, 4e9}, 8);
     SimulatedTransport transport(study, 8, 1e9);
     Sweep sweep(study, test::all_of(study), 0, 8);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     // 4 + 2 + 2 ranks: all take about 2 s. One rank a trial would take 8.
     EXPECT_DOUBLE_EQ(transport.now(), 8 / effective_ranks(4));
 }
@@ -150,7 +147,7 @@ TEST(Coordinator, doesTheSameThingEveryTime) {
     for (auto& run : runs) {
         SimulatedTransport transport(study, 13, 1e9);
         Sweep sweep(study, test::all_of(study), 0, 13);
-        coordinate(transport, sweep, "lease", go_on);
+        coordinate(transport, sweep, "lease", {});
         for (const auto& start : transport.starts)
             run.emplace_back(start.trial, start.ranks);
     }
@@ -162,7 +159,7 @@ TEST(Coordinator, countsAFailedTrialAndGoesOn) {
     SimulatedTransport transport(study, 1, 1e9);
     transport.outcomes = {{0, archive::Outcome::failed}, {1, archive::Outcome::diverged}};
     Sweep sweep(study, test::all_of(study), 0, 1);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     const SweepState state = sweep.state(transport.now());
     EXPECT_EQ(state.done, 3);
     EXPECT_EQ(state.diverged, 1);
@@ -178,9 +175,7 @@ TEST(Coordinator, setsAHostAsideWhereTrialAfterTrialFailsAndTriesThoseElsewhere)
     std::string said;
     std::vector<std::string> aside;
     coordinate(transport, sweep, "lease",
-               {.keep_going = go_on.keep_going,
-                .on_finished = go_on.on_finished,
-                .say = [&](const std::string& text) { said += text; },
+               {.say = [&](const std::string& text) { said += text; },
                 .on_host_set_aside = [&](const std::string& host,
                                          const std::vector<int>&) { aside.push_back(host); }});
     const SweepState state = sweep.state(transport.now());
@@ -217,7 +212,7 @@ TEST(Coordinator, takesAnInterruptedTrialForTheEndOfTheSweep) {
     SimulatedTransport transport(study, 1, 1e9);
     transport.outcomes = {{0, archive::Outcome::interrupted}};
     Sweep sweep(study, test::all_of(study), 0, 1);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     EXPECT_EQ(transport.starts.size(), 1u);
     EXPECT_TRUE(sweep.stopped());
     EXPECT_EQ(sweep.state(transport.now()).done, 0);
@@ -228,7 +223,7 @@ TEST(Coordinator, accountsForTheTimeOfItsRanksBesideWhatWasPredicted) {
     const study::Study study = test::study_of({4e9, 3e9, 2e9, 1e9});
     SimulatedTransport transport(study, 2, 1e9);
     Sweep sweep(study, test::all_of(study), 0, 2);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     const SweepAccount account = sweep.account();
     EXPECT_DOUBLE_EQ(account.seconds, 5);
     EXPECT_DOUBLE_EQ(account.busy_rank_seconds, 10);
@@ -256,7 +251,7 @@ struct LateTrial {
         transport.speed_of = [](int trial) { return trial == 0 ? 1e9 / 3 : 1e9; };
         transport.report_every = 5;
         Sweep sweep(study, test::all_of(study), 0, 2);
-        coordinate(transport, sweep, "lease", go_on);
+        coordinate(transport, sweep, "lease", {});
         EXPECT_EQ(sweep.state(transport.now()).done, 2);
         EXPECT_EQ(transport.stored, (std::map<int, int>{{0, 1}, {1, 1}}));
     }

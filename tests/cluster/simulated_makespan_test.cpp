@@ -77,14 +77,11 @@ Course course_of(const MixedStudy& mixed, int ranks) {
         if (budget >= 0) ++left[static_cast<std::size_t>(budget)];
     int whole = 0;
     double three = 0;
-    coordinate(transport, sweep, "lease",
-               {.keep_going = [](const Sweep&) { return true; },
-                .on_finished =
-                    [&](const Sweep&, const Finished& finished) {
-                        const int budget = mixed.whole[static_cast<std::size_t>(finished.trial)];
-                        if (budget >= 0 && --left[static_cast<std::size_t>(budget)] == 0 && ++whole == 3)
-                            three = transport.now();
-                    }});
+    coordinate(transport, sweep, "lease", {.on_finished = [&](const Sweep&, const Finished& finished) {
+                   const int budget = mixed.whole[static_cast<std::size_t>(finished.trial)];
+                   if (budget >= 0 && --left[static_cast<std::size_t>(budget)] == 0 && ++whole == 3)
+                       three = transport.now();
+               }});
     const double end = transport.now();
     return {end / makespan_lower_bound(mixed.times, ranks), 1 - transport.busy_rank_seconds / (end * ranks),
             transport.paused, three / end};

@@ -14,9 +14,6 @@ using test::SimulatedTransport;
 
 namespace {
 
-const CoordinatorHooks go_on = {.keep_going = [](const Sweep&) { return true; },
-                                .on_finished = [](const Sweep&, const Finished&) {}};
-
 constexpr double one_trials_speed = 1e9;
 
 /// As fast as k trials up to `full` of them, and no faster beyond.
@@ -58,7 +55,7 @@ Course course_of(const study::Study& study, const CardPlan& plan, const std::fun
         const int idle_cards = sweep.next_group() == 1 ? transport.idle_cards() : 0;
         EXPECT_EQ(idle_cards, 0) << "at " << transport.now() << " s";
     };
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     EXPECT_EQ(sweep.done(), static_cast<int>(study.grid.trials.size()));
     EXPECT_EQ(transport.stored.size(), study.grid.trials.size());
     const SweepAccount account = sweep.account();
@@ -151,7 +148,7 @@ TEST(PackedSweep, triesATrialAloneThatLackedMemoryAmongOthers) {
     transport.card_speed = saturating_at(4);
     transport.outcomes = {{3, archive::Outcome::out_of_memory}};
     Sweep sweep(study, test::all_of(study), 0, 1, {}, plan);
-    coordinate(transport, sweep, "lease", go_on);
+    coordinate(transport, sweep, "lease", {});
     int attempts = 0;
     double began = 0;
     for (const auto& start : transport.starts)
@@ -182,8 +179,7 @@ TEST(PackedSweep, losesNoTrialWhenACardsProcessIsGone) {
     int gone = 0, aside = 0;
     coordinate(
         transport, sweep, "lease",
-        {.keep_going = [](const Sweep&) { return true; },
-         .on_finished = [](const Sweep&, const Finished&) {},
+        {.on_finished = [](const Sweep&, const Finished&) {},
          .say = [&](const std::string& text) { gone += text.find("is given up") != std::string::npos; },
          .on_host_set_aside = [&](const std::string&, const std::vector<int>&) { ++aside; }},
         60);

@@ -78,8 +78,8 @@ struct Abandon {
     bool operator==(const Abandon&) const = default;
 };
 
-/// Coordinator to the first rank of a group: end at the next step boundary, with a checkpoint, and ask for work.
-/// The trial goes on from there, with more ranks.
+/// Coordinator to the first rank of a group: end at the next step boundary, with a checkpoint, and ask for
+/// work. The trial goes on from there, with more ranks.
 struct Pause {
     int attempt = 0;
     bool operator==(const Pause&) const = default;

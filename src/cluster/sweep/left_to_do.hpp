@@ -23,9 +23,9 @@ struct LeftToDo {
     std::vector<FailedTrial> failed;          ///< all that are not tried again, and why
 };
 
-/// A trial without a result is to be done, unless its attempts set it aside (cluster/folder/attempts) or the archive
-/// has it as failed or out of memory already: then only where `retry` names that outcome, and its attempts
-/// are forgotten. `workers`: ranks that train.
+/// A trial without a result is to be done, unless its attempts set it aside (cluster/folder/attempts) or the
+/// archive has it as failed or out of memory already: then only where `retry` names that outcome, and its
+/// attempts are forgotten. `workers`: ranks that train.
 LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
                     const std::filesystem::path& archive, const RunFolder& folder, int workers,
                     const std::set<archive::Outcome>& retry);
