@@ -35,7 +35,10 @@ long_study endings.toml 10
 [[ $kind != slurmd ]] || sed -i 's/2e10, 5e10/8e10, 20e10/' endings.toml
 timeout 500 "$isogrid" run endings.toml --archive whole.h5 >out.txt || fail "the undisturbed run ended with status $?"
 
-[[ $kind != link ]] || export OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 # the cables
+if [[ $kind == link ]]; then
+    export OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 # the cables
+    export ISOGRID_CHAIN=yes # nobody requeues a job whose script Slurm has ended (docs/operations.md)
+fi
 
 finished() { { find cut.h5.d/trials -name '*.h5' ! -name '*.failed.h5' -printf '%f\n' 2>/dev/null || true; } | sort; }
 states() { squeue -h -o '%i %T %r' 2>/dev/null || true; }
