@@ -291,6 +291,40 @@ TEST_F(RunAlone, canBeFollowedFromOutside) {
     EXPECT_THAT(status_text(*finished), HasSubstr("finished, 4 trials of small, 1 diverged"));
 }
 
+TEST_F(RunAlone, showsARunThatWasToAddToAnArchiveAsStopped) {
+    const study::PlannedTrial fourth = study_.grid.trials.back();
+    study_.grid.trials.pop_back();
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const std::string digest = read_status(archive_)->digest;
+    study_.grid.trials.push_back(fourth);
+    ASSERT_EQ(run(interrupted_at(1, SIGTERM)), exit_interrupted);
+
+    const auto stopped = read_status(archive_);
+    EXPECT_EQ(stopped->stage, Stage::stopped);
+    const std::string text = status_text(*stopped);
+    EXPECT_THAT(text,
+                HasSubstr("the archive is as it was before that run: 3 trials of small, digest " + digest));
+    EXPECT_THAT(text, HasSubstr("3 of 4 trials of small done"));
+    EXPECT_THAT(text, HasSubstr("run the same command again to go on"));
+    const auto json = nlohmann::json::parse(status_json(*stopped));
+    EXPECT_EQ(json["stage"], "stopped");
+    EXPECT_EQ(json["digest"], digest);
+    EXPECT_EQ(json["sweep"]["done"], 3);
+
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_EQ(read_status(archive_)->stage, Stage::finished);
+}
+
+TEST_F(RunAlone, showsARetryThatWasInterruptedAsStopped) {
+    FakeTraining training;
+    training.troubles = {{0, Trouble::exception}};
+    ASSERT_EQ(run(training), exit_done);
+    EXPECT_EQ(read_status(archive_)->stage, Stage::finished) << "failed trials are no work that is left";
+    retry_ = {archive::Outcome::failed};
+    ASSERT_EQ(run(interrupted_at(1, SIGTERM)), exit_interrupted);
+    EXPECT_EQ(read_status(archive_)->stage, Stage::stopped);
+}
+
 TEST_F(RunAlone, showsARunThatDiedAsStopped) {
     std::filesystem::create_directories(run_folder_.root);
     std::ofstream(run_folder_.lock) << R"({"host": "node7", "process": 42, "job": "17", "lease": "theirs"})";

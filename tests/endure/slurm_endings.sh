@@ -5,8 +5,14 @@
 #   cancellation  the same in a partition where it is cancelled: its successor goes on
 #   power       a node loses its power and comes back
 #   slurmd      the slurmd of its node is killed: it runs on, and is started again on the other node
+#   link        a node's cable is pulled, for so long that Slurm takes the node for lost or not, and plugged in again
 # Nobody does anything but wait (and release what Slurm holds): the batch script goes on by itself. In the end every trial is there, with the digest of
 # an undisturbed run, and none that was finished was lost on the way.
+if [[ $2 == link && -z ${ISOGRID_OWN_NETWORK:-} ]]; then
+    if unshare --net true; then exec unshare --net env ISOGRID_OWN_NETWORK=yes bash "$0" "$@"; fi
+    echo "skipped: no network of its own (unshare --net is not permitted here) run on a machine that permits it"
+    exit 77
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/../cli/small_study.sh" "$1"
 kind=$2 count=$3
@@ -28,6 +34,11 @@ long_study endings.toml 10
 # The job of a dead slurmd starts again after 5 s: the old one should still be at it.
 [[ $kind != slurmd ]] || sed -i 's/2e10, 5e10/8e10, 20e10/' endings.toml
 timeout 500 "$isogrid" run endings.toml --archive whole.h5 >out.txt || fail "the undisturbed run ended with status $?"
+
+if [[ $kind == link ]]; then
+    export OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 # the cables
+    export ISOGRID_CHAIN=yes # nobody requeues a job whose script Slurm has ended (docs/operations.md)
+fi
 
 finished() { { find cut.h5.d/trials -name '*.h5' ! -name '*.failed.h5' -printf '%f\n' 2>/dev/null || true; } | sort; }
 states() { squeue -h -o '%i %T %r' 2>/dev/null || true; }
@@ -90,6 +101,14 @@ disturb() {
             node=$(node_of_job)
             [[ -n $node ]] || return 0
             "$cluster_tool" hold "$cluster" "$node"
+            ;;
+        link) # the sweep may bear it without another start
+            node=node$((1 + RANDOM % 2))
+            "$cluster_tool" drop "$cluster" "$node"
+            sleep $((RANDOM % 20))
+            "$cluster_tool" join "$cluster" "$node"
+            wait_until 150 trains_or_done
+            return
             ;;
     esac
     wait_until 150 another_start "$before"

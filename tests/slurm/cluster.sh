@@ -7,14 +7,20 @@
 #   cluster.sh hold FOLDER NODE    kills the node's slurmd alone and says that the node is down, as the controller would
 #                              after half a minute: jobs on it run on, and nobody knows of them
 #   cluster.sh release FOLDER NODE lets it start again
+#   cluster.sh drop FOLDER NODE    pulls a node's cable: all on it runs on, and reaches nobody
+#   cluster.sh join FOLDER NODE    plugs it in again
 #   cluster.sh stop FOLDER     ends every process it started and removes FOLDER
 #   cluster.sh check           exit 77 and the reason when it could not work here
 # Each node has a host name, a process table and a /dev/shm of its own (namespaces), so that MPI takes it for another
-# machine, and so that ending the node's first process ends everything on it, as a power cut would.
+# machine, and so that ending the node's first process ends everything on it, as a power cut would. Started within
+#   unshare --net env ISOGRID_OWN_NETWORK=yes ...
+# it gives each node a network of its own too, with a cable to a switch in the one where the controller is.
 set -euo pipefail
 
 nodes=(node1 node2)
 cpus=4 # as Slurm is told, whatever the machine has
+cables=${ISOGRID_OWN_NETWORK:-}
+switch=isogrid0
 
 fail() {
     echo "cluster.sh: $*" >&2
@@ -24,11 +30,31 @@ fail() {
 check() {
     local tool
     ((EUID == 0)) || { echo "skipped: not root (namespaces and munge need it) run as root"; exit 77; }
-    for tool in munged slurmctld slurmd sbatch unshare ss; do
+    for tool in munged slurmctld slurmd sbatch unshare ss ip; do
         [[ -n $(command -v "$tool") ]] || { echo "skipped: no $tool (a package is missing) ./dev test installs it"; exit 77; }
     done
     unshare --uts --mount --pid --fork --mount-proc true 2>/dev/null ||
         { echo "skipped: no namespaces (unshare is not permitted here) run on a machine that permits it"; exit 77; }
+}
+
+# address NAME: of a node, or of the controller.
+address() {
+    if [[ -z $cables ]]; then echo 127.0.0.1; elif [[ $1 == node* ]]; then echo "10.77.0.${1#node}"; else echo 10.77.0.254; fi
+}
+
+start_network() {
+    ip link set lo up
+    ip link add "$switch" type bridge
+    ip addr add "$(address controller)/24" dev "$switch"
+    ip link set "$switch" up
+}
+
+# plug NODE: a cable from the switch, under the node's name, to the node's eth0.
+plug() {
+    local first
+    until first=$(pgrep -P "$(cat "$folder/run/$1.pid")"); do sleep 0.05; done
+    ip link add "$1" type veth peer name eth0 netns "$first"
+    ip link set "$1" master "$switch" up
 }
 
 # The first of three free ports: controller, node1, node2.
@@ -44,10 +70,14 @@ free_ports() {
 write_configuration() {
     local port node
     port=$(free_ports)
-    { echo "127.0.0.1 localhost $(hostname)"; printf '127.0.0.1 %s\n' "${nodes[@]}"; } >"$folder/hosts"
+    {
+        echo "127.0.0.1 localhost"
+        echo "$(address controller) $(hostname)"
+        for node in "${nodes[@]}"; do echo "$(address "$node") $node"; done
+    } >"$folder/hosts"
     cat >"$folder/slurm.conf" <<END
 ClusterName=isogrid
-SlurmctldHost=$(hostname)(127.0.0.1)
+SlurmctldHost=$(hostname)($(address controller))
 SlurmctldPort=$port
 SlurmUser=$(id -un)
 SlurmdUser=$(id -un)
@@ -80,7 +110,7 @@ SchedulerParameters=sched_interval=2,sched_min_interval=100000,batch_sched_delay
 END
     for node in "${nodes[@]}"; do
         port=$((port + 1))
-        echo "NodeName=$node NodeHostname=$node NodeAddr=127.0.0.1 Port=$port CPUs=$cpus RealMemory=2000"
+        echo "NodeName=$node NodeHostname=$node NodeAddr=$(address "$node") Port=$port CPUs=$cpus RealMemory=2000"
     done >>"$folder/slurm.conf"
     # Jobs in `urgent` preempt the others: those in `main` are requeued, those in `cancelled` are not.
     cat >>"$folder/slurm.conf" <<END
@@ -96,9 +126,14 @@ start_node() {
     local node=$1
     mkdir -p "$folder/spool.$node" "$folder/tmp.$node"
     # shellcheck disable=SC2016  # the inner shell expands these
-    setsid unshare --uts --mount --pid --fork --kill-child --mount-proc --propagation private bash -c '
+    setsid unshare --uts --mount --pid ${cables:+--net} --fork --kill-child --mount-proc --propagation private bash -c '
         set -e
         hostname "$2"
+        if [[ -n ${3:-} ]]; then
+            until ip link set eth0 up 2>/dev/null; do sleep 0.05; done
+            ip addr add "$3/24" dev eth0
+            ip link set lo up
+        fi
         mount --bind "$1/hosts" /etc/hosts
         mount -t tmpfs -o size=1g tmpfs /dev/shm
         while true; do
@@ -106,8 +141,9 @@ start_node() {
             slurmd -D -N "$2" -f "$1/slurm.conf" || true
             sleep 0.2
         done' \
-        node "$folder" "$node" </dev/null >>"$folder/log/$node.out" 2>&1 &
+        node "$folder" "$node" ${cables:+"$(address "$node")"} </dev/null >>"$folder/log/$node.out" 2>&1 &
     echo $! >"$folder/run/$node.pid"
+    [[ -z $cables ]] || plug "$node"
 }
 
 start() {
@@ -116,6 +152,7 @@ start() {
     mkdir -p "$folder"/{run,log,state}
     folder=$(cd "$folder" && pwd)
     trap 'stop' ERR
+    [[ -z $cables ]] || start_network
     write_configuration
     (umask 077 && head -c 1024 /dev/urandom >"$folder/munge.key")
     munged --force --key-file="$folder/munge.key" --socket="$folder/run/munge.socket" \
@@ -166,6 +203,7 @@ stop() {
     for node in "${nodes[@]}"; do end_process "$folder/run/$node.pid" KILL; done
     end_process "$folder/run/slurmctld.pid" TERM
     end_process "$folder/run/munged.pid" TERM
+    [[ -z $cables ]] || ip link delete "$switch" 2>/dev/null || true
     rm -rf "$folder"
 }
 
@@ -181,5 +219,7 @@ case ${1:-},$folder in
     restore,?*) start_node "$node" ;;
     hold,?*) hold "$node" ;;
     release,?*) release "$node" ;;
-    *) fail "usage: cluster.sh start|env|stop FOLDER, cluster.sh cut|restore|hold|release FOLDER NODE, cluster.sh check" ;;
+    drop,?*) ip link set "$node" down ;;
+    join,?*) ip link set "$node" up ;;
+    *) fail "usage: cluster.sh start|env|stop FOLDER, cluster.sh cut|restore|hold|release|drop|join FOLDER NODE, cluster.sh check" ;;
 esac

@@ -65,6 +65,9 @@ std::string unfinished_text(const Status& status) {
                 duration(std::max(0.0, status.now - status.holder->heartbeat)) + " ago)";
     }
     text += "\n";
+    if (!status.digest.empty())
+        text += "the archive is as it was before that run: " + std::to_string(status.finished.trials) +
+                " trials of " + status.finished.study + ", digest " + status.digest + "\n";
     if (!status.progress) return text + "nothing is known of its trials yet\n";
 
     const SweepState& state = status.progress->state;
@@ -109,15 +112,18 @@ study::Result<Status> read_status(const std::filesystem::path& archive) {
     status.now = unix_time();
     status.holder = read_lock(folder.lock);
     const bool alive = status.holder && !is_stale(*status.holder, status.now);
-    if (alive || (std::filesystem::exists(folder.root) && !std::filesystem::exists(archive))) {
+    const bool archived = std::filesystem::exists(archive);
+    // A run that adds to an archive leaves it as it was until the end, and its attempts go last of all. Other
+    // things may stay beside a finished one: states that the job keeps, and damaged files.
+    const bool stopped = std::filesystem::exists(archived ? folder.attempts : folder.root);
+    if (alive || stopped) {
         status.stage = alive ? Stage::running : Stage::stopped;
         status.progress = read_progress_file(folder.progress);
-        return status;
     }
-    if (!std::filesystem::exists(archive)) return status;
+    if (alive || !archived) return status;
     const auto listing = archive::list_archive(archive);
     if (!listing) return tl::unexpected(listing.error());
-    status.stage = Stage::finished;
+    if (!stopped) status.stage = Stage::finished;
     status.finished = summary_of(*listing);
     status.digest = listing->digest;
     return status;

@@ -16,7 +16,7 @@ enum class Stage {
     absent,   ///< neither an archive nor a run folder
     running,  ///< a live run holds the lock
     stopped,  ///< a run folder, but nobody alive works on it
-    finished  ///< the archive is there and nobody works on it
+    finished  ///< the archive is there, and no run that was to add to it
 };
 std::string_view name(Stage stage);
 
@@ -26,8 +26,8 @@ struct Status {
     double now = 0;                        ///< seconds since 1970, when the status was read
     std::optional<Holder> holder;          ///< whom the lock names, alive or not
     std::optional<ProgressFile> progress;  ///< of a run folder
-    std::string digest;                    ///< of a finished archive
-    SweepState finished;                   ///< of a finished archive: its trials, diverged and failed ones
+    std::string digest;                    ///< of an archive that nobody works on; empty where there is none
+    SweepState finished;                   ///< of the same: its trials, diverged and failed ones
 };
 
 /// Reads lock, progress.json or archive; changes nothing. Fails when the archive cannot be read.
