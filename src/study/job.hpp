@@ -58,7 +58,8 @@ struct Job {
     std::string name;
     std::uint64_t seed = 1;
     double scale = 1;                  ///< that all budgets and token counts have been multiplied by
-    std::filesystem::path token_file;  ///< resolved against the job file's folder
+    std::string tokens;                ///< the token file as the job file names it
+    std::filesystem::path token_file;  ///< the same, resolved against the job file's folder
     Ladder ladder;
     Recipe recipe;
     Isoflop isoflop;  ///< without budgets where the job has none

@@ -25,11 +25,11 @@ void read_study_table(JobDocument& document, Job& job) {
 void read_data_table(JobDocument& document, Job& job, const std::filesystem::path& folder,
                      JobFaults& faults) {
     document.require("data.tokens", "trials need text to train on", "tokens = \"../data/corpus.tok\"");
-    std::string tokens = ".";  // no file, so that an empty text can be told from none
-    document.read("data.tokens", tokens);
-    if (tokens.empty())
+    job.tokens = ".";  // no file, so that an empty text can be told from none
+    document.read("data.tokens", job.tokens);
+    if (job.tokens.empty())
         faults.add("data.tokens", "is empty", "trials need text to train on", "name a token file");
-    job.token_file = (folder / tokens).lexically_normal();
+    job.token_file = (folder / job.tokens).lexically_normal();
 }
 
 void read_model_table(JobDocument& document, Ladder& ladder) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -30,20 +31,37 @@ namespace {
 
 // ---- training again
 
-/// The token file that an archive's trials were trained on: --tokens, or where the run found it.
-study::Result<data::TokenFile> tokens_of(const archive::Archive& archive,
-                                         const options::variables_map& given) {
-    std::string path;
-    for (const archive::Fact& fact : archive.build)
-        if (fact.name == "token_file") path = fact.value;
-    if (given.contains("tokens")) path = text(given, "tokens");
+/// The token file at `path`, or a fault when it is not the one that the archive's trials were trained on.
+study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
+                                           const archive::Archive& archive) {
     study::Result<data::TokenFile> tokens = data::TokenFile::open(path);
     if (tokens && tokens->header().digest != archive.corpus.digest)
-        return study::fail(path, "is not the text this archive was trained on",
+        return study::fail(path.string(), "is not the text this archive was trained on",
                            "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
                                archive.corpus.digest.substr(0, 12),
                            "name the right file with --tokens");
     return tokens;
+}
+
+/// The token file that the trials of the archive at `place` were trained on: --tokens, or as the job names
+/// it. The job's folder is not in the archive: what is relative is looked for from the archive's folder,
+/// which mostly lies beside the job's, and from the current one. The digest says whether it is the right
+/// file.
+study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+                                         const options::variables_map& given) {
+    if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
+    std::filesystem::path named;
+    for (const archive::Fact& fact : archive.build)
+        if (fact.name == "token_file") named = fact.value;
+    study::Result<data::TokenFile> beside =
+        open_tokens((place.parent_path() / named).lexically_normal(), archive);
+    if (beside || named.is_absolute()) return beside;
+    study::Result<data::TokenFile> here = open_tokens(named, archive);
+    if (here) return here;
+    return study::fail(named.string(), "is not found as the job of this archive names it",
+                       "neither from the archive's folder nor from here is it the file of digest " +
+                           archive.corpus.digest.substr(0, 12) + "...",
+                       "name it with --tokens");
 }
 
 /// A fault when a program of another numerics version made the trial: this one has other bits for it.
@@ -119,7 +137,7 @@ int verify(const options::variables_map& given) {
             if (!index) return refuse(index.error());
             chosen.push_back(*index);
         }
-        const auto tokens = tokens_of(*archive, given);
+        const auto tokens = tokens_of(*archive, path, given);
         if (!tokens) return refuse(tokens.error());
         for (const std::size_t index : chosen)
             if (const auto faults = other_numerics(archive->trials[index].planned); !faults.empty())
@@ -179,7 +197,7 @@ int export_model(const options::variables_map& given) {
         weights = std::move(*read);
     } else {
         if (const auto faults = other_numerics(record.planned); !faults.empty()) return refuse(faults);
-        const auto tokens = tokens_of(*archive, given);
+        const auto tokens = tokens_of(*archive, path, given);
         if (!tokens) return refuse(tokens.error());
         const auto pinned = pinned_instruction_set("export", given);
         if (!pinned) return refuse(pinned.error());
@@ -205,7 +223,8 @@ void add_training(Verb& verb) {
                               " (what made the trial, where this processor runs it, or a card like its card)";
     auto option = verb.described.add_options();
     option("isa", options::value<std::string>()->default_value("auto"), words.c_str());
-    option("tokens", options::value<std::string>(), "the token file, if it has moved");
+    option("tokens", options::value<std::string>(),
+           "the token file, where it is not as the job names it from the archive's folder or from here");
 }
 
 }  // namespace

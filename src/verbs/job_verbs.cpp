@@ -285,8 +285,6 @@ int run(const options::variables_map& given) {
     const cluster::CardPlan cards = study->job.device == study::Device::cpu
                                         ? cluster::CardPlan{}
                                         : cluster::plan_cards(*study, session, card_bytes, *backend);
-    const std::string token_file =
-        std::filesystem::absolute(study->job.token_file).lexically_normal().string();
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
                            train::Communicator& group, const train::TrainOptions& how) {
         return train::train(trial, tokens, *backend, group, how);
@@ -302,7 +300,7 @@ int run(const options::variables_map& given) {
              [&](const data::TokenFile& tokens) {
                  return train::check_coordinates(*study, tokens, *backend);
              },
-         .libraries = {{"token_file", token_file}, {"mpi", cluster::mpi_library_version()}},
+         .libraries = {{"token_file", study->job.tokens}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
          .retry = *retry,
          .alone = given.contains("alone"),

@@ -16,6 +16,29 @@ for file in config.json model.safetensors; do
 done
 grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
 
+# An archive names the token file as its job does, and no folder of the machine that made it. It is looked for from
+# the archive's folder and from the current one; a file of another text at that name is passed over.
+if grep -aq "$scratch" out.h5; then fail "the archive holds a path of this machine"; fi
+grep -aq 'small\.tok' out.h5 || fail "the archive does not name its token file"
+mkdir moved other
+mv out.h5 moved/
+mv small.tok moved/
+(cd other && expect_status 0 "$isogrid" verify ../moved/out.h5 --retrain "$trial")
+tr a-z b-za <text.txt >other/text.txt
+expect_status 0 "$isogrid" tokenize other/text.txt --out moved/other.tok --validation 0.05
+mv moved/small.tok small.tok
+mv moved/other.tok moved/small.tok
+expect_status 0 "$isogrid" verify moved/out.h5 --retrain "$trial"
+(
+    cd other
+    expect_status 2 "$isogrid" verify ../moved/out.h5 --retrain "$trial"
+    grep -q 'small\.tok: is not found .*name it with --tokens' err.txt || fail "no word of --tokens: $(cat err.txt)"
+    expect_status 2 "$isogrid" verify ../moved/out.h5 --retrain "$trial" --tokens ../moved/small.tok
+    grep -q 'is not the text' err.txt || fail "another text is not told: $(cat err.txt)"
+    expect_status 0 "$isogrid" verify ../moved/out.h5 --retrain "$trial" --tokens ../small.tok
+)
+mv moved/out.h5 .
+
 # The crate holds the same archive and says its digest; what is no archive makes none.
 expect_status 0 "$isogrid" crate out.h5 --to crate --license https://spdx.org/licenses/CC-BY-4.0
 grep -q 'crate/ro-crate-metadata.json' out.txt || fail "crate does not say what it wrote: $(cat out.txt)"

@@ -67,6 +67,8 @@ TEST(Job, isReadFromAFile) {
     const Result<Study> study = read_study(folder / "a.toml", read, testing::closed_form_flops);
     ASSERT_TRUE(study) << to_string(study.error());
     EXPECT_EQ(study->job.text, testing::smallest_job());
+    EXPECT_EQ(study->job.tokens, "english.tok");
+    EXPECT_EQ(study->job.token_file, folder / "english.tok");
     std::filesystem::remove_all(folder);
 }
 
