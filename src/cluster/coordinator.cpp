@@ -196,7 +196,8 @@ class Coordinator {
                                              .trial = assignment.trial,
                                              .ranks = assignment.ranks,
                                              .lease = lease_,
-                                             .alone = assignment.alone});
+                                             .alone = assignment.alone,
+                                             .steps_before = sweep_.steps_before(assignment.trial)});
             for (const int rank : assignment.ranks) {
                 roster_.given(rank, number);
                 transport_.send(bytes, rank);

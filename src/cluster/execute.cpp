@@ -83,7 +83,8 @@ void store(const Workplace& workplace, const archive::TrialRecord& record, const
 }  // namespace
 
 Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
-                       std::function<bool(const train::Progress&)> on_progress, bool alone) {
+                       std::function<bool(const train::Progress&)> on_progress, bool alone,
+                       std::int64_t steps_before) {
     archive::TrialRecord record;
     record.planned = workplace.study.grid.trials.at(static_cast<std::size_t>(trial));
     record.index = trial;
@@ -96,7 +97,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     if (!workplace.checkpoints_folder.empty())
         checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
                             workplace.study.job.checkpoint_minutes,
-                            places_left_from(workplace.study, static_cast<std::size_t>(trial)));
+                            places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
     const auto start = std::chrono::steady_clock::now();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());

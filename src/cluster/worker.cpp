@@ -104,8 +104,8 @@ class Worker {
                 remind(Alive{});
             return !told_to_abandon() && !duty_.told_to_pause() && !duty_.sent_home() && !asked_to_stop_();
         };
-        Finished finished =
-            execute_trial(workplace_, assign.trial, *group, writer, on_progress, assign.alone);
+        Finished finished = execute_trial(workplace_, assign.trial, *group, writer, on_progress, assign.alone,
+                                          assign.steps_before);
         finished.attempt = assign.attempt;
         if (speaks && !(duty_.told_to_abandon() && finished.outcome == archive::Outcome::interrupted))
             tell(finished);

@@ -51,6 +51,26 @@ TEST_F(Checkpoints, areTwoGenerationsATrial) {
               (std::map<std::string, std::int64_t>{{archive::trial_file_stem(trial_), 10}}));
 }
 
+TEST_F(Checkpoints, sayWhichStepIsOnDisk) {
+    TrialCheckpoints keeper = this->keeper();
+    EXPECT_EQ(keeper.saved_at(), 0);
+    keeper.save(after(5));
+    EXPECT_EQ(keeper.saved_at(), 5);
+    TrialCheckpoints fenced = this->keeper(10, "avx2", [] { return false; });
+    fenced.save(after(8));
+    EXPECT_EQ(fenced.saved_at(), 0) << "another run has taken over";
+}
+
+TEST_F(Checkpoints, goOnFromAnOlderOneWhereTheExpectedOneIsNotThere) {
+    keeper().save(after(3));
+    testing::internal::CaptureStderr();
+    TrialCheckpoints expecting(folder_.path(), trial_, "avx2", {.tag = "t"}, 10, {}, /*expected=*/7);
+    EXPECT_EQ(expecting.load()->step, 3);
+    keeper().save(after(7));
+    EXPECT_EQ(expecting.load()->step, 7);
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST_F(Checkpoints, theOlderOneServesWhenTheNewestIsDamaged) {
     keeper().save(after(3));
     keeper().save(after(7));

@@ -11,7 +11,12 @@ namespace {
 std::vector<Message> one_of_each() {
     return {Ready{.attempt = 4},
             Measured{.trial = 2, .seconds_per_step = 0.0125},
-            Assign{.attempt = 5, .trial = 7, .ranks = {1, 2, 5, 9}, .lease = "node1-42", .alone = false},
+            Assign{.attempt = 5,
+                   .trial = 7,
+                   .ranks = {1, 2, 5, 9},
+                   .lease = "node1-42",
+                   .alone = false,
+                   .steps_before = 12},
             TrialProgress{.attempt = 6,
                           .trial = 3,
                           .steps_done = 10,

@@ -107,19 +107,33 @@ void remove_checkpoints(const Path& folder, const study::PlannedTrial& trial) {
 }
 
 TrialCheckpoints::TrialCheckpoints(Path folder, const study::PlannedTrial& trial, std::string instruction_set,
-                                   archive::Writer writer, double minutes, std::vector<std::int64_t> shared)
+                                   archive::Writer writer, double minutes, std::vector<std::int64_t> shared,
+                                   std::int64_t expected)
     : folder_(std::move(folder)),
       trial_(trial),
       instruction_set_(std::move(instruction_set)),
       writer_(std::move(writer)),
       interval_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(60 * minutes))),
-      shared_(std::move(shared)) {}
+      shared_(std::move(shared)),
+      expected_(expected) {}
 
 std::optional<archive::Checkpoint> TrialCheckpoints::load() {
     // Each with the trial that it is stamped as a checkpoint of.
     std::vector<SharedState> candidates = shared_states(folder_, trial_.trial);
     for (CheckpointFile& file : checkpoints_of(folder_, trial_))
         candidates.push_back({std::move(file), trial_.trial});
+    if (expected_ > 0) {
+        const auto look_for = [&](SharedState state) {
+            const bool listed = std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
+                return candidate.file.path == state.file.path;
+            });
+            std::error_code hidden;
+            if (!listed && std::filesystem::exists(state.file.path, hidden))
+                candidates.push_back(std::move(state));
+        };
+        look_for({{path_of(folder_, archive::trial_file_stem(trial_), expected_), expected_}, trial_.trial});
+        if (auto state = shared_state(folder_, trial_.trial, expected_)) look_for(std::move(*state));
+    }
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const SharedState& a, const SharedState& b) { return a.file.step > b.file.step; });
     for (const SharedState& candidate : candidates) {

@@ -54,10 +54,12 @@ void remove_checkpoints(const std::filesystem::path& folder, const study::Planne
 class TrialCheckpoints final : public train::CheckpointKeeper {
   public:
     /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and after the
-    /// steps `shared`, its state for others.
+    /// steps `shared`, its state for others. A checkpoint or state of step `expected` is looked for by its
+    /// name: on a network file system a host's listing of the folder may be older than what another one has
+    /// just put there, but not its view of a name that it never asked for.
     TrialCheckpoints(std::filesystem::path folder, const study::PlannedTrial& trial,
                      std::string instruction_set, archive::Writer writer, double minutes,
-                     std::vector<std::int64_t> shared = {});
+                     std::vector<std::int64_t> shared = {}, std::int64_t expected = 0);
 
     /// The newest that read_checkpoint accepts, the trial's own or a state that it shares. Those it does not
     /// are named on standard error, with the reason.
@@ -81,6 +83,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     Clock::duration interval_;
     Clock::time_point saved_ = Clock::now();
     std::vector<std::int64_t> shared_;
+    std::int64_t expected_;
     std::int64_t taken_up_at_ = 0, saved_at_ = 0;
 };
 

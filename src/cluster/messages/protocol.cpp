@@ -108,6 +108,7 @@ void fields(auto& visit, message_of<Assign> auto& message) {
     visit(message.ranks);
     visit(message.lease);
     visit(message.alone);
+    visit(message.steps_before);
 }
 void fields(auto& visit, message_of<TrialProgress> auto& message) {
     visit(message.attempt);

@@ -44,6 +44,7 @@ struct Assign {
     std::vector<int> ranks;  ///< members (workers), rising; the first writes the trial file and reports
     std::string lease;       ///< of the run's lock; checked again before the trial file gets its name
     bool alone = true;       ///< no other trial is on their cards meanwhile
+    std::int64_t steps_before = 0;  ///< that its checkpoint, or a trunk's state, is known to have done
     bool operator==(const Assign&) const = default;
 };
 

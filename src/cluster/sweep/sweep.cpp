@@ -79,10 +79,14 @@ Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_
 /// Of what was left of the trial when this sweep began.
 double Sweep::fraction(int trial, std::int64_t steps_done, std::int64_t steps) const {
     const study::Trial& of = planned(trial).trial;
-    const auto found = history_.steps_before.find(trial);
-    const std::int64_t before = of.sequences(found == history_.steps_before.end() ? 0 : found->second);
+    const std::int64_t before = of.sequences(steps_before(trial));
     const auto left = static_cast<double>(of.sequences(steps) - before);
     return left > 0 ? std::clamp(static_cast<double>(of.sequences(steps_done) - before) / left, 0.0, 1.0) : 0;
+}
+
+std::int64_t Sweep::steps_before(int trial) const {
+    const auto found = history_.steps_before.find(trial);
+    return found == history_.steps_before.end() ? 0 : found->second;
 }
 
 const study::PlannedTrial& Sweep::planned(int trial) const {

@@ -117,6 +117,8 @@ class Sweep {
     /// What this start has taken so far, beside what was predicted.
     SweepAccount account() const;
     const study::PlannedTrial& planned(int trial) const;
+    /// Steps of a trial that checkpoints have done, and nobody trains again.
+    std::int64_t steps_before(int trial) const;
     const Seats& seats() const { return seats_; }
 
   private:
