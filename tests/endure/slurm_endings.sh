@@ -30,9 +30,9 @@ export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fail
 export ISOGRID_PATIENCE=30
 
 make_study
-long_study endings.toml 10
+long_study endings.toml
 # The job of a dead slurmd starts again after 5 s: the old one should still be at it.
-[[ $kind != slurmd ]] || sed -i 's/2e10, 5e10/8e10, 20e10/' endings.toml
+[[ $kind != slurmd ]] || sed -i "s/2e$long, 5e$long/8e$long, 20e$long/" endings.toml
 timeout 500 "$isogrid" run endings.toml --archive whole.h5 >out.txt || fail "the undisturbed run ended with status $?"
 
 [[ $kind != link ]] || export OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 # the cables
