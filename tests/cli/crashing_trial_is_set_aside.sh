@@ -3,7 +3,7 @@
 # to retry, the sweep has in the end what an undisturbed one has.
 source "$(dirname "$0")/small_study.sh" "$1"
 make_study
-long_study crash.toml 10
+long_study crash.toml
 expect_status 0 "$isogrid" run crash.toml --archive whole.h5
 
 # crash: starts the sweep and makes its first trial, always the longest, fail as a wrong program does.

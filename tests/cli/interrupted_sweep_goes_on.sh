@@ -2,7 +2,7 @@
 # Ctrl-C ends with exit status 75; the same command does the rest, and a third time nothing.
 source "$(dirname "$0")/small_study.sh" "$1"
 make_study
-make_job long.toml 0 10
+make_job long.toml 0 "$long"
 expect_status 0 "$isogrid" run long.toml --archive whole.h5
 
 # interrupt ARCHIVE COMMAND...: starts it, sends SIGINT once the first trial has ended.

@@ -6,7 +6,7 @@ source "$(dirname "$0")/../cli/small_study.sh" "$1"
 count=$2
 RANDOM=${3:-1}
 make_study
-long_study kills.toml 10
+long_study kills.toml
 
 timeout 500 "$isogrid" run kills.toml --archive whole.h5 >out.txt || fail "the undisturbed run ended with status $?"
 

@@ -30,15 +30,12 @@ export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fail
 export ISOGRID_PATIENCE=30
 
 make_study
-long_study endings.toml 10
+long_study endings.toml
 # The job of a dead slurmd starts again after 5 s: the old one should still be at it.
-[[ $kind != slurmd ]] || sed -i 's/2e10, 5e10/8e10, 20e10/' endings.toml
+[[ $kind != slurmd ]] || sed -i "s/2e$long, 5e$long/8e$long, 20e$long/" endings.toml
 timeout 500 "$isogrid" run endings.toml --archive whole.h5 >out.txt || fail "the undisturbed run ended with status $?"
 
-if [[ $kind == link ]]; then
-    export OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 # the cables
-    export ISOGRID_CHAIN=yes # nobody requeues a job whose script Slurm has ended (docs/operations.md)
-fi
+[[ $kind != link ]] || export OMPI_MCA_btl_tcp_if_include=eth0 OMPI_MCA_oob_tcp_if_include=eth0 # the cables
 
 finished() { { find cut.h5.d/trials -name '*.h5' ! -name '*.failed.h5' -printf '%f\n' 2>/dev/null || true; } | sort; }
 states() { squeue -h -o '%i %T %r' 2>/dev/null || true; }
@@ -105,7 +102,7 @@ disturb() {
         link) # the sweep may bear it without another start
             node=node$((1 + RANDOM % 2))
             "$cluster_tool" drop "$cluster" "$node"
-            sleep $((RANDOM % 20))
+            sleep $((RANDOM % 60))
             "$cluster_tool" join "$cluster" "$node"
             wait_until 150 trains_or_done
             return

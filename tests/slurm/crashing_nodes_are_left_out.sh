@@ -4,7 +4,9 @@
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 echo "$*" >>started.txt
-(($(wc -l <started.txt) > 1)) # the first start ends as when a rank has died
+(($(wc -l <started.txt) > 1)) || exit 1 # the first start ends as when a rank has died
+rm -r out.h5.d
+echo results >out.h5
 END_OF_PROGRAM
 
 # node1: two trials. node2: two trials, under its full name. node3: one trial twice. node10: one crash, and other ends.

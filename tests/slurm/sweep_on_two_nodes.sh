@@ -42,7 +42,7 @@ expect_in_log '^sweep.sbatch: done'
 expect_same_digests alone.h5 slurm.h5
 
 # Signalled as Slurm does before the time limit, the job stops and requeues itself; its second start does the rest.
-make_job long.toml 0 10
+make_job long.toml 0 "$long"
 expect_status 0 "$isogrid" run long.toml --archive alone-long.h5
 submit long.toml slurm-long.h5
 wait_for_trial slurm-long.h5

@@ -3,7 +3,6 @@
 #include <fstream>
 #include <iterator>
 #include <map>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -37,8 +36,10 @@ struct Page {
 std::vector<std::string> cells_of(const std::string& row) {
     std::vector<std::string> cells;
     std::istringstream stream(row.substr(1));
-    for (std::string cell; std::getline(stream, cell, '|');)
-        cells.push_back(std::regex_replace(cell, std::regex("^[ `]+|[ `]+$"), ""));
+    for (std::string cell; std::getline(stream, cell, '|');) {
+        const std::size_t first = cell.find_first_not_of(" `"), last = cell.find_last_not_of(" `");
+        cells.push_back(first == std::string::npos ? "" : cell.substr(first, last - first + 1));
+    }
     return cells;
 }
 
@@ -60,6 +61,11 @@ Page read_page() {
             page.keys.push_back({table, cells.at(0), cells.at(1), cells.at(2), cells.at(3)});
         }
     }
+    return page;
+}
+
+const Page& page() {
+    static const Page page = read_page();  // asked for once a key
     return page;
 }
 
@@ -97,7 +103,7 @@ std::string all_faults(const std::string& text) {
 
 /// The smallest job with the smallest table of the study that `table` is, if it is one.
 std::string job_with(const std::string& table) {
-    for (const Block& block : read_page().blocks)
+    for (const Block& block : page().blocks)
         if (block.kind == "toml study" && block.text.starts_with("[" + table + "]"))
             return testing::edited(testing::smallest_job(), block.text);
     return testing::smallest_job();
@@ -108,14 +114,13 @@ std::string changed(const KeyRow& row, const std::string& value) {
 }
 
 TEST(Documentation, opensWithTheSmallestJob) {
-    const Page page = read_page();
-    ASSERT_FALSE(page.blocks.empty());
-    EXPECT_EQ(page.blocks.front().text, testing::smallest_job());
-    EXPECT_EQ(all_faults(page.blocks.front().text), "");
+    ASSERT_FALSE(page().blocks.empty());
+    EXPECT_EQ(page().blocks.front().text, testing::smallest_job());
+    EXPECT_EQ(all_faults(page().blocks.front().text), "");
 }
 
 TEST(Documentation, hasOnlyExamplesThatParse) {
-    for (const Block& block : read_page().blocks) {
+    for (const Block& block : page().blocks) {
         if (block.kind != "toml") continue;
         EXPECT_EQ(all_faults(block.text), "") << block.text;
     }
@@ -123,7 +128,7 @@ TEST(Documentation, hasOnlyExamplesThatParse) {
 
 TEST(Documentation, hasStudiesThatCanBeAddedToTheSmallestJob) {
     std::size_t studies = 0;
-    for (const Block& block : read_page().blocks) {
+    for (const Block& block : page().blocks) {
         if (block.kind != "toml study") continue;
         const Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), block.text));
         ASSERT_TRUE(study) << block.text << to_string(study.error());
@@ -138,14 +143,14 @@ TEST(Documentation, hasStudiesThatCanBeAddedToTheSmallestJob) {
 }
 
 TEST(Documentation, statesEveryFaultAsItComes) {
-    const std::vector<Example> examples = examples_of(read_page(), "toml fault");
+    const std::vector<Example> examples = examples_of(page(), "toml fault");
     EXPECT_GT(examples.size(), 20);
     for (const Example& example : examples)
         EXPECT_THAT(testing::faults_of(example.job), ElementsAreArray(example.messages)) << example.job;
 }
 
 TEST(Documentation, statesEveryWarningAsItComes) {
-    const std::vector<Example> examples = examples_of(read_page(), "toml warning");
+    const std::vector<Example> examples = examples_of(page(), "toml warning");
     EXPECT_GE(examples.size(), 5);
     for (const Example& example : examples) {
         const Result<Study> study = testing::parsed(example.job);
@@ -155,7 +160,7 @@ TEST(Documentation, statesEveryWarningAsItComes) {
 }
 
 TEST(Documentation, statesTheDefaults) {
-    for (const KeyRow& row : read_page().keys) {
+    for (const KeyRow& row : page().keys) {
         if (row.standard.starts_with("the ")) continue;  // what other tables say
         const Study standard = testing::parsed(job_with(row.table)).value();
         if (row.standard == "required") {
@@ -181,7 +186,7 @@ TEST(Documentation, statesTheDefaults) {
 
 TEST(Documentation, statesTheRanges) {
     std::size_t ranges = 0;
-    for (const KeyRow& row : read_page().keys) {
+    for (const KeyRow& row : page().keys) {
         if (row.range.find(" to ") == std::string::npos) continue;
         const bool list = row.type.starts_with("list") || row.type == "two numbers";
         EXPECT_THAT(all_faults(changed(row, list ? "[-1000000, 2]" : "-1000000")),
@@ -194,7 +199,7 @@ TEST(Documentation, statesTheRanges) {
 
 TEST(Documentation, listsEveryTableAndKey) {
     std::map<std::string, std::vector<std::string>> documented;
-    for (const KeyRow& row : read_page().keys)
+    for (const KeyRow& row : page().keys)
         documented[row.table].push_back(row.key);
 
     const std::string unlike_any_table = testing::edited(testing::smallest_job(), "[qqqqqqqqqqqqqqqq]\n");
@@ -214,7 +219,7 @@ TEST(Documentation, listsEveryTableAndKey) {
 TEST(Quickstart, setsEveryDocumentedKey) {
     std::ifstream file(ISOGRID_SOURCE_DIR "/jobs/quickstart.toml");
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    for (const KeyRow& row : read_page().keys)
+    for (const KeyRow& row : page().keys)
         if (job_with(row.table) == testing::smallest_job()) {  // no study of its own
             EXPECT_THAT(text, HasSubstr("\n" + row.key + " = ")) << row.table;
         }
