@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <vector>
 
-#include "analysis/report/numbers.hpp"
+#include "analysis/fit/log_line.hpp"
+#include "analysis/laws/isoflop_budgets.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-constexpr double normal_975 = 1.959964;
 
 Estimate named(const LawFit& fit, const std::string& name) {
     for (const Parameter& parameter : fit.parameters)
@@ -25,6 +26,36 @@ std::vector<std::string> families_of(const Runs& runs) {
             std::find(families.begin(), families.end(), run.family) == families.end())
             families.push_back(run.family);
     return families;
+}
+
+Runs of_family(const Runs& runs, const std::string& family) {
+    Runs some = runs;
+    std::erase_if(some.used, [&](const Run& run) { return run.family != family; });
+    return some;
+}
+
+std::vector<Budget> budgets_of(const Runs& runs, const std::string& family) {
+    std::vector<Budget> budgets = gather_budgets(of_family(runs, family));
+    find_minima(budgets);
+    return budgets;
+}
+
+/// How much steeper log N* rises with log C than the first family's, by the line through their differences at
+/// the budgets that both have. What the families share at a budget (the luck of a shape with its seeds, the
+/// order of the data, the grid) cancels there; what is left scatters about the line, and says how sure its
+/// slope is. Parabolas, unless others are asked for: an interpolant's choice between two sizes is not shared.
+Estimate steeper(const std::vector<Budget>& family, const std::vector<Budget>& first,
+                 const FitOptions& options) {
+    const MinimumBy by = options.minimum == MinimumBy::akima ? MinimumBy::akima : MinimumBy::parabola;
+    std::vector<LinePoint> differences;
+    for (const Budget& budget : family)
+        for (const Budget& reference : first)
+            if (budget.flops == reference.flops && !budget.bottom(by).refused &&
+                !reference.bottom(by).refused)
+                differences.push_back(
+                    {{std::log(budget.flops)}, budget.bottom(by).log_n - reference.bottom(by).log_n});
+    if (differences.size() < 3) return {none, none, none, none};
+    return fit_log_line(differences, {}, Weighting::equal, options).coefficient(1);
 }
 
 }  // namespace
@@ -44,23 +75,21 @@ void tell_exponents(const Runs& runs, const FitOptions& options, LawFit& fit) {
                  {"difference_high", "to", Quantity::number},
                  {"status", "status", Quantity::text}},
                 {}};
-    Estimate first;
+    const std::vector<Budget> first = budgets_of(runs, families.front());
     for (const std::string& family : families) {
-        Runs of_family = runs;
-        std::erase_if(of_family.used, [&](const Run& run) { return run.family != family; });
-        const LawFit isoflop = fit_isoflop(of_family, options);
+        const LawFit isoflop = fit_isoflop(of_family(runs, family), options);
         if (isoflop.refused) {
             table.rows.push_back(
                 {family, none, none, none, none, none, none, none, std::string(name(isoflop.refused->kind))});
             continue;
         }
         const Estimate parameters = named(isoflop, "parameters_exponent");
-        if (family == families.front()) first = parameters;
-        const double difference = family == families.front() ? none : parameters.value - first.value;
-        const double half = normal_975 * std::hypot(parameters.se, first.se);
+        const Estimate difference = family == families.front()
+                                        ? Estimate{none, none, none, none}
+                                        : steeper(budgets_of(runs, family), first, options);
         table.rows.push_back({family, parameters.value, parameters.low, parameters.high,
-                              named(isoflop, "tokens_exponent").value, difference, difference - half,
-                              difference + half, std::string("ok")});
+                              named(isoflop, "tokens_exponent").value, difference.value, difference.low,
+                              difference.high, std::string("ok")});
     }
     fit.tables.push_back(std::move(table));
 }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/fit/bootstrap.hpp"
+#include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"
@@ -112,6 +113,71 @@ TEST(Compare, intervalsCoverTheTruth) {
     }
     expect_coverage(multiplier, draws.size(), "compute multiplier");
     expect_coverage(alpha, draws.size(), "alpha");
+}
+
+/// Five budgets over 1.5 decades under recipes whose best sizes go as C^exponent: seven sizes each, from a
+/// grid that budgets share, the loss a parabola in log N. `luck` is how far a shape's losses lie off it at
+/// all budgets and under all recipes, `noise` how far each loss does besides.
+Runs recipes(const std::vector<std::pair<std::string, double>>& exponents, double luck, double noise,
+             std::uint64_t seed) {
+    Runs runs;
+    Random lucky(seed, 0), noisy(seed, 1);
+    std::vector<double> of_shape;
+    for (int shape = 0; shape < 12; ++shape)
+        of_shape.push_back(luck * lucky.normal());
+    for (const auto& [family, exponent] : exponents)
+        for (int k = 0; k < 5; ++k)
+            for (std::size_t shape = 0; shape < of_shape.size(); ++shape) {
+                const double decades = 0.375 * k, flops = 1e11 * std::pow(10.0, decades);
+                const double log_n = std::log(1e4) + 0.3 * static_cast<double>(shape);
+                const double best = std::log(2.5e4) + exponent * std::log(10.0) * decades;
+                if (std::abs(log_n - best) > 1.05) continue;
+                auto& run = runs.used.emplace_back();
+                run.family = family;
+                run.name = family + std::to_string(runs.used.size());
+                run.flops = run.budget = flops;
+                run.parameters = std::exp(log_n);
+                run.tokens = flops / (6 * run.parameters);
+                run.loss = 2 * std::exp(-0.1 * decades + of_shape[shape] + noise * noisy.normal()) *
+                           (1 + 0.05 * std::pow(log_n - best, 2));
+            }
+    return runs;
+}
+
+/// The first row but one of the table `exponents`: the second family against the first.
+Estimate against_the_first(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    tell_exponents(runs, options, fit);
+    const auto& row = fit.tables.at(0).rows.at(1);
+    return {std::get<double>(row[5]), 0, std::get<double>(row[6]), std::get<double>(row[7])};
+}
+
+TEST(Exponents, ofFamiliesDifferByWhatTheirMinimaDo) {
+    const Estimate difference =
+        against_the_first(recipes({{"one", 0.45}, {"other", 0.57}}, 0, 0, 1), options(100));
+    EXPECT_NEAR(difference.value, 0.12, 1e-9);
+    EXPECT_NEAR(difference.low, 0.12, 1e-9);
+    EXPECT_NEAR(difference.high, 0.12, 1e-9);
+}
+
+TEST(Exponents, ofFamiliesShareTheLuckOfTheirShapes) {
+    LawFit fit;
+    tell_exponents(recipes({{"one", 0.5}, {"other", 0.5}}, 3e-3, 0, 2), options(100), fit);
+    const auto& row = fit.tables.at(0).rows.at(1);
+    EXPECT_GT(std::get<double>(row[3]) - std::get<double>(row[2]),
+              0.05);  // luck moves the exponents themselves
+    for (const std::size_t column : {5, 6, 7})
+        EXPECT_NEAR(std::get<double>(row[column]), 0, 1e-9);
+}
+
+TEST(Exponents, intervalsOfDifferencesCoverTheTruth) {
+    std::size_t draws = 0, covered = 0;
+    for (const std::size_t draw : recovery_draws(100)) {
+        const Runs runs = recipes({{"one", 0.5}, {"other", 0.5}}, 3e-3, 1e-3, 100 + draw);
+        covered += covers(against_the_first(runs, recovery_options(options(200), draw)), 0);
+        ++draws;
+    }
+    expect_coverage(covered, draws, "difference of exponents");
 }
 
 }  // namespace
