@@ -6,9 +6,9 @@
 
 #include <boost/math/distributions/fisher_f.hpp>
 
-#include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
+#include "analysis/laws/compare_families.hpp"
 #include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/report/numbers.hpp"
@@ -18,137 +18,8 @@ namespace {
 
 constexpr std::size_t fewest_points = 4;  ///< of a family
 
-/// A family's loss at some compute: the best of its runs there.
-struct Point {
-    std::size_t family = 0;
-    double flops = 0, loss = 0;
-};
-
-struct Points {
-    std::vector<std::string> families;  ///< in order of first appearance; the first is the reference
-    std::vector<Point> used;
-    std::size_t left_out = 0;  ///< runs that something of their family with no more compute beats
-
-    /// The least and the most compute of a point.
-    std::pair<double, double> span() const {
-        const auto [low, high] = std::minmax_element(
-            used.begin(), used.end(), [](const Point& a, const Point& b) { return a.flops < b.flops; });
-        return {low->flops, high->flops};
-    }
-    std::size_t count(std::size_t family) const {
-        return static_cast<std::size_t>(
-            std::count_if(used.begin(), used.end(), [&](const Point& p) { return p.family == family; }));
-    }
-};
-
-/// Along rising compute, a family's runs that go below all of its cheaper ones.
-Points lower_envelopes(const Runs& runs) {
-    Points points;
-    std::vector<std::vector<const Run*>> members;
-    for (const Run& run : runs.used) {
-        if (run.family.empty()) continue;
-        const auto known = std::find(points.families.begin(), points.families.end(), run.family);
-        const auto place = static_cast<std::size_t>(known - points.families.begin());
-        if (known == points.families.end()) points.families.push_back(run.family), members.emplace_back();
-        members[place].push_back(&run);
-    }
-    for (std::size_t family = 0; family < members.size(); ++family) {
-        auto& order = members[family];
-        std::stable_sort(order.begin(), order.end(), [](const Run* a, const Run* b) {
-            return a->budget != b->budget ? a->budget < b->budget : a->loss < b->loss;
-        });
-        double lowest = std::numeric_limits<double>::infinity();
-        for (const Run* run : order) {
-            if (!(run->loss < lowest)) {
-                ++points.left_out;
-                continue;
-            }
-            lowest = run->loss;
-            points.used.push_back({family, run->budget, run->loss});
-        }
-    }
-    return points;
-}
-
-/// log L_f = log(exp(e) + exp(a_f - alpha_f x)), x = log C from its mean. Coordinates: e, a of each family,
-/// then one alpha or one of each family.
-struct Form {
-    std::size_t families = 0;
-    bool shared = true;
-    double mean = 0;  ///< of log C
-
-    std::size_t parameters() const { return 1 + families + (shared ? 1 : families); }
-    std::size_t a(std::size_t family) const { return 1 + family; }
-    std::size_t alpha(std::size_t family) const { return 1 + families + (shared ? 0 : family); }
-
-    /// Of reported values: E, A of each family (the loss above E at one FLOP), alpha.
-    double loss(std::span<const double> values, std::size_t family, double flops) const {
-        return values[0] + values[a(family)] * std::pow(flops, -values[alpha(family)]);
-    }
-    /// The compute at which the reference reaches what `family` reaches with `flops`, over `flops`.
-    double multiplier(std::span<const double> values, std::size_t family, double flops) const {
-        const double above = std::log(values[a(family)]) - values[alpha(family)] * std::log(flops);
-        return std::exp((std::log(values[a(0)]) - above) / values[alpha(0)]) / flops;
-    }
-    /// Where the family's law meets the reference's; NaN for equal slopes.
-    double crossing(std::span<const double> values, std::size_t family) const {
-        const double slopes = values[alpha(family)] - values[alpha(0)];
-        return slopes == 0 ? std::nan("")
-                           : std::exp((std::log(values[a(family)]) - std::log(values[a(0)])) / slopes);
-    }
-};
-
-ParametricLaw law_of(const Form& form, const std::vector<Point>& points,
-                     const std::vector<std::string>& names) {
-    double lowest = std::numeric_limits<double>::infinity();
-    for (const Point& point : points)
-        lowest = std::min(lowest, point.loss);
-    ParametricLaw law;
-    law.model.parameters = form.parameters();
-    law.model.observations = points.size();
-    law.model.residual = [form, points](std::span<const double> at, std::size_t i,
-                                        std::span<double> gradient) {
-        const Point& point = points[i];
-        const double x = std::log(point.flops) - form.mean;
-        const double power = at[form.a(point.family)] - at[form.alpha(point.family)] * x;
-        const double top = std::max(at[0], power);
-        const double floor = std::exp(at[0] - top), above = std::exp(power - top), sum = floor + above;
-        if (!gradient.empty()) {
-            std::fill(gradient.begin(), gradient.end(), 0.0);
-            gradient[0] = floor / sum;
-            gradient[form.a(point.family)] = above / sum;
-            gradient[form.alpha(point.family)] = -x * above / sum;
-        }
-        return top + std::log(sum) - std::log(point.loss);
-    };
-    law.parameters.push_back({"E", 1e-3 * lowest, lowest, /*soft=*/true});
-    for (const std::string& name : names)
-        law.parameters.push_back({"A." + name});
-    if (form.shared)
-        law.parameters.push_back({"alpha", 0.005, 3});
-    else
-        for (const std::string& name : names)
-            law.parameters.push_back({"alpha." + name, 0.005, 3});
-    law.report = [form](std::span<const double> at) {
-        std::vector<double> values(at.begin(), at.end());
-        values[0] = std::exp(at[0]);
-        for (std::size_t f = 0; f < form.families; ++f)
-            values[form.a(f)] = std::exp(at[form.a(f)] + at[form.alpha(f)] * form.mean);
-        return values;
-    };
-    for (const double floor : {0.05, 0.3, 0.6, 0.9})
-        for (const double above : {0.05, 0.2, 0.6})
-            for (const double alpha : {0.03, 0.08, 0.15, 0.3, 0.6}) {
-                std::vector<double> start(form.parameters(), alpha);
-                start[0] = std::log(lowest * floor);
-                std::fill_n(start.begin() + 1, form.families, std::log(lowest * above));
-                law.starts.push_back(std::move(start));
-            }
-    return law;
-}
-
 /// The sum of squared residuals of log L at the least-squares optimum of a form.
-double squares(const Form& form, const Points& points, FitOptions options) {
+double squares(const FamilyForm& form, const FamilyPoints& points, FitOptions options) {
     options.objective = {ObjectiveKind::l2, 0};
     options.bootstrap = 0;
     options.intervals = Intervals::bootstrap;
@@ -170,7 +41,7 @@ struct Choice {
     Table table;
 };
 
-Choice choose(Form form, const Points& points, const FitOptions& options) {
+Choice choose(FamilyForm form, const FamilyPoints& points, const FitOptions& options) {
     const auto n = static_cast<double>(points.used.size());
     Choice choice;
     choice.table = {"forms",
@@ -197,7 +68,7 @@ Choice choose(Form form, const Points& points, const FitOptions& options) {
     return choice;
 }
 
-Table multipliers(const Form& form, const Points& points, const ParametricFit& found) {
+Table multipliers(const FamilyForm& form, const FamilyPoints& points, const ParametricFit& found) {
     const auto [low, high] = points.span();
     Table table{"multipliers",
                 "Compute that " + points.families[0] + " needs for the same loss, over the family's own",
@@ -219,7 +90,8 @@ Table multipliers(const Form& form, const Points& points, const ParametricFit& f
 }
 
 /// Where laws cross, if they do; said in words, as a crossing far outside the runs is no finding.
-void tell_crossings(const Form& form, const Points& points, const ParametricFit& found, LawFit& fit) {
+void tell_crossings(const FamilyForm& form, const FamilyPoints& points, const ParametricFit& found,
+                    LawFit& fit) {
     const auto [low, high] = points.span();
     for (std::size_t family = 1; family < points.families.size(); ++family) {
         const std::string& name = points.families[family];
@@ -246,7 +118,7 @@ void tell_crossings(const Form& form, const Points& points, const ParametricFit&
     }
 }
 
-Figure curves(const Form& form, const Points& points, const ParametricFit& found) {
+Figure curves(const FamilyForm& form, const FamilyPoints& points, const ParametricFit& found) {
     Figure figure{
         "compare-curves",
         "Loss of each family against compute",
@@ -266,7 +138,7 @@ Figure curves(const Form& form, const Points& points, const ParametricFit& found
             const double flops = low * std::pow(10 * high / low, static_cast<double>(k) / samples);
             law.add(flops, derived(found, "", [&](auto v) { return form.loss(v, family, flops); }).estimate);
         }
-        for (const Point& point : points.used)
+        for (const FamilyPoint& point : points.used)
             if (point.family == family) dots.x.push_back(point.flops), dots.y.push_back(point.loss);
         if (!law.band.x.empty()) figure.series.insert(figure.series.begin(), std::move(law.band));
         figure.series.push_back(std::move(law.line));
@@ -275,15 +147,15 @@ Figure curves(const Form& form, const Points& points, const ParametricFit& found
     return figure;
 }
 
-std::vector<Cut> validate(Form form, const Points& points, FitOptions options) {
+std::vector<Cut> validate(FamilyForm form, const FamilyPoints& points, FitOptions options) {
     options.bootstrap = 0;
     options.intervals = Intervals::bootstrap;
     std::vector<double> scale, observed;
-    for (const Point& point : points.used)
+    for (const FamilyPoint& point : points.used)
         scale.push_back(point.flops), observed.push_back(point.loss);
     return expanding_window(scale, observed, form.parameters() + 2,
                             [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
-                                Points some{points.families, {}, 0};
+                                FamilyPoints some{points.families, {}, 0};
                                 for (const std::size_t i : fitted)
                                     some.used.push_back(points.used[i]);
                                 for (std::size_t family = 0; family < form.families; ++family)
@@ -298,7 +170,7 @@ std::vector<Cut> validate(Form form, const Points& points, FitOptions options) {
                             });
 }
 
-std::optional<Reason> too_few(const Points& points) {
+std::optional<Reason> too_few(const FamilyPoints& points) {
     if (points.families.size() < 2)
         return Reason{Refusal::too_few_runs,
                       "one family (two are needed to compare) name what tells runs apart: "
@@ -319,11 +191,11 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
     fit.name = "compare";
     fit.objective = to_string(options.objective);
     tell_exponents(runs, options, fit);
-    const Points points = lower_envelopes(runs);
+    const FamilyPoints points = lower_envelopes(runs);
     if ((fit.refused = too_few(points))) return fit;
 
-    Form form{points.families.size(), true, 0};
-    for (const Point& point : points.used)
+    FamilyForm form{points.families.size(), true, 0};
+    for (const FamilyPoint& point : points.used)
         form.mean += std::log(point.flops) / static_cast<double>(points.used.size());
     Choice choice = choose(form, points, options);
     form.shared = choice.shared;
