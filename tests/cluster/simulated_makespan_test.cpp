@@ -109,6 +109,6 @@ TEST(Makespan, ofMixedStudiesIsWithinThreePercentOfTheLowerBound) {
                 std::printf("%6d %12d %12.4f %7.2f%% %8d %11.1f%%\n", ranks, trials_per_rank,
                             worst.over_bound, 100 * worst.idle, worst.paused, 100 * worst.three_budgets);
             if (trials_per_rank < 8) continue;
-            EXPECT_LE(worst.over_bound, 1.03) << ranks << " ranks";
+            EXPECT_LE(worst.over_bound, 1.03) << ranks << " ranks, " << trials_per_rank << " trials each";
         }
 }

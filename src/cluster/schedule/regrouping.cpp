@@ -51,15 +51,14 @@ Regrouping regroup(std::span<const InProgress> running, std::span<const Waiting>
     }
     for (const Waiting& trial : waiting)
         work += trial.seconds;
-    Regrouping best;
-    if (all_free_at.empty()) return best;
+    if (all_free_at.empty()) return {};
     impossible = std::max(impossible, work / static_cast<double>(all_free_at.size()));
     const double latest = *std::max_element(all_free_at.begin(), all_free_at.end());
     const double worthwhile = std::max(2 * cost, least_gain * latest);
     if (latest < impossible + worthwhile) return {.end = latest};  // what runs is not what makes the end late
 
-    best.end = allot(waiting, all_free_at).end;
-    const double unchanged = best.end;
+    const double unchanged = allot(waiting, all_free_at).end;
+    Regrouping best{.end = unchanged};
     while (best.end > precision * impossible) {
         const double deadline = (impossible + best.end) / 2;
         auto found = by_deadline(running, waiting, {free_at.begin(), free_at.end()}, cost, deadline);
