@@ -39,8 +39,8 @@ class Coordinator {
             if (!hooks_.keep_going(sweep_)) sweep_.stop();
             if (sweep_.stopped()) stop_workers();
             if (roster_.complete()) {
-                assign();
                 pause();
+                assign();
             }
             if (!envelope && !sweep_.over()) transport_.wait_briefly();
         }
@@ -106,7 +106,7 @@ class Coordinator {
             attempts_.erase(found);
             sweep_.paused(finished, transport_.now());
             say(sweep_.planned(finished.trial).name + " pauses at step " +
-                std::to_string(finished.steps_done) + " and goes on with ranks that are idle");
+                std::to_string(finished.steps_done) + " and goes on with other ranks");
             return;
         }
         const std::vector<int> ranks = std::move(found->second.ranks);
@@ -205,7 +205,7 @@ class Coordinator {
         }
     }
 
-    /// Asks trials that would end last to go on with more ranks.
+    /// Asks trials to go on with more ranks or fewer, before idle ones get other work.
     void pause() {
         for (const int trial : sweep_.to_pause(transport_.now()))
             for (auto& [number, attempt] : attempts_) {

@@ -101,6 +101,12 @@ TEST(LowerBound, countsWhatAGroupLoses) {
     EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{8, 2}}, 4), 8 / two, 8e-9);
 }
 
+TEST(LowerBound, letsATrialSpendItsTimeInGroupsOfTwoSizes) {
+    // Two trials of 3 s take turns to have two of three ranks: a speed of 1 + two together.
+    EXPECT_NEAR(makespan_lower_bound(std::vector<Waiting>{{3, 2}, {3, 2}}, 3), 6 / (1 + two), 6e-9);
+    EXPECT_LT(6 / (1 + two), 2 * 2 * (3 / two) / 3) << "than the work of both on two ranks, evenly shared";
+}
+
 TEST(LowerBound, isBelowEveryAllotmentAndReachedByEvenOnes) {
     for (const int ranks : {1, 2, 5, 8, 31})
         for (const int most_ranks : {1, 4, 16}) {

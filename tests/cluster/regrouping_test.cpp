@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 using namespace isogrid::cluster;
-using Paused = std::vector<Regrouping::Growth>;
+using Paused = std::vector<Regrouping::Change>;
 
 namespace {
 
@@ -69,4 +69,26 @@ TEST(Regrouping, doesNotPauseATrialLongBeforeItsNewRanksAreFree) {
     EXPECT_EQ(regroup(late, {}, {}, cost).paused, Paused{}) << "its rank would idle for 100 s";
     const std::vector later{alone(205, 2), alone(5, 1)};
     EXPECT_EQ(regroup(later, {}, {}, cost).paused, (Paused{{0, 2, 5}}));
+}
+
+TEST(Regrouping, givesATrialTheRanksThatAreThereWhereTheOthersCome) {
+    // Four ranks would end it after 200 + 1000 / 3.53 s, and the two that are there now after 3 + 1000
+    // / 1.88.
+    const std::vector running{alone(1000, 4)};
+    const Paused paused = regroup(running, {}, std::vector{0.0, 200.0, 200.0}, cost).paused;
+    ASSERT_EQ(paused.size(), 1u);
+    EXPECT_EQ(paused[0].ranks, 2);
+}
+
+TEST(Regrouping, leavesRanksToOthersWhereATrialDoesWithFewer) {
+    // 9,534 rank-seconds on four ranks: on two it ends after 3 + 1,880 s, in time.
+    const InProgress large{
+        .end = 1000, .seconds = 1000 * effective_ranks(4), .ranks = 4, .most_ranks = 4, .least_ranks = 1};
+    const std::vector<Waiting> waiting(1000, Waiting{.seconds = 6});
+    EXPECT_EQ(regroup(std::vector{large}, waiting, {}, cost).paused, (Paused{{0, 2, cost}}));
+
+    InProgress needs_memory = large;
+    needs_memory.least_ranks = 4;
+    EXPECT_EQ(regroup(std::vector{needs_memory}, waiting, {}, cost).paused, Paused{});
+    EXPECT_EQ(regroup(std::vector{large}, {}, {}, cost).paused, Paused{}) << "nobody waits for them";
 }

@@ -344,3 +344,42 @@ TEST(Scheduler, pausesNoTrialTwiceWhoseCheckpointWasNotKept) {
     scheduler.worker_idle(4);
     EXPECT_TRUE(scheduler.to_pause(120).empty());
 }
+
+TEST(Scheduler, keepsIdleRanksForATrialThatIsAboutToJoinThem) {
+    Scheduler scheduler = with_a_late_trial();
+    ASSERT_EQ(scheduler.to_pause(50), std::vector<int>{0});
+    scheduler.add({.trial = 2, .flops = 1e9});
+    EXPECT_TRUE(scheduler.assign(51).empty());
+    EXPECT_EQ(scheduler.kept_for_pauses(51), 1);
+    EXPECT_EQ(scheduler.assign(51 + 2 * pausing_seconds), (std::vector<Assignment>{{2, {2}}}))
+        << "it has not paused in time";
+}
+
+namespace {
+
+/// Worker 2 trains 100 s of a trial, `done` of it by now, 1 s; then comes a trial of 300 s, and worker 1.
+Scheduler with_half_of_a_group(double done, bool may_pause) {
+    Scheduler scheduler({{0, 100e9, 1}}, 0);
+    scheduler.worker_idle(2);
+    scheduler.measured(1, 1e9);
+    scheduler.assign(0);
+    scheduler.progressed(0, done, 1);
+    scheduler.add({.trial = 1, .flops = 300e9, .most_ranks = 2, .may_pause = may_pause});
+    scheduler.worker_idle(1);
+    return scheduler;
+}
+
+}  // namespace
+
+TEST(Scheduler, beginsATrialWithoutThoseOfItsGroupThatAreLongInComing) {
+    EXPECT_EQ(with_half_of_a_group(0.01, true).assign(1), (std::vector<Assignment>{{1, {1}}}));
+    EXPECT_TRUE(with_half_of_a_group(0.01, false).assign(1).empty()) << "they could not join it later";
+}
+
+TEST(Scheduler, waitsForThoseOfAGroupThatAreSoonThere) {
+    Scheduler scheduler = with_half_of_a_group(0.96, true);
+    EXPECT_TRUE(scheduler.assign(1).empty());
+    scheduler.finished(0, 1, 5);
+    scheduler.worker_idle(2);
+    EXPECT_EQ(scheduler.assign(5), (std::vector<Assignment>{{1, {1, 2}}}));
+}

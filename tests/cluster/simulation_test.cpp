@@ -163,7 +163,8 @@ class Story {
             if (seats.each > 1)
                 EXPECT_FALSE(sweep.has_room()) << "work fits at " << transport.now() << " s";
             else
-                EXPECT_LT(transport.idle(), group) << "work fits at " << transport.now() << " s";
+                EXPECT_LT(transport.idle() - sweep.kept_for_pauses(transport.now()), group)
+                    << "work fits at " << transport.now() << " s";
         };
         std::set<int> recorded, failed;
         const CoordinatorHooks hooks{

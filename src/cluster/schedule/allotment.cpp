@@ -50,16 +50,24 @@ class FreeRanks {
 
 /// Rank-seconds that the trials take at least if each ends within `deadline`; infinite where one cannot.
 double least_work(std::span<const Waiting> trials, int ranks, double deadline) {
+    constexpr double never = std::numeric_limits<double>::infinity();
     double work = 0;
     for (const Waiting& trial : trials) {
-        int size = 1;
-        double seconds = trial.seconds;
-        while (trial.ready_at + seconds > deadline) {
-            size *= 2;
-            if (size > trial.most_ranks || size > ranks) return std::numeric_limits<double>::infinity();
-            seconds = trial.seconds / effective_ranks(size);
+        const double available = deadline - trial.ready_at;
+        if (!(available > 0)) return never;
+        if (trial.seconds <= available) {
+            work += trial.seconds;
+            continue;
         }
-        work += seconds * size;
+        // Larger groups do less with each rank, so it spends its time in two sizes next to each other.
+        int size = 1;
+        while (2 * size <= std::min(trial.most_ranks, ranks) &&
+               effective_ranks(2 * size) * available < trial.seconds)
+            size *= 2;
+        if (2 * size > std::min(trial.most_ranks, ranks)) return never;
+        const double slow = effective_ranks(size), fast = effective_ranks(2 * size);
+        const double in_the_larger = (trial.seconds - slow * available) / (fast - slow);
+        work += size * (available + in_the_larger);
     }
     return work;
 }

@@ -42,10 +42,11 @@ Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at);
 std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::vector<double>& free_at,
                                   double deadline);
 
-/// No schedule of these trials on `ranks` free ranks ends before this, whatever its groups: by a deadline T,
-/// a trial takes at least as many rank-seconds as on the fewest ranks with which it ends by T, and all of
-/// them together have ranks x T. The bound of Turek, Wolf and Yu 1992, "Approximate algorithms for scheduling
-/// parallelizable tasks", found by bisection to 1e-9 of itself, from below.
+/// No schedule of these trials on `ranks` free ranks ends before this, whatever its groups, and however often
+/// they change: by a deadline T, a trial takes at least as many rank-seconds as when it spends its time in
+/// the two sizes of groups next to each other with which it ends at T, and all of them together have ranks x
+/// T. The bound of Turek, Wolf and Yu 1992, "Approximate algorithms for scheduling parallelizable tasks", for
+/// tasks whose groups may change; found by bisection to 1e-9 of itself, from below.
 double makespan_lower_bound(std::span<const Waiting> trials, int ranks);
 
 }  // namespace isogrid::cluster

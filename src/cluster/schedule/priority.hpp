@@ -20,7 +20,7 @@ struct Task {
     double budget = 0;       ///< trials of one budget answer something together; 0 for none
     int after = -1;          ///< a trial that must have ended before: the trunk that this one branches from
     std::int64_t bytes = 0;  ///< of a card's memory, as planned
-    int wanted_ranks = 1;    ///< power of two: it has paused to go on with so many, if they are there
+    int wanted_ranks = 0;    ///< power of two: it has paused to go on with so many, if they are there
     bool may_pause = true;   ///< its checkpoints can be written
     bool alone = false;      ///< on its card: its memory was not enough among others
 };

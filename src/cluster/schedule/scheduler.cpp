@@ -44,16 +44,46 @@ std::vector<Assignment> Scheduler::assign(double now) {
     now_ = now;
     if (stopped_ || waiting_.empty() || !seating_.anybody_idle()) return assignments;
     if (changed_ && now >= next_plan_) plan(now);
+    const int kept = kept_for_pauses(now);
     while (bring_forward_what_may_start(now)) {
-        const std::vector<int> workers = seating_.seats_for(waiting_.back(), sizes_.back());
+        const std::vector<int> workers = workers_for_next(now);
         if (workers.empty()) break;
-        const bool alone = seating_.has_alone(waiting_.back(), sizes_.back());
+        if (kept > 0 && seating_.free_cards() - static_cast<int>(workers.size()) < kept) break;
+        const bool alone = seating_.has_alone(waiting_.back(), static_cast<int>(workers.size()));
         assignments.push_back({waiting_.back().trial, workers, alone});
         run(waiting_.back(), workers, now);
         waiting_.pop_back();
         sizes_.pop_back();
     }
     return assignments;
+}
+
+int Scheduler::kept_for_pauses(double now) const {
+    int kept = 0;
+    if (now >= asked_to_pause_ + 2 * pausing_seconds) return kept;
+    for (const auto& [trial, running] : running_)
+        if (running.pausing) kept += std::max(0, running.wanted_ranks - running.size());
+    return kept;
+}
+
+/// Its group, if that is complete. Else as many of it as are idle, where the others would be longer in coming
+/// than a pause is worth: the trial can be asked for one when they are there. None where it waits.
+std::vector<int> Scheduler::workers_for_next(double now) {
+    const Task& next = waiting_.back();
+    int group = sizes_.back();
+    std::vector<int> workers = seating_.seats_for(next, group);
+    if (!workers.empty() || ranks_per_trial_ > 0 || !next.may_pause || now < next_look_at_group_)
+        return workers;
+    std::vector<double> free = free_at(ends(speeds(), now));
+    std::sort(free.begin(), free.end());
+    const bool soon = !(free[static_cast<std::size_t>(group) - 1] > 2 * pausing_seconds);
+    while (!soon && workers.empty() && group > next.least_ranks) {
+        group /= 2;
+        workers = seating_.seats_for(next, group);
+    }
+    // Predicting the ends of 10,000 trials takes milliseconds.
+    if (workers.empty()) next_look_at_group_ = now + 1e-3 * static_cast<double>(running_.size());
+    return workers;
 }
 
 /// From now on `workers` are at it.
@@ -81,7 +111,9 @@ void Scheduler::share_time(int worker, double now) {
 }
 
 bool Scheduler::has_room() const {
-    return !waiting_.empty() && !seating_.seats_for(waiting_.back(), sizes_.back()).empty();
+    if (waiting_.empty() || seating_.seats_for(waiting_.back(), sizes_.back()).empty()) return false;
+    const int kept = kept_for_pauses(now_);
+    return kept == 0 || seating_.free_cards() - sizes_.back() >= kept;
 }
 
 bool Scheduler::runs_alone(int trial) const {
@@ -133,7 +165,9 @@ void Scheduler::plan(double now) {
     const auto most =
         static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, seating_.cards_there()))));
     for (std::size_t i = 0; i < sizes_.size(); ++i)
-        sizes_[i] = std::max({sizes_[i], waiting_[i].least_ranks, std::min(waiting_[i].wanted_ranks, most)});
+        sizes_[i] =
+            std::max(waiting_[i].least_ranks,
+                     waiting_[i].wanted_ranks > 0 ? std::min(waiting_[i].wanted_ranks, most) : sizes_[i]);
     changed_ = false;
     // Planning 10,000 trials takes tenths of a second, so they are planned every 10 seconds.
     next_plan_ = now + 1e-3 * static_cast<double>(tasks.size());

@@ -23,11 +23,12 @@ struct Assignment {
 /// matters, and before them what lets the first budgets be whole. A task that comes after another one waits
 /// until that has ended, whatever its outcome. A group has `ranks_per_trial` ranks where the job says so.
 /// Where it does not (0), a group is one rank, unless that would let ranks idle at the end: then allot()
-/// makes groups of trials that are longer than the rest together, and of the last ones, and ranks may wait
-/// for the others of their group.
+/// makes groups of trials that are longer than the rest together, and of the last ones. Ranks wait for the
+/// others of their group no longer than a pause takes, else they begin without them.
 ///
-/// A trial that turns out longer than thought does not keep the ranks idle that have nothing else to do:
-/// to_pause() names those that should leave a checkpoint and go on from there with more of them.
+/// A trial that turns out longer than thought, or that began so, does not keep the ranks idle that have
+/// nothing else to do: to_pause() names those that should leave a checkpoint and go on from there with more
+/// of them.
 ///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
@@ -101,6 +102,10 @@ class Scheduler {
     /// The ranks that the next trial to start waits for; 0 when none waits.
     int next_group() const { return waiting_.empty() ? 0 : sizes_.back(); }
 
+    /// Ranks that idle for a few seconds: for trials that have been asked to pause and are to go on with
+    /// them.
+    int kept_for_pauses(double now) const;
+
     /// Whether a worker has room for the next trial to start.
     bool has_room() const;
 
@@ -130,7 +135,7 @@ class Scheduler {
         double shared_until_seen = 0;
         bool alone = true;
         bool pausing = false;  ///< it has been asked to,
-        int wanted_ranks = 1;  ///< to go on with so many
+        int wanted_ranks = 0;  ///< to go on with so many
 
         int size() const { return static_cast<int>(ranks.size()); }
         double flops_done() const { return fraction * task.flops; }
@@ -159,6 +164,7 @@ class Scheduler {
     std::vector<InProgress> in_progress(const std::map<int, double>& ends, std::vector<int>& trials) const;
     void plan(double now);
     bool bring_forward_what_may_start(double now);
+    std::vector<int> workers_for_next(double now);
     void learn_from(const Running& running);
     void learn_of_packing(const Running& running, double fraction, double now);
     void share_time(int worker, double now);
@@ -172,7 +178,8 @@ class Scheduler {
     std::vector<int> sizes_;     ///< of their groups
     std::vector<Task> blocked_;  ///< until the trial that they come after has ended
     bool changed_ = true;        ///< something since the last plan
-    double next_plan_ = 0, next_regrouping_ = 0;
+    double next_plan_ = 0, next_regrouping_ = 0, next_look_at_group_ = 0;
+    double asked_to_pause_ = -std::numeric_limits<double>::infinity();  ///< when trials were, the last time
     Seating seating_;
     double now_ = 0;  ///< the latest that this was told of
     std::map<int, Running> running_;

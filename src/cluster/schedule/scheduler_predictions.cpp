@@ -13,8 +13,6 @@ namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
-constexpr double pausing_seconds = 3;  // from being asked to the first step on other ranks
-
 }  // namespace
 
 /// FLOP/s of one rank for a model of this size: as measured for it, or else for the nearest size; 1 when
@@ -124,12 +122,13 @@ std::vector<InProgress> Scheduler::in_progress(const std::map<int, double>& ends
     for (const auto& [trial, end] : ends) {
         const Running& running = running_.at(trial);
         if (seating_.together(running.ranks.front()) > 1) continue;
-        const bool may_grow =
+        const bool may_change =
             running.fraction > 0 && running.task.may_pause && seating_.worth(running.task.size) == 1;
         in_progress.push_back({.end = end,
                                .seconds = end * effective_ranks(running.size()),
                                .ranks = running.size(),
-                               .most_ranks = may_grow ? running.task.most_ranks : running.size()});
+                               .most_ranks = may_change ? running.task.most_ranks : running.size(),
+                               .least_ranks = may_change ? running.task.least_ranks : running.size()});
         trials.push_back(trial);
     }
     return in_progress;
@@ -165,11 +164,12 @@ std::vector<int> Scheduler::to_pause(double now) {
         if (!theirs) free_at.push_back(free);
     }
     std::vector<int> paused;
-    for (const Regrouping::Growth& growth : regroup(running, waiting, free_at, pausing_seconds).paused) {
-        paused.push_back(trials[growth.trial]);
-        Running& asked = running_.at(trials[growth.trial]);
+    for (const Regrouping::Change& change : regroup(running, waiting, free_at, pausing_seconds).paused) {
+        paused.push_back(trials[change.trial]);
+        Running& asked = running_.at(trials[change.trial]);
         asked.pausing = true;
-        asked.wanted_ranks = growth.ranks;
+        asked.wanted_ranks = change.ranks;
+        asked_to_pause_ = now;
     }
     return paused;
 }

@@ -36,6 +36,12 @@ void Seating::take(const std::vector<int>& workers, const Task& task, double now
     }
 }
 
+int Seating::free_cards() const {
+    return static_cast<int>(std::count_if(cards_.begin(), cards_.end(), [](const auto& card) {
+        return card.second.busy.empty() && !card.second.idle.empty();
+    }));
+}
+
 int Seating::cards_there() const {
     return static_cast<int>(cards_.size());
 }

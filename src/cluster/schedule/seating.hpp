@@ -31,6 +31,8 @@ class Seating {
     void take(const std::vector<int>& workers, const Task& task, double now);
 
     bool anybody_idle() const { return !idle_.empty(); }
+    /// Cards on which nothing runs.
+    int free_cards() const;
     /// Cards with a worker that is there; workers, where each has a card of its own.
     int cards_there() const;
 

@@ -84,7 +84,7 @@ class Sweep {
     void progressed(const TrialProgress& progress, double now);
     void finished(const Finished& finished, double now);
 
-    /// Running trials that are to be asked to pause, so that they go on with more ranks.
+    /// Running trials that are to be asked to pause, so that they go on with more ranks, or fewer.
     std::vector<int> to_pause(double now) { return scheduler_.to_pause(now); }
     /// One has: it waits again, from its checkpoint on.
     void paused(const Finished& finished, double now);
@@ -100,6 +100,9 @@ class Sweep {
 
     /// The ranks that the next trial to start waits for; 0 when none waits.
     int next_group() const { return scheduler_.next_group(); }
+
+    /// Ranks that idle for trials that have been asked to pause.
+    int kept_for_pauses(double now) const { return scheduler_.kept_for_pauses(now); }
 
     /// Whether the next trial to start could do so now.
     bool has_room() const { return scheduler_.has_room(); }
