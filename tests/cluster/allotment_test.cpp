@@ -83,8 +83,21 @@ TEST(Allotment, endsNoLaterThanOneRankATrial) {
 TEST(Allotment, ofNothingEndsWhenTheRanksAreFree) {
     EXPECT_DOUBLE_EQ(on({1, 3}, {}, 1).end, 3);
     EXPECT_DOUBLE_EQ(effective_ranks(1), 1);
-    EXPECT_DOUBLE_EQ(two, 2 * doubling_efficiency);
-    EXPECT_DOUBLE_EQ(four, 4 * doubling_efficiency * doubling_efficiency);
+    EXPECT_DOUBLE_EQ(two, 2 * usual_doubling_efficiency);
+    EXPECT_DOUBLE_EQ(four, 4 * usual_doubling_efficiency * usual_doubling_efficiency);
+}
+
+TEST(Allot, asksOfATrialHowMuchAGroupIsWorthToIt) {
+    const std::vector<double> two_ranks(2, 0.0);
+    EXPECT_DOUBLE_EQ(
+        allot(std::vector<Waiting>{{.seconds = 7, .most_ranks = 2, .doubling_efficiency = 0.7}}, two_ranks)
+            .end,
+        7 / 1.4);
+    // No faster with two: not worth a group.
+    EXPECT_EQ(
+        allot(std::vector<Waiting>{{.seconds = 7, .most_ranks = 2, .doubling_efficiency = 0.5}}, two_ranks)
+            .ranks,
+        std::vector<int>{1});
 }
 
 TEST(LowerBound, isTheWorkEvenlySharedOrTheLongestTrial) {

@@ -113,8 +113,8 @@ TEST(Scheduler, startsWhatTakesLongestByTheSpeedsOfSizes) {
     // The same FLOPs, but models of size 10 do 1 a second, of size 1000 4.
     Scheduler scheduler =
         with_workers({{0, 40, 1, 1000}, {1, 30, 1, 10}, {2, 40, 1, 900}, {3, 10, 1, 20}}, 0, 1);
-    scheduler.measured(10, 1);
-    scheduler.measured(1000, 4);
+    scheduler.measured(0, 10, 1);
+    scheduler.measured(0, 1000, 4);
     std::vector<int> order;
     for (int i = 0; i < 4; ++i) {
         const auto assignments = scheduler.assign(i);
@@ -182,7 +182,7 @@ TEST(Scheduler, startsNothingMoreOnceStoppedButKnowsWhatIsLeft) {
 TEST(Scheduler, startsNothingThatWouldBeStoppedAgainSoon) {
     // One FLOP/s: trials of 100, 40 and 10 seconds, and 50 seconds to the end.
     Scheduler scheduler = with_workers({{0, 100, 1}, {1, 40, 1}, {2, 10, 1}}, 0, 1);
-    scheduler.measured(1, 1);
+    scheduler.measured(0, 1, 1);
     scheduler.ends_at(50, 60);
     EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{1, Ranks{1}}})) << "the longest that can end";
     scheduler.finished(1, 1, 40);
@@ -199,14 +199,14 @@ TEST(Scheduler, startsNothingThatWouldBeStoppedAgainSoon) {
 
 TEST(Scheduler, startsWhatCannotEndWhileItIsWorthItsCheckpoint) {
     Scheduler scheduler = with_workers({{0, 100, 1}, {1, 40, 1}}, 0, 1);
-    scheduler.measured(1, 1);
+    scheduler.measured(0, 1, 1);
     scheduler.ends_at(70, 60);
     EXPECT_EQ(scheduler.assign(10), (std::vector<Assignment>{{0, Ranks{1}}}));
 }
 
 TEST(Scheduler, waitsForWhatRunsBeforeItStopsForTheEnd) {
     Scheduler scheduler = with_workers({{0, 100, 1}, {1, 90, 1}}, 0, 2);
-    scheduler.measured(1, 1);
+    scheduler.measured(0, 1, 1);
     scheduler.ends_at(95, 200);
     EXPECT_EQ(scheduler.assign(0), (std::vector<Assignment>{{1, Ranks{1}}}));
     EXPECT_TRUE(scheduler.assign(1).empty());
@@ -216,7 +216,7 @@ TEST(Scheduler, waitsForWhatRunsBeforeItStopsForTheEnd) {
 
 TEST(Scheduler, givesATrialThatWaitsAgainTheRanksItNeeds) {
     Scheduler scheduler = with_workers({{0, 4, 4}, {1, 4, 4}}, 0, 2);
-    scheduler.measured(1, 1);
+    scheduler.measured(0, 1, 1);
     ASSERT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, Ranks{1}}, {1, Ranks{2}}}));
     scheduler.again(0, 2, 0, 1);
     scheduler.worker_idle(1);
@@ -361,7 +361,7 @@ namespace {
 Scheduler with_half_of_a_group(double done, bool may_pause) {
     Scheduler scheduler({{0, 100e9, 1}}, 0);
     scheduler.worker_idle(2);
-    scheduler.measured(1, 1e9);
+    scheduler.measured(0, 1, 1e9);
     scheduler.assign(0);
     scheduler.progressed(0, done, 1);
     scheduler.add({.trial = 1, .flops = 300e9, .most_ranks = 2, .may_pause = may_pause});
@@ -382,4 +382,26 @@ TEST(Scheduler, waitsForThoseOfAGroupThatAreSoonThere) {
     scheduler.finished(0, 1, 5);
     scheduler.worker_idle(2);
     EXPECT_EQ(scheduler.assign(5), (std::vector<Assignment>{{1, {1, 2}}}));
+}
+
+TEST(Scheduler, expectsOfGroupsWhatTheyHaveShown) {
+    // Timed alone a trial did 1e9 FLOP/s; two ranks did half of its 4000e9 at 1.4e9.
+    Scheduler scheduler = with_workers({{0, 4000e9, 2}}, 0, 2);
+    scheduler.measured(0, 1, 1e9);
+    ASSERT_EQ(scheduler.assign(0), (std::vector<Assignment>{{0, {1, 2}}}));
+    const double half = 2000 / 1.4;
+    scheduler.lost(0);  // nothing was heard of it
+    scheduler.worker_idle(1);
+    scheduler.worker_idle(2);
+    ASSERT_EQ(scheduler.assign(1), (std::vector<Assignment>{{0, {1, 2}}}));
+    scheduler.paused({.trial = 0, .flops = 2000e9, .most_ranks = 2}, 0.5, 1 + half);
+    scheduler.worker_idle(1);
+    scheduler.worker_idle(2);
+    DoublingEfficiency shown;
+    shown.ran(0, 1, 1e9, 1);
+    shown.ran(0, 2, 2000e9, half);
+    EXPECT_LT(shown.value(), usual_doubling_efficiency);
+    // The speed of one rank is what it did alone for a second and, by that, in the group.
+    const double worth = 2 * shown.value(), alone = 2001e9 / (1 + half * worth);
+    EXPECT_NEAR(scheduler.remaining_seconds(1 + half, 2), 2000e9 / alone / worth, 1e-6);
 }

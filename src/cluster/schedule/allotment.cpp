@@ -1,9 +1,7 @@
 #include "cluster/schedule/allotment.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cassert>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
@@ -61,11 +59,11 @@ double least_work(std::span<const Waiting> trials, int ranks, double deadline) {
         }
         // Larger groups do less with each rank, so it spends its time in two sizes next to each other.
         int size = 1;
-        while (2 * size <= std::min(trial.most_ranks, ranks) &&
-               effective_ranks(2 * size) * available < trial.seconds)
+        while (2 * size <= std::min(trial.most_ranks, ranks) && trial.seconds_on(2 * size) > available)
             size *= 2;
         if (2 * size > std::min(trial.most_ranks, ranks)) return never;
-        const double slow = effective_ranks(size), fast = effective_ranks(2 * size);
+        const double slow = effective_ranks(size, trial.doubling_efficiency);
+        const double fast = effective_ranks(2 * size, trial.doubling_efficiency);
         const double in_the_larger = (trial.seconds - slow * available) / (fast - slow);
         work += size * (available + in_the_larger);
     }
@@ -73,12 +71,6 @@ double least_work(std::span<const Waiting> trials, int ranks, double deadline) {
 }
 
 }  // namespace
-
-double effective_ranks(int ranks) {
-    assert(std::has_single_bit(static_cast<unsigned>(ranks)));
-    const int doublings = std::countr_zero(static_cast<unsigned>(ranks));
-    return ranks * std::pow(doubling_efficiency, doublings);
-}
 
 std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::vector<double>& free_at,
                                   double deadline) {
@@ -93,7 +85,7 @@ std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::
                 return std::nullopt;
             start = std::max(ranks.take(size), trial.ready_at);
             size *= 2;
-            end = start + trial.seconds / effective_ranks(size);
+            end = start + trial.seconds_on(size);
         }
         ranks.give_back(end);
         allotment.ranks.push_back(size);

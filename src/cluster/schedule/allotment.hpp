@@ -5,21 +5,20 @@
 #include <span>
 #include <vector>
 
+#include "cluster/schedule/doubling_efficiency.hpp"
+
 namespace isogrid::cluster {
 
-/// What doubling a group is worth: each half of the ranks does this much of half of the work. Ranks of a
-/// group exchange gradients each step, and each of them updates all weights (docs/performance.md).
-inline constexpr double doubling_efficiency = 0.94;
-
-/// Ranks that work at full speed with as much effect as a group of `ranks` (a power of two).
-double effective_ranks(int ranks);
-
-/// A trial that waits: its time on one rank, the most ranks that can share it (a power of two), and the time
-/// before which it cannot start, whoever is free.
+/// A trial that waits: its time on one rank, the most ranks that can share it (a power of two), the time
+/// before which it cannot start, whoever is free, and what doubling its group is worth.
 struct Waiting {
     double seconds = 0;
     int most_ranks = 1;
     double ready_at = 0;
+    double doubling_efficiency = usual_doubling_efficiency;
+
+    /// With a group of `ranks`.
+    double seconds_on(int ranks) const { return seconds / effective_ranks(ranks, doubling_efficiency); }
 };
 
 struct Allotment {

@@ -15,13 +15,8 @@ constexpr double least_gain = 0.01;  // of what is left
 /// The fewest ranks with which it ends by `deadline` if it pauses now, among those that it may have.
 std::optional<int> fewest_ranks(const InProgress& trial, double cost, double deadline) {
     for (int ranks = trial.least_ranks; ranks <= trial.most_ranks; ranks *= 2)
-        if (cost + trial.seconds / effective_ranks(ranks) <= deadline) return ranks;
+        if (cost + trial.seconds_on(ranks) <= deadline) return ranks;
     return std::nullopt;
-}
-
-/// Rank-seconds that it takes from now on with a group of so many ranks.
-double work_of(const InProgress& trial, int ranks) {
-    return ranks * trial.seconds / effective_ranks(ranks);
 }
 
 /// Everything by `deadline`: what would end later is paused, and what fewer ranks would do as well; nothing
@@ -34,8 +29,10 @@ std::optional<Regrouping> by_deadline(std::span<const InProgress> running, std::
         const bool in_time = trial.end <= deadline;
         const std::optional<int> fewest = fewest_ranks(trial, cost, deadline);
         if (!in_time && (!fewest || *fewest <= trial.ranks)) return std::nullopt;
-        const bool wasteful = fewest && *fewest < trial.ranks &&
-                              work_of(trial, trial.ranks) - work_of(trial, *fewest) > 2 * cost * trial.ranks;
+        const bool wasteful =
+            fewest && *fewest < trial.ranks &&
+            trial.ranks * trial.seconds_on(trial.ranks) - *fewest * trial.seconds_on(*fewest) >
+                2 * cost * trial.ranks;
         const bool stays = in_time && !wasteful;
         if (!stays) regrouping.paused.push_back({.trial = i});
         free_at.insert(free_at.end(), static_cast<std::size_t>(trial.ranks), stays ? trial.end : 0);
@@ -45,7 +42,8 @@ std::optional<Regrouping> by_deadline(std::span<const InProgress> running, std::
     });
     std::vector<Waiting> tasks;
     for (const Regrouping::Change& paused : regrouping.paused)
-        tasks.push_back({running[paused.trial].seconds, running[paused.trial].most_ranks, cost});
+        tasks.push_back({running[paused.trial].seconds, running[paused.trial].most_ranks, cost,
+                         running[paused.trial].doubling_efficiency});
     tasks.insert(tasks.end(), waiting.begin(), waiting.end());
     const auto allotment = allot_by(tasks, free_at, deadline);
     if (!allotment) return std::nullopt;

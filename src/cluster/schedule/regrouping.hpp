@@ -20,6 +20,10 @@ struct InProgress {
     int ranks = 1;
     int most_ranks = 1;   ///< `ranks` where it may not pause
     int least_ranks = 1;  ///< for its memory; `ranks` where it may not pause
+    double doubling_efficiency = usual_doubling_efficiency;
+
+    /// The rest of it on a group of `on`.
+    double seconds_on(int on) const { return seconds / effective_ranks(on, doubling_efficiency); }
 };
 
 struct Regrouping {

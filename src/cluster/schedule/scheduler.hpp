@@ -47,9 +47,9 @@ class Scheduler {
     /// Counts on `worker` no more until it is idle again. Its trial is another matter: see lost().
     void worker_lost(int worker);
 
-    /// Somebody has tried how many FLOP/s a rank does with a model of this size. Counts as much as a second
-    /// of training.
-    void measured(double size, double flops_per_second);
+    /// Somebody has tried how many FLOP/s a rank does with this trial, a model of this size. Counts as much
+    /// as a second of training.
+    void measured(int trial, double size, double flops_per_second);
 
     /// Everything that can start at time `now` (seconds); its ranks are busy until reported idle again.
     std::vector<Assignment> assign(double now);
@@ -141,15 +141,16 @@ class Scheduler {
         double flops_done() const { return fraction * task.flops; }
         /// Of a rank, or of a card by itself, that this trial took.
         double own_seconds() const { return seen - started - shared_until_seen; }
-        double seconds() const { return own_seconds() * effective_ranks(size()); }
     };
     struct Speed {
         double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
     };
     static double speed_of(double size, const std::map<double, Speed>& speeds);
+    /// Ranks at full effect that a group is worth, by what the sweep has shown.
+    double worth(int ranks) const { return effective_ranks(ranks, doubling_efficiency_.value()); }
     std::map<double, Speed> speeds() const;
     std::map<int, double> ends(const std::map<double, Speed>& speeds, double now) const;
-    std::vector<double> free_at(const std::map<int, double>& ends) const;
+    std::vector<double> free_at(const std::map<int, double>& ends, std::span<const int> others = {}) const;
     std::vector<Task> not_started() const;
     std::vector<Waiting> times(const std::map<double, Speed>& speeds, const std::map<int, double>& ends,
                                std::span<const Task> tasks) const;
@@ -188,6 +189,7 @@ class Scheduler {
     double ends_at_ = std::numeric_limits<double>::infinity(), least_worth_ = 0;
     double busy_rank_seconds_ = 0;
     std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
+    DoublingEfficiency doubling_efficiency_;
 };
 
 }  // namespace isogrid::cluster

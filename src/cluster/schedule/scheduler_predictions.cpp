@@ -45,7 +45,7 @@ Scheduler::Outlook Scheduler::outlook(std::span<const Task> tasks, const std::ma
         groups.push_back(free[last]);
     free = std::move(groups);
     for (Waiting& task : outlook.times) {
-        task.seconds /= effective_ranks(outlook.group);
+        task.seconds /= worth(outlook.group);
         task.most_ranks = 1;
     }
     return outlook;
@@ -60,9 +60,9 @@ int Scheduler::group_among(int ranks) const {
 std::map<double, Scheduler::Speed> Scheduler::speeds() const {
     std::map<double, Speed> speeds = ended_;
     for (const auto& [trial, running] : running_) {
-        if (!(running.flops_done() > 0) || !(running.seconds() > 0)) continue;
+        if (!(running.flops_done() > 0) || !(running.own_seconds() > 0)) continue;
         speeds[running.task.size].flops += running.flops_done();
-        speeds[running.task.size].seconds += running.seconds();
+        speeds[running.task.size].seconds += running.own_seconds() * worth(running.size());
     }
     return speeds;
 }
@@ -72,20 +72,21 @@ std::map<int, double> Scheduler::ends(const std::map<double, Speed>& speeds, dou
     std::map<int, double> ends;
     for (const auto& [trial, running] : running_) {
         // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
-        const bool shown = running.fraction > 0.1 && running.seconds() > 0;
-        const double speed =
-            shown ? running.flops_done() / running.seconds() : speed_of(running.task.size, speeds);
-        const double left =
-            (running.task.flops - running.flops_done()) / (speed * effective_ranks(running.size()));
+        const bool shown = running.fraction > 0.1 && running.own_seconds() > 0;
+        const double speed = shown ? running.flops_done() / running.own_seconds()
+                                   : speed_of(running.task.size, speeds) * worth(running.size());
+        const double left = (running.task.flops - running.flops_done()) / speed;
         ends[trial] = std::max(0.0, running.seen + seating_.together(running.ranks.front()) * left - now);
     }
     return ends;
 }
 
-/// Seconds from now until each rank is free, or each card, as if the trials there were one after the other.
-std::vector<double> Scheduler::free_at(const std::map<int, double>& ends) const {
+/// Seconds from now until each rank is free, or each card, as if the trials there were one after the other;
+/// without those that one of `others` (rising) has to itself.
+std::vector<double> Scheduler::free_at(const std::map<int, double>& ends, std::span<const int> others) const {
     std::vector<double> free_at;
     for (const std::vector<int>& trials : seating_.trials_by_card()) {
+        if (trials.size() == 1 && std::binary_search(others.begin(), others.end(), trials[0])) continue;
         double& free = free_at.emplace_back(0);
         for (const int trial : trials)
             if (const auto end = ends.find(trial); end != ends.end())  // else it has ended, and will say so
@@ -100,9 +101,11 @@ std::vector<Waiting> Scheduler::times(const std::map<double, Speed>& speeds,
                                       const std::map<int, double>& ends, std::span<const Task> tasks) const {
     std::vector<Waiting> times;
     std::map<int, double> trunks;
+    const double doubling_efficiency = doubling_efficiency_.value();
     for (const Task& task : tasks)
-        times.push_back(
-            {task.flops / speed_of(task.size, speeds), seating_.worth(task.size) > 1 ? 1 : task.most_ranks});
+        times.push_back({.seconds = task.flops / speed_of(task.size, speeds),
+                         .most_ranks = seating_.worth(task.size) > 1 ? 1 : task.most_ranks,
+                         .doubling_efficiency = doubling_efficiency});
     if (blocked_.empty()) return times;
     for (std::size_t i = 0; i < tasks.size(); ++i)
         trunks[tasks[i].trial] = times[i].seconds;
@@ -125,10 +128,11 @@ std::vector<InProgress> Scheduler::in_progress(const std::map<int, double>& ends
         const bool may_change =
             running.fraction > 0 && running.task.may_pause && seating_.worth(running.task.size) == 1;
         in_progress.push_back({.end = end,
-                               .seconds = end * effective_ranks(running.size()),
+                               .seconds = end * worth(running.size()),
                                .ranks = running.size(),
                                .most_ranks = may_change ? running.task.most_ranks : running.size(),
-                               .least_ranks = may_change ? running.task.least_ranks : running.size()});
+                               .least_ranks = may_change ? running.task.least_ranks : running.size(),
+                               .doubling_efficiency = doubling_efficiency_.value()});
         trials.push_back(trial);
     }
     return in_progress;
@@ -143,26 +147,14 @@ std::vector<int> Scheduler::to_pause(double now) {
     if (known.empty()) return {};
     const std::vector<Task> tasks = not_started();
     next_regrouping_ = now + std::max(1.0, 1e-3 * static_cast<double>(tasks.size()));
-    std::map<int, double> ends = this->ends(known, now);
+    const std::map<int, double> ends = this->ends(known, now);
     const std::vector<Waiting> times = this->times(known, ends, tasks);
     std::vector<Waiting> waiting;
     for (const std::size_t task : longest_chain_first(tasks, times))
         waiting.push_back(times[task]);
     std::vector<int> trials;
     const std::vector<InProgress> running = in_progress(ends, trials);
-    for (const int trial : trials)
-        ends.erase(trial);
-    std::vector<double> free_at;
-    for (const std::vector<int>& on_card : seating_.trials_by_card()) {
-        double free = 0;
-        bool theirs = false;
-        for (const int trial : on_card) {
-            if (const auto end = ends.find(trial); end != ends.end())
-                free += end->second / static_cast<double>(on_card.size());
-            theirs = theirs || (on_card.size() == 1 && running_.contains(trial) && !ends.contains(trial));
-        }
-        if (!theirs) free_at.push_back(free);
-    }
+    const std::vector<double> free_at = this->free_at(ends, trials);
     std::vector<int> paused;
     for (const Regrouping::Change& change : regroup(running, waiting, free_at, pausing_seconds).paused) {
         paused.push_back(trials[change.trial]);
@@ -200,13 +192,15 @@ double Scheduler::remaining_lower_bound(double now, int ranks) const {
     const int group = ranks_per_trial_ > 0 ? group_among(ranks) : 1;
     std::vector<Waiting> times;
     const auto add = [&](const Task& task, double seconds) {
-        times.push_back({seconds / effective_ranks(group), ranks_per_trial_ > 0 ? 1 : task.most_ranks});
+        times.push_back({.seconds = seconds / worth(group),
+                         .most_ranks = ranks_per_trial_ > 0 ? 1 : task.most_ranks,
+                         .doubling_efficiency = doubling_efficiency_.value()});
     };
     for (const Task& task : not_started())
         add(task, task.flops / speed_of(task.size, known));
     for (const auto& [trial, seconds] : ends(known, now)) {
         const Running& running = running_.at(trial);
-        add(running.task, seconds * effective_ranks(running.size()));
+        add(running.task, seconds * worth(running.size()));
     }
     return makespan_lower_bound(times, ranks / group);
 }

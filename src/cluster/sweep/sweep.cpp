@@ -97,7 +97,8 @@ void Sweep::measured(int trial, double seconds_per_step) {
     const study::PlannedTrial& of = planned(trial);
     const double flops_per_step = of.flops_per_token.exact * static_cast<double>(of.trial.tokens_per_step());
     if (seconds_per_step > 0 && flops_per_step > 0)
-        scheduler_.measured(static_cast<double>(of.parameters.total()), flops_per_step / seconds_per_step);
+        scheduler_.measured(trial, static_cast<double>(of.parameters.total()),
+                            flops_per_step / seconds_per_step);
 }
 
 std::vector<Assignment> Sweep::assign(double now) {
