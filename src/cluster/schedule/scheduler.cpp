@@ -34,9 +34,7 @@ void Scheduler::worker_lost(int worker) {
 
 void Scheduler::measured(int trial, double size, double flops_per_second) {
     doubling_efficiency_.ran(trial, 1, flops_per_second, 1);
-    Speed& speed = ended_[size];
-    speed.flops += flops_per_second;
-    speed.seconds += 1;
+    ended_.saw(size, flops_per_second, 1);
     changed_ = true;
 }
 
@@ -135,8 +133,7 @@ bool Scheduler::bring_forward_what_may_start(double now) {
         const Task& task = waiting_[i];
         if (sizes_[i] > there) continue;
         const double sharing = sizes_[i] == 1 ? seating_.worth(task.size) : 1;
-        if (!in_time && sharing * task.flops / (speed_of(task.size, known) * worth(sizes_[i])) > left)
-            continue;
+        if (!in_time && sharing * task.flops / (known.of(task.size) * worth(sizes_[i])) > left) continue;
         const auto place = static_cast<std::ptrdiff_t>(i);
         std::rotate(waiting_.begin() + place, waiting_.begin() + place + 1, waiting_.end());
         std::rotate(sizes_.begin() + place, sizes_.begin() + place + 1, sizes_.end());
@@ -211,13 +208,10 @@ void Scheduler::learn_of_packing(const Running& running, double fraction, double
 /// What an attempt that ended has shown.
 void Scheduler::learn_from(const Running& running) {
     busy_rank_seconds_ += running.own_seconds() * running.size();
-    if (!(running.flops_done() > 0) || !(running.own_seconds() > 0)) return;
     if (running.alone)
         doubling_efficiency_.ran(running.task.trial, running.size(), running.flops_done(),
                                  running.own_seconds());
-    Speed& speed = ended_[running.task.size];
-    speed.flops += running.flops_done();
-    speed.seconds += running.own_seconds() * worth(running.size());
+    ended_.saw(running.task.size, running.flops_done(), running.own_seconds() * worth(running.size()));
 }
 
 std::vector<Task>::iterator Scheduler::waiting(int trial) {

@@ -9,6 +9,7 @@
 #include "cluster/schedule/priority.hpp"
 #include "cluster/schedule/regrouping.hpp"
 #include "cluster/schedule/seating.hpp"
+#include "cluster/schedule/speeds.hpp"
 
 namespace isogrid::cluster {
 
@@ -142,25 +143,20 @@ class Scheduler {
         /// Of a rank, or of a card by itself, that this trial took.
         double own_seconds() const { return seen - started - shared_until_seen; }
     };
-    struct Speed {
-        double flops = 0, seconds = 0;  ///< seconds of ranks at full effect
-    };
-    static double speed_of(double size, const std::map<double, Speed>& speeds);
     /// Ranks at full effect that a group is worth, by what the sweep has shown.
     double worth(int ranks) const { return effective_ranks(ranks, doubling_efficiency_.value()); }
-    std::map<double, Speed> speeds() const;
-    std::map<int, double> ends(const std::map<double, Speed>& speeds, double now) const;
+    Speeds speeds() const;
+    std::map<int, double> ends(const Speeds& speeds, double now) const;
     std::vector<double> free_at(const std::map<int, double>& ends, std::span<const int> others = {}) const;
     std::vector<Task> not_started() const;
-    std::vector<Waiting> times(const std::map<double, Speed>& speeds, const std::map<int, double>& ends,
+    std::vector<Waiting> times(const Speeds& speeds, const std::map<int, double>& ends,
                                std::span<const Task> tasks) const;
     struct Outlook {
         std::vector<Waiting> times;
         std::vector<double> free_at;
         int group = 0;  ///< ranks of each trial; 0 where it is for allot() to say
     };
-    Outlook outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds, double now,
-                    int ranks) const;
+    Outlook outlook(std::span<const Task> tasks, const Speeds& speeds, double now, int ranks) const;
     int group_among(int ranks) const;
     std::vector<InProgress> in_progress(const std::map<int, double>& ends, std::vector<int>& trials) const;
     void plan(double now);
@@ -188,7 +184,7 @@ class Scheduler {
     bool stopped_ = false;
     double ends_at_ = std::numeric_limits<double>::infinity(), least_worth_ = 0;
     double busy_rank_seconds_ = 0;
-    std::map<double, Speed> ended_;  ///< what is known without the running trials, by size
+    Speeds ended_;  ///< what is known without the running trials
     DoublingEfficiency doubling_efficiency_;
 };
 

@@ -1,7 +1,6 @@
 // What the scheduler expects of the time to come, by the speeds measured so far.
 #include <algorithm>
 #include <bit>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -15,21 +14,10 @@ constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
-/// FLOP/s of one rank for a model of this size: as measured for it, or else for the nearest size; 1 when
-/// nothing is measured.
-double Scheduler::speed_of(double size, const std::map<double, Speed>& speeds) {
-    if (speeds.empty()) return 1;
-    auto nearest = speeds.lower_bound(size);
-    if (nearest == speeds.end() ||
-        (nearest != speeds.begin() && size / std::prev(nearest)->first < nearest->first / size))
-        --nearest;
-    return nearest->second.flops / nearest->second.seconds;
-}
-
 /// What the order of `tasks` is made from: how long they take, and when whoever trains them is free, ranks
 /// or, where the job says how large groups are, whole groups.
-Scheduler::Outlook Scheduler::outlook(std::span<const Task> tasks, const std::map<double, Speed>& speeds,
-                                      double now, int ranks) const {
+Scheduler::Outlook Scheduler::outlook(std::span<const Task> tasks, const Speeds& speeds, double now,
+                                      int ranks) const {
     const std::map<int, double> ends = this->ends(speeds, now);
     Outlook outlook{.times = times(speeds, ends, tasks), .free_at = free_at(ends)};
     std::vector<double>& free = outlook.free_at;
@@ -56,25 +44,22 @@ int Scheduler::group_among(int ranks) const {
     return std::min(ranks_per_trial_, static_cast<int>(std::bit_floor(static_cast<unsigned>(ranks))));
 }
 
-/// What is measured so far, by size.
-std::map<double, Scheduler::Speed> Scheduler::speeds() const {
-    std::map<double, Speed> speeds = ended_;
-    for (const auto& [trial, running] : running_) {
-        if (!(running.flops_done() > 0) || !(running.own_seconds() > 0)) continue;
-        speeds[running.task.size].flops += running.flops_done();
-        speeds[running.task.size].seconds += running.own_seconds() * worth(running.size());
-    }
+/// What is measured so far, of running trials too.
+Speeds Scheduler::speeds() const {
+    Speeds speeds = ended_;
+    for (const auto& [trial, running] : running_)
+        speeds.saw(running.task.size, running.flops_done(), running.own_seconds() * worth(running.size()));
     return speeds;
 }
 
 /// When each running trial ends, in seconds from `now`.
-std::map<int, double> Scheduler::ends(const std::map<double, Speed>& speeds, double now) const {
+std::map<int, double> Scheduler::ends(const Speeds& speeds, double now) const {
     std::map<int, double> ends;
     for (const auto& [trial, running] : running_) {
         // By its own speed, for its rank may be a slow one, once that is more than how fast it starts.
         const bool shown = running.fraction > 0.1 && running.own_seconds() > 0;
         const double speed = shown ? running.flops_done() / running.own_seconds()
-                                   : speed_of(running.task.size, speeds) * worth(running.size());
+                                   : speeds.of(running.task.size) * worth(running.size());
         const double left = (running.task.flops - running.flops_done()) / speed;
         ends[trial] = std::max(0.0, running.seen + seating_.together(running.ranks.front()) * left - now);
     }
@@ -97,13 +82,13 @@ std::vector<double> Scheduler::free_at(const std::map<int, double>& ends, std::s
 
 /// How long each task takes, and when it can start: a branch when its trunk ends, or, if that waits too, as
 /// if it started now. What a card has room to train beside others is not spread over several cards.
-std::vector<Waiting> Scheduler::times(const std::map<double, Speed>& speeds,
-                                      const std::map<int, double>& ends, std::span<const Task> tasks) const {
+std::vector<Waiting> Scheduler::times(const Speeds& speeds, const std::map<int, double>& ends,
+                                      std::span<const Task> tasks) const {
     std::vector<Waiting> times;
     std::map<int, double> trunks;
     const double doubling_efficiency = doubling_efficiency_.value();
     for (const Task& task : tasks)
-        times.push_back({.seconds = task.flops / speed_of(task.size, speeds),
+        times.push_back({.seconds = task.flops / speeds.of(task.size),
                          .most_ranks = seating_.worth(task.size) > 1 ? 1 : task.most_ranks,
                          .doubling_efficiency = doubling_efficiency});
     if (blocked_.empty()) return times;
@@ -170,9 +155,9 @@ double Scheduler::remaining_rank_seconds() const {
     const auto known = speeds();
     double seconds = 0;
     for (const Task& task : not_started())
-        seconds += task.flops / speed_of(task.size, known);
+        seconds += task.flops / known.of(task.size);
     for (const auto& [trial, running] : running_)
-        seconds += (running.task.flops - running.flops_done()) / speed_of(running.task.size, known);
+        seconds += (running.task.flops - running.flops_done()) / known.of(running.task.size);
     if (seconds == 0) return 0;
     return known.empty() ? unknown : seconds;
 }
@@ -197,7 +182,7 @@ double Scheduler::remaining_lower_bound(double now, int ranks) const {
                          .doubling_efficiency = doubling_efficiency_.value()});
     };
     for (const Task& task : not_started())
-        add(task, task.flops / speed_of(task.size, known));
+        add(task, task.flops / known.of(task.size));
     for (const auto& [trial, seconds] : ends(known, now)) {
         const Running& running = running_.at(trial);
         add(running.task, seconds * worth(running.size()));
