@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <limits>
 #include <utility>
@@ -21,6 +20,7 @@
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/messages/mpi_transport.hpp"
 #include "cluster/messages/seat_notes.hpp"
+#include "cluster/run_refusals.hpp"
 #include "cluster/run_words.hpp"
 #include "cluster/run_worker.hpp"
 #include "cluster/site/allocation.hpp"
@@ -41,32 +41,6 @@ double steady_seconds() {
 
 double unix_seconds() {
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-int environment_number(const char* name, int otherwise) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? std::atoi(value) : otherwise;
-}
-
-/// Groups that the job asks for must fit the workers and the trials.
-study::Faults group_faults(const study::Study& study, int workers) {
-    const std::int64_t ranks = study.job.ranks_per_trial;
-    const std::string where = study.job.path.string() + ": run.ranks_per_trial";
-    study::Faults faults;
-    if (ranks > workers)
-        faults.push_back({where, std::to_string(ranks) + " ranks cannot train together",
-                          (workers == 1 ? "there is " : "there are ") +
-                              plural(static_cast<std::size_t>(workers), "worker") +
-                              "; rank 0 only coordinates where there are more ranks than one",
-                          "start " + std::to_string(ranks + (ranks > 1 ? 1 : 0)) + " ranks or lower it"});
-    for (const study::PlannedTrial& planned : study.grid.trials)
-        if (ranks > planned.trial.leaves) {
-            faults.push_back({where, std::to_string(ranks) + " ranks cannot share trial " + planned.name,
-                              "its batch is cut into " + std::to_string(planned.trial.leaves) + " leaves",
-                              "raise recipe.leaves or lower it"});
-            break;
-        }
-    return faults;
 }
 
 int refuse(const study::Faults& faults) {
@@ -301,18 +275,9 @@ class Run {
 
 }  // namespace
 
-std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone) {
-    const int tasks = environment_number("SLURM_NTASKS", 1);
-    if (alone || session.size() > 1 || tasks <= 1) return std::nullopt;
-    return study::Fault{
-        "", "this is one of " + std::to_string(tasks) + " Slurm tasks, but MPI knows of no others",
-        "each would run the whole sweep by itself",
-        "start with srun --mpi=pmix or mpirun; to run alone on purpose add --alone"};
-}
-
 int run_sweep(const RunRequest& request, const MpiSession& session) {
     if (const auto fault = singleton_fault(session, request.alone)) {
-        if (environment_number("SLURM_PROCID", 0) == 0) std::cerr << study::to_string(*fault) << std::endl;
+        if (is_first_task()) std::cerr << study::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
     const bool pin = request.pin && request.cards.cards.seats.each == 1;  // seats need more than one core

@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <set>
 #include <string>
 
@@ -37,10 +36,6 @@ struct RunRequest {
     CardPlan cards = {};  ///< the same on every rank
     std::function<Machine()> machine = {};  ///< one for each seat, where cards have several
 };
-
-/// Why this process must not start: Slurm gave it several tasks but the world has one rank, so that each task
-/// would run the whole sweep alone. Nothing when all is well. Only the first of the tasks should print it.
-std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone);
 
 /// Runs what is left of the study and merges it into the archive; every rank of `session` calls it. Rank 0
 /// coordinates (or, in a world of one, trains) and speaks; it returns one of the exit codes above, workers 0.

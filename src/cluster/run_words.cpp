@@ -5,12 +5,9 @@
 #include "archive/archive.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
+#include "cluster/terminal/quantities.hpp"
 
 namespace isogrid::cluster {
-
-std::string plural(std::size_t number, const std::string& thing) {
-    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
-}
 
 void RunWords::begins(const LeftToDo& left, int ranks) {
     const study::Study& study = request_.study;

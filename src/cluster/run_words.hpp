@@ -14,9 +14,6 @@
 
 namespace isogrid::cluster {
 
-/// `1 trial`, `2 trials`.
-std::string plural(std::size_t number, const std::string& thing);
-
 /// What went wrong goes to standard error, the rest to the console.
 class RunWords {
   public:

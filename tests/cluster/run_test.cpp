@@ -18,6 +18,8 @@
 #include "archive/trial_file.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
+#include "cluster/run_refusals.hpp"
+#include "cluster/run_refusals.hpp"
 #include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"

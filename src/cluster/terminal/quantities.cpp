@@ -44,4 +44,8 @@ std::string count(double value) {
                   value, units[unit]);
 }
 
+std::string plural(std::size_t number, const std::string& thing) {
+    return std::to_string(number) + " " + thing + (number == 1 ? "" : "s");
+}
+
 }  // namespace isogrid::cluster

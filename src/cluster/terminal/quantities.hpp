@@ -1,6 +1,7 @@
 // How times, sizes and rates are written for people.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace isogrid::cluster {
@@ -13,5 +14,8 @@ std::string bytes(double count);
 
 /// `950`, `1.25 k`, `12.5 M`: powers of 1000, three digits.
 std::string count(double value);
+
+/// `1 trial`, `2 trials`.
+std::string plural(std::size_t number, const std::string& thing);
 
 }  // namespace isogrid::cluster
