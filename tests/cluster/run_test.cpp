@@ -19,7 +19,6 @@
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/run_refusals.hpp"
-#include "cluster/run_refusals.hpp"
 #include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"
