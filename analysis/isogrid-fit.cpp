@@ -1,13 +1,14 @@
 // The isogrid-fit program: options in, laws out.
+#include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <thread>
 
-#include <boost/program_options.hpp>
+#include <boost/program_options/errors.hpp>
 #include <nlohmann/json.hpp>
 
+#include "analysis/command_line.hpp"
 #include "analysis/report/answer.hpp"
 #include "analysis/report/frontier_figures.hpp"
 #include "analysis/report/gnuplot.hpp"
@@ -16,230 +17,8 @@ namespace {
 
 using namespace isogrid;
 using namespace isogrid::analysis;
-namespace po = boost::program_options;
 
 constexpr int done = 0, bad_input = 2;
-
-constexpr const char* usage =
-    "usage: isogrid-fit ARCHIVE.h5 [options]\n"
-    "       isogrid-fit --csv FILE --columns parameters=COL,tokens=COL,loss=COL[,flops=COL] [options]\n\n"
-    "Fits scaling laws to the runs of an archive or of a CSV file, and recommends a model\n"
-    "size and an amount of data for a budget.\n";
-
-po::options_description options() {
-    po::options_description all("options");
-    const auto text = [] { return po::value<std::string>(); };
-    const auto texts = [] { return po::value<std::vector<std::string>>(); };
-    all.add_options()("help,h", "this text");
-    all.add_options()("csv", texts()->value_name("FILE"),
-                      "runs as comma-separated values, one a row; may be repeated");
-    all.add_options()("columns", text()->value_name("ROLE=COL,.."),
-                      "which column is what: parameters, tokens, loss, flops, batch, name, run "
-                      "(rows of one run make its curve), and what single laws need (docs/laws)");
-    all.add_options()("where", texts()->value_name("COL=VALUE"), "keep only such rows; may be repeated");
-    all.add_options()("drop-highest-loss", po::value<std::size_t>()->default_value(0)->value_name("K"),
-                      "reject the K runs of highest loss");
-    all.add_options()("skip-bad-rows", po::bool_switch(),
-                      "reject rows with missing, impossible or repeated values instead of failing");
-    all.add_options()("parameters-convention", text()->value_name("NAME"),
-                      "of an archive: total (default) or non_embedding");
-    all.add_options()("flops-convention", text()->value_name("NAME"),
-                      "of an archive: six_n, matmul, attention or exact (default: that of its budgets)");
-    all.add_options()("law", texts()->value_name("NAME"),
-                      "fit only this law; may be repeated (default: all)");
-    all.add_options()("objective", text()->default_value("huber:1e-3")->value_name("NAME"),
-                      "of log losses: huber:DELTA, l1, l2, or asymmetric:SHARE for under-tuned runs, SHARE "
-                      "of which may lie below the law");
-    all.add_options()("bootstrap", po::value<std::size_t>()->default_value(1000)->value_name("K"),
-                      "replicates for errors and intervals; 0 for none");
-    all.add_options()(
-        "resample", text()->default_value("cases")->value_name("WHAT"),
-        "what a replicate draws again: cases (runs), residuals or seeds; of laws fitted to losses as a "
-        "whole");
-    all.add_options()("overhead-from", po::value<double>()->default_value(0)->value_name("B"),
-                      "of critical_batch: the batch from which linear scaling is measured (0: the smallest)");
-    all.add_options()("hold-out", texts()->value_name("RUN"),
-                      "of schedule: predict this curve instead of fitting it; may be repeated");
-    all.add_options()("base", text()->value_name("E=..,A=..,.."),
-                      "the law of fresh data that repetition builds on (default: fitted with it)");
-    all.add_options()("check", text()->value_name("E=..,A=..,.."),
-                      "a published joint law: how far it lies from the one fitted");
-    all.add_options()("constrain", text()->value_name("alpha=beta"),
-                      "of joint: one exponent for size and data");
-    all.add_options()("intervals", text()->default_value("bootstrap")->value_name("WHAT"),
-                      "of laws' parameters: bootstrap, or profile (with --objective l2)");
-    all.add_options()("minimum", text()->default_value("auto")->value_name("HOW"),
-                      "of an isoFLOP budget: akima (curve through all sizes), parabola (near the lowest) or "
-                      "auto (akima unless the losses are too noisy for it)");
-    all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
-                      "of the bootstrap");
-    all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
-                      "recommend for this budget; may be repeated (default: 100 times the largest)");
-    all.add_options()("inference-tokens", po::value<double>()->value_name("T"),
-                      "also find the cheapest model over a life of T tokens read or written");
-    all.add_options()("reference", texts()->value_name("NAME=BITS"),
-                      "bits per byte to compare with, as \"xz -9=2.13\"; may be repeated");
-    all.add_options()("json", text()->value_name("FILE"), "write the answer as JSON");
-    all.add_options()("report", text()->value_name("DIR"),
-                      "write DIR/report.html (and DIR/fit.json unless --json is given)");
-    return all;
-}
-
-/// Splits NAME=VALUE at the last `=` (names may hold one), or reports a fault.
-std::optional<std::pair<std::string, std::string>> split(const std::string& text) {
-    const std::size_t equals = text.rfind('=');
-    if (equals == std::string::npos || equals == 0) return std::nullopt;
-    return std::pair{text.substr(0, equals), text.substr(equals + 1)};
-}
-
-/// What was asked for on the command line, checked.
-struct Request {
-    std::optional<CsvRequest> csv;
-    std::vector<std::filesystem::path> files;  ///< of comma-separated values
-    ArchiveRequest archive;
-    std::vector<std::string> laws;
-    FitOptions fit;
-    std::vector<double> targets;
-    std::optional<double> inference_tokens;
-    std::vector<Reference> references;
-    std::string json, report;
-};
-
-template <class T>
-std::vector<T> all_of(const po::variables_map& given, const char* option) {
-    return given.count(option) ? given[option].as<std::vector<T>>() : std::vector<T>{};
-}
-
-std::string text_of(const po::variables_map& given, const char* option) {
-    return given.count(option) ? given[option].as<std::string>() : std::string{};
-}
-
-void check_input(const po::variables_map& given, Request& request, study::Faults& faults) {
-    const bool archive = given.count("archive") > 0, csv = given.count("csv") > 0;
-    if (archive == csv)
-        faults.push_back({"", archive ? "an archive and --csv together" : "no runs to fit",
-                          "one input is needed", "name an archive, or --csv FILE with --columns"});
-    for (const char* option : {"columns", "where"})
-        if (archive && given.count(option))
-            faults.push_back({std::string("--") + option, "says nothing about an archive",
-                              "it reads CSV columns", "drop it"});
-    for (const char* option : {"parameters-convention", "flops-convention"})
-        if (csv && given.count(option))
-            faults.push_back({std::string("--") + option, "says nothing about a CSV",
-                              "it counts as its author did", "drop it"});
-    if (csv) {
-        request.csv.emplace();
-        for (const std::string& file : all_of<std::string>(given, "csv"))
-            request.files.emplace_back(file);
-        request.csv->drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
-        request.csv->skip_bad_rows = given["skip-bad-rows"].as<bool>();
-        if (given.count("columns") == 0)
-            faults.push_back({"--csv", "no --columns", "a CSV's columns may be called anything",
-                              "add --columns parameters=COL,tokens=COL,loss=COL"});
-        else if (auto columns = parse_columns(text_of(given, "columns")))
-            request.csv->columns = std::move(*columns);
-        else
-            faults.insert(faults.end(), columns.error().begin(), columns.error().end());
-        for (const std::string& condition : all_of<std::string>(given, "where")) {
-            if (auto pair = split(condition))
-                request.csv->where.push_back(std::move(*pair));
-            else
-                faults.push_back(
-                    {"--where", "\"" + condition + "\"", "a condition is COL=VALUE", "correct it"});
-        }
-    }
-    request.archive.file = text_of(given, "archive");
-    request.archive.drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
-    if (const std::string name = text_of(given, "parameters-convention"); name == "non_embedding")
-        request.archive.parameters = ParameterConvention::non_embedding;
-    else if (!name.empty() && name != "total")
-        faults.push_back({"--parameters-convention", "unknown convention " + name,
-                          "there are total and non_embedding", "use one of them"});
-    if (const std::string name = text_of(given, "flops-convention"); !name.empty()) {
-        for (const study::FlopConvention convention : study::flop_conventions)
-            if (study::name(convention) == name) request.archive.flops = convention;
-        if (!request.archive.flops)
-            faults.push_back({"--flops-convention", "unknown convention " + name,
-                              "there are six_n, matmul, attention and exact", "use one of them"});
-    }
-}
-
-void check_fit(const po::variables_map& given, Request& request, study::Faults& faults) {
-    std::string known;
-    for (const Law& law : laws())
-        known += (known.empty() ? "" : ", ") + std::string(law.name);
-    for (const std::string& wanted : all_of<std::string>(given, "law")) {
-        if (wanted == "all") continue;
-        if (std::none_of(laws().begin(), laws().end(), [&](const Law& law) { return law.name == wanted; }))
-            faults.push_back(
-                {"--law", "unknown law " + wanted, "there are " + known, "use one of them, or all"});
-        request.laws.push_back(wanted);
-    }
-    if (const auto objective = parse_objective(text_of(given, "objective")))
-        request.fit.objective = *objective, request.fit.objective_asked = !given["objective"].defaulted();
-    else
-        faults.insert(faults.end(), objective.error().begin(), objective.error().end());
-    request.fit.bootstrap = given["bootstrap"].as<std::size_t>();
-    if (const auto resampling = parse_resampling(text_of(given, "resample")))
-        request.fit.resampling = *resampling, request.fit.resampling_asked = !given["resample"].defaulted();
-    else
-        faults.insert(faults.end(), resampling.error().begin(), resampling.error().end());
-    request.fit.overhead_from = given["overhead-from"].as<double>();
-    if (!(request.fit.overhead_from >= 0) || !std::isfinite(request.fit.overhead_from))
-        faults.push_back({"--overhead-from", "not a batch", "a batch is positive", "write for example 256"});
-    if (given.count("check")) {
-        if (const auto check = parse_given_law(text_of(given, "check"), "--check"))
-            request.fit.check = *check;
-        else
-            faults.insert(faults.end(), check.error().begin(), check.error().end());
-    }
-    if (const std::string constraint = text_of(given, "constrain"); constraint == "alpha=beta")
-        request.fit.equal_exponents = true;
-    else if (given.count("constrain"))
-        faults.push_back({"--constrain", "\"" + constraint + "\" is no constraint", "there is alpha=beta",
-                          "write --constrain alpha=beta"});
-    request.fit.hold_out = all_of<std::string>(given, "hold-out");
-    if (given.count("base")) {
-        if (const auto base = parse_given_law(text_of(given, "base")))
-            request.fit.base = *base;
-        else
-            faults.insert(faults.end(), base.error().begin(), base.error().end());
-    }
-    if (const auto intervals = parse_intervals(text_of(given, "intervals")))
-        request.fit.intervals = *intervals;
-    else
-        faults.insert(faults.end(), intervals.error().begin(), intervals.error().end());
-    if (request.fit.intervals == Intervals::profile && request.fit.objective.kind != ObjectiveKind::l2)
-        faults.push_back({"--intervals", "no profile of " + to_string(request.fit.objective),
-                          "only a sum of squares has a known distribution", "add --objective l2"});
-    if (const auto minimum = parse_minimum(text_of(given, "minimum")))
-        request.fit.minimum = *minimum;
-    else
-        faults.insert(faults.end(), minimum.error().begin(), minimum.error().end());
-    request.fit.seed = given["seed"].as<std::uint64_t>();
-    request.targets = all_of<double>(given, "at-flops");
-    for (const double target : request.targets)
-        if (!(target > 0) || !std::isfinite(target))
-            faults.push_back({"--at-flops", "not a budget", "FLOPs are positive", "write for example 1e21"});
-    if (given.count("inference-tokens")) request.inference_tokens = given["inference-tokens"].as<double>();
-    if (request.inference_tokens &&
-        !(*request.inference_tokens > 0 && std::isfinite(*request.inference_tokens)))
-        faults.push_back(
-            {"--inference-tokens", "not a count", "tokens are positive", "write for example 1e12"});
-    for (const std::string& text : all_of<std::string>(given, "reference")) {
-        const auto pair = split(text);
-        char* end = nullptr;
-        const double bits = pair ? std::strtod(pair->second.c_str(), &end) : 0;
-        if (!pair || *end != '\0' || !(bits > 0))
-            faults.push_back({"--reference", "\"" + text + "\"", "a reference is NAME=BITS with bits above 0",
-                              "write for example \"xz -9=2.13\""});
-        else
-            request.references.push_back({pair->first, bits});
-    }
-    request.json = text_of(given, "json");
-    request.report = text_of(given, "report");
-    if (!request.report.empty() && request.json.empty()) request.json = request.report + "/fit.json";
-}
 
 void write(const std::filesystem::path& file, const std::string& text) {
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
@@ -330,34 +109,13 @@ int run(const Request& request) {
 }  // namespace
 
 int main(int count, char** words) {
-    const po::options_description visible = options();
-    po::options_description all;
-    all.add(visible).add_options()("archive", po::value<std::string>());
-    po::positional_options_description positional;
-    positional.add("archive", 1);
     try {
-        po::variables_map given;
-        // Options are spelled out: a guessed abbreviation would bind scripts to today's list.
-        const int strict = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-        po::store(
-            po::command_line_parser(count, words).options(all).positional(positional).style(strict).run(),
-            given);
-        po::notify(given);
-        if (given.count("help")) {
-            std::cout << usage << "\n"
-                      << visible << "\nlaws, and what the runs must hold for them (docs/laws)\n";
-            const std::string margin(18, ' ');
-            for (const Law& law : laws())
-                std::cout << "  " << law.name << margin.substr(std::min(law.name.size(), margin.size() - 1))
-                          << law.title << "\n  " << margin << "from " << to_string(law.needs) << "\n";
-            return done;
-        }
-        Request request;
-        study::Faults faults;
-        check_input(given, request, faults);
-        check_fit(given, request, faults);
-        return faults.empty() ? run(request) : refuse(faults);
-    } catch (const po::error& error) {
+        const auto request = parse_command_line(count, words);
+        if (!request) return refuse(request.error());
+        if (!request->help) return run(*request);
+        std::cout << help_text();
+        return done;
+    } catch (const boost::program_options::error& error) {
         std::cerr << "isogrid-fit: " << error.what() << " (see isogrid-fit --help)\n";
         return bad_input;
     } catch (const std::exception& error) {

@@ -23,6 +23,9 @@ struct ReportedParameter {
     std::string name;
     double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
     bool soft = false;
+
+    /// Inside its bounds, not on one.
+    bool allows(double value) const { return value > low && value < high; }
 };
 
 struct ParametricLaw {

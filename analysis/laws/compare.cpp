@@ -134,10 +134,8 @@ Figure curves(const FamilyForm& form, const FamilyPoints& points, const Parametr
         const int ink = inks[family % inks.size()];
         BandedLine law(points.families[family], std::nullopt, ink);
         Series dots{"", Mark::points, std::nullopt, ink, {}, {}, {}};
-        for (int k = 0; k <= samples; ++k) {
-            const double flops = low * std::pow(10 * high / low, static_cast<double>(k) / samples);
+        for (const double flops : log_spaced(low, 10 * high, samples))
             law.add(flops, derived(found, "", [&](auto v) { return form.loss(v, family, flops); }).estimate);
-        }
         for (const FamilyPoint& point : points.used)
             if (point.family == family) dots.x.push_back(point.flops), dots.y.push_back(point.loss);
         if (!law.band.x.empty()) figure.series.insert(figure.series.begin(), std::move(law.band));
@@ -215,7 +213,7 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
                           chance + " of 1 (F test), so the families differ by a factor of compute"
                     : "a slope for each family: equal slopes would look as different in only " + chance +
                           " of 1 (F test), so what a family gains changes with compute");
-    const double high = points.span().second;
+    const double high = points.span().high;
     for (std::size_t family = 1; family < points.families.size(); ++family)
         fit.derived.push_back(derived(found, "compute_multiplier." + points.families[family],
                                       [&](auto v) { return form.multiplier(v, family, high); }));

@@ -6,11 +6,8 @@
 
 namespace isogrid::analysis {
 
-std::pair<double, double> FamilyPoints::span() const {
-    const auto [low, high] =
-        std::minmax_element(used.begin(), used.end(),
-                            [](const FamilyPoint& a, const FamilyPoint& b) { return a.flops < b.flops; });
-    return {low->flops, high->flops};
+Extent FamilyPoints::span() const {
+    return extent_of(used, &FamilyPoint::flops);
 }
 
 std::size_t FamilyPoints::count(std::size_t family) const {

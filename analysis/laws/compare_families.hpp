@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "analysis/extent.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/runs.hpp"
 
@@ -24,7 +24,7 @@ struct FamilyPoints {
     std::size_t left_out = 0;  ///< runs that something of their family with no more compute beats
 
     /// The least and the most compute of a point.
-    std::pair<double, double> span() const;
+    Extent span() const;
     std::size_t count(std::size_t family) const;
 };
 

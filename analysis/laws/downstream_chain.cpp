@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <functional>
 
+#include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 
 namespace isogrid::analysis {
@@ -69,8 +70,9 @@ Figure error_figure(const ErrorPairs& pairs, const ErrorForm& chosen, const Para
                   {"loss (nats a token)", Quantity::loss, false},
                   {"error", Quantity::percent, false},
                   {}};
-    const auto [least, most] = std::minmax_element(pairs.loss.begin(), pairs.loss.end());
-    const double low = *least - 0.15 * (*most - *least), high = *most + 0.05 * (*most - *least);
+    const Extent seen = extent_of(pairs.loss, std::identity{});
+    const double low = seen.low - 0.15 * (seen.high - seen.low),
+                 high = seen.high + 0.05 * (seen.high - seen.low);
     BandedLine line(std::string(chosen.name), std::nullopt, 1);
     line.band.label = "95%";
     Series dashes{other ? std::string(other->name) : "", Mark::dashes, std::nullopt, 2, {}, {}, {}};
@@ -94,16 +96,11 @@ Figure chain_figure(const ErrorChain& chain, const std::vector<Run>& runs) {
         {"training compute C (FLOPs)", Quantity::flops, true},
         {"error", Quantity::percent, false},
         {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
-    for (const Run& run : runs) {
-        low = std::min(low, run.flops), high = std::max(high, run.flops);
-        least = std::min(least, run.tokens / run.parameters);
-        most = std::max(most, run.tokens / run.parameters);
-    }
+    const auto ratio = [](const Run& run) { return run.tokens / run.parameters; };
+    const Extent flops_seen = extent_of(runs, &Run::flops), ratios = extent_of(runs, ratio);
     BandedLine line("predicted", std::nullopt, 1);
     line.band.label = "95%";
-    for (int k = 0; k <= 40; ++k) {
-        const double flops = low * std::pow(30 * high / low, k / 40.0);
+    for (const double flops : log_spaced(flops_seen.low, 30 * flops_seen.high, 40)) {
         const Best best = best_at(*chain.loss.surface, flops);
         line.add(flops, chain.error(best.parameters, best.tokens));
     }
@@ -111,13 +108,7 @@ Figure chain_figure(const ErrorChain& chain, const std::vector<Run>& runs) {
     for (const Run& run : runs)
         if (run.error)
             figure.series.push_back(
-                {"",
-                 Mark::points,
-                 most > least ? std::log(run.tokens / run.parameters / least) / std::log(most / least) : 0.5,
-                 0,
-                 {run.flops},
-                 {*run.error},
-                 {}});
+                {"", Mark::points, ratios.place(ratio(run)), 0, {run.flops}, {*run.error}, {}});
     return figure;
 }
 

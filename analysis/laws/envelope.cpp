@@ -1,9 +1,11 @@
 // Approach 1 of Hoffmann et al. 2022: the lowest loss that any training curve reaches at each compute.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 
+#include "analysis/extent.hpp"
 #include "analysis/laws/frontier.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/report/numbers.hpp"
@@ -11,7 +13,8 @@
 namespace isogrid::analysis {
 namespace {
 
-constexpr std::size_t grid_points = 400, fewest_sizes = 3;
+constexpr int grid_points = 400;
+constexpr std::size_t fewest_sizes = 3;
 
 /// Loss and tokens of a curve at a compute it passes through, linear in log compute; NaN elsewhere.
 struct Reading {
@@ -33,20 +36,18 @@ struct Curves {
     std::vector<double> flops;                   ///< even in logarithms
     std::vector<double> parameters;              ///< of each run
     std::vector<std::vector<Reading>> readings;  ///< (run, compute)
-    double smallest = 0, largest = 0;            ///< sizes
+    Extent sizes;
 };
 
 /// Compute runs from the end of the shortest run to the end of the longest: below, no learning rate has come
 /// down, and every loss is higher than a run made for that compute would reach.
 Curves read_all(const Runs& runs) {
     Curves curves;
-    double low = std::numeric_limits<double>::infinity(), high = 0;
+    Extent ends;
     for (const Run& run : runs.used)
-        if (run.curve.size() >= 2)
-            low = std::min(low, run.curve.back().flops), high = std::max(high, run.curve.back().flops);
-    if (!(high > low)) return curves;
-    for (std::size_t k = 0; k < grid_points; ++k)
-        curves.flops.push_back(low * std::pow(high / low, static_cast<double>(k) / (grid_points - 1)));
+        if (run.curve.size() >= 2) ends.add(run.curve.back().flops);
+    if (!(ends.high > ends.low)) return curves;
+    curves.flops = log_spaced(ends.low, ends.high, grid_points - 1);
     for (const Run& run : runs.used) {
         if (run.curve.size() < 2) continue;
         curves.parameters.push_back(run.parameters);
@@ -54,8 +55,7 @@ Curves read_all(const Runs& runs) {
         for (const double flops : curves.flops)
             row.push_back(read_curve(run.curve, flops));
     }
-    const auto [least, most] = std::minmax_element(curves.parameters.begin(), curves.parameters.end());
-    curves.smallest = *least, curves.largest = *most;
+    curves.sizes = extent_of(curves.parameters, std::identity{});
     return curves;
 }
 
@@ -87,8 +87,8 @@ Envelope lower_envelope(const Curves& curves) {
     // law.
     auto begin = all.begin(), end = all.end();
     for (auto at = all.begin(); at != end; ++at)
-        if (at->parameters == curves.smallest) begin = at + 1;
-    end = std::find_if(begin, end, [&](const Optimum& at) { return at.parameters == curves.largest; });
+        if (at->parameters == curves.sizes.low) begin = at + 1;
+    end = std::find_if(begin, end, [&](const Optimum& at) { return at.parameters == curves.sizes.high; });
     envelope.optima.assign(begin, end);
     envelope.edge = all.size() - envelope.optima.size();
     for (const Optimum& optimum : envelope.optima)
@@ -151,14 +151,11 @@ Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
         {}};
     figure.legend = "budget (FLOPs)";
     std::set<double> budgets;
-    double shortest = std::numeric_limits<double>::infinity(), best = shortest, worst = 0;
-    for (const Run& run : runs.used) {
+    for (const Run& run : runs.used)
         budgets.insert(run.budget);
-        shortest = std::min(shortest, run.flops);
-        best = std::min(best, run.loss), worst = std::max(worst, run.loss);
-    }
-    const double from = shortest / 30;  // before that the losses tell nothing of the envelope
-    figure.y.highest = worst + 1.5 * (worst - best);
+    const Extent flops = extent_of(runs.used, &Run::flops), losses = extent_of(runs.used, &Run::loss);
+    const double from = flops.low / 30;  // before that the losses tell nothing of the envelope
+    figure.y.highest = losses.high + 1.5 * (losses.high - losses.low);
     std::set<double> named;
     for (const Run& run : runs.used) {
         Series line{"", Mark::line, 0.5, 0, {}, {}, {}};

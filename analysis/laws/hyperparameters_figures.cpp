@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -105,18 +106,15 @@ Figure law_figure(const KnobLaw& law, const std::vector<std::vector<Bowl>>& redr
         {in.title, in.quantity, true},
         {"best " + axis_title(law.batch), law.batch ? Quantity::tokens : Quantity::number, true},
         {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
+    Extent along, others;
     std::set<double> amounts;
     for (const UsableSweep& usable : law.sweeps) {
-        low = std::min(low, in.of(*usable.sweep)), high = std::max(high, in.of(*usable.sweep));
+        along.add(in.of(*usable.sweep));
         if (law.in.size() < 2) continue;
         const double second = law.in[1].of(*usable.sweep);
         amounts.insert(second);
-        least = std::min(least, second), most = std::max(most, second);
+        others.add(second);
     }
-    const auto shade = [&](double second) {
-        return most > least ? std::log(second / least) / std::log(most / least) : 0.5;
-    };
     std::vector<double> lines(amounts.begin(), amounts.end());
     if (lines.size() > 5) {
         std::vector<double> some;
@@ -128,9 +126,11 @@ Figure law_figure(const KnobLaw& law, const std::vector<std::vector<Bowl>>& redr
     for (const double second : lines) {
         BandedLine line("", std::nullopt, 2);
         if (law.in.size() > 1)
-            line.line.shade = shade(second), line.line.label = format_quantity(second, law.in[1].quantity);
+            line.line.shade = others.place(second),
+            line.line.label = format_quantity(second, law.in[1].quantity);
         for (int step = 0; step <= 60; ++step) {
-            std::vector<double> x = {std::log(low) + std::log(high / low) * (1.1 * step / 60 - 0.05)};
+            std::vector<double> x = {std::log(along.low) +
+                                     std::log(along.high / along.low) * (1.1 * step / 60 - 0.05)};
             if (law.in.size() > 1) x.push_back(std::log(second));
             line.add(std::exp(x[0]), law.line.estimate(x));
         }
@@ -143,7 +143,7 @@ Figure law_figure(const KnobLaw& law, const std::vector<std::vector<Bowl>>& redr
         const Estimate best =
             best_value(*usable.sweep, usable.which, knob_of(*usable.sweep, law.batch), redrawn);
         Series point{"", Mark::points, std::nullopt, 2, {x}, {best.value}, {}};
-        if (law.in.size() > 1) point.shade = shade(law.in[1].of(*usable.sweep));
+        if (law.in.size() > 1) point.shade = others.place(law.in[1].of(*usable.sweep));
         draw_interval(x, best, point.shade, point.ink, figure);
         figure.series.push_back(std::move(point));
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "analysis/extent.hpp"
 #include "analysis/fit/akima.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -126,7 +127,7 @@ Figure curves_figure(const std::vector<Budget>& budgets, MinimumBy by) {
         {}};
     figure.legend = "budget (FLOPs)";
     std::vector<Series> lines, points, minima;
-    double low = std::numeric_limits<double>::infinity(), high = 0;  // of the losses about the minima
+    Extent losses;  // about the minima
     for (std::size_t b = 0; b < budgets.size(); ++b) {
         const Budget& budget = budgets[b];
         const Bottom& bottom = budget.bottom(by);
@@ -143,8 +144,7 @@ Figure curves_figure(const std::vector<Budget>& budgets, MinimumBy by) {
             Series& where = near || bottom.refused || by == MinimumBy::akima ? inside : outside;
             where.x.push_back(std::exp(budget.log_n[i]));
             where.y.push_back(budget.loss[i]);
-            if (near && !bottom.refused)
-                low = std::min(low, budget.loss[i]), high = std::max(high, budget.loss[i]);
+            if (near && !bottom.refused) losses.add(budget.loss[i]);
         }
         points.push_back(inside);
         if (!outside.x.empty()) points.push_back(outside);
@@ -161,7 +161,7 @@ Figure curves_figure(const std::vector<Budget>& budgets, MinimumBy by) {
         minima.push_back({"", Mark::diamonds, shade, 0, {std::exp(bottom.log_n)}, {bottom.loss}, {}});
     }
     // A few undertrained giants would squeeze everything else to the bottom.
-    if (high > low) figure.y.highest = high + 0.4 * (high - low);
+    if (losses.high > losses.low) figure.y.highest = losses.high + 0.4 * (losses.high - losses.low);
     for (const auto& group : {lines, points, minima})
         figure.series.insert(figure.series.end(), group.begin(), group.end());
     return figure;

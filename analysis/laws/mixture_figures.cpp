@@ -1,8 +1,6 @@
 #include "analysis/laws/mixture_figures.hpp"
 
-#include <algorithm>
-#include <cmath>
-
+#include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -74,13 +72,13 @@ Figure held_out_figure(const Mixtures& data, const std::vector<double>& predicte
         {"measured loss (nats a token)", Quantity::loss, false},
         {}};
     Series points{"", Mark::points, std::nullopt, 2, {}, {}, {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0;
+    Extent seen;
     for (std::size_t i = 0; i < data.runs.size(); ++i) {
         points.x.push_back(predicted[i]), points.y.push_back(data.runs[i]->loss);
-        low = std::min({low, predicted[i], data.runs[i]->loss});
-        high = std::max({high, predicted[i], data.runs[i]->loss});
+        seen.add(predicted[i]), seen.add(data.runs[i]->loss);
     }
-    figure.series.push_back({"", Mark::line, std::nullopt, 4, {low, high}, {low, high}, {}});
+    figure.series.push_back(
+        {"", Mark::line, std::nullopt, 4, {seen.low, seen.high}, {seen.low, seen.high}, {}});
     figure.series.push_back(std::move(points));
     return figure;
 }

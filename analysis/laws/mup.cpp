@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/extent.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/law.hpp"
@@ -209,12 +210,12 @@ Figure slopes_figure(const std::vector<Group>& groups, const std::vector<Sweep>&
     for (const Group& group : groups) {
         ++ink;
         if (group.line.coefficients.empty()) continue;
-        double low = std::numeric_limits<double>::infinity(), high = 0;
+        Extent widths;
         Series points{"", Mark::points, std::nullopt, ink, {}, {}, {}};
         std::vector<std::pair<double, Estimate>> bars;
         for (const std::size_t s : group.usable) {
             const double width = sweeps[s].width;
-            low = std::min(low, width), high = std::max(high, width);
+            widths.add(width);
             const Estimate best = best_value(sweeps[s], s, 0, redrawn);
             points.x.push_back(width), points.y.push_back(best.value);
             bars.emplace_back(width, best);
@@ -222,7 +223,8 @@ Figure slopes_figure(const std::vector<Group>& groups, const std::vector<Sweep>&
         BandedLine line(group.name + ", slope " + format_significant(group.slope.value, 2), std::nullopt,
                         ink);
         for (int step = 0; step <= 40; ++step) {
-            const std::array x = {std::log(low / 1.1) + std::log(1.21 * high / low) * step / 40};
+            const std::array x = {std::log(widths.low / 1.1) +
+                                  std::log(1.21 * widths.high / widths.low) * step / 40};
             line.add(std::exp(x[0]), group.line.estimate(x));
         }
         line.draw_into(figure);

@@ -1,12 +1,13 @@
 // What it costs to train longer than compute-optimally: one exponent of compute, whatever the tokens per
 // parameter.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 
+#include "analysis/extent.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
+#include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/joint.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -107,42 +108,31 @@ Figure ratio_figure(const std::vector<Run>& runs, const ParametricFit& found) {
         {"loss (nats a token)", Quantity::loss, true},
         {},
         "tokens per parameter"};
-    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
-    for (const Run& run : runs) {
-        const double flops = factor * run.parameters * run.tokens, ratio = run.tokens / run.parameters;
-        low = std::min(low, flops), high = std::max(high, flops);
-        least = std::min(least, ratio), most = std::max(most, ratio);
-    }
-    const auto line_at = [&](double ratio, Series line, bool with_band) {
-        Series band{"", Mark::band, line.shade, line.ink, {}, {}, {}};
-        for (int k = 0; k <= 40; ++k) {
-            const double flops = low / 2 * std::pow(4 * high / low, k / 40.0);
-            const Parameter loss = derived(found, "", [&](std::span<const double> v) {
-                const double m = ratio > 0 ? ratio : best_ratio(v);
-                const double size = std::sqrt(flops / factor / m);
-                return law_of(v).loss(size, m * size);
-            });
-            line.x.push_back(flops), line.y.push_back(loss.estimate.value);
-            if (!std::isfinite(loss.estimate.low)) continue;
-            band.x.push_back(flops), band.y.push_back(loss.estimate.low);
-            band.upper.push_back(loss.estimate.high);
-        }
-        if (with_band && !band.x.empty()) figure.series.push_back(std::move(band));
-        figure.series.push_back(std::move(line));
+    const auto flops_of = [](const Run& run) { return factor * run.parameters * run.tokens; };
+    const auto ratio_of = [](const Run& run) { return run.tokens / run.parameters; };
+    const Extent flops_seen = extent_of(runs, flops_of), ratios = extent_of(runs, ratio_of);
+    /// Along compute at one ratio; at 0, at the best one.
+    const auto trace = [&](double ratio, BandedLine& line) {
+        for (const double flops : log_spaced(flops_seen.low / 2, 2 * flops_seen.high, 40))
+            line.add(flops, derived(found, "", [&](std::span<const double> v) {
+                                const double m = ratio > 0 ? ratio : best_ratio(v);
+                                const double size = std::sqrt(flops / factor / m);
+                                return law_of(v).loss(size, m * size);
+                            }).estimate);
     };
-    const int lines = most > 3 * least ? 3 : 2;
-    for (int k = 0; k < lines; ++k) {
-        const double share = static_cast<double>(k) / (lines - 1);
-        const double ratio = least * std::pow(most / least, share);
-        line_at(ratio, {format_significant(ratio, 3), Mark::line, share, 0, {}, {}, {}}, true);
+    const int last = ratios.high > 3 * ratios.low ? 2 : 1;
+    for (const double ratio : log_spaced(ratios.low, ratios.high, last)) {
+        BandedLine line(format_significant(ratio, 3), ratios.place(ratio), 0);
+        trace(ratio, line);
+        line.draw_into(figure);
     }
-    line_at(0, {"best", Mark::dashes, std::nullopt, 1, {}, {}, {}}, false);
-    for (const Run& run : runs) {
-        const double place =
-            most > least ? std::log(run.tokens / run.parameters / least) / std::log(most / least) : 0.5;
+    BandedLine best("best", std::nullopt, 1);
+    trace(0, best);
+    best.line.mark = Mark::dashes;
+    figure.series.push_back(std::move(best.line));
+    for (const Run& run : runs)
         figure.series.push_back(
-            {"", Mark::points, place, 0, {factor * run.parameters * run.tokens}, {run.loss}, {}});
-    }
+            {"", Mark::points, ratios.place(ratio_of(run)), 0, {flops_of(run)}, {run.loss}, {}});
     return figure;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 
+#include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/report/numbers.hpp"
 
@@ -125,18 +126,16 @@ Figure curves_figure(const RepetitionLaws& laws, const std::vector<Run>& runs) {
         const auto& [key, members] = order[g];
         const double shade = shown > 1 ? static_cast<double>(g) / static_cast<double>(shown - 1) : 0.5;
         Series points{"", Mark::points, shade, 0, {}, {}, {}};
-        double low = infinity, high = 0;
+        Extent seen;
         for (const Run* run : members) {
             points.x.push_back(run->tokens), points.y.push_back(run->loss);
-            low = std::min(low, run->tokens), high = std::max(high, run->tokens);
+            seen.add(run->tokens);
         }
         BandedLine line(format_count(key.first) + ", " + format_count(key.second), shade, 0);
-        for (int k = 0; k <= 30; ++k) {
-            const double tokens = low * std::pow(high / low, k / 30.0);
+        for (const double tokens : log_spaced(seen.low, seen.high, 30))
             line.add(tokens, laws.estimate([&, N = key.first, U = key.second](const auto& law) {
                 return law.loss(N, tokens, U);
             }));
-        }
         line.draw_into(figure);
         figure.series.push_back(std::move(points));
     }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <functional>
 #include <iterator>
 #include <set>
 #include <string>
 
+#include "analysis/extent.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/report/numbers.hpp"
@@ -142,8 +142,7 @@ Figure length_figure(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
              [&](double steps) { return Schedule::linear_decay(peak, warmup, steps, 0.8 * steps, 0); }}};
     for (const Kind& kind : kinds) {
         BandedLine line(kind.label, std::nullopt, kind.ink);
-        for (int k = 0; k <= 16; ++k) {
-            const double steps = shortest * std::pow(2 * longest / shortest, k / 16.0);
+        for (const double steps : log_spaced(shortest, 2 * longest, 16)) {
             const Schedule schedule = kind.make(steps);
             std::vector<double> spread;
             for (std::size_t r = 0; r < std::min<std::size_t>(others.size(), 200); ++r)

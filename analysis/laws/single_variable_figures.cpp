@@ -7,6 +7,8 @@
 #include <map>
 #include <span>
 
+#include "analysis/extent.hpp"
+
 namespace isogrid::analysis {
 namespace {
 
@@ -16,10 +18,8 @@ Series sampled(const std::string& label, Mark mark, int ink, double low, double 
                const std::function<double(double)>& loss) {
     constexpr int samples = 80;
     Series series{label, mark, std::nullopt, ink, {}, {}, {}};
-    for (int k = 0; k <= samples; ++k) {
-        const double x = low * std::pow(high / low, static_cast<double>(k) / samples);
+    for (const double x : log_spaced(low, high, samples))
         series.x.push_back(x), series.y.push_back(loss(x));
-    }
     return series;
 }
 

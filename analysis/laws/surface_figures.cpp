@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "analysis/extent.hpp"
 #include "analysis/fit/bootstrap.hpp"
+#include "analysis/laws/banded_line.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -40,20 +41,18 @@ Figure residual_figure(const SurfaceForm& form, const Runs& runs, const std::vec
         axis,
         {"loss above the law (%)", Quantity::number, false},
         {}};
-    Series zero{"", Mark::line, std::nullopt, 4, {}, {}, {}};
-    double low = std::numeric_limits<double>::infinity(), high = 0, least = low, most = 0;
-    for (const Run& run : runs.used) {
-        low = std::min(low, run.*count), high = std::max(high, run.*count);
-        least = std::min(least, run.parameters), most = std::max(most, run.parameters);
-    }
-    zero.x = {low / 1.3, high * 1.3}, zero.y = {0, 0};
-    figure.series.push_back(zero);
+    const Extent along = extent_of(runs.used, count), sizes = extent_of(runs.used, &Run::parameters);
+    figure.series.push_back(
+        {"", Mark::line, std::nullopt, 4, {along.low / 1.3, along.high * 1.3}, {0, 0}, {}});
     for (std::size_t i = 0; i < runs.used.size(); ++i) {
         const Run& run = runs.used[i];
-        Series point{"", Mark::points, std::nullopt, 0, {run.*count}, {}, {}};
-        point.shade = most > least ? std::log(run.parameters / least) / std::log(most / least) : 0.5;
-        point.y = {100 * std::expm1(residuals[i])};
-        figure.series.push_back(std::move(point));
+        figure.series.push_back({"",
+                                 Mark::points,
+                                 sizes.place(run.parameters),
+                                 0,
+                                 {run.*count},
+                                 {100 * std::expm1(residuals[i])},
+                                 {}});
     }
     return figure;
 }
@@ -69,9 +68,7 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
         {"loss (nats a token)", Quantity::loss, false},
         {}};
     figure.legend = "budget (FLOPs)";
-    double least = std::numeric_limits<double>::infinity(), most = 0;
-    for (const Run& run : runs.used)
-        least = std::min(least, run.parameters), most = std::max(most, run.parameters);
+    const Extent sizes = extent_of(runs.used, &Run::parameters);
     const std::vector<double> budgets = drawn_budgets(runs.used);
     constexpr std::size_t most_replicates = 200;
     const std::size_t shown = std::min(surface.replicates.size(), most_replicates);
@@ -80,31 +77,26 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
         const double budget = budgets[k];
         const double shade =
             budgets.size() > 1 ? static_cast<double>(k) / static_cast<double>(budgets.size() - 1) : 0.5;
-        Series points{"", Mark::points, shade, 0, {}, {}, {}},
-            curve{format_significant(budget, 2), Mark::line, shade, 0, {}, {}, {}},
-            band{"", Mark::band, shade, 0, {}, {}, {}};
-        double from = std::numeric_limits<double>::infinity(), to = 0;
+        Series points{"", Mark::points, shade, 0, {}, {}, {}};
+        BandedLine curve(format_significant(budget, 2), shade, 0);
+        Extent own;
         for (const Run& run : runs.used)
             if (std::abs(std::log((run.budget > 0 ? run.budget : run.flops) / budget)) < 0.15) {
                 points.x.push_back(run.parameters), points.y.push_back(run.loss);
-                from = std::min(from, run.parameters), to = std::max(to, run.parameters);
+                own.add(run.parameters);
             }
         if (points.x.empty()) continue;
         constexpr int steps = 48;
-        from = std::max(from / 1.3, least / 1.3), to = std::min(to * 1.3, most * 1.3);
-        for (int i = 0; i <= steps; ++i) {
-            const double N = from * std::pow(to / from, static_cast<double>(i) / steps);
+        for (const double N : log_spaced(std::max(own.low / 1.3, sizes.low / 1.3),
+                                         std::min(own.high * 1.3, sizes.high * 1.3), steps)) {
             const double D = budget / (surface.flops_per_parameter_token * N);
-            curve.x.push_back(N), curve.y.push_back(surface.loss(N, D));
-            if (shown < 20) continue;
             std::vector<double> losses;
             for (std::size_t r = 0; r < shown; ++r)
                 losses.push_back(surface.replicates[r](N, D));
-            const Estimate estimate = summarize(curve.y.back(), std::move(losses), widening);
-            band.x.push_back(N), band.y.push_back(estimate.low), band.upper.push_back(estimate.high);
+            curve.add(N, summarize(surface.loss(N, D), std::move(losses), widening));
         }
-        if (!band.x.empty()) bands.push_back(std::move(band));
-        lines.push_back(std::move(curve));
+        if (!curve.band.x.empty()) bands.push_back(std::move(curve.band));
+        lines.push_back(std::move(curve.line));
         dots.push_back(std::move(points));
     }
     for (auto* group : {&bands, &lines, &dots})

@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "analysis/extent.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -256,14 +257,14 @@ void draw_sweep(const Sweep& sweep, std::size_t knob, const std::string& label, 
 }
 
 void cut_high_losses(const std::vector<Sweep>& sweeps, Figure& figure) {
-    double low = std::numeric_limits<double>::infinity(), high = 0;
+    Extent shown;
     for (const Sweep& sweep : sweeps)
         for (const double loss : sweep.log_loss) {
             const double lowest = sweep.log_loss[sweep.bowl.lowest];
             if (loss > lowest + std::log(1.1)) continue;
-            low = std::min(low, std::exp(lowest)), high = std::max(high, std::exp(loss));
+            shown.add(std::exp(lowest)), shown.add(std::exp(loss));
         }
-    if (high > low) figure.y.highest = high + 0.1 * (high - low);
+    if (shown.high > shown.low) figure.y.highest = shown.high + 0.1 * (shown.high - shown.low);
 }
 
 }  // namespace isogrid::analysis

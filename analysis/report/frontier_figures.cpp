@@ -1,8 +1,6 @@
 #include "analysis/report/frontier_figures.hpp"
 
-#include <algorithm>
-#include <cmath>
-
+#include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 
 namespace isogrid::analysis {
@@ -28,12 +26,10 @@ struct Part {
     Estimate Prediction::*estimate;
 };
 
-void add_law(const LawFit& fit, const Part& part, double low, double high, Figure& figure) {
+void add_law(const LawFit& fit, const Part& part, const Extent& seen, Figure& figure) {
     BandedLine law(fit.name, std::nullopt, ink_of(fit.name));
-    for (int k = 0; k <= samples; ++k) {
-        const double flops = low * std::pow(high / low, static_cast<double>(k) / samples);
+    for (const double flops : log_spaced(seen.low, seen.high, samples))
         law.add(flops, fit.predict(flops).*part.estimate);
-    }
     // The envelope's staircase and both bands of isoflop and joint would bury each other: one band a picture.
     if (!law.band.x.empty() && fit.name != "envelope")
         figure.series.insert(figure.series.begin(), std::move(law.band));
@@ -49,26 +45,24 @@ void add_points(const LawFit& fit, const Part& part, Figure& figure) {
 }
 
 Figure frontier_figure(const Answer& answer, Figure figure, const Part& part) {
-    double low = std::numeric_limits<double>::infinity(), high = 0;
-    for (const Run& run : answer.runs.used)
-        low = std::min(low, run.flops), high = std::max(high, run.flops);
+    Extent seen = extent_of(answer.runs.used, &Run::flops);
     for (const double target : answer.targets)
-        low = std::min(low, target), high = std::max(high, target);
+        seen.add(target);
     for (const LawFit& fit : answer.fits)
-        if (is_drawn(fit, answer)) add_law(fit, part, low, high, figure);
+        if (is_drawn(fit, answer)) add_law(fit, part, seen, figure);
     for (const LawFit& fit : answer.fits)
         if (is_drawn(fit, answer)) add_points(fit, part, figure);
-    double bottom = std::numeric_limits<double>::infinity(), top = 0;
+    Extent drawn;
     for (const Series& series : figure.series)
         for (const double value : series.y)
-            bottom = std::min(bottom, value), top = std::max(top, value);
+            drawn.add(value);
     for (std::size_t t = 0; t < answer.targets.size(); ++t)
         figure.series.push_back({t == 0 ? "target" : "",
                                  Mark::dashes,
                                  std::nullopt,
                                  4,
                                  {answer.targets[t], answer.targets[t]},
-                                 {bottom, top},
+                                 {drawn.low, drawn.high},
                                  {}});
     return figure;
 }

@@ -1,0 +1,149 @@
+#include "analysis/csv_rows.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "study/digest.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+bool is_missing(std::string_view text) {
+    constexpr std::array<std::string_view, 8> words = {"", "NA", "N/A", "nan", "NaN", "NAN", "null", "None"};
+    return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+/// `1,5` for 1.5: how half of the world writes it, and no CSV can mean.
+bool has_decimal_comma(std::string text) {
+    const std::size_t comma = text.find(',');
+    if (comma == std::string::npos || text.find(',', comma + 1) != std::string::npos) return false;
+    text[comma] = '.';
+    return number(text).has_value();
+}
+
+/// Tokens and FLOPs that no column gives, from those that one does.
+void derive_counts(Run& run, std::optional<double> tokens, std::optional<double> flops,
+                   std::optional<double> step) {
+    if (!tokens && run.batch && run.steps) tokens = *run.batch * *run.steps;
+    if (!tokens && flops && run.parameters > 0) tokens = *flops / (6 * run.parameters);
+    if (!tokens && step) tokens = *step * run.batch.value_or(1);
+    run.tokens = tokens.value_or(0);
+    run.flops = flops.value_or(6 * run.parameters * run.tokens);
+    run.budget = run.flops;
+}
+
+}  // namespace
+
+std::optional<double> RowReader::value(const CsvRow& row, const std::string& role, bool zero_allowed) {
+    const auto place = places_.find(role);
+    if (place == places_.end()) return std::nullopt;
+    const std::string& cell = row.cells[place->second];
+    if (is_missing(cell)) return bad(row, *place, "is missing", "a number is needed");
+    const std::optional<double> found = number(cell);
+    if (!found) {
+        const bool comma = has_decimal_comma(cell);
+        faults_.push_back({where(row), column(*place) + " is \"" + cell + "\"",
+                           comma ? "a number with a decimal comma" : "a number is needed",
+                           comma ? "write it with a point" : "correct the cell"});
+        return std::nullopt;
+    }
+    if (!std::isfinite(*found) || *found < 0 || (*found == 0 && !zero_allowed))
+        return bad(row, *place, "is " + cell, "a positive finite number is needed");
+    return found;
+}
+
+std::string RowReader::text(const CsvRow& row, Role role) const {
+    const auto place = places_.find(std::string(name(role)));
+    return place == places_.end() ? std::string{} : row.cells[place->second];
+}
+
+std::string RowReader::where(const CsvRow& row) const {
+    return request_.file.string() + ":" + std::to_string(row.line);
+}
+
+std::string RowReader::column(const Place& place) const {
+    return place.first + " (column " + std::to_string(place.second + 1) + ", " +
+           request_.columns.at(place.first) + ")";
+}
+
+std::optional<double> RowReader::bad(const CsvRow& row, const Place& place, const std::string& what,
+                                     const char* why) {
+    if (!request_.skip_bad_rows)
+        faults_.push_back({where(row), column(place) + " " + what, why,
+                           "correct it, or leave such rows out with --skip-bad-rows"});
+    else if (reason_.empty())
+        reason_ = column(place) + " " + what + " (" + why + ")";
+    return std::nullopt;
+}
+
+Run RowReader::read(const CsvRow& row) {
+    reason_.clear();
+    const auto positive = [&](Role role) { return value(row, std::string(name(role))); };
+    const auto from_zero = [&](Role role) {
+        return value(row, std::string(name(role)), /*zero_allowed=*/true);
+    };
+    Run run;
+    run.name = "line " + std::to_string(row.line);
+    for (const Role role : {Role::name, Role::run})
+        if (const std::string given = text(row, role); !given.empty()) run.name = given;
+    run.digest = study::sha256(row.text);
+    run.parameters = positive(Role::parameters).value_or(0);
+    run.loss = positive(Role::loss).value_or(0);
+    const auto tokens = positive(Role::tokens), flops = positive(Role::flops);
+    const auto step = from_zero(Role::step);
+    run.batch = positive(Role::batch);
+    run.steps = positive(Role::steps);
+    run.learning_rate = from_zero(Role::learning_rate);
+    run.width = positive(Role::width);
+    run.unique_tokens = positive(Role::unique_tokens);
+    run.error = from_zero(Role::error);
+    run.loss_error = positive(Role::loss_error);
+    run.noise_scale = positive(Role::noise_scale);
+    run.active_parameters = positive(Role::active_parameters);
+    run.experts = positive(Role::experts);
+    run.seed = text(row, Role::seed);
+    run.family = text(row, Role::family);
+    run.parametrization = text(row, Role::parametrization);
+    for (const std::string& source : sources_)
+        run.shares.push_back(value(row, share_role(source), /*zero_allowed=*/true).value_or(0));
+    if (const auto other = positive(Role::non_embedding_parameters))
+        run.other_parameters = {{"as given", run.parameters}, {"non_embedding", *other}};
+    derive_counts(run, tokens, flops, step);
+    run.curve = {{run.tokens, run.flops, run.loss, step.value_or(std::nan("")),
+                  run.learning_rate.value_or(std::nan(""))}};
+    return run;
+}
+
+void join_curves(std::vector<Run>& runs) {
+    std::vector<Run> joined;
+    std::map<std::string, std::size_t> place;
+    for (Run& row : runs) {
+        const auto [at, fresh] = place.try_emplace(row.name, joined.size());
+        const CurveSample sample = row.curve.front();
+        if (fresh) {
+            row.curve.clear();
+            joined.push_back(row);
+        } else {
+            Run& run = joined[at->second];
+            std::vector<CurveSample> curve = std::move(run.curve);
+            const auto peak = run.learning_rate && row.learning_rate
+                                  ? std::optional(std::max(*run.learning_rate, *row.learning_rate))
+                                  : std::nullopt;
+            const std::string digest = study::sha256(run.digest + row.digest);
+            if (row.tokens > run.tokens) run = row;
+            run.curve = std::move(curve);
+            run.learning_rate = peak;
+            run.digest = digest;
+        }
+        joined[at->second].curve.push_back(sample);
+    }
+    for (Run& run : joined) {
+        std::stable_sort(run.curve.begin(), run.curve.end(),
+                         [](const auto& a, const auto& b) { return a.tokens < b.tokens; });
+        if (!run.steps && run.curve.back().step > 0) run.steps = run.curve.back().step;
+    }
+    runs = std::move(joined);
+}
+
+}  // namespace isogrid::analysis

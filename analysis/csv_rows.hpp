@@ -1,0 +1,48 @@
+// One row of a CSV file as a run, or as a point of a run's curve.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/csv_columns.hpp"
+
+namespace isogrid::analysis {
+
+/// Reads rows. What is wrong with one is a fault or, with skip_bad_rows, the reason to reject it.
+class RowReader {
+  public:
+    /// Refers to all three as long as it lives; `sources` as sources_of gives them.
+    RowReader(const CsvRequest& request, const Places& places, const std::vector<std::string>& sources)
+        : request_(request), places_(places), sources_(sources) {}
+
+    /// What the row says of a run; its curve holds the row as a point. Tokens and FLOPs that no column gives
+    /// are derived from those that one does.
+    Run read(const CsvRow& row);
+
+    const study::Faults& faults() const { return faults_; }
+    /// Why the row read last is rejected; empty when it is not.
+    const std::string& reason() const { return reason_; }
+
+  private:
+    using Place = Places::value_type;
+
+    /// Above zero, or from zero on; nothing where no column was named or the cell is bad.
+    std::optional<double> value(const CsvRow& row, const std::string& role, bool zero_allowed = false);
+    std::string text(const CsvRow& row, Role role) const;
+    std::string where(const CsvRow& row) const;
+    std::string column(const Place& place) const;
+    std::optional<double> bad(const CsvRow& row, const Place& place, const std::string& what,
+                              const char* why);
+
+    const CsvRequest& request_;
+    const Places& places_;
+    const std::vector<std::string>& sources_;
+    study::Faults faults_;
+    std::string reason_;
+};
+
+/// Joins the rows of one run, told by its name, into its training curve; the row with the most tokens is the
+/// run's end.
+void join_curves(std::vector<Run>& runs);
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,21 @@
+// The same law fitted again to resampled runs: where the spread of its parameters comes from.
+#pragma once
+
+#include <vector>
+
+#include "analysis/fit/parametric.hpp"
+
+namespace isogrid::analysis {
+
+/// Whether there are runs that differ by their seed alone.
+bool has_repeats(const ParametricLaw& law);
+
+/// The reported parameters of `options.bootstrap` refits, each from the few best distinct `minima`; those
+/// with a parameter on a bound that is not soft, which would be refused, are left out.
+std::vector<std::vector<double>> refit_resampled(const ParametricLaw& law, const FitOptions& options,
+                                                 const std::vector<Minimum>& minima);
+
+/// How much wider than its percentiles an interval of these replicates must be, by what was drawn again.
+double widening_of(const ParametricLaw& law, const FitOptions& options);
+
+}  // namespace isogrid::analysis
