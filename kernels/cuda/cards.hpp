@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,14 @@ struct CudaCard {
     std::string identity;    ///< its UUID, the same for every process of the machine
     int capability = 0;      ///< 90 for sm_90
     std::int64_t bytes = 0;  ///< of memory
+    int multiprocessors = 0;
 };
+
+/// What bits depend on, as cuBLASLt chooses its algorithms by it: `sm_90x132` is of compute capability 9.0,
+/// with 132 multiprocessors.
+inline std::string kind_of(int capability, int multiprocessors) {
+    return "sm_" + std::to_string(capability) + "x" + std::to_string(multiprocessors);
+}
 
 struct CudaCards {
     std::vector<CudaCard> cards;  ///< by their numbers for make_cuda_backend
@@ -23,6 +31,13 @@ struct CudaCards {
 };
 
 CudaCards cuda_cards();
+
+/// Thrown where the card refuses all that this process asks of it from now on, as after an access to memory
+/// that is not its own: the process has to end, and another may go on.
+class CardLost : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
 
 /// As make_cuda_backend, for a thread that trains beside others on one card: a queue and memory of its own,
 /// and where it waits for the card it naps, as the others may need its core. To be made on that thread, which

@@ -54,7 +54,7 @@ class CudaBackend final : public Backend {
 
     std::string name() const override { return "cuda"; }
     std::string instruction_set() const override {
-        return "sm_" + std::to_string(properties_.major) + std::to_string(properties_.minor);
+        return kind_of(10 * properties_.major + properties_.minor, properties_.multiProcessorCount);
     }
     bool multiplies_natively(Element) const override { return true; }
     bool on_host() const override { return false; }
@@ -96,7 +96,10 @@ class CudaBackend final : public Backend {
     void copy_in(void* destination, const void* host_source, std::size_t bytes) override {
         staging_.copy_in(destination, host_source, bytes, stream_, look_);
     }
+    /// To memory that is not page-locked a copy blocks the call until it is done, and with it all that comes
+    /// before it: so that is waited for first, where somebody looks.
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override {
+        wait_for(stream_, look_);
         check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
               "copying from the card");
         wait_for(stream_, look_);

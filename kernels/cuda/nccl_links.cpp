@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 void check(ncclResult_t result, const char* doing) {
     if (result == ncclSuccess) return;
+    cuda::check(cudaGetLastError(), doing);  // what NCCL has run into may be CUDA's
     throw std::runtime_error(std::string(doing) + " failed (NCCL: " + ncclGetErrorString(result) + ": " +
                              ncclGetLastError(nullptr) + ") start again with NCCL_DEBUG=WARN to see more");
 }

@@ -21,6 +21,7 @@ Graph captured(const std::function<void()>& work, cudaStream_t stream) {
     } catch (...) {
         cudaStreamEndCapture(stream, &graph);
         const Graph unfinished(graph);
+        cudaGetLastError();  // that the capture has failed, which is known here
         throw;
     }
     check(cudaStreamEndCapture(stream, &graph), "recording a step");

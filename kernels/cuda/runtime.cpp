@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cuda/cards.hpp"
+
 namespace isogrid::kernels::cuda {
 
 namespace {
@@ -18,8 +20,35 @@ const char* remedy(cudaError_t error) {
             return "end what else holds the card, or ask Slurm for one of your own";
         case cudaErrorNoKernelImageForDevice:
             return "use a card of compute capability 8.0 or later, or build isogrid for this one";
+        case cudaErrorSystemNotReady:
+            return "see whether nvidia-fabricmanager runs on this node, or ask for another";
+        case cudaErrorSystemDriverMismatch:
+            return "restart the node, whose driver is not the one that its kernel loaded";
+        case cudaErrorECCUncorrectable:
+        case cudaErrorNvlinkUncorrectable:
+            return "take the node out of use: its card or its links are broken";
         default:
             return "run it again under compute-sanitizer to see where";
+    }
+}
+
+/// Errors after which CUDA answers every call of the process with an error (driver_types.h: "leaves the
+/// process in an inconsistent state", and the memory or the links of a card that is broken).
+bool ends_all_work(cudaError_t error) {
+    switch (error) {
+        case cudaErrorECCUncorrectable:
+        case cudaErrorNvlinkUncorrectable:
+        case cudaErrorIllegalAddress:
+        case cudaErrorLaunchTimeout:
+        case cudaErrorHardwareStackError:
+        case cudaErrorIllegalInstruction:
+        case cudaErrorMisalignedAddress:
+        case cudaErrorInvalidAddressSpace:
+        case cudaErrorInvalidPc:
+        case cudaErrorLaunchFailure:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -29,8 +58,10 @@ void check(cudaError_t error, const char* doing) {
     if (error == cudaSuccess) return;
     cudaGetLastError();  // else the next call, of another trial, would report it again
     if (error == cudaErrorMemoryAllocation) throw std::bad_alloc();
-    throw std::runtime_error(std::string(doing) + " failed (CUDA error " + std::to_string(error) + ": " +
-                             cudaGetErrorString(error) + ") " + remedy(error));
+    const std::string problem = std::string(doing) + " failed (CUDA error " + std::to_string(error) + ": " +
+                                cudaGetErrorString(error) + ") " + remedy(error);
+    if (ends_all_work(error)) throw CardLost(problem);
+    throw std::runtime_error(problem);
 }
 
 Stream::Stream() {

@@ -11,8 +11,8 @@
 
 namespace isogrid::kernels::cuda {
 
-/// Throws where a call failed: std::bad_alloc for want of memory on the card, else std::runtime_error
-/// `doing failed (why) what to do`.
+/// Throws where a call failed: std::bad_alloc for want of memory on the card, CardLost where nothing more can
+/// be done on it, else std::runtime_error; both say `doing failed (why) what to do`.
 void check(cudaError_t error, const char* doing);
 
 /// A queue of work on the card, in order.

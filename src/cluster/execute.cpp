@@ -12,6 +12,7 @@
 #include "cluster/folder/checkpoints.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/site/mpi_session.hpp"
+#include "kernels/cuda/cards.hpp"
 #include "kernels/links.hpp"
 
 namespace isogrid::cluster {
@@ -33,8 +34,9 @@ int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) 
 }
 
 /// Trains, and says how this member's part ended.
-std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace, const study::Trial& trial,
-                                                    Group& group, const train::TrainOptions& options) {
+std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
+                                                    const study::PlannedTrial& planned, Group& group,
+                                                    const train::TrainOptions& options, bool alone) {
     const auto ended = [](Outcome outcome, std::string cause, bool followed = false) {
         archive::TrialResult result;
         result.outcome = outcome;
@@ -42,11 +44,16 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace, 
         return std::pair(std::move(result), Verdict{outcome, std::move(cause), followed});
     };
     try {
-        archive::TrialResult result = workplace.train(trial, workplace.tokens, group, options);
+        archive::TrialResult result = workplace.train(planned.trial, workplace.tokens, group, options);
         Verdict verdict{result.outcome, result.cause};
         return {std::move(result), std::move(verdict)};
     } catch (const MpiError&) {
         throw;  // not the trial's fault, and the group cannot agree on anything any more
+    } catch (const kernels::CardLost& error) {
+        // Every further trial of this process would fail as well: it has to end, as by a crash.
+        if (!workplace.attempts_folder.empty())
+            note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
+        throw;
     } catch (const MemberEnded& error) {
         return ended(Outcome::failed, error.what(), true);
     } catch (const kernels::LinkBroken& error) {
@@ -101,11 +108,12 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     const auto start = std::chrono::steady_clock::now();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
-    auto [result, mine] = train_part(workplace, record.planned.trial, group,
+    auto [result, mine] = train_part(workplace, record.planned, group,
                                      {.threads = threads_for(workplace, record.planned),
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = std::move(on_progress),
-                                      .checkpoints = checkpoints ? &*checkpoints : nullptr});
+                                      .checkpoints = checkpoints ? &*checkpoints : nullptr},
+                                     alone);
     const Verdict verdict = group.agree(mine);
     underway.reset();
     note.reset();

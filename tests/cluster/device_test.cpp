@@ -65,7 +65,7 @@ TEST(Device, isTheProcessorOrACardOrRefusedWithTheReason) {
     const MpiSession alone;
     const kernels::CudaCards none{.cards = {},
                                   .problem = "looking for CUDA cards failed (no driver) get one"};
-    const kernels::CudaCards one{.cards = {{"H100", "an identity", 90, 80}}, .problem = ""};
+    const kernels::CudaCards one{.cards = {{"H100", "an identity", 90, 80, 132}}, .problem = ""};
     EXPECT_EQ(choose_card(job_for(study::Device::cpu), alone, one).value(), std::nullopt);
     EXPECT_EQ(choose_card(job_for(study::Device::cuda), alone, one).value(), 0);
     EXPECT_EQ(choose_card(job_for(study::Device::automatic), alone, one).value(), 0);

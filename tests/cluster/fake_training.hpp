@@ -15,11 +15,12 @@
 #include "cluster/execute.hpp"
 #include "data/philox.hpp"
 #include "data/token_writer.hpp"
+#include "kernels/cuda/cards.hpp"
 #include "study/digest.hpp"
 
 namespace isogrid::cluster::test {
 
-enum class Trouble { none, no_memory, exception, divergence };
+enum class Trouble { none, no_memory, exception, card_lost, divergence };
 
 struct FakeTraining {
     std::map<std::uint64_t, Trouble> troubles = {};  ///< by the trial's seed, at step 5
@@ -43,6 +44,8 @@ struct FakeTraining {
             }
             if (step == 5 && group.rank() == troubled_rank) {
                 if (trouble == Trouble::no_memory) throw std::bad_alloc();
+                if (trouble == Trouble::card_lost)
+                    throw kernels::CardLost("computing failed (CUDA error 700)");
                 if (trouble == Trouble::exception) throw std::runtime_error("a disk is on fire");
             }
             gradient = summed_gradient(trial, step, group);

@@ -61,20 +61,24 @@ TEST(Retraining, usesWhatIsAskedForWhateverMadeTheTrial) {
 }
 
 TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
-    const kernels::CudaCards two{{{"an old card", "one", 80, 0}, {"a new card", "two", 90, 0}}, ""};
-    const Retraining same = retraining("sm_90", {}, two, everything);
-    EXPECT_EQ(same.card, 1);
-    EXPECT_EQ(same.words, "made with sm_90, retrained with sm_90");
+    const kernels::CudaCards two{{{"an old card", "one", 80, 0, 108},
+                                  {"a small card", "two", 90, 0, 114},
+                                  {"a new card", "three", 90, 0, 132}},
+                                 ""};
+    const Retraining same = retraining("sm_90x132", {}, two, everything);
+    EXPECT_EQ(same.card, 2);
+    EXPECT_EQ(same.words, "made with sm_90x132, retrained with sm_90x132");
 
-    const Retraining other = retraining("sm_100", {}, two, everything);
+    const Retraining other = retraining("sm_100x148", {}, two, everything);
     EXPECT_EQ(other.card, 0);
-    EXPECT_EQ(other.words, "made with sm_100 (of which this machine has no card), retrained with sm_80");
+    EXPECT_EQ(other.words,
+              "made with sm_100x148 (of which this machine has no card), retrained with sm_80x108");
 
-    const Retraining none = retraining("sm_90", {}, no_cards, only_avx2);
+    const Retraining none = retraining("sm_90x132", {}, no_cards, only_avx2);
     EXPECT_FALSE(none.card);
-    EXPECT_EQ(none.words, "made with sm_90 (and no card is seen here), retrained with avx2");
+    EXPECT_EQ(none.words, "made with sm_90x132 (and no card is seen here), retrained with avx2");
 
-    EXPECT_FALSE(retraining("sm_90", InstructionSet::avx2, two, everything).card);  // --isa
+    EXPECT_FALSE(retraining("sm_90x132", InstructionSet::avx2, two, everything).card);  // --isa
     EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
 }
 

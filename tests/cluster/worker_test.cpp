@@ -125,6 +125,20 @@ TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
     EXPECT_EQ(threads, (std::vector<int>{4, 1}));
 }
 
+TEST_F(WorkerTest, endsWithItsCardAndBlamesOnlyATrialThatWasAloneThere) {
+    attempts_folder_ = folder_ / "attempts";
+    std::filesystem::create_directory(attempts_folder_);
+    const test::FakeTraining training{.troubles = {{1, test::Trouble::card_lost}}, .seconds_per_step = 0};
+    Assign among_others{1, 1, {1}, "ours"}, alone{2, 1, {1}, "ours"};
+    among_others.alone = false;
+    EXPECT_THROW(work_through({among_others, Stop{}}, training), kernels::CardLost);
+    const Attempts first = read_attempts(attempts_folder_, study_.grid.trials[1]);
+    EXPECT_TRUE(first.crowded);
+    EXPECT_EQ(first.failed, 0);
+    EXPECT_THROW(work_through({alone, Stop{}}, training), kernels::CardLost);
+    EXPECT_EQ(read_attempts(attempts_folder_, study_.grid.trials[1]).failed, 1);
+}
+
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
     // The note to stop is there at the first look while training.
     const auto finished =

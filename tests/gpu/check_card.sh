@@ -38,21 +38,28 @@ check() {
     case $status in
         0) rows+=("$name|passed|$(summary "$name.log")|$((SECONDS - start)) s") ;;
         77) rows+=("$name|not run|$(summary "$name.log")|") ;;
-        124) rows+=("$name|failed|no end within $most s|$most s") failed=1 ;;
+        124)
+            rows+=("$name|cut off|no end within $most s|$most s")
+            [[ $name == against ]] || failed=1 # how long others take to get ready is not the card's fault
+            ;;
         *) rows+=("$name|failed|$(summary "$name.log")|$((SECONDS - start)) s") failed=1 ;;
     esac
 }
 
-# within SECONDS COMMAND...: 124 where it took longer. Functions of this script are commands too.
+# within SECONDS COMMAND...: 124 where it took longer. Functions of this script are commands too. What they start is
+# in a process group with them, and ends with them: nothing is left on the card beside the next check.
 within() {
     local most=$1 status=0
     shift
+    set -m
     "$@" &
     local worker=$!
-    (sleep "$most" && kill "$worker") 2>/dev/null &
+    (sleep "$most" && kill -- "-$worker" && sleep 5 && kill -KILL -- "-$worker") 2>/dev/null &
     local watch=$!
+    set +m
     wait "$worker" || status=$?
-    kill "$watch" 2>/dev/null
+    kill -- "-$watch" 2>/dev/null
+    wait "$watch" 2>/dev/null
     ((status != 143)) || status=124
     return "$status"
 }
@@ -87,6 +94,7 @@ links() { run_tests test_train_cuda 'LinkedCards.*'; }
 linked_sweep() {
     local cards
     cards=$(nvidia-smi --query-gpu=uuid --format=csv,noheader 2>/dev/null | wc -l)
+    [[ -z ${CUDA_VISIBLE_DEVICES:-} ]] || cards=$(tr ',' '\n' <<<"$CUDA_VISIBLE_DEVICES" | grep -c .)
     ((cards >= 2)) || {
         echo "two cards are needed, $cards found"
         return 77
@@ -117,9 +125,10 @@ run_tests() {
     ((${passed:-0} > 1)) || return 77
 }
 
-# A small sweep twice on the card: the same digest. Its text is this machine's own licences and headers.
+# A small sweep twice on the card: the same digest. Its text is made up, as a bare machine has none.
 write_job() {
-    cat /usr/share/common-licenses/* /usr/include/*.h 2>/dev/null | head -c 3000000 >text.txt
+    awk 'BEGIN { srand(1); for (i = 0; i < 300000; ++i) printf "%s%d ", i % 7 ? "word" : "\n", int(rand() * rand() * 1000) }' \
+        >text.txt
     "$folder/bin/isogrid" tokenize text.txt --out text.tok >/dev/null || return 1
     cat >job.toml <<'TOML'
 [study]
@@ -199,13 +208,14 @@ resumed() {
 }
 digest() { "$folder/bin/isogrid" verify "$1.h5" --json | sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p' | head -1; }
 
-# sanitized TOOL PROGRAM FILTER
+# sanitized TOOL PROGRAM FILTER: of our own kernels. What racecheck says of those of the libraries, which hand data on
+# by barriers in shared memory that it does not follow, is not ours to mend.
 sanitized() {
     command -v compute-sanitizer >/dev/null || {
         echo "compute-sanitizer is not installed"
         return 77
     }
-    compute-sanitizer --tool "$1" --error-exitcode 1 "$folder/bin/$2" --gtest_brief=1 --gtest_filter="$3"
+    compute-sanitizer --tool "$1" --kernel-regex kns=isogrid --error-exitcode 1 "$folder/bin/$2" --gtest_brief=1 --gtest_filter="$3"
 }
 # Kernels each alone, then steps as they are recorded.
 sanitized_all() {
@@ -216,7 +226,7 @@ sanitized_all() {
 check card 20 card
 if [[ ${rows[0]} == *"not run"* ]]; then
     kernels
-    for name in kernels training links sweeps linked resumed packed memcheck racecheck benchmark together; do rows+=("$name|not run|no card|"); done
+    for name in kernels training links sweeps linked resumed packed benchmark together memcheck racecheck ${against[0]:+against}; do rows+=("$name|not run|no card|"); done
     print_table
     echo "nothing here has run on a card"
     exit 77
@@ -228,12 +238,14 @@ check sweeps 60 sweeps
 check linked 40 linked_sweep
 check resumed 40 resumed
 check packed 60 packed_sweep
-check memcheck 90 sanitized_all memcheck
-check racecheck 90 sanitized_all racecheck
-check benchmark 240 "$folder/bin/bench_cuda" --seconds 1 --rounds 1 "${against[@]}"
+check benchmark 60 "$folder/bin/bench_cuda" --seconds 2 --rounds 1
 check together 30 "$folder/bin/bench_cuda" --packed --seconds 2
 check roofline 20 "$folder/bin/bench_cuda" --roofline
-grep -h tokens/s benchmark.log together.log 2>/dev/null
+check memcheck 60 sanitized_all memcheck
+check racecheck 60 sanitized_all racecheck
+# Last, with all the time that is left: compiling each shape takes PyTorch most of a minute.
+((${#against[@]} == 0)) || check against 300 "$folder/bin/bench_cuda" --seconds 1 --rounds 1 "${against[@]}"
+grep -h tokens/s benchmark.log together.log against.log 2>/dev/null
 cat roofline.log
 print_table
 exit $failed

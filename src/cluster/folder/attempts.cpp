@@ -34,6 +34,12 @@ std::string one_line(std::string text) {
     return text;
 }
 
+void note(const Path& folder, const study::PlannedTrial& trial, std::string_view what, int ranks,
+          const std::string& cause) {
+    std::ofstream(notes_of(folder, trial), std::ios::app)
+        << what << " " + host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
+}
+
 }  // namespace
 
 Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
@@ -65,9 +71,12 @@ Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
                   const std::string& cause, bool alone) {
     const bool crowded = outcome == archive::Outcome::out_of_memory && !alone;
-    std::ofstream(notes_of(folder, trial), std::ios::app)
-        << (crowded ? "crowded" : archive::name(outcome))
-        << " " + host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
+    note(folder, trial, crowded ? "crowded" : archive::name(outcome), ranks, cause);
+}
+
+void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ranks, const std::string& cause,
+                    bool alone) {
+    note(folder, trial, alone ? "failed" : "crowded", ranks, cause);
 }
 
 void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {

@@ -22,7 +22,8 @@ struct Attempts {
     int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
                           ///< a new checkpoint
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
-    bool crowded = false;         ///< its memory was not enough among others on its card: it needs one alone
+    bool crowded = false;         ///< among others on its card memory was not enough, or the card was lost:
+                                  ///< it needs one alone
     std::string last = {};        ///< the newest line: what, where and why
 };
 
@@ -40,6 +41,11 @@ Attempts read_attempts(const std::filesystem::path& folder, const study::Planned
 /// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
                   archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
+
+/// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost): `failed` where
+/// it was `alone` there, else `crowded`, as any of those on the card may have caused it.
+void note_card_lost(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks,
+                    const std::string& cause, bool alone);
 
 /// Forgets that a trial failed on this host.
 void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,

@@ -19,6 +19,15 @@ int number_of(const std::string& identity) {
     return static_cast<int>(std::hash<std::string>()(identity) & std::numeric_limits<int>::max());
 }
 
+/// Cards of one kind have one number, and a newer kind a higher one.
+constexpr int kinds_a_capability = 1000;
+int number_of_kind(const kernels::CudaCard& card) {
+    return kinds_a_capability * card.capability + card.multiprocessors;
+}
+std::string kind_numbered(int number) {
+    return kernels::kind_of(number / kinds_a_capability, number % kinds_a_capability);
+}
+
 std::vector<int> as_numbers(const RankCards& rank) {
     std::vector<int> numbers(2 + most_cards, 0);
     const std::size_t count = std::min(rank.cards.size(), most_cards);
@@ -90,12 +99,11 @@ study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSe
     const CardChoice choice = cards_of_node(ranks)[node.me];
 
     // Results have the bits of their kind of card: all workers must have the same.
-    constexpr int above_all = 10000;
-    const int capability =
-        choice.card >= 0 ? seen.cards[static_cast<std::size_t>(choice.card)].capability : 0;
+    constexpr int above_all = std::numeric_limits<int>::max();
+    const int kind = choice.card >= 0 ? number_of_kind(seen.cards[static_cast<std::size_t>(choice.card)]) : 0;
     const bool all_have = session.lowest(choice.problem == Problem::none ? 1 : 0) == 1;
-    const int lowest = session.lowest(mine.works ? capability : above_all);
-    const int highest = -session.lowest(mine.works ? -capability : 0);
+    const int lowest = session.lowest(mine.works ? kind : above_all);
+    const int highest = -session.lowest(mine.works ? -kind : 0);
     const std::optional<int> card = mine.works ? std::optional(choice.card) : std::nullopt;
 
     if (job.device == study::Device::automatic)
@@ -103,10 +111,10 @@ study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSe
     if (choice.problem != Problem::none)
         return tl::unexpected(study::Faults{fault_of(job, choice.problem, seen)});
     if (all_have && lowest != highest)
-        return study::fail(job.path.string() + ": run.device", "the workers' cards are of different kinds",
-                           "from sm_" + std::to_string(lowest) + " to sm_" + std::to_string(highest) +
-                               ", which give different bits",
-                           "ask for nodes of one kind with --constraint");
+        return study::fail(
+            job.path.string() + ": run.device", "the workers' cards are of different kinds",
+            "from " + kind_numbered(lowest) + " to " + kind_numbered(highest) + ", which give different bits",
+            "ask for nodes of one kind with --constraint");
     return card;
 }
 

@@ -36,8 +36,8 @@ std::optional<InstructionSet> best_of(const RunsHere& runs_here) {
     return best != instruction_sets.rend() ? std::optional(*best) : std::nullopt;
 }
 
-std::string architecture(const kernels::CudaCard& card) {
-    return "sm_" + std::to_string(card.capability);
+std::string kind_of(const kernels::CudaCard& card) {
+    return kernels::kind_of(card.capability, card.multiprocessors);
 }
 
 }  // namespace
@@ -83,10 +83,10 @@ Retraining retraining(std::string_view provenance, std::optional<InstructionSet>
     if (!pinned && on_card && !seen.cards.empty()) {
         const auto like =
             std::find_if(seen.cards.begin(), seen.cards.end(),
-                         [&](const kernels::CudaCard& card) { return architecture(card) == made_with; });
+                         [&](const kernels::CudaCard& card) { return kind_of(card) == made_with; });
         const auto chosen = like == seen.cards.end() ? seen.cards.begin() : like;
         how.card = static_cast<int>(chosen - seen.cards.begin());
-        how.retrained_with = architecture(*chosen);
+        how.retrained_with = kind_of(*chosen);
         if (like == seen.cards.end()) how.words += " (of which this machine has no card)";
     } else if (!pinned && on_card) {
         how.words += " (and no card is seen here)";

@@ -30,12 +30,12 @@ struct Retraining {
     std::optional<int> card;  ///< by its number; none: on the processor
     InstructionSet instruction_set;
     std::string made_with;       ///< the word in the provenance; empty where there is none
-    std::string retrained_with;  ///< `avx512`, or `sm_90` on a card
+    std::string retrained_with;  ///< `avx512`, or `sm_90x132` on a card
     std::string words;           ///< `made with avx512, retrained with avx512`
 };
 
 /// `pinned` where it is given (--isa), else what `provenance` (of the trial) names: an instruction set, or
-/// the architecture of a card, of which `seen` may have one. Where this machine has none, another card, or
+/// the kind of a card, of which `seen` may have one. Where this machine has none, another card, or
 /// the best instruction set here; `words` say so.
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
                       const kernels::CudaCards& seen, const RunsHere& runs_here = kernels::cpu::supported);

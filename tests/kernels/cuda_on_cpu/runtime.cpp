@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdlib>
 #include <deque>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -163,15 +165,41 @@ cudaError_t cudaFree(void* memory) {
     return cudaSuccess;
 }
 
+namespace {
+
+/// Page-locked memory of the program: bytes by address.
+std::map<const std::byte*, std::size_t>& page_locked() {
+    static std::map<const std::byte*, std::size_t> pieces;
+    return pieces;
+}
+
+bool is_page_locked(const void* memory) {
+    const std::lock_guard lock(turn());
+    const auto* byte = static_cast<const std::byte*>(memory);
+    const auto behind = page_locked().upper_bound(byte);
+    if (behind == page_locked().begin()) return false;
+    const auto& [first, bytes] = *std::prev(behind);
+    return byte < first + bytes;
+}
+
+}  // namespace
+
+/// As CUDA's documentation has it ("API synchronization behavior"): a copy to memory that is not page-locked
+/// blocks the call until it is done; one from there would wait for the stream, which nobody wants here.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
     if (bytes == 0) return cudaSuccess;
+    if (kind != cudaMemcpyDeviceToDevice && stream->captured)
+        card::stop("a copy to or from the program's memory is captured");
+    if (kind == cudaMemcpyHostToDevice && !is_page_locked(from))
+        card::stop("a copy from memory that is not page-locked waits for the stream");
     if (card::on_card(to) != (kind != cudaMemcpyDeviceToHost)) card::stop("a copy to the wrong memory");
     if (card::on_card(from) != (kind != cudaMemcpyHostToDevice)) card::stop("a copy from the wrong memory");
     card::submit(stream, [=] {
         const card::Access access;
         std::memmove(to, from, bytes);
     });
+    if (kind == cudaMemcpyDeviceToHost && !is_page_locked(to)) do_all(stream);
     return cudaSuccess;
 }
 
@@ -187,10 +215,15 @@ cudaError_t cudaMemsetAsync(void* to, int byte, std::size_t bytes, cudaStream_t 
 
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
     *memory = std::malloc(bytes);
-    return *memory != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
+    if (*memory == nullptr) return cudaErrorMemoryAllocation;
+    const std::lock_guard lock(turn());
+    page_locked().emplace(static_cast<const std::byte*>(*memory), bytes);
+    return cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void* memory) {
+    const std::lock_guard lock(turn());
+    page_locked().erase(static_cast<const std::byte*>(memory));
     std::free(memory);
     return cudaSuccess;
 }
