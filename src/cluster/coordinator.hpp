@@ -31,8 +31,8 @@ struct CoordinatorHooks {
 /// its group are told to leave it. Should it be there after all, what it finishes counts, unless another was
 /// first, and it gets work again. A host on which trial after trial ends badly (cluster/schedule/hosts)
 /// gets no more work, and what failed there is tried again elsewhere. A running trial that would end last is
-/// asked to pause, and goes on with more ranks. When no worker is left the sweep stops. Notes that come
-/// twice, or after others that were sent later, change nothing.
+/// asked to pause, and goes on with more ranks, or fewer. When no worker is left the sweep stops. Notes that
+/// come twice, or after others that were sent later, change nothing.
 void coordinate(Transport& transport, Sweep& sweep, const std::string& lease, const CoordinatorHooks& hooks,
                 double silence_limit = default_silence_limit);
 

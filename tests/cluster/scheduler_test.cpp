@@ -374,6 +374,9 @@ Scheduler with_half_of_a_group(double done, bool may_pause) {
 TEST(Scheduler, beginsATrialWithoutThoseOfItsGroupThatAreLongInComing) {
     EXPECT_EQ(with_half_of_a_group(0.01, true).assign(1), (std::vector<Assignment>{{1, {1}}}));
     EXPECT_TRUE(with_half_of_a_group(0.01, false).assign(1).empty()) << "they could not join it later";
+    Scheduler ending = with_half_of_a_group(0.01, true);
+    ending.ends_at(250, 300);  // in time with both, and with one not
+    EXPECT_TRUE(ending.assign(1).empty());
 }
 
 TEST(Scheduler, waitsForThoseOfAGroupThatAreSoonThere) {

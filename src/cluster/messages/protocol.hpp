@@ -80,7 +80,7 @@ struct Abandon {
 };
 
 /// Coordinator to the first rank of a group: end at the next step boundary, with a checkpoint, and ask for
-/// work. The trial goes on from there, with more ranks.
+/// work. The trial goes on from there, with other ranks.
 struct Pause {
     int attempt = 0;
     bool operator==(const Pause&) const = default;

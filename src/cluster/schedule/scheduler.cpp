@@ -71,8 +71,8 @@ std::vector<int> Scheduler::workers_for_next(double now) {
     const Task& next = waiting_.back();
     int group = sizes_.back();
     std::vector<int> workers = seating_.seats_for(next, group);
-    if (!workers.empty() || ranks_per_trial_ > 0 || !next.may_pause || now < next_look_at_group_)
-        return workers;
+    const bool may_grow = ranks_per_trial_ == 0 && next.may_pause && ends_at_ - now >= least_worth_;
+    if (!workers.empty() || !may_grow || now < next_look_at_group_) return workers;
     std::vector<double> free = free_at(ends(speeds(), now));
     std::sort(free.begin(), free.end());
     const bool soon = !(free[static_cast<std::size_t>(group) - 1] > 2 * pausing_seconds);

@@ -62,14 +62,9 @@ class Scheduler {
     /// done it after all.
     void finished(int trial, double fraction, double now);
 
-    /// Whoever ran this trial has been given up: it waits again, to be run from its start.
-    void lost(int trial);
-
-    /// Another trial is to be run, or one again that had ended.
-    void add(const Task& task);
-
-    /// `ranks` run this waiting trial after all. False when it does not wait, or nothing starts any more.
-    bool take_back(int trial, const std::vector<int>& ranks, double now);
+    /// The same, but the trial waits again, for a group of at least `least_ranks`, and for a card of its own
+    /// where it is to be `alone`.
+    void again(int trial, int least_ranks, double fraction, double now, bool alone = false);
 
     /// The same, but asked to stop: the trial is to be run again from its start, and nothing more starts
     /// here.
@@ -81,9 +76,14 @@ class Scheduler {
     /// One has, after `fraction` of what it was given; `task` is what is left of it.
     void paused(const Task& task, double fraction, double now);
 
-    /// The same, but the trial waits again, for a group of at least `least_ranks`, and for a card of its own
-    /// where it is to be `alone`.
-    void again(int trial, int least_ranks, double fraction, double now, bool alone = false);
+    /// Whoever ran this trial has been given up: it waits again, to be run from its start.
+    void lost(int trial);
+
+    /// Another trial is to be run, or one again that had ended.
+    void add(const Task& task);
+
+    /// `ranks` run this waiting trial after all. False when it does not wait, or nothing starts any more.
+    bool take_back(int trial, const std::vector<int>& ranks, double now);
 
     /// Whether this running trial has its ranks to itself, from its start to its end.
     bool runs_alone(int trial) const;
