@@ -171,14 +171,8 @@ __global__ void __launch_bounds__(threads)
 /// Queries at a time: half a tile, so that two gradients, the scores and theirs fit into registers.
 constexpr int queries = tile / 2;
 
-/// Blocks of it that a multiprocessor is to have room for, by their registers.
 template <int width>
-constexpr int blocks_at_once = width > 64   ? 2
-                               : width > 32 ? 3
-                                            : 4;
-
-template <int width>
-__global__ void __launch_bounds__(threads, blocks_at_once<width>)
+__global__ void __launch_bounds__(threads)
     key_value_gradient_kernel(AttentionShape shape, RotaryTables rotary, const Bfloat16* out_gradient,
                               const Bfloat16* qkv, const float* log_sum, const float* means,
                               Bfloat16* qkv_gradient) {
