@@ -16,9 +16,13 @@ while (($#)); do
     shift 2
 done
 export PATH=$PATH:/usr/local/cuda/bin
-[[ ! -d $folder/lib ]] || export LD_LIBRARY_PATH=$folder/lib:${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64
+# cuBLASLt and NCCL may be in the bundle, or CUDA's, or parts of PyTorch only.
+wheels=$(python3 -c 'import glob, sysconfig
+print(":".join(glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")))' 2>/dev/null)
+[[ ! -d $folder/lib ]] ||
+    export LD_LIBRARY_PATH=$folder/lib:${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${wheels:+:$wheels}
 here=$(mktemp -d)
-trap 'rm -rf "$here"' EXIT
+trap '[[ $BASHPID != "$$" ]] || rm -rf "$here"' EXIT # a part of it that is killed as it begins has the trap too
 cd "$here" || exit 2
 ends=$((SECONDS + 520)) # seconds for everything
 rows=() failed=0
