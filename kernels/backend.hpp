@@ -88,6 +88,13 @@ struct PackedWeights {
     float* packed = nullptr;
 };
 
+/// Weights that have been packed for `element`. The descriptions stand in the backend's memory, and no two of
+/// the matrices have a weight in common.
+struct PackedCopies {
+    std::span<const PackedWeights> matrices = {};
+    Element element = Element::float32;
+};
+
 /// Causal attention over `batch` sequences of `context` tokens. q, k and v stand side by side in one matrix
 /// (batch * context, 3 * heads * head_width), a head's columns together; outputs are (batch * context,
 /// heads * head_width).
@@ -206,9 +213,8 @@ class Backend {
     /// Lays weights out for products with activations of `element`; `packed` has packed_floats of them.
     /// linear and linear_backward_input read both: pack again after the weights have changed.
     virtual PackedWeights pack_weights(ConstMatrix weights, Element element, float* packed) = 0;
-    /// Packs again what pack_weights has packed for `element`, as the weights have changed; `matrices` stand
-    /// in the backend's memory.
-    virtual void pack_weights_again(std::span<const PackedWeights> matrices, Element element) = 0;
+    /// Packs again what pack_weights has packed, as the weights have changed.
+    virtual void pack_weights_again(PackedCopies copies) = 0;
     virtual std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const = 0;
 
     /// out (rows, outputs) = x (rows, inputs) * weights (outputs, inputs)^T, plus `addend` (rows, outputs)
@@ -268,10 +274,12 @@ class Backend {
     virtual void close_step(const double* loss_sum, const double* squares, const AdamWStep* step,
                             StepRule rule, Standing* standing) = 0;
     /// AdamW by the step that was closed last, unless training has ended; a run's kind is its place in
-    /// `steps`.
+    /// `steps`. The packed `copies` of the weights then are what they are of again: each run lies within one
+    /// of their matrices as a whole, or in none, and the runs cover them all.
     virtual void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
                        std::span<const float> gradient, std::span<float> weights,
-                       std::span<float> first_moment, std::span<float> second_moment) = 0;
+                       std::span<float> first_moment, std::span<float> second_moment,
+                       PackedCopies copies) = 0;
 
     // The same sums, waited for.
     double sum(std::span<const float> values);

@@ -23,8 +23,8 @@ class HostBackend : public Backend {
     bool on_host() const override { return true; }
     std::function<void()> recorded(std::function<void()> work) override { return work; }
 
-    void pack_weights_again(std::span<const PackedWeights> matrices, Element) override {
-        for (const PackedWeights& matrix : matrices)
+    void pack_weights_again(PackedCopies copies) override {
+        for (const PackedWeights& matrix : copies.matrices)
             pack_weights(matrix.weights, matrix.element, matrix.packed);
     }
 

@@ -239,7 +239,7 @@ class CpuBackend final : public HostBackend {
 
     void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
                std::span<const float> gradient, std::span<float> weights, std::span<float> first_moment,
-               std::span<float> second_moment) override {
+               std::span<float> second_moment, PackedCopies copies) override {
         assert(gradient.size() == weights.size() && first_moment.size() == weights.size() &&
                second_moment.size() == weights.size());
         if (standing->ended_at != 0) return;
@@ -253,6 +253,7 @@ class CpuBackend final : public HostBackend {
                         correction(step.beta2), gradient.data() + run.first, weights.data() + run.first,
                         first_moment.data() + run.first, second_moment.data() + run.first);
         }
+        pack_weights_again(copies);
     }
 
   private:

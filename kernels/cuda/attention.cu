@@ -37,28 +37,27 @@ std::int64_t attention_workspace(AttentionShape shape) {
 
 void attention(const Card& card, ConstActivations qkv, RotaryTables rotary, AttentionShape shape,
                Activations out, float* log_sum) {
+    const auto run = [&]<class Number>(const Number* numbers) {
+        attention_of(card, numbers, rotary, shape, static_cast<Number*>(out.data), log_sum);
+    };
     if (qkv.element == Element::bfloat16)
-        attention_bfloat16(card, static_cast<const Bfloat16*>(qkv.data), rotary, shape,
-                           static_cast<Bfloat16*>(out.data), log_sum);
+        run(static_cast<const Bfloat16*>(qkv.data));
     else
-        attention_float32(card, static_cast<const float*>(qkv.data), rotary, shape,
-                          static_cast<float*>(out.data), log_sum);
+        run(static_cast<const float*>(qkv.data));
 }
 
 void attention_backward(const Card& card, ConstActivations out_gradient, ConstActivations qkv,
                         RotaryTables rotary, ConstActivations out, const float* log_sum, AttentionShape shape,
                         Activations qkv_gradient, float* workspace) {
-    if (qkv.element == Element::bfloat16) {
-        const auto* gradient = static_cast<const Bfloat16*>(out_gradient.data);
-        find_means(card, shape, gradient, static_cast<const Bfloat16*>(out.data), workspace);
-        attention_backward_bfloat16(card, gradient, static_cast<const Bfloat16*>(qkv.data), rotary, log_sum,
-                                    workspace, shape, static_cast<Bfloat16*>(qkv_gradient.data));
-    } else {
-        const auto* gradient = static_cast<const float*>(out_gradient.data);
-        find_means(card, shape, gradient, static_cast<const float*>(out.data), workspace);
-        attention_backward_float32(card, gradient, static_cast<const float*>(qkv.data), rotary, log_sum,
-                                   workspace, shape, static_cast<float*>(qkv_gradient.data));
-    }
+    const auto run = [&]<class Number>(const Number* gradient) {
+        find_means(card, shape, gradient, static_cast<const Number*>(out.data), workspace);
+        attention_gradient_of(card, gradient, static_cast<const Number*>(qkv.data), rotary, log_sum,
+                              workspace, shape, static_cast<Number*>(qkv_gradient.data));
+    };
+    if (qkv.element == Element::bfloat16)
+        run(static_cast<const Bfloat16*>(out_gradient.data));
+    else
+        run(static_cast<const float*>(out_gradient.data));
 }
 
 }  // namespace isogrid::kernels::cuda

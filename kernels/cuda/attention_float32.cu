@@ -55,12 +55,13 @@ __global__ void __launch_bounds__(threads) attention_kernel(AttentionShape shape
     constexpr int pitch = pitch_of<width>;
     float *q = shared_at<float>(), *k = q + tile_size<width>, *v = k + tile_size<width>,
           *weights = v + tile_size<width>;
-    const std::int64_t columns = 3 * shape.width(), first = std::int64_t{blockIdx.x} * tile;
+    const std::int64_t columns = 3 * shape.width();
+    const int first = static_cast<int>(blockIdx.x) * tile, context = static_cast<int>(shape.context);
     const Place place = place_of_thread();
     load_rotated_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, 0), rotary, first, q);
 
     float largest = -INFINITY, sum = 0, mixed[width / row_threads] = {};
-    for (std::int64_t key = 0; key <= first; key += tile) {
+    for (int key = 0; key <= first; key += tile) {
         __syncthreads();
         load_rotated_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, shape.width()), rotary, key,
                                               k);
@@ -90,12 +91,12 @@ __global__ void __launch_bounds__(threads) attention_kernel(AttentionShape shape
         __syncwarp();
     }
     sum = sum_over_row(sum);
-    const std::int64_t row = first + place.row;
-    if (row >= shape.context) return;
+    const int row = first + place.row;
+    if (row >= context) return;
     const Head<float> result = head_of_block(out, shape, shape.width(), 0);
     for (int j = 0; j < width / row_threads; ++j) {
         const int column = place.part + j * row_threads;
-        if (column < shape.head_width) result.first[row * result.stride + column] = mixed[j] / sum;
+        if (column < shape.head_width) result.row(row)[column] = mixed[j] / sum;
     }
     if (place.part == 0) log_sum[first_row_of_block(shape) + row] = largest + logf(sum);
 }
@@ -105,13 +106,13 @@ __device__ float probability_of(float scaled_score, float log_sum, bool seen) {
 }
 
 template <int width>
-__device__ void write_gradient(const Head<float>& head, const RotaryTables& rotary, std::int64_t first,
+__device__ void write_gradient(const Head<float>& head, const RotaryTables& rotary, int first,
                                const Place& place, const float (&sums)[width / row_threads], float* staged) {
     __syncthreads();
     for (int j = 0; j < width / row_threads; ++j)
         staged[place.row * pitch_of<width> + place.part + j * row_threads] = sums[j];
     __syncthreads();
-    write_rows_turned_back<tile, pitch_of<width>>(head, rotary, first, staged);
+    write_rows_turned_back<width, tile, pitch_of<width>>(head, rotary, first, staged);
 }
 
 template <int width>
@@ -121,17 +122,18 @@ __global__ void __launch_bounds__(threads)
     constexpr int pitch = pitch_of<width>;
     float *q = shared_at<float>(), *gradient = q + tile_size<width>, *k = gradient + tile_size<width>,
           *v = k + tile_size<width>, *slopes = v + tile_size<width>;
-    const std::int64_t columns = 3 * shape.width(), first = std::int64_t{blockIdx.x} * tile;
+    const std::int64_t columns = 3 * shape.width();
+    const int first = static_cast<int>(blockIdx.x) * tile, context = static_cast<int>(shape.context);
     const Place place = place_of_thread();
     load_rotated_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, 0), rotary, first, q);
     load_rows<width, tile, pitch>(head_of_block(out_gradient, shape, shape.width(), 0), first, gradient);
-    const std::int64_t row = first + place.row;
-    const bool exists = row < shape.context;
+    const int row = first + place.row;
+    const bool exists = row < context;
     const float total = exists ? log_sum[first_row_of_block(shape) + row] : 0;
     const float mean = exists ? means[first_row_of_block(shape) + row] : 0;
 
     float sums[width / row_threads] = {};
-    for (std::int64_t key = 0; key <= first; key += tile) {
+    for (int key = 0; key <= first; key += tile) {
         __syncthreads();
         load_rotated_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, shape.width()), rotary, key,
                                               k);
@@ -160,22 +162,23 @@ __global__ void __launch_bounds__(threads)
     float *k = shared_at<float>(), *v = k + tile_size<width>, *q = v + tile_size<width>,
           *gradient = q + tile_size<width>, *slopes = gradient + tile_size<width>,
           *weights = slopes + tile * score_pitch;
-    const std::int64_t columns = 3 * shape.width(), first = std::int64_t{blockIdx.x} * tile;
+    const std::int64_t columns = 3 * shape.width();
+    const int first = static_cast<int>(blockIdx.x) * tile, context = static_cast<int>(shape.context);
     const Place place = place_of_thread();
     load_rotated_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, shape.width()), rotary, first,
                                           k);
     load_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, 2 * shape.width()), first, v);
 
     float key_sums[width / row_threads] = {}, value_sums[width / row_threads] = {};
-    for (std::int64_t query = first; query < shape.context; query += tile) {
+    for (int query = first; query < context; query += tile) {
         __syncthreads();
         load_rotated_rows<width, tile, pitch>(head_of_block(qkv, shape, columns, 0), rotary, query, q);
         load_rows<width, tile, pitch>(head_of_block(out_gradient, shape, shape.width(), 0), query, gradient);
         __syncthreads();
         for (int i = 0; i < of_thread; ++i) {
             const int other = place.part + i * row_threads;
-            const std::int64_t row = query + other;
-            const bool seen = row < shape.context && first + place.row <= row;
+            const int row = query + other;
+            const bool seen = row < context && first + place.row <= row;
             const float score = shape.scale * dot<width>(k + place.row * pitch, q + other * pitch);
             const float probability =
                 probability_of(score, seen ? log_sum[first_row_of_block(shape) + row] : 0, seen);
@@ -194,8 +197,8 @@ __global__ void __launch_bounds__(threads)
     const Head<float> values = head_of_block(qkv_gradient, shape, columns, 2 * shape.width());
     for (int j = 0; j < width / row_threads; ++j) {
         const int column = place.part + j * row_threads;
-        if (first + place.row < shape.context && column < shape.head_width)
-            values.first[(first + place.row) * values.stride + column] = value_sums[j];
+        if (first + place.row < context && column < shape.head_width)
+            values.row(first + place.row)[column] = value_sums[j];
     }
 }
 
@@ -207,23 +210,23 @@ constexpr std::size_t shared_bytes(int tiles, int score_tiles) {
 
 }  // namespace
 
-void attention_float32(const Card& card, const float* qkv, RotaryTables rotary, AttentionShape shape,
-                       float* out, float* log_sum) {
-    for_compiled_width(shape.head_width, [&]<int width>() {
-        launch(card, attention_kernel<width>, tiles_of(shape, tile), threads, shared_bytes<width>(3, 1),
-               shape, rotary, qkv, out, log_sum);
-    });
+void attention_of(const Card& card, const float* qkv, RotaryTables rotary, AttentionShape shape, float* out,
+                  float* log_sum) {
+    launch_for_width(
+        card, shape, tile, threads,
+        [&]<int width>() { return std::pair(&attention_kernel<width>, shared_bytes<width>(3, 1)); }, rotary,
+        qkv, out, log_sum);
 }
 
-void attention_backward_float32(const Card& card, const float* out_gradient, const float* qkv,
-                                RotaryTables rotary, const float* log_sum, const float* means,
-                                AttentionShape shape, float* qkv_gradient) {
-    for_compiled_width(shape.head_width, [&]<int width>() {
-        launch(card, query_gradient_kernel<width>, tiles_of(shape, tile), threads, shared_bytes<width>(4, 1),
-               shape, rotary, out_gradient, qkv, log_sum, means, qkv_gradient);
-        launch(card, key_value_gradient_kernel<width>, tiles_of(shape, tile), threads,
-               shared_bytes<width>(4, 2), shape, rotary, out_gradient, qkv, log_sum, means, qkv_gradient);
-    });
+void attention_gradient_of(const Card& card, const float* out_gradient, const float* qkv, RotaryTables rotary,
+                           const float* log_sum, const float* means, AttentionShape shape,
+                           float* qkv_gradient) {
+    const auto run = [&](auto kernel) {
+        launch_for_width(card, shape, tile, threads, kernel, rotary, out_gradient, qkv, log_sum, means,
+                         qkv_gradient);
+    };
+    run([&]<int width>() { return std::pair(&query_gradient_kernel<width>, shared_bytes<width>(4, 1)); });
+    run([&]<int width>() { return std::pair(&key_value_gradient_kernel<width>, shared_bytes<width>(4, 2)); });
 }
 
 }  // namespace isogrid::kernels::cuda

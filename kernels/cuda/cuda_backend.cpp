@@ -99,6 +99,7 @@ class CudaBackend final : public Backend {
     /// To memory that is not page-locked a copy blocks the call until it is done, and with it all that comes
     /// before it: so that is waited for first, where somebody looks.
     void copy_out(void* host_destination, const void* source, std::size_t bytes) override {
+        if (bytes == 0) return;
         wait_for(stream_, look_);
         check(cudaMemcpyAsync(host_destination, source, bytes, cudaMemcpyDeviceToHost, stream_),
               "copying from the card");
@@ -111,6 +112,7 @@ class CudaBackend final : public Backend {
                          cuda::rms_norm_backward_bytes(width)});
     }
     void fill_zero(void* destination, std::size_t bytes) override {
+        if (bytes == 0) return;
         check(cudaMemsetAsync(destination, 0, bytes, stream_), "clearing memory of the card");
     }
 
@@ -145,9 +147,7 @@ class CudaBackend final : public Backend {
         return {weights, element, packed};
     }
     /// One launch, however many there are; none where they are multiplied as they stand.
-    void pack_weights_again(std::span<const PackedWeights> matrices, Element element) override {
-        if (element == Element::bfloat16) cuda::pack_weights(card(), matrices);
-    }
+    void pack_weights_again(PackedCopies copies) override { cuda::pack_weights(card(), rounded(copies)); }
     std::int64_t packed_floats(std::int64_t outputs, std::int64_t inputs, Element element) const override {
         return element == Element::float32 ? 0 : floats_of(outputs, inputs, element);
     }
@@ -248,11 +248,11 @@ class CudaBackend final : public Backend {
     }
     void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
                std::span<const float> gradient, std::span<float> weights, std::span<float> first_moment,
-               std::span<float> second_moment) override {
+               std::span<float> second_moment, PackedCopies copies) override {
         assert(gradient.size() == weights.size() && first_moment.size() == weights.size() &&
                second_moment.size() == weights.size());
         cuda::adamw(card(), runs, steps, standing, gradient, weights.data(), first_moment.data(),
-                    second_moment.data());
+                    second_moment.data(), rounded(copies));
     }
 
   private:
@@ -272,6 +272,10 @@ class CudaBackend final : public Backend {
 
     Card card() { return {stream_, scratch_in_use_}; }
 
+    /// Those that are not multiplied as they stand.
+    static std::span<const PackedWeights> rounded(PackedCopies copies) {
+        return copies.element == Element::bfloat16 ? copies.matrices : std::span<const PackedWeights>();
+    }
     static ConstActivations factor(const PackedWeights& weights) {
         const void* numbers = weights.element == Element::float32 ? weights.weights.data : weights.packed;
         return {numbers, weights.weights.rows, weights.weights.columns, weights.element};

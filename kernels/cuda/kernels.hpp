@@ -54,9 +54,10 @@ void add_sums_of_squares(const Card& card, std::span<const float> values, std::s
 // optimizer.cu
 void close_step(const Card& card, const double* loss_sum, const double* squares, const AdamWStep* step,
                 StepRule rule, Standing* standing);
-/// One launch.
+/// One launch, which also rounds the new weights into their `copies` of bfloat16.
 void adamw(const Card& card, std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
-           std::span<const float> gradient, float* weights, float* first_moment, float* second_moment);
+           std::span<const float> gradient, float* weights, float* first_moment, float* second_moment,
+           std::span<const PackedWeights> copies);
 
 // attention.cu
 void attention(const Card& card, ConstActivations qkv, RotaryTables rotary, AttentionShape shape,

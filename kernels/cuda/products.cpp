@@ -88,7 +88,7 @@ Products::Plan Products::make_plan(const Factor& left, const Factor& right, Acti
                                          plan.left.get(), plan.out.get(), plan.out.get(), preference.get(), 1,
                                          &found, &count),
           "choosing an algorithm");
-    if (count == 0) check(CUBLAS_STATUS_NOT_SUPPORTED, "choosing an algorithm");
+    check(count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : found.state, "choosing an algorithm");
     plan.algorithm = found.algo;
     plan.workspace_bytes = found.workspaceSize;
     return plan;

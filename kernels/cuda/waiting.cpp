@@ -14,7 +14,10 @@ constexpr const char* computing = "computing on the card";
 
 /// Whether a query says that all is done; throws where it says that something went wrong.
 bool is_done(cudaError_t said) {
-    if (said == cudaErrorNotReady) return false;
+    if (said == cudaErrorNotReady) {
+        cudaGetLastError();  // which has it, too, though nothing is wrong
+        return false;
+    }
     check(said, computing);
     return true;
 }

@@ -340,7 +340,7 @@ class ReferenceBackend final : public HostBackend {
 
     void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
                std::span<const float> gradient, std::span<float> weights, std::span<float> first_moment,
-               std::span<float> second_moment) override {
+               std::span<float> second_moment, PackedCopies copies) override {
         if (standing->ended_at != 0) return;
         for (const Run& run : runs) {
             const AdamWStep& step = steps[run.kind];
@@ -360,6 +360,7 @@ class ReferenceBackend final : public HostBackend {
                                                 step.learning_rate * move);
             }
         }
+        pack_weights_again(copies);
     }
 
   private:

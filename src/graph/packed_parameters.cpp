@@ -49,8 +49,7 @@ PackedParameters::PackedParameters(const Graph& graph, kernels::Backend& backend
 
 void PackedParameters::pack(std::span<const float> weights) {
     if (weights.data() == weights_.data()) {
-        backend_->pack_weights_again(
-            {reinterpret_cast<const kernels::PackedWeights*>(all_packed_.get()), places_.size()}, element_);
+        backend_->pack_weights_again(copies());
         return;
     }
     weights_ = weights;
@@ -62,6 +61,10 @@ void PackedParameters::pack(std::span<const float> weights) {
         all.push_back(place.packed);
     }
     backend_->copy_in(all_packed_.get(), all.data(), all.size() * sizeof(kernels::PackedWeights));
+}
+
+kernels::PackedCopies PackedParameters::copies() const {
+    return {{reinterpret_cast<const kernels::PackedWeights*>(all_packed_.get()), places_.size()}, element_};
 }
 
 kernels::PackedWeights PackedParameters::packed(std::int64_t offset, std::int64_t rows) const {

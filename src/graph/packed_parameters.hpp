@@ -23,6 +23,8 @@ class PackedParameters {
     void pack(std::span<const float> weights);
 
     std::span<const float> weights() const { return weights_; }
+    /// All of them, for who changes the weights and packs them again by himself.
+    kernels::PackedCopies copies() const;
     /// Of the `rows` rows of weights at `offset` in the flat buffer.
     kernels::PackedWeights packed(std::int64_t offset, std::int64_t rows) const;
 

@@ -1,7 +1,9 @@
 // What a trial will cost: bytes from the plan, seconds from a short measurement.
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -64,9 +66,10 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
         ReductionTree::members(leaves_of_rank, threads) *
             (arena + graph::program_floats(evaluation, backend) +
              Windows::floats(trial.leaf_batch(), trial.shape.context));
-    // A step's, an evaluation's, and that of what is not recorded.
+    // Of one step, two, four, ... in a launch; of an evaluation; of what is not recorded.
+    const auto launches = std::bit_width(static_cast<std::uint64_t>(steps_a_launch(trial, ranks, backend)));
     const std::int64_t scratch =
-        3 * backend.scratch_bytes(training.rows(), trial.shape.width, trial.shape.vocabulary);
+        (launches + 2) * backend.scratch_bytes(training.rows(), trial.shape.width, trial.shape.vocabulary);
     return floats * static_cast<std::int64_t>(sizeof(float)) + scratch;
 }
 
@@ -90,6 +93,12 @@ double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& bac
     backend.copy_in(part(0).data(), initial.data(), bytes);
     parameters.pack(part(0));
 
+    const graph::ParameterLayout& layout = blocks.program().layout();
+    std::vector<kernels::Run> tensors;
+    for (std::size_t i = 0; i < layout.offsets.size(); ++i)
+        tensors.push_back({layout.offsets[i], layout.sizes[i], 0});
+    const kernels::Storage runs = backend.allocate(tensors.size() * sizeof(kernels::Run));
+    backend.copy_in(runs.get(), tensors.data(), tensors.size() * sizeof(kernels::Run));
     const kernels::Run whole{0, static_cast<std::int64_t>(initial.size()), 0};
     const Numbers numbers{whole, {.beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, {}, 0};
     const kernels::Storage storage = backend.allocate(sizeof numbers);
@@ -109,8 +118,8 @@ double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& bac
         median_seconds(until_done([&] { blocks.run(windows, 0, trial.leaf_batch(), part(1), &at->sum); }));
     const double update_seconds = median_seconds(until_done([&] {
         backend.add_sums_of_squares(part(1), {&at->whole, 1}, &at->sum);
-        backend.adamw({&at->whole, 1}, &at->step, &at->standing, part(1), part(0), part(2), part(3));
-        parameters.pack(part(0));
+        backend.adamw({reinterpret_cast<const kernels::Run*>(runs.get()), tensors.size()}, &at->step,
+                      &at->standing, part(1), part(0), part(2), part(3), parameters.copies());
     }));
     return leaf_seconds * static_cast<double>(trial.leaves) + update_seconds;
 }

@@ -207,8 +207,7 @@ void Step::update(std::int64_t slot) {
                          .gradient_clip = trial_.optimizer.gradient_clip},
                         &at_->standing);
     backend_.adamw(runs_of_kinds_, steps, &at_->standing, gradient, weights(), first_moment(),
-                   second_moment());
-    parameters()->pack(weights());
+                   second_moment(), parameters()->copies());
 }
 
 kernels::Standing Step::standing() const {

@@ -129,6 +129,8 @@ TEST(Plan, saysHowManyTrialsACardHasMemoryFor) {
         plan_text(study, plan, 300),
         HasSubstr("A card has memory for 2 of the largest to 4 of the smallest trials at once; how many "
                   "it gets, measured speeds decide."));
+    EXPECT_THAT(plan_text(study, plan, 300),
+                HasSubstr("what several at once gain is measured while a sweep"));
     EXPECT_EQ(nlohmann::json::parse(plan_json(study, plan))["trials"][0]["fit_on_a_card"], 3);
     study.job.trials_per_card = 4;
     EXPECT_THAT(plan_text(study, plan, 300), HasSubstr("(run.trials_per_card is 4)"));

@@ -242,7 +242,7 @@ void adamw(benchmark::State& state, Backend& backend, std::int64_t width, Elemen
     measure(state, double(size), [&] {
         backend.adamw({reinterpret_cast<const Run*>(runs.get()), 1},
                       reinterpret_cast<const AdamWStep*>(steps.get()),
-                      reinterpret_cast<const Standing*>(stands.get()), gradient, weights, first, second);
+                      reinterpret_cast<const Standing*>(stands.get()), gradient, weights, first, second, {});
     });
 }
 

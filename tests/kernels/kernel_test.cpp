@@ -145,7 +145,7 @@ void adamw(Device& device, const AdamWStep& step, float gradient_scale, const fl
     const auto size = static_cast<std::size_t>(count);
     device.backend.adamw({device.hold_one(Run{0, count, 0}), 1}, device.hold_one(step),
                          device.hold_one(Standing{.gradient_scale = gradient_scale}), {gradient, size},
-                         {weights, size}, {first_moment, size}, {second_moment, size});
+                         {weights, size}, {first_moment, size}, {second_moment, size}, {});
 }
 
 void KernelTest::SetUp() {

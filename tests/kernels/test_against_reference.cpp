@@ -245,7 +245,8 @@ TEST_P(KernelTest, packsAllMatricesAgainWhenTheirWeightsHaveChanged) {
         }
         const Storage all = fast->allocate(sizes.size() * sizeof(PackedWeights));
         fast->copy_in(all.get(), old_ones.data(), sizes.size() * sizeof(PackedWeights));
-        fast->pack_weights_again({reinterpret_cast<const PackedWeights*>(all.get()), sizes.size()}, element);
+        fast->pack_weights_again(
+            {{reinterpret_cast<const PackedWeights*>(all.get()), sizes.size()}, element});
         for (std::size_t i = 0; i < sizes.size(); ++i) {
             const ConstActivations x = device.hold(exact(random_values(rows * sizes[i].inputs, 3), element),
                                                    rows, sizes[i].inputs, element);
@@ -588,7 +589,7 @@ TEST_P(KernelTest, adamwTrainsEachRunAsItsKind) {
             const auto train = [&](const Standing& standing) {
                 const auto count = std::size_t(size);
                 device.backend.adamw(runs.view, kinds, device.hold_one(standing), {gradient, count},
-                                     {weights, count}, {first, count}, {second, count});
+                                     {weights, count}, {first, count}, {second, count}, {});
             };
             train({.gradient_scale = 0.5f});
             train({.ended_at = 4, .gradient_scale = 1e6f});  // changes nothing any more
@@ -596,6 +597,58 @@ TEST_P(KernelTest, adamwTrainsEachRunAsItsKind) {
         },
         // As above: one step, of a rate of 0.3 at most, over moments that were there before.
         std::vector{20 * epsilon, 4 * epsilon, 4 * epsilon});
+}
+
+TEST_P(KernelTest, adamwPacksTheWeightsThatItChanges) {
+    // A matrix of three tensors that follow one another, two of which begin at no multiple of four; a gain
+    // that nothing is multiplied with; a matrix of rows that are filled up.
+    const std::vector<kernels::Run> runs{
+        {0, 70, 0}, {70, 43, 0}, {113, 13, 0}, {128, 14, 0}, {144, 9 * 13, 0}};
+    struct Matrix {
+        std::int64_t first, rows, columns;
+    };
+    const std::vector<Matrix> matrices{{0, 9, 14}, {144, 9, 13}};
+    const std::int64_t size = 144 + 9 * 13;
+    const auto count = std::size_t(size);
+    for (const Element element : elements) {
+        Device device(*fast);
+        float* weights = device.hold(random_values(size, 1));
+        const auto packed = [&] {
+            std::vector<PackedWeights> all;
+            for (const auto& [first, rows, columns] : matrices)
+                all.push_back(
+                    fast->pack_weights({weights + first, rows, columns}, element,
+                                       device.poisoned(fast->packed_floats(rows, columns, element))));
+            return all;
+        };
+        const auto contents = [&](const std::vector<PackedWeights>& all) {
+            std::vector<std::vector<std::uint32_t>> found;
+            for (std::size_t i = 0; i < all.size(); ++i)
+                found.push_back(bits(device.read(
+                    all[i].packed, fast->packed_floats(matrices[i].rows, matrices[i].columns, element))));
+            return found;
+        };
+        const std::vector<PackedWeights> before = packed();
+        const auto* held = device.hold_one(std::array{before[0], before[1]})->data();
+        const auto* held_runs =
+            device.hold_one(std::array{runs[0], runs[1], runs[2], runs[3], runs[4]})->data();
+        float *first = device.hold(random_values(size, 2)), *second = device.hold(Values(count, 0.25f));
+        const auto train = [&](const Standing& standing) {
+            fast->adamw({held_runs, runs.size()},
+                        device.hold_one(AdamWStep{4, 0.1f, 0.9f, 0.95f, 1e-8f, 0.01f}),
+                        device.hold_one(standing), {device.hold(random_values(size, 3)), count},
+                        {weights, count}, {first, count}, {second, count}, {{held, before.size()}, element});
+        };
+        const auto old_contents = contents(before);
+        train({});
+        const auto new_contents = contents(before);
+        EXPECT_EQ(new_contents, contents(packed()));
+        if (fast->packed_floats(9, 14, element) > 0) {
+            EXPECT_NE(new_contents, old_contents);
+        }
+        train({.ended_at = 3});  // changes nothing any more
+        EXPECT_EQ(contents(before), new_contents);
+    }
 }
 
 TEST_P(KernelTest, sumsOfSquaresAreAddedUpByKind) {

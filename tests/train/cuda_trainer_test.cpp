@@ -110,8 +110,11 @@ TEST_F(CudaTrainer, takesLogitsOfAFewRowsAtATime) {
     for (const study::Trial& trial : {short_trial(), in_bfloat16()}) {
         const Outcome whole = outcome_of(trial, 128, *cuda), parts = outcome_of(trial, 48, *cuda),
                       again = outcome_of(trial, 48, *cuda), expected = outcome_of(trial, 48, *reference);
-        EXPECT_EQ(parts.losses, whole.losses);
         EXPECT_EQ(parts.gradient, again.gradient);
+        // Logits are sums of 16 products each of some units; a product of other rows may sum in another
+        // order.
+        for (std::size_t i = 0; i < whole.losses.size(); ++i)
+            ASSERT_NEAR(parts.losses[i], whole.losses[i], 1e-5) << i;
         // Losses of a few nats; in bfloat16 what leads to them was rounded to 8 bits some ten times.
         const double share = trial.precision == study::Precision::float32 ? 1e-5 : 0.04;
         double largest = 0;
@@ -190,8 +193,10 @@ TEST_F(CudaTrainer, givesTheBitsOfEachTrialAloneWhereSeveralTrainAtOnce) {
 
 TEST_F(CudaTrainer, lacksMemoryForOneTrialWithoutTheOthersBesideIt) {
     study::Trial large = short_trial();
-    large.shape.width = 8192;  // two gigabytes of weights; the emulated card has one
-    large.shape.mlp_width = 8192;
+    // Logits of a block's 32 rows fill the gigabyte of the emulated card; a real one has room for those, and
+    // none for the 275 GB of the embedding.
+    large.shape.width = 8192;
+    large.shape.vocabulary = std::int64_t{1} << 23;
     std::vector<TrialResult> beside;
     bool lacked = false;
     std::thread other([&] { beside = trained_together({short_trial(), in_bfloat16()}); });

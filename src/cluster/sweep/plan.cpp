@@ -67,7 +67,8 @@ std::string packing_text(const study::Study& study, const Plan& plan) {
            (study.job.trials_per_card > 0 ? "it gets as many (run.trials_per_card is " +
                                                 std::to_string(study.job.trials_per_card) + ")."
                                           : "how many it gets, measured speeds decide.") +
-           " Times are of trials alone on a card.";
+           " Times, the end and its bound are of trials alone on their cards: what several at once gain is " +
+           "measured while a sweep runs, and left out here.";
 }
 
 std::string formatted(const char* pattern, double value) {

@@ -34,6 +34,7 @@ struct cublasLtMatmulAlgo_t {};
 struct cublasLtMatmulHeuristicResult_t {
     cublasLtMatmulAlgo_t algo;
     std::size_t workspaceSize;
+    cublasStatus_t state;
 };
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle);

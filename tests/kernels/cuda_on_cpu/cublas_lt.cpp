@@ -104,6 +104,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int,
                                               cublasLtMatmulHeuristicResult_t* found, int* count) {
     found->workspaceSize = 1024;
+    found->state = CUBLAS_STATUS_SUCCESS;
     *count = 1;
     return CUBLAS_STATUS_SUCCESS;
 }
@@ -118,6 +119,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
         if (!card::on_card(matrix)) card::stop("a product of the program's memory");
         if (reinterpret_cast<std::uintptr_t>(matrix) % 16 != 0) card::stop("a product of unaligned memory");
     }
+    card::note_asked({.products = 1});
     const float alpha_value = *static_cast<const float*>(alpha),
                 beta_value = *static_cast<const float*>(beta);
     // By value: a captured product may run when what describes it is gone.

@@ -163,7 +163,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t ready);
 
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int bytes) {
-    return bytes <= 227 * 1024 ? cudaSuccess : cudaErrorInvalidValue;
+    return bytes <= 99 * 1024 ? cudaSuccess : cudaErrorInvalidValue;  // as on cards of 8.6 and 8.9
 }
 
 namespace isogrid::kernels::cuda_on_cpu {
@@ -191,6 +191,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     const std::tuple<Parameters...> kept(arguments...);
     const dim3 grid = config->gridDim, block = config->blockDim;
     const std::size_t shared = config->dynamicSmemBytes;
+    card::note_asked({.kernels = 1, .blocks = std::int64_t{grid.x} * grid.y * grid.z});
     card::submit(config->stream, [=] {
         card::run_grid({grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, shared,
                        [&] { std::apply(kernel, kept); });

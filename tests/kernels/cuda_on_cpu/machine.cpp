@@ -16,7 +16,7 @@ uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
 namespace isogrid::kernels::cuda {
-constexpr std::size_t most_shared_bytes = 227 * 1024;  // of a block, on the cards of sm_90 and sm_100
+constexpr std::size_t most_shared_bytes = 99 * 1024;  // of a block, on cards of 8.6 and 8.9: the fewest
 alignas(1024) uint4 shared_memory[most_shared_bytes / sizeof(uint4)];
 }  // namespace isogrid::kernels::cuda
 
@@ -169,6 +169,23 @@ void run_grid(Index grid, Index size, std::size_t shared_bytes, const std::funct
         for (std::size_t byte = shared_bytes; byte < touched; ++byte)
             if (shared[byte] != 0xff) stop("a kernel wrote behind its shared memory");
     }
+}
+
+namespace {
+Asked asked_so_far;
+}
+
+Asked asked() {
+    const std::lock_guard lock(turn());
+    return asked_so_far;
+}
+
+void note_asked(const Asked& further) {
+    const std::lock_guard lock(turn());
+    asked_so_far.kernels += further.kernels;
+    asked_so_far.products += further.products;
+    asked_so_far.clearings += further.clearings;
+    asked_so_far.blocks += further.blocks;
 }
 
 void meet_block() {

@@ -22,6 +22,13 @@ struct Index {
 /// Runs `thread` once for every thread of every block. The positions are in the globals of cuda_runtime.h.
 void run_grid(Index grid, Index block, std::size_t shared_bytes, const std::function<void()>& thread);
 
+/// What the card was asked to do since the program began. Blocks are those of kernels.
+struct Asked {
+    std::int64_t kernels = 0, products = 0, clearings = 0, blocks = 0;
+};
+Asked asked();
+void note_asked(const Asked& further);
+
 /// Returns when every thread of the block is here.
 void meet_block();
 

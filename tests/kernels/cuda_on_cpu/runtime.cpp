@@ -188,7 +188,7 @@ bool is_page_locked(const void* memory) {
 /// blocks the call until it is done; one from there would wait for the stream, which nobody wants here.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
-    if (bytes == 0) return cudaSuccess;
+    if (bytes == 0) return cudaErrorInvalidValue;  // nothing is promised of no bytes
     if (kind != cudaMemcpyDeviceToDevice && stream->captured)
         card::stop("a copy to or from the program's memory is captured");
     if (kind == cudaMemcpyHostToDevice && !is_page_locked(from))
@@ -204,8 +204,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 }
 
 cudaError_t cudaMemsetAsync(void* to, int byte, std::size_t bytes, cudaStream_t stream) {
-    if (bytes == 0) return cudaSuccess;
+    if (bytes == 0) return cudaErrorInvalidValue;  // nothing is promised of no bytes
     if (!card::on_card(to)) card::stop("memory of the program is set as if it were the card's");
+    card::note_asked({.clearings = 1});
     card::submit(stream, [=] {
         const card::Access access;
         std::memset(to, byte, bytes);

@@ -95,6 +95,7 @@ struct Training::State {
           windows(trial.batch, trial.shape.context, backend),
           numbers(backend.allocate(sizeof(Numbers))),
           at(reinterpret_cast<Numbers*>(numbers.get())),
+          tensors(backend.allocate(blocks.program().layout().sizes.size() * sizeof(kernels::Run))),
           rows(shape.tokens_per_step()),
           tokens(made_up_tokens(batches * rows + 1, shape.shape.vocabulary)) {
         const std::vector<float> initial = model::initial_weights(
@@ -105,11 +106,14 @@ struct Training::State {
         pack();
         const Numbers told{{0, float_count, 0}, {}, {}, 0, 0};
         backend.copy_in(at, &told, sizeof told);
+        std::vector<kernels::Run> runs;
+        for (std::size_t i = 0; i < layout().sizes.size(); ++i)
+            runs.push_back({layout().offsets[i], layout().sizes[i], 0});
+        backend.copy_in(tensors.get(), runs.data(), runs.size() * sizeof(kernels::Run));
         whole = backend.recorded([this] {
             run_program();
             take_norm();
-            update();
-            pack();
+            update(blocks.program().parameters()->copies());
         });
     }
 
@@ -135,9 +139,11 @@ struct Training::State {
             {.tokens = static_cast<double>(trial.tokens_per_step()), .gradient_clip = largest_norm},
             &at->standing);
     }
-    void update() {
-        backend.adamw({&at->whole, 1}, &at->step, &at->standing, gradient(), weights(), flat(2), flat(3));
+    void update(kernels::PackedCopies copies) {
+        backend.adamw({reinterpret_cast<const kernels::Run*>(tensors.get()), layout().sizes.size()},
+                      &at->step, &at->standing, gradient(), weights(), flat(2), flat(3), copies);
     }
+    const graph::ParameterLayout& layout() const { return blocks.program().layout(); }
     std::span<float> flat(std::int64_t index) {
         return {reinterpret_cast<float*>(memory.get()) + index * float_count,
                 static_cast<std::size_t>(float_count)};
@@ -154,6 +160,7 @@ struct Training::State {
     train::Windows windows;
     kernels::Storage numbers;
     Numbers* at;
+    kernels::Storage tensors;  ///< where each of them lies
     std::int64_t rows, steps = 0;
     std::vector<data::Token> tokens;
     std::function<void()> whole;
@@ -183,7 +190,7 @@ void Training::timed_step(Seconds& seconds) {
     const Clock::time_point norm_start = Clock::now();
     state_->take_norm();
     const Clock::time_point update_start = Clock::now();
-    state_->update();
+    state_->update({});
     const Clock::time_point pack_start = Clock::now();
     state_->pack();
     seconds["pack weights"] += seconds_since(pack_start);
