@@ -69,8 +69,7 @@ const LawFit* most_trusted(std::span<const LawFit> fits) {
     constexpr double clearly = 0.5;
     const LawFit* best = nullptr;
     for (const LawFit& fit : fits) {
-        if (fit.refused || !fit.surface) continue;
-        if (!fit.predict && (std::isinf(mean_held_out_error(fit)) || has_an_open_end(fit))) continue;
+        if (!may_decide(fit)) continue;
         if (best == nullptr || mean_held_out_error(fit) < clearly * mean_held_out_error(*best)) best = &fit;
     }
     for (const char* name : {"isoflop", "envelope"})
@@ -91,6 +90,11 @@ Estimate quotient(const Estimate& over, const Estimate& under) {
 }
 
 }  // namespace
+
+bool may_decide(const LawFit& fit) {
+    if (fit.refused || !fit.surface) return false;
+    return fit.predict || (std::isfinite(mean_held_out_error(fit)) && !has_an_open_end(fit));
+}
 
 double mean_held_out_error(const LawFit& fit) {
     for (const Table& table : fit.tables) {

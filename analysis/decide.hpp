@@ -39,6 +39,10 @@ struct Decision {
 /// infinite without one.
 double mean_held_out_error(const LawFit& fit);
 
+/// Whether N, D and loss may be taken from its surface: the joint law where it stands; another where it was
+/// tried on runs held out too, and none of its parameters is at a bound or without a limit.
+bool may_decide(const LawFit& fit);
+
 /// What a law with a prediction or a surface expects of a budget: its own optimum, or that of its surface.
 Prediction prediction_of(const LawFit& law, double flops);
 

@@ -28,9 +28,25 @@ std::vector<std::string> families_of(const Runs& runs) {
     return families;
 }
 
+/// Whether the study of schedules has this trial in `family` too: two recipes that come to the same trial
+/// (the longest one's own warm-up, say) have it once, under the first. One that was rejected is no such
+/// trial.
+bool is_shared(const Run& run, const Runs& runs, const std::string& family) {
+    const auto same_cell = [&](const Run& other) {
+        return other.family == family && other.budget == run.budget && other.parameters == run.parameters &&
+               other.seed == run.seed;
+    };
+    const auto rejected = [&](const RejectedRun& other) { return other.name == family + "-" + run.name; };
+    return std::find(run.studies.begin(), run.studies.end(), "schedules") != run.studies.end() &&
+           run.family == runs.used.front().family &&
+           std::none_of(runs.used.begin(), runs.used.end(), same_cell) &&
+           std::none_of(runs.rejected.begin(), runs.rejected.end(), rejected);
+}
+
 Runs of_family(const Runs& runs, const std::string& family) {
     Runs some = runs;
-    std::erase_if(some.used, [&](const Run& run) { return run.family != family; });
+    std::erase_if(some.used,
+                  [&](const Run& run) { return run.family != family && !is_shared(run, runs, family); });
     return some;
 }
 

@@ -170,6 +170,26 @@ TEST(Exponents, ofFamiliesShareTheLuckOfTheirShapes) {
         EXPECT_NEAR(std::get<double>(row[column]), 0, 1e-9);
 }
 
+// The other recipe's cell at the largest budget is the first's trial: by the study's design in an archive, by
+// nothing in a CSV, and not where that recipe's own trial failed.
+TEST(Exponents, ofSchedulesCountATrialThatTwoRecipesHaveInCommon) {
+    Runs shared = recipes({{"one", 0.5}, {"other", 0.5}}, 3e-3, 1e-3, 3);
+    const double budget = shared.used.back().budget, size = shared.used.back().parameters;
+    std::erase_if(shared.used, [&](const auto& run) {
+        return run.family == "one" && run.budget == budget && run.parameters == size;
+    });
+    shared.used.back().family = "one", shared.used.back().name = "common";
+    Runs apart = shared;
+    apart.used.push_back(apart.used.back());
+    apart.used.back().family = "other";
+    for (auto& run : shared.used)
+        run.studies = {"isoflop", "schedules"};
+    const double expected = against_the_first(apart, options(0)).value;
+    EXPECT_EQ(against_the_first(shared, options(0)).value, expected);
+    shared.rejected.push_back({"other-common", "", "diverged"});
+    EXPECT_NE(against_the_first(shared, options(0)).value, expected);
+}
+
 TEST(Exponents, intervalsOfDifferencesCoverTheTruth) {
     std::size_t draws = 0, covered = 0;
     for (const std::size_t draw : recovery_draws(100)) {
