@@ -166,7 +166,7 @@ TEST_F(UnderMpirun, keepsEachWorkerOnItsOwnCore) {
     ASSERT_EQ(sweep(workers + 1, {"--pin", "no"}), exit_done) << output();
     std::string all;
     for (const int core : cores)
-        all += " " + std::to_string(core);
+        all.append(" ").append(std::to_string(core));
     EXPECT_THAT(output(), HasSubstr("trains on cores" + all + "\n"));
 
     std::filesystem::remove(archive_);
