@@ -28,8 +28,8 @@ struct Assignment {
 /// others of their group no longer than a pause takes, else they begin without them.
 ///
 /// A trial that turns out longer than thought, or that began so, does not keep the ranks idle that have
-/// nothing else to do: to_pause() names those that should leave a checkpoint and go on from there with more
-/// of them.
+/// nothing else to do, and one in a larger group than it needs gives ranks to what waits: to_pause() names
+/// those that should leave a checkpoint and go on from there with more of them, or fewer.
 ///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
