@@ -5,7 +5,7 @@
 
 #include "study/axes.hpp"
 #include "study/expand.hpp"
-#include "study/grid.hpp"
+#include "study/spread.hpp"
 #include "study/trunks.hpp"
 
 namespace isogrid::study {

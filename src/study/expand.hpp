@@ -11,6 +11,11 @@ namespace isogrid::study {
 
 using Trials = std::vector<PlannedTrial>;
 
+Trials expand(const Isoflop& study, const TrialMaker& maker, JobFaults& faults);
+Trials expand(const Validation& study, const TrialMaker& maker, JobFaults& faults);
+/// The grid of [isoflop] under each variant of the recipe.
+Trials expand(const Schedules& study, const TrialMaker& maker, JobFaults& faults);
+
 Trials expand(const CriticalBatch& study, const TrialMaker& maker, JobFaults& faults);
 Trials expand(const BatchRamp& study, const TrialMaker& maker, JobFaults& faults);
 Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& faults);

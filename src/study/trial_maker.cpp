@@ -4,7 +4,8 @@
 #include <cmath>
 #include <utility>
 
-#include "study/grid.hpp"
+#include "study/ladder.hpp"
+#include "study/spread.hpp"
 
 namespace isogrid::study {
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "study/flops.hpp"
-#include "study/grid.hpp"
+#include "study/ladder.hpp"
 
 namespace isogrid::study {
 namespace {

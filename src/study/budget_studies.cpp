@@ -1,0 +1,114 @@
+// Studies of budgets: the isoFLOP grid, larger budgets that it is to predict, and the grid again under other
+// recipes.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "study/budgets.hpp"
+#include "study/wording.hpp"
+
+namespace isogrid::study {
+
+namespace {
+
+/// Budgets that are to be predicted must lie above those that the prediction is made from.
+bool check_validation(const Validation& validation, const Isoflop& isoflop, JobFaults& faults) {
+    if (!faults.sound({"validation", "isoflop"})) return false;
+    if (isoflop.budgets.empty()) {
+        faults.add("validation", "has nothing to be predicted from", "there is no [isoflop]",
+                   "add [isoflop] with smaller budgets");
+        return false;
+    }
+    for (std::size_t i = 0; i < validation.budgets.size(); ++i)
+        if (!(validation.budgets[i] > isoflop.budgets.back())) {
+            faults.add("validation.budgets[" + std::to_string(i + 1) + "]",
+                       as_written(validation.budgets[i]) + " is no prediction",
+                       "the largest of isoflop.budgets is " + as_written(isoflop.budgets.back()),
+                       "raise it above");
+            return false;
+        }
+    return true;
+}
+
+}  // namespace
+
+Trials expand(const Isoflop& isoflop, const TrialMaker& maker, JobFaults& faults) {
+    return expand_budgets({.table = "isoflop",
+                           .prefix = "b",
+                           .budgets = isoflop.budgets,
+                           .sizes = isoflop.sizes,
+                           .seeds = isoflop.seeds,
+                           .recipe = maker.job().recipe},
+                          maker, faults);
+}
+
+Trials expand(const Validation& validation, const TrialMaker& maker, JobFaults& faults) {
+    const Job& job = maker.job();
+    if (!check_validation(validation, job.isoflop, faults)) return {};
+    return expand_budgets({.table = "validation",
+                           .prefix = "v",
+                           .budgets = validation.budgets,
+                           .sizes = validation.sizes,
+                           .seeds = validation.seeds,
+                           .recipe = job.recipe},
+                          maker, faults);
+}
+
+Trials expand(const Schedules& schedules, const TrialMaker& maker, JobFaults& faults) {
+    const Job& job = maker.job();
+    if (!faults.sound({"schedules", "isoflop", "recipe"})) return {};
+    if (job.isoflop.budgets.empty()) {
+        faults.add("schedules", "has no budgets", "there is no [isoflop]", "add [isoflop]");
+        return {};
+    }
+    Trials trials;
+    for (std::size_t i = 0; i < schedules.variants.size(); ++i) {
+        const Variant variant = schedules.variants[i];
+        BudgetStudy study{.table = "isoflop",
+                          .prefix = std::string(name(variant)) + "-b",
+                          .budgets = job.isoflop.budgets,
+                          .sizes = job.isoflop.sizes,
+                          .seeds = job.isoflop.seeds,
+                          .recipe = job.recipe,
+                          .variant = std::string(name(variant))};
+        switch (variant) {
+            case Variant::tuned:
+                break;
+            case Variant::truncated_cosine:
+                study.truncated = true;
+                study.recipe.schedule = ScheduleKind::cosine;
+                break;
+            case Variant::fixed_warmup: {
+                // As long as the longest trial's own, for all of them (Kaplan et al. 2020 warmed up for 3,000
+                // steps whatever the size).
+                double longest = 0;
+                for (const PlannedTrial& planned : expand_budgets(study, maker, faults))
+                    longest = std::max(longest, static_cast<double>(planned.trial.tokens()));
+                study.recipe.warmup_tokens =
+                    std::max<std::int64_t>(1, std::llround(job.recipe.warmup_fraction * longest));
+                break;
+            }
+            case Variant::stable_decay:
+                study.recipe.schedule = ScheduleKind::warmup_stable_decay;
+                break;
+            case Variant::large_batch:
+                if (schedules.large_batch <= job.recipe.batch) {
+                    faults.add("schedules.large_batch", "is " + std::to_string(schedules.large_batch),
+                               "the variant large_batch compares it with recipe.batch, " +
+                                   std::to_string(job.recipe.batch),
+                               "set it to a larger batch");
+                    return {};
+                }
+                study.recipe = with_batch(job.recipe, schedules.large_batch);
+                break;
+        }
+        Trials more = expand_budgets(study, maker, faults);
+        for (PlannedTrial& planned : more)
+            planned.studies = {"schedules"};
+        trials.insert(trials.end(), more.begin(), more.end());
+    }
+    return trials;
+}
+
+}  // namespace isogrid::study

@@ -1,0 +1,109 @@
+#include "cluster/sweep/plan.hpp"
+
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unistd.h>
+#include <utility>
+
+#include <sys/ioctl.h>
+
+#include "archive/archive.hpp"
+#include "archive/checkpoint_file.hpp"
+#include "archive/run_folder.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "cluster/machine.hpp"
+#include "cluster/run.hpp"
+#include "cluster/site/device.hpp"
+#include "cluster/site/processor.hpp"
+#include "cluster/sweep/left_to_do.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
+#include "train/trainer.hpp"
+#include "verbs/job.hpp"
+#include "verbs/job_verbs.hpp"
+
+namespace isogrid::verbs {
+namespace {
+
+int terminal_columns() {
+    winsize size{};
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 100;
+}
+
+int plan(const options::variables_map& given) {
+    const int ranks = given["ranks"].as<int>();
+    if (ranks < 1)
+        return refuse({{"isogrid plan", "--ranks must be at least 1", std::to_string(ranks), "ask for one"}});
+    const auto instruction_set = cluster::instruction_set_of("plan", text(given, "isa"));
+    if (!instruction_set) return refuse(instruction_set.error());
+    auto study = read_job(given);
+    if (!study) return refuse(study.error());
+    std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
+    std::int64_t card_bytes = 0;
+    if (study->job.device != study::Device::cpu) {
+        const kernels::CudaCards seen = kernels::cuda_cards();
+        auto on_card = backend_of_card(study->job, 0);
+        if (on_card) {
+            backend = std::move(*on_card);
+            const std::int64_t bytes = card_bytes = seen.cards.front().bytes;
+            for (std::string& warning :
+                 cluster::card_warnings(count_too_large(*study, *backend, bytes), bytes))
+                study->grid.warnings.push_back(std::move(warning));
+        } else {
+            study->grid.warnings.push_back("times and memory are this processor's (" +
+                                           on_card.error().front().why +
+                                           ") plan on a machine with the cards that will train");
+        }
+    }
+    warn_of_precision(*study, *backend);
+    const cluster::Costs costs{
+        .seconds_per_step =
+            [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+        .bytes =
+            [&](const study::Trial& trial) {
+                return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend) +
+                       (backend->on_host() ? archive::checkpoint_bytes(trial) : 0);
+            }};
+    std::optional<cluster::LeftToDo> left;
+    if (given.contains("archive")) {
+        const std::string archive = text(given, "archive");
+        const auto found = archive::find_trials(archive, study->grid);
+        if (!found) return refuse(found.error());
+        if (!found->foreign.empty()) return refuse(found->foreign);
+        left = cluster::left_to_do(*found, *study, archive, cluster::run_folder_of(archive), ranks, {});
+    }
+    cluster::Plan plan =
+        left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
+    plan.card_bytes = card_bytes;
+    plan.seats = cluster::seats_of_cards(study->job, card_bytes > 0);
+    std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
+                                         : cluster::plan_text(*study, plan, terminal_columns()));
+    return done;
+}
+
+}  // namespace
+
+Verb plan_verb() {
+    Verb verb{
+        .name = "plan",
+        .arguments = "JOB.toml [--ranks N] [--archive OUT.h5] [--scale F] [--isa NAME] [--json]",
+        .summary =
+            "Prints the trials of a job, what they cost, and what the grid cannot answer. Trains nothing.",
+        .positions = {"JOB"},
+        .run = plan};
+    verb.described.add_options()("ranks", options::value<int>()->default_value(1), "ranks that will train");
+    verb.described.add_options()("archive", options::value<std::string>(),
+                                 "plan what is left to do of it: finished trials cost nothing, and others go "
+                                 "on from their checkpoints and from states that trunks have left");
+    add_scale(verb);
+    add_isa(verb);
+    verb.described.add_options()("json", "as JSON");
+    return verb;
+}
+
+}  // namespace isogrid::verbs

@@ -1,0 +1,151 @@
+#include "cluster/run.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cluster/machine.hpp"
+#include "cluster/site/device.hpp"
+#include "cluster/site/processor.hpp"
+#include "cluster/sweep/card_plan.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
+#include "train/coordinate_check.hpp"
+#include "train/trainer.hpp"
+#include "verbs/job.hpp"
+#include "verbs/job_verbs.hpp"
+
+namespace isogrid::verbs {
+namespace {
+
+/// The outcomes that --retry names.
+study::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::variables_map& given) {
+    std::set<archive::Outcome> outcomes;
+    if (!given.contains("retry")) return outcomes;
+    for (const std::string& word : given["retry"].as<std::vector<std::string>>()) {
+        const auto outcome = archive::parse_outcome(word);
+        if (outcome != archive::Outcome::failed && outcome != archive::Outcome::out_of_memory)
+            return study::fail(
+                "isogrid run", "--retry " + word + " is not possible",
+                outcome ? "such a trial is a result, or is tried again anyhow" : "no trial ends so",
+                "choose failed or out_of_memory");
+        outcomes.insert(*outcome);
+    }
+    return outcomes;
+}
+
+/// The first rank, which warns, may see no card: the others tell it what they found.
+void warn_of_small_cards(study::Study& study, std::optional<int> card, const kernels::CudaCards& seen,
+                         const kernels::Backend& backend, const cluster::MpiSession& session) {
+    if (study.job.device == study::Device::cpu) return;
+    constexpr std::int64_t gigabyte = 1'000'000'000;
+    const std::int64_t bytes = card ? seen.cards[static_cast<std::size_t>(*card)].bytes : 0;
+    const int too_large = -session.lowest(card ? -count_too_large(study, backend, bytes) : 0);
+    const int most_gigabytes = -session.lowest(-static_cast<int>(bytes / gigabyte));
+    for (std::string& warning : cluster::card_warnings(too_large, most_gigabytes * gigabyte))
+        study.grid.warnings.push_back(std::move(warning));
+}
+
+/// The same of cards that cannot send to each other: false where a trial asks for just that.
+bool may_link(study::Study& study, std::optional<int> card, const kernels::Backend& backend,
+              const cluster::MpiSession& session) {
+    if (study.job.device == study::Device::cpu) return true;
+    auto warnings = cluster::link_warnings(study.job, session,
+                                           card ? backend.link_offer(/*first_rank=*/false).problem : "");
+    if (!warnings) {
+        // The coordinator has no card: whoever lacks the library says so.
+        if (card) refuse(warnings.error());
+        return false;
+    }
+    for (std::string& warning : *warnings)
+        study.grid.warnings.push_back(std::move(warning));
+    return true;
+}
+
+/// Every rank comes here; the first one speaks for all.
+int run(const options::variables_map& given) {
+    const cluster::MpiSession session;
+    auto study = read_job(given);
+    // A file that only some ranks can read must not leave the others waiting for them.
+    if (const int without = session.first_without(study.has_value()); without >= 0)
+        return session.rank() == without ? refuse(study.error()) : bad_input;
+    const auto best = cluster::instruction_set_of("run", text(given, "isa"));
+    if (const int without = session.first_without(best.has_value()); without >= 0)
+        return session.rank() == without ? refuse(best.error()) : bad_input;
+
+    const auto retry = outcomes_to_retry(given);
+    if (!retry) return session.rank() == 0 ? refuse(retry.error()) : bad_input;
+
+    // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
+    // must not depend on which ranks it came to.
+    const auto instruction_set =
+        static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(*best)));
+    const kernels::CudaCards seen =
+        study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
+    const auto card = cluster::choose_card(study->job, session, seen);
+    if (const int without = session.first_without(card.has_value()); without >= 0)
+        return session.rank() == without ? refuse(card.error()) : bad_input;
+    auto made =
+        *card ? backend_of_card(study->job, **card)
+              : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
+    if (const int without = session.first_without(made.has_value()); without >= 0)
+        return session.rank() == without ? refuse(made.error()) : bad_input;
+    const std::unique_ptr<kernels::Backend> backend = std::move(*made);
+    warn_of_precision(*study, *backend);
+    warn_of_small_cards(*study, *card, seen, *backend, session);
+    if (!may_link(*study, *card, *backend, session)) return bad_input;
+    const std::int64_t card_bytes = *card ? seen.cards[static_cast<std::size_t>(**card)].bytes : 0;
+    const cluster::CardPlan cards = study->job.device == study::Device::cpu
+                                        ? cluster::CardPlan{}
+                                        : cluster::plan_cards(*study, session, card_bytes, *backend);
+    const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
+                           train::Communicator& group, const train::TrainOptions& how) {
+        return train::train(trial, tokens, *backend, group, how);
+    };
+    return cluster::run_sweep(
+        {.study = *study,
+         .archive = text(given, "archive"),
+         .train = train,
+         .instruction_set = backend->instruction_set(),
+         .seconds_per_step =
+             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+         .check =
+             [&](const data::TokenFile& tokens) {
+                 return train::check_coordinates(*study, tokens, *backend);
+             },
+         .libraries = {{"token_file", study->job.tokens}, {"mpi", cluster::mpi_library_version()}},
+         .pin = !given.contains("no-pin"),
+         .retry = *retry,
+         .alone = given.contains("alone"),
+         .cards = cards,
+         .machine = [&] { return cluster::machine_on_card(card->value()); }},
+        session);
+}
+
+}  // namespace
+
+Verb run_verb() {
+    using options::value;
+    Verb verb{
+        .name = "run",
+        .arguments =
+            "JOB.toml --archive OUT.h5 [--scale F] [--isa NAME] [--retry failed] [--no-pin] [--alone]",
+        .summary = "Trains what is missing of a job and writes its archive: alone, or under mpirun or srun.",
+        .positions = {"JOB"},
+        .run = run};
+    verb.described.add_options()("archive", value<std::string>()->required(), "the archive to write");
+    add_scale(verb);
+    add_isa(verb);
+    auto option = verb.described.add_options();
+    option("retry", value<std::vector<std::string>>()->composing(),
+           "trials to try again although they were given up: failed, out_of_memory");
+    option("no-pin", "leave it to the launcher on which cores ranks compute");
+    option("alone", "one rank on purpose, inside a Slurm job of several tasks");
+    return verb;
+}
+
+}  // namespace isogrid::verbs
