@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/laws/families.hpp"
+
 namespace isogrid::analysis {
 
 Extent FamilyPoints::span() const {
@@ -16,28 +18,20 @@ std::size_t FamilyPoints::count(std::size_t family) const {
 }
 
 FamilyPoints lower_envelopes(const Runs& runs) {
-    FamilyPoints points;
-    std::vector<std::vector<const Run*>> members;
-    for (const Run& run : runs.used) {
-        if (run.family.empty()) continue;
-        const auto known = std::find(points.families.begin(), points.families.end(), run.family);
-        const auto place = static_cast<std::size_t>(known - points.families.begin());
-        if (known == points.families.end()) points.families.push_back(run.family), members.emplace_back();
-        members[place].push_back(&run);
-    }
-    for (std::size_t family = 0; family < members.size(); ++family) {
-        auto& order = members[family];
-        std::stable_sort(order.begin(), order.end(), [](const Run* a, const Run* b) {
-            return a->budget != b->budget ? a->budget < b->budget : a->loss < b->loss;
+    FamilyPoints points{.families = families_of(runs)};
+    for (std::size_t family = 0; family < points.families.size(); ++family) {
+        std::vector<Run> order = runs_of_family(runs, points.families[family]).used;
+        std::stable_sort(order.begin(), order.end(), [](const Run& a, const Run& b) {
+            return a.budget != b.budget ? a.budget < b.budget : a.loss < b.loss;
         });
         double lowest = std::numeric_limits<double>::infinity();
-        for (const Run* run : order) {
-            if (!(run->loss < lowest)) {
+        for (const Run& run : order) {
+            if (!(run.loss < lowest)) {
                 ++points.left_out;
                 continue;
             }
-            lowest = run->loss;
-            points.used.push_back({family, run->budget, run->loss});
+            lowest = run.loss;
+            points.used.push_back({family, run.budget, run.loss});
         }
     }
     return points;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analysis/fit/log_line.hpp"
+#include "analysis/laws/families.hpp"
 #include "analysis/laws/isoflop_budgets.hpp"
 
 namespace isogrid::analysis {
@@ -19,39 +20,8 @@ Estimate named(const LawFit& fit, const std::string& name) {
     return {};
 }
 
-std::vector<std::string> families_of(const Runs& runs) {
-    std::vector<std::string> families;
-    for (const Run& run : runs.used)
-        if (!run.family.empty() && run.budget > 0 &&
-            std::find(families.begin(), families.end(), run.family) == families.end())
-            families.push_back(run.family);
-    return families;
-}
-
-/// Whether the study of schedules has this trial in `family` too: two recipes that come to the same trial
-/// (the longest one's own warm-up, say) have it once, under the first. One that was rejected is no such
-/// trial.
-bool is_shared(const Run& run, const Runs& runs, const std::string& family) {
-    const auto same_cell = [&](const Run& other) {
-        return other.family == family && other.budget == run.budget && other.parameters == run.parameters &&
-               other.seed == run.seed;
-    };
-    const auto rejected = [&](const RejectedRun& other) { return other.name == family + "-" + run.name; };
-    return std::find(run.studies.begin(), run.studies.end(), "schedules") != run.studies.end() &&
-           run.family == runs.used.front().family &&
-           std::none_of(runs.used.begin(), runs.used.end(), same_cell) &&
-           std::none_of(runs.rejected.begin(), runs.rejected.end(), rejected);
-}
-
-Runs of_family(const Runs& runs, const std::string& family) {
-    Runs some = runs;
-    std::erase_if(some.used,
-                  [&](const Run& run) { return run.family != family && !is_shared(run, runs, family); });
-    return some;
-}
-
 std::vector<Budget> budgets_of(const Runs& runs, const std::string& family) {
-    std::vector<Budget> budgets = gather_budgets(of_family(runs, family));
+    std::vector<Budget> budgets = gather_budgets(runs_of_family(runs, family));
     find_minima(budgets);
     return budgets;
 }
@@ -93,7 +63,7 @@ void tell_exponents(const Runs& runs, const FitOptions& options, LawFit& fit) {
                 {}};
     const std::vector<Budget> first = budgets_of(runs, families.front());
     for (const std::string& family : families) {
-        const LawFit isoflop = fit_isoflop(of_family(runs, family), options);
+        const LawFit isoflop = fit_isoflop(runs_of_family(runs, family), options);
         if (isoflop.refused) {
             table.rows.push_back(
                 {family, none, none, none, none, none, none, none, std::string(name(isoflop.refused->kind))});

@@ -1,10 +1,12 @@
 // Families made from laws that are known, and what is said of them.
 #include <cmath>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "analysis/fit/bootstrap.hpp"
+#include "analysis/laws/compare_families.hpp"
 #include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
 #include "recovery.hpp"
@@ -188,6 +190,23 @@ TEST(Exponents, ofSchedulesCountATrialThatTwoRecipesHaveInCommon) {
     EXPECT_EQ(against_the_first(shared, options(0)).value, expected);
     shared.rejected.push_back({"other-common", "", "diverged"});
     EXPECT_NE(against_the_first(shared, options(0)).value, expected);
+}
+
+TEST(LowerEnvelopes, countATrialThatTwoRecipesHaveInCommonForBoth) {
+    Runs runs;
+    for (const auto& [family, compute, loss] : std::vector<std::tuple<const char*, double, double>>{
+             {"one", 1, 3.0}, {"one", 2, 2.5}, {"other", 1, 3.1}}) {
+        auto& run = runs.used.emplace_back();
+        run.family = family, run.name = family + std::to_string(runs.used.size());
+        run.budget = compute, run.loss = loss, run.parameters = 10 * compute;
+    }
+    EXPECT_EQ(lower_envelopes(runs).count(1), 1);
+    for (auto& run : runs.used)
+        run.studies = {"schedules"};
+    const FamilyPoints points = lower_envelopes(runs);
+    EXPECT_EQ(points.count(0), 2);
+    EXPECT_EQ(points.count(1), 2);
+    EXPECT_EQ(points.used.back().loss, 2.5);
 }
 
 TEST(Exponents, intervalsOfDifferencesCoverTheTruth) {
