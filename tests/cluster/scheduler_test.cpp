@@ -345,13 +345,28 @@ TEST(Scheduler, pausesNoTrialTwiceWhoseCheckpointWasNotKept) {
     EXPECT_TRUE(scheduler.to_pause(120).empty());
 }
 
+TEST(Scheduler, asksLessReadilyWherePausesHaveTakenLong) {
+    for (const bool long_pause : {false, true}) {
+        Scheduler scheduler = with_a_late_trial(0, 4);
+        ASSERT_EQ(scheduler.to_pause(50), std::vector<int>{0});
+        const double paused = long_pause ? 150 : 51;
+        scheduler.paused({.trial = 0, .flops = 70e9, .most_ranks = 4}, 0.3, paused);
+        scheduler.worker_idle(1);
+        ASSERT_EQ(scheduler.assign(paused), (std::vector<Assignment>{{0, {1, 2}}}));
+        scheduler.progressed(0, 0.05, paused + 10);
+        scheduler.worker_idle(3);
+        scheduler.worker_idle(4);
+        EXPECT_EQ(scheduler.to_pause(paused + 10).empty(), long_pause);
+    }
+}
+
 TEST(Scheduler, keepsIdleRanksForATrialThatIsAboutToJoinThem) {
     Scheduler scheduler = with_a_late_trial();
     ASSERT_EQ(scheduler.to_pause(50), std::vector<int>{0});
     scheduler.add({.trial = 2, .flops = 1e9});
     EXPECT_TRUE(scheduler.assign(51).empty());
     EXPECT_EQ(scheduler.kept_for_pauses(51), 1);
-    EXPECT_EQ(scheduler.assign(51 + 2 * pausing_seconds), (std::vector<Assignment>{{2, {2}}}))
+    EXPECT_EQ(scheduler.assign(51 + 2 * usual_pausing_seconds), (std::vector<Assignment>{{2, {2}}}))
         << "it has not paused in time";
 }
 

@@ -10,9 +10,6 @@
 
 namespace isogrid::cluster {
 
-/// What a pause takes, from being asked to the first step on other ranks.
-inline constexpr double pausing_seconds = 3;
-
 /// A trial that runs, as predicted now.
 struct InProgress {
     double end = 0;      ///< seconds from now, on the ranks that it has

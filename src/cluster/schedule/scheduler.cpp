@@ -59,7 +59,7 @@ std::vector<Assignment> Scheduler::assign(double now) {
 
 int Scheduler::kept_for_pauses(double now) const {
     int kept = 0;
-    if (now >= asked_to_pause_ + 2 * pausing_seconds) return kept;
+    if (now >= asked_to_pause_ + 2 * pause_cost_.seconds()) return kept;
     for (const auto& [trial, running] : running_)
         if (running.pausing) kept += std::max(0, running.wanted_ranks - running.size());
     return kept;
@@ -75,7 +75,7 @@ std::vector<int> Scheduler::workers_for_next(double now) {
     if (!workers.empty() || !may_grow || now < next_look_at_group_) return workers;
     std::vector<double> free = free_at(ends(speeds(), now));
     std::sort(free.begin(), free.end());
-    const bool soon = !(free[static_cast<std::size_t>(group) - 1] > 2 * pausing_seconds);
+    const bool soon = !(free[static_cast<std::size_t>(group) - 1] > 2 * pause_cost_.seconds());
     while (!soon && workers.empty() && group > next.least_ranks) {
         group /= 2;
         workers = seating_.seats_for(next, group);
@@ -237,6 +237,7 @@ void Scheduler::finished(int trial, double fraction, double now) {
         running_.erase(found);
     }
     doubling_efficiency_.ended(trial);
+    pause_cost_.forget(trial);
     unblock(trial);
 }
 
@@ -262,6 +263,7 @@ void Scheduler::paused(const Task& task, double fraction, double now) {
     seen(task.trial, fraction, now);
     const auto found = running_.find(task.trial);
     assert(found != running_.end());
+    pause_cost_.left_checkpoint(task.trial, now);
     learn_from(found->second);
     Task left = task;
     left.wanted_ranks = found->second.wanted_ranks;
@@ -284,6 +286,7 @@ void Scheduler::again(int trial, int least_ranks, double fraction, double now, b
 void Scheduler::lost(int trial) {
     const auto found = running_.find(trial);
     assert(found != running_.end());
+    pause_cost_.forget(trial);
     learn_from(found->second);
     add(found->second.task);
     running_.erase(found);

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "cluster/schedule/pause_cost.hpp"
 #include "cluster/schedule/priority.hpp"
 #include "cluster/schedule/regrouping.hpp"
 #include "cluster/schedule/seating.hpp"
@@ -186,6 +187,7 @@ class Scheduler {
     double busy_rank_seconds_ = 0;
     Speeds ended_;  ///< what is known without the running trials
     DoublingEfficiency doubling_efficiency_;
+    PauseCost pause_cost_;
 };
 
 }  // namespace isogrid::cluster

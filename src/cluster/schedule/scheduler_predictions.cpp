@@ -125,7 +125,7 @@ std::vector<InProgress> Scheduler::in_progress(const std::map<int, double>& ends
 
 std::vector<int> Scheduler::to_pause(double now) {
     if (stopped_ || ranks_per_trial_ > 0 || now < next_regrouping_ || running_.empty()) return {};
-    if (ends_at_ - now < least_worth_ + pausing_seconds) return {};
+    if (ends_at_ - now < least_worth_ + pause_cost_.seconds()) return {};
     for (const auto& [trial, running] : running_)
         if (running.pausing) return {};  // one thing at a time
     const auto known = speeds();
@@ -141,10 +141,12 @@ std::vector<int> Scheduler::to_pause(double now) {
     const std::vector<InProgress> running = in_progress(ends, trials);
     const std::vector<double> free_at = this->free_at(ends, trials);
     std::vector<int> paused;
-    for (const Regrouping::Change& change : regroup(running, waiting, free_at, pausing_seconds).paused) {
+    for (const Regrouping::Change& change :
+         regroup(running, waiting, free_at, pause_cost_.seconds()).paused) {
         paused.push_back(trials[change.trial]);
         Running& asked = running_.at(trials[change.trial]);
         asked.pausing = true;
+        pause_cost_.asked(trials[change.trial], now);
         asked.wanted_ranks = change.ranks;
         asked_to_pause_ = now;
     }
