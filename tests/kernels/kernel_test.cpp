@@ -51,6 +51,11 @@ std::string name(Element element) {
     return element == Element::bfloat16 ? "bfloat16" : "float32";
 }
 
+std::vector<std::int64_t> widths_of(Element element) {
+    if (element == Element::bfloat16) return {8, 18, 48, 130};
+    return {8, 17, 48, 130};
+}
+
 std::vector<std::uint32_t> bits(const Values& values) {
     std::vector<std::uint32_t> words;
     for (const float value : values)
@@ -203,5 +208,8 @@ void KernelTest::expect_agreement_in_the_mean(const Op& op, const std::vector<do
             << "output " << output;
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(Fast, KernelTest, testing::ValuesIn(fast_backend_names()),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace isogrid::kernels::test

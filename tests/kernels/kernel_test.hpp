@@ -36,6 +36,12 @@ constexpr double unit_of(Element element) {
 }
 std::string name(Element element);
 
+/// Sizes that are no multiples of what registers hold, and some that are.
+constexpr std::int64_t some_rows[] = {1, 3, 37};
+constexpr std::int64_t some_widths[] = {8, 17, 48, 130};
+/// The same of activations, whose widths are even in bfloat16.
+std::vector<std::int64_t> widths_of(Element element);
+
 /// What a number is in memory: not-a-number equals itself here, and zeros of either sign differ.
 std::vector<std::uint32_t> bits(const Values& values);
 
