@@ -4,12 +4,9 @@
 
 namespace isogrid::cluster {
 
-void PauseCost::left_checkpoint(int trial, double now) {
-    const auto found = asked_.find(trial);
-    if (found == asked_.end()) return;
-    seen_seconds_ += now - found->second;
+void PauseCost::left_checkpoint(double seconds) {
+    seen_seconds_ += std::max(0.0, seconds);
     ++seen_;
-    asked_.erase(found);
 }
 
 double PauseCost::seconds() const {

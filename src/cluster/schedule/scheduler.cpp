@@ -237,7 +237,6 @@ void Scheduler::finished(int trial, double fraction, double now) {
         running_.erase(found);
     }
     doubling_efficiency_.ended(trial);
-    pause_cost_.forget(trial);
     unblock(trial);
 }
 
@@ -260,10 +259,14 @@ void Scheduler::interrupted(int trial, double fraction, double now) {
 }
 
 void Scheduler::paused(const Task& task, double fraction, double now) {
-    seen(task.trial, fraction, now);
     const auto found = running_.find(task.trial);
     assert(found != running_.end());
-    pause_cost_.left_checkpoint(task.trial, now);
+    if (const Running& before = found->second; before.flops_done() > 0 && before.own_seconds() > 0) {
+        const double trained = (fraction - before.fraction) * before.task.flops;  // since its last note
+        pause_cost_.left_checkpoint(now - before.seen -
+                                    trained / (before.flops_done() / before.own_seconds()));
+    }
+    seen(task.trial, fraction, now);
     learn_from(found->second);
     Task left = task;
     left.wanted_ranks = found->second.wanted_ranks;
@@ -286,7 +289,6 @@ void Scheduler::again(int trial, int least_ranks, double fraction, double now, b
 void Scheduler::lost(int trial) {
     const auto found = running_.find(trial);
     assert(found != running_.end());
-    pause_cost_.forget(trial);
     learn_from(found->second);
     add(found->second.task);
     running_.erase(found);

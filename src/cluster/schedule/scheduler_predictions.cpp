@@ -146,7 +146,6 @@ std::vector<int> Scheduler::to_pause(double now) {
         paused.push_back(trials[change.trial]);
         Running& asked = running_.at(trials[change.trial]);
         asked.pausing = true;
-        pause_cost_.asked(trials[change.trial], now);
         asked.wanted_ranks = change.ranks;
         asked_to_pause_ = now;
     }
