@@ -58,7 +58,10 @@ study::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
 }
 
 NewFile::NewFile(std::filesystem::path path, std::filesystem::path temporary, Descriptor descriptor)
-    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(std::move(descriptor)) {}
+    : path_(std::move(path)),
+      temporary_(std::move(temporary)),
+      descriptor_(std::move(descriptor)),
+      unfinished_(temporary_.string()) {}
 
 NewFile::~NewFile() {
     if (descriptor_) ::unlink(temporary_.c_str());
