@@ -55,7 +55,10 @@ study::Result<Handle> open_checked(const std::filesystem::path& path, const std:
     const std::string where = path.string();
     std::error_code error;
     if (!std::filesystem::is_regular_file(path, error))
-        return study::fail(where, "cannot be read", error ? error.message() : "it is no regular file",
+        return study::fail(where, "cannot be read",
+                           error                                 ? error.message()
+                           : std::filesystem::is_directory(path) ? "it is a folder"
+                                                                 : "it is no regular file",
                            "check the path");
     if (!starts_as_hdf5(path))
         return study::fail(where, "is not an HDF5 file", "its first bytes are not HDF5's signature", keep_it);
