@@ -38,7 +38,6 @@ bool is_no_file(const std::filesystem::path& path) {
 /// to.
 void write(const std::filesystem::path& file, const std::string& text) {
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-    std::error_code absent;
     if (is_no_file(file)) {
         std::ofstream stream(file, std::ios::binary);
         stream << text << std::flush;
@@ -46,9 +45,7 @@ void write(const std::filesystem::path& file, const std::string& text) {
             throw std::runtime_error(file.string() + ": cannot be written (check the folder and free space)");
         return;
     }
-    const bool link = std::filesystem::is_symlink(file, absent);
-    archive::write_durably(link ? std::filesystem::weakly_canonical(file) : file,
-                           std::as_bytes(std::span(text)), {.tag = archive::writer_tag()});
+    archive::write_durably(file, std::as_bytes(std::span(text)), {.tag = archive::writer_tag()});
 }
 
 /// What would keep `file` from being written, told before the laws are fitted.
@@ -172,6 +169,10 @@ int main(int count, char** words) {
         if (std::cout.flush() || code != done) return code;
         std::cerr << "isogrid-fit: standard output could not be written to its end (is its disk full?) make "
                      "room there, or write elsewhere\n";
+        return 1;
+    } catch (const std::filesystem::filesystem_error& error) {
+        std::cerr << "isogrid-fit: " << error.path1().string() << ": cannot be used ("
+                  << error.code().message() << ") set the rights there, make room, or name another place\n";
         return 1;
     } catch (const std::exception& error) {
         std::cerr << "isogrid-fit: " << error.what() << "\n";

@@ -1,5 +1,6 @@
 // The command line of isogrid: its verbs, each of which stands in verbs/.
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -58,6 +59,10 @@ int main(int count, char** values) {
         if (std::cout.flush() || code != isogrid::verbs::done) return code;
         std::cerr << "isogrid: standard output could not be written to its end (is its disk full?) make room "
                      "there, or write elsewhere\n";
+        return isogrid::verbs::failed;
+    } catch (const std::filesystem::filesystem_error& error) {
+        std::cerr << "isogrid: " << error.path1().string() << ": cannot be used (" << error.code().message()
+                  << ") set the rights there, make room, or name another place\n";
         return isogrid::verbs::failed;
     } catch (const std::exception& error) {
         std::cerr << "isogrid: " << error.what() << "\n";

@@ -62,6 +62,14 @@ void write_all(const std::filesystem::path& path, const std::filesystem::path& n
     if (file.close() != 0) give_up(name, errno);  // network file systems report a full quota here
 }
 
+/// Where a link leads, whether or not something is there yet.
+std::filesystem::path behind_links(std::filesystem::path path) {
+    constexpr int most = 40;  // as the system allows
+    for (int hop = 0; hop < most && std::filesystem::is_symlink(path); ++hop)
+        path = path.parent_path() / std::filesystem::read_symlink(path);
+    return path;
+}
+
 void sync_folder(const std::filesystem::path& folder) {
     const Descriptor handle(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, folder);
     if (::fsync(handle.get()) != 0 && errno != EINVAL)
@@ -77,12 +85,13 @@ bool write_durably(const std::filesystem::path& path, std::span<const std::byte>
 }
 
 bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer) {
-    Temporary temporary{path.string() + ".tmp-" + writer.tag};
+    const std::filesystem::path place = behind_links(path);
+    Temporary temporary{place.string() + ".tmp-" + writer.tag};
     write_all(temporary.path, path, content);
     if (writer.still_holder && !writer.still_holder()) return false;
-    if (::rename(temporary.path.c_str(), path.c_str()) != 0) give_up(path, errno);
+    if (::rename(temporary.path.c_str(), place.c_str()) != 0) give_up(path, errno);
     temporary.in_place = true;
-    sync_folder(path.parent_path());
+    sync_folder(place.parent_path());
     return true;
 }
 

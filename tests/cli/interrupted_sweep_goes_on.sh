@@ -40,12 +40,26 @@ expect_status 2 "$isogrid" run other.toml --archive cut.h5
 grep -q 'cut\.h5' err.txt || fail "the refusal does not name the archive: $(cat err.txt)"
 cmp before.h5 cut.h5 || fail "a refused study changed the archive"
 
+# What has no archive yet is not just missing.
+rm -f nothing.h5
+mkdir nothing.h5.d
+expect_status 2 "$isogrid" verify nothing.h5
+grep -q 'is not written yet' err.txt || fail "an archive to come is only missing: $(cat err.txt)"
+
 # The sweep goes on when its reader has left.
 make_job small.toml
 set +o pipefail
 "$isogrid" run small.toml --archive unread.h5 2>err.txt | true
 set -o pipefail
 [[ -s unread.h5 && ! -e unread.h5.d ]] || fail "a sweep ended with its reader: $(cat err.txt)"
+
+# An archive, and a text, come to where a link leads; the link stays.
+mkdir elsewhere
+ln -s elsewhere/far.h5 near.h5
+ln -s elsewhere/far.tok near.tok
+expect_status 0 "$isogrid" run small.toml --archive near.h5
+expect_status 0 "$isogrid" tokenize text.txt --out near.tok --validation 0.05
+[[ -L near.h5 && -s elsewhere/far.h5 && -L near.tok && -s elsewhere/far.tok ]] || fail "a link was replaced: $(ls -l)"
 
 # A text that never ends, interrupted: nothing is left beside it.
 mkfifo endless
