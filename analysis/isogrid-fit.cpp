@@ -109,6 +109,13 @@ study::Faults check_laws(const Request& request, const Runs& runs) {
         const bool named =
             std::find(request.laws.begin(), request.laws.end(), law.name) != request.laws.end();
         if (!named && !request.laws.empty()) continue;
+        if (const auto studies = missing_studies(law, runs); !studies.empty()) {
+            if (named)
+                faults.push_back({runs.source, "has no runs for the law " + std::string(law.name),
+                                  describe(NotAsked{std::string(law.name), {}, {}, studies}),
+                                  "ask for another law"});
+            continue;
+        }
         const std::vector<Role> missing = missing_roles(law, runs);
         any = any || missing.empty();
         if (named && !missing.empty())

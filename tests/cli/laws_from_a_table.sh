@@ -58,3 +58,7 @@ set +o pipefail
 "$fit" --csv runs.csv "${columns[@]}" --report unread 2>err.txt | true
 set -o pipefail
 [[ -s unread/fit.json && -s unread/report.html ]] || fail "no files where nobody reads the text: $(cat err.txt)"
+
+# A law of a study that an archive does not have is refused by what is missing.
+expect_status 2 "$fit" "$repository/analysis/example/batch-ramp.h5" --law isoflop
+grep -q 'no run is of the study isoflop' err.txt || fail "nothing is said of the study: $(cat err.txt)"
