@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <sstream>
 #include <string_view>
 #include <utility>
 
 #include <boost/program_options.hpp>
+
+#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -31,7 +35,7 @@ po::options_description options() {
                       "which column is what: parameters, tokens, loss, flops, batch, name, run "
                       "(rows of one run make its curve), and what single laws need (docs/laws)");
     all.add_options()("where", texts()->value_name("COL=VALUE"), "keep only such rows; may be repeated");
-    all.add_options()("drop-highest-loss", po::value<std::size_t>()->default_value(0)->value_name("K"),
+    all.add_options()("drop-highest-loss", po::value<std::int64_t>()->default_value(0)->value_name("K"),
                       "reject the K runs of highest loss");
     all.add_options()("skip-bad-rows", po::bool_switch(),
                       "reject rows with missing, impossible or repeated values instead of failing");
@@ -44,7 +48,7 @@ po::options_description options() {
     all.add_options()("objective", text()->default_value("huber:1e-3")->value_name("NAME"),
                       "of log losses: huber:DELTA, l1, l2, or asymmetric:SHARE for under-tuned runs, SHARE "
                       "of which may lie below the law");
-    all.add_options()("bootstrap", po::value<std::size_t>()->default_value(1000)->value_name("K"),
+    all.add_options()("bootstrap", po::value<std::int64_t>()->default_value(1000)->value_name("K"),
                       "replicates for errors and intervals; 0 for none");
     all.add_options()(
         "resample", text()->default_value("cases")->value_name("WHAT"),
@@ -65,7 +69,7 @@ po::options_description options() {
     all.add_options()("minimum", text()->default_value("auto")->value_name("HOW"),
                       "of an isoFLOP budget: akima (curve through all sizes), parabola (near the lowest) or "
                       "auto (akima unless the losses are too noisy for it)");
-    all.add_options()("seed", po::value<std::uint64_t>()->default_value(1)->value_name("S"),
+    all.add_options()("seed", po::value<std::int64_t>()->default_value(1)->value_name("S"),
                       "of the bootstrap");
     all.add_options()("at-flops", po::value<std::vector<double>>()->value_name("C"),
                       "recommend for this budget; may be repeated (default: 100 times the largest)");
@@ -95,6 +99,17 @@ std::string text_of(const po::variables_map& given, const char* option) {
     return given.count(option) ? given[option].as<std::string>() : std::string{};
 }
 
+/// A whole number from 0 on. Boost reads -1 as the largest there is where the type has no sign.
+std::uint64_t count_of(const po::variables_map& given, const std::string& option, study::Faults& faults,
+                       std::int64_t most = 1'000'000) {
+    const auto value = given[option].as<std::int64_t>();
+    if (value < 0 || value > most)
+        faults.push_back({"--" + option, "is " + std::to_string(value),
+                          value < 0 ? "it counts from 0" : "the most is " + std::to_string(most),
+                          "write for example " + std::string(option == "drop-highest-loss" ? "3" : "1000")});
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
+}
+
 /// Takes what was parsed, or its faults.
 template <class T, class Into>
 void take(const study::Result<T>& parsed, Into& into, study::Faults& faults) {
@@ -112,7 +127,7 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
     for (const char* option : {"columns", "where"})
         if (archive && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about an archive",
-                              "it reads CSV columns", "drop it"});
+                              "it reads CSV columns", "drop it, or name a CSV with --csv"});
     for (const char* option : {"parameters-convention", "flops-convention"})
         if (csv && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about a CSV",
@@ -121,7 +136,6 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
         request.csv.emplace();
         for (const std::string& file : all_of<std::string>(given, "csv"))
             request.files.emplace_back(file);
-        request.csv->drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
         request.csv->skip_bad_rows = given["skip-bad-rows"].as<bool>();
         if (given.count("columns") == 0)
             faults.push_back({"--csv", "no --columns", "a CSV's columns may be called anything",
@@ -140,7 +154,8 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
 
 void check_archive(const po::variables_map& given, Request& request, study::Faults& faults) {
     request.archive.file = text_of(given, "archive");
-    request.archive.drop_highest_loss = given["drop-highest-loss"].as<std::size_t>();
+    request.archive.drop_highest_loss = count_of(given, "drop-highest-loss", faults);
+    if (request.csv) request.csv->drop_highest_loss = request.archive.drop_highest_loss;
     if (const std::string name = text_of(given, "parameters-convention"); name == "non_embedding")
         request.archive.parameters = ParameterConvention::non_embedding;
     else if (!name.empty() && name != "total")
@@ -156,14 +171,15 @@ void check_archive(const po::variables_map& given, Request& request, study::Faul
 }
 
 void check_laws(const po::variables_map& given, Request& request, study::Faults& faults) {
-    std::string known;
+    std::vector<std::string> known;
     for (const Law& law : laws())
-        known += (known.empty() ? "" : ", ") + std::string(law.name);
+        known.emplace_back(law.name);
     for (const std::string& wanted : all_of<std::string>(given, "law")) {
         if (wanted == "all") continue;
+        const auto meant = study::nearest(wanted, known);
         if (std::none_of(laws().begin(), laws().end(), [&](const Law& law) { return law.name == wanted; }))
-            faults.push_back(
-                {"--law", "unknown law " + wanted, "there are " + known, "use one of them, or all"});
+            faults.push_back({"--law", "unknown law " + wanted, "there are " + study::listed(known),
+                              meant ? "write " + *meant : "use one of them, or all"});
         request.laws.push_back(wanted);
     }
 }
@@ -171,7 +187,7 @@ void check_laws(const po::variables_map& given, Request& request, study::Faults&
 void check_fit(const po::variables_map& given, Request& request, study::Faults& faults) {
     take(parse_objective(text_of(given, "objective")), request.fit.objective, faults);
     request.fit.objective_asked = !given["objective"].defaulted();
-    request.fit.bootstrap = given["bootstrap"].as<std::size_t>();
+    request.fit.bootstrap = count_of(given, "bootstrap", faults);
     take(parse_resampling(text_of(given, "resample")), request.fit.resampling, faults);
     request.fit.resampling_asked = !given["resample"].defaulted();
     request.fit.overhead_from = given["overhead-from"].as<double>();
@@ -191,7 +207,7 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
         faults.push_back({"--intervals", "no profile of " + to_string(request.fit.objective),
                           "only a sum of squares has a known distribution", "add --objective l2"});
     take(parse_minimum(text_of(given, "minimum")), request.fit.minimum, faults);
-    request.fit.seed = given["seed"].as<std::uint64_t>();
+    request.fit.seed = count_of(given, "seed", faults, std::numeric_limits<std::int64_t>::max());
 }
 
 void check_targets(const po::variables_map& given, Request& request, study::Faults& faults) {
@@ -226,9 +242,21 @@ study::Result<Request> parse_command_line(int count, const char* const* words) {
     po::variables_map given;
     // Options are spelled out: a guessed abbreviation would bind scripts to today's list.
     const int strict = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(count, words).options(all).positional(positional).style(strict).run(),
-              given);
-    po::notify(given);
+    try {
+        po::store(
+            po::command_line_parser(count, words).options(all).positional(positional).style(strict).run(),
+            given);
+        po::notify(given);
+    } catch (const po::unknown_option& unknown) {
+        std::vector<std::string> known;
+        for (const auto& option : all.options())
+            known.push_back("--" + option->long_name());
+        const auto meant = study::nearest(unknown.get_option_name(), known);
+        return study::fail("isogrid-fit", unknown.what(), "options are spelled out",
+                           (meant ? "write " + *meant + ", or " : "") + "see isogrid-fit --help");
+    } catch (const po::error& error) {
+        return study::fail("isogrid-fit", error.what(), "", "see isogrid-fit --help");
+    }
     Request request;
     if ((request.help = given.count("help") > 0)) return request;
     study::Faults faults;
@@ -237,6 +265,10 @@ study::Result<Request> parse_command_line(int count, const char* const* words) {
     check_laws(given, request, faults);
     check_fit(given, request, faults);
     check_targets(given, request, faults);
+    for (const char* option : {"json", "report"})
+        if (given.count(option) && text_of(given, option).empty())
+            faults.push_back({std::string("--") + option, "names nothing", "it is empty",
+                              "say where to write, or leave it out"});
     request.json = text_of(given, "json");
     request.report = text_of(given, "report");
     if (!request.report.empty() && request.json.empty()) request.json = request.report + "/fit.json";

@@ -25,8 +25,8 @@ struct Request {
     bool help = false;         ///< only the help was asked for; nothing else is set
 };
 
-/// Reads the words of a command line. Faults: more or fewer than one input, and values that say nothing.
-/// Throws boost::program_options::error for words that are no options.
+/// Reads the words of a command line. Faults: words that are no options, more or fewer than one input, and
+/// values that say nothing.
 study::Result<Request> parse_command_line(int count, const char* const* words);
 
 /// Usage, options and laws.

@@ -48,9 +48,30 @@ Broken take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
 
 }  // namespace
 
+std::string trimmed(std::string_view text) {
+    const std::size_t first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
+}
+
+study::Faults shortened(study::Faults faults, const std::string& file) {
+    constexpr std::size_t listed = 20;
+    if (faults.size() <= listed) return faults;
+    const std::size_t more = faults.size() - listed;
+    faults.resize(listed);
+    faults.push_back({file, "and " + std::to_string(more) + " more", "the first are listed", ""});
+    return faults;
+}
+
 study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
     if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
         return study::fail(file, "the text is UTF-16", "its byte-order mark says so", "save it as UTF-8");
+    if (text.starts_with("\x89HDF\r\n"))
+        return study::fail(file, "is no CSV", "it is an HDF5 file, as archives are",
+                           "name an archive without --csv and --columns");
+    if (text.find('\0') != std::string_view::npos)
+        return study::fail(file, "is no text in UTF-8", "it holds zero bytes, as UTF-16 and other formats do",
+                           "save it as UTF-8");
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     CsvTable table;
     study::Faults faults;
@@ -70,7 +91,8 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
         }
         if (row.text.empty()) continue;
         if (table.columns.empty()) {
-            table.columns = row.cells;
+            for (const std::string& name : row.cells)
+                table.columns.push_back(trimmed(name));
             for (const char other : {';', '\t'})
                 if (row.cells.size() == 1 && row.cells[0].find(other) != std::string::npos)
                     return study::fail(
@@ -82,7 +104,8 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
                     faults.push_back({where, "column " + *name + " appears twice",
                                       "values are looked up by the column's name", "rename one of them"});
         } else if (row.cells.size() != table.columns.size()) {
-            faults.push_back({where, std::to_string(row.cells.size()) + " cells",
+            faults.push_back({where,
+                              std::to_string(row.cells.size()) + (row.cells.size() == 1 ? " cell" : " cells"),
                               "the header has " + std::to_string(table.columns.size()),
                               row.cells.size() < table.columns.size()
                                   ? "complete the row"
@@ -91,9 +114,9 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
             table.rows.push_back(std::move(row));
         }
     }
-    if (table.columns.empty())
+    if (table.columns.empty() && faults.empty())
         faults.push_back({file, "no header", "the file is empty", "name the columns in its first line"});
-    if (!faults.empty()) return tl::unexpected(faults);
+    if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), file));
     return table;
 }
 

@@ -21,10 +21,16 @@ struct CsvTable {
     std::vector<CsvRow> rows;
 };
 
-/// Reads RFC 4180 text whose first row names the columns. Blank lines are passed over, a byte-order mark and
-/// the carriage return of a line end too; the lines counted are those that an editor shows. Faults
-/// (`file:line`): no header, a repeated column, a row with too many or too few cells, a quotation mark that
-/// never closes, a carriage return inside a row, UTF-16.
+/// Reads RFC 4180 text whose first row names the columns, spaces around a name aside. Blank lines are passed
+/// over, a byte-order mark and the carriage return of a line end too; the lines counted are those that an
+/// editor shows. Faults (`file:line`): no header, a repeated column, a row with too many or too few cells, a
+/// quotation mark that never closes, a carriage return inside a row, UTF-16, bytes that are no text.
 study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
+
+/// Without the spaces and tabs at its ends.
+std::string trimmed(std::string_view text);
+
+/// The first twenty, and how many more there are of `file`: one slip may stand in every row.
+study::Faults shortened(study::Faults faults, const std::string& file);
 
 }  // namespace isogrid::analysis

@@ -5,6 +5,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "study/wording.hpp"
+
 namespace isogrid::analysis {
 namespace {
 
@@ -40,7 +42,25 @@ bool is_share(std::string_view role) {
 /// Equal as numbers when both are numbers, as text otherwise.
 bool matches(const std::string& cell, const std::string& wanted) {
     const auto left = number(cell), right = number(wanted);
-    return left && right ? *left == *right : cell == wanted;
+    return left && right ? *left == *right : trimmed(cell) == trimmed(wanted);
+}
+
+std::string lower(std::string text) {
+    for (char& letter : text)
+        letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    return text;
+}
+
+/// What somebody meant by `word` who may have slipped, or held Loss and loss to be the same: `; the nearest
+/// is WORD`.
+std::string guess(const std::string& word, const std::vector<std::string>& known) {
+    std::vector<std::string> lowered;
+    for (const std::string& candidate : known)
+        lowered.push_back(lower(candidate));
+    const auto found = study::nearest(lower(word), lowered);
+    if (!found) return {};
+    return "; the nearest is " + known[static_cast<std::size_t>(
+                                     std::find(lowered.begin(), lowered.end(), *found) - lowered.begin())];
 }
 
 }  // namespace
@@ -71,9 +91,9 @@ std::vector<std::string> sources_of(const std::map<std::string, std::string>& co
 study::Result<std::map<std::string, std::string>> parse_columns(const std::string& text) {
     std::map<std::string, std::string> columns;
     study::Faults faults;
-    std::string known;
+    std::vector<std::string> known;
     for (const Role role : roles)
-        known += (known.empty() ? "" : ", ") + std::string(name(role));
+        known.emplace_back(name(role));
     const auto is_known = [](const std::string& word) {
         return is_share(word) ||
                std::any_of(roles.begin(), roles.end(), [&](Role role) { return name(role) == word; });
@@ -83,15 +103,16 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
         const std::string item = text.substr(begin, end - begin);
         begin = end + 1;
         const std::size_t equals = item.find('=');
-        const std::string role = item.substr(0, equals);
+        const std::string role = trimmed(item.substr(0, equals));
         if (equals == std::string::npos || equals + 1 == item.size())
             faults.push_back({"--columns", "\"" + item + "\" names no column", "each item is ROLE=COLUMN",
                               "write for example parameters=n_params"});
         else if (!is_known(role))
             faults.push_back({"--columns", "unknown role " + role,
-                              "the roles are " + known + " and " + share_prefix + "SOURCE",
+                              "the roles are " + study::listed(known) + " and " + share_prefix + "SOURCE" +
+                                  guess(role, known),
                               "use one of them"});
-        else if (!columns.try_emplace(role, item.substr(equals + 1)).second)
+        else if (!columns.try_emplace(role, trimmed(item.substr(equals + 1))).second)
             faults.push_back({"--columns", role + " is given twice", "a role has one column", "drop one"});
     }
     if (!columns.contains("loss") && faults.empty())
@@ -101,16 +122,14 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
 }
 
 study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request) {
-    std::string known;
-    for (const std::string& column : table.columns)
-        known += (known.empty() ? "" : ", ") + column;
     study::Faults faults;
     Places places;
     const auto place = [&](const std::string& key, const std::string& column) {
-        const auto found = std::find(table.columns.begin(), table.columns.end(), column);
+        const auto found = std::find(table.columns.begin(), table.columns.end(), trimmed(column));
         if (found == table.columns.end())
             faults.push_back({request.file.string() + ":1", "there is no column " + column,
-                              "the header has " + known, "correct --columns or --where"});
+                              "the header has " + study::listed(table.columns) + guess(column, table.columns),
+                              "correct --columns or --where"});
         places[key] = static_cast<std::size_t>(found - table.columns.begin());
     };
     for (const auto& [role, column] : request.columns)

@@ -1,17 +1,23 @@
 // The isogrid-fit program: options in, laws out.
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <thread>
+#include <unistd.h>
 
-#include <boost/program_options/errors.hpp>
 #include <nlohmann/json.hpp>
 
 #include "analysis/command_line.hpp"
 #include "analysis/report/answer.hpp"
 #include "analysis/report/frontier_figures.hpp"
 #include "analysis/report/gnuplot.hpp"
+#include "archive/durable_file.hpp"
+#include "archive/provenance.hpp"
 
 namespace {
 
@@ -20,13 +26,48 @@ using namespace isogrid::analysis;
 
 constexpr int done = 0, bad_input = 2;
 
+/// A device, a pipe, or what leads to an open file: /dev/stdout may be one that must not be replaced.
+bool is_no_file(const std::filesystem::path& path) {
+    std::error_code absent;
+    const std::string text = path.string();
+    return text.starts_with("/dev/") || text.starts_with("/proc/") ||
+           std::filesystem::is_other(std::filesystem::status(path, absent));
+}
+
+/// A file is whole under its name or as it was before, whatever the disk does; a device or a pipe is written
+/// to.
 void write(const std::filesystem::path& file, const std::string& text) {
     if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path());
-    std::ofstream stream(file, std::ios::binary);
-    stream << text;
-    stream.close();
-    if (!stream)
-        throw std::runtime_error(file.string() + ": cannot be written (check the folder and free space)");
+    if (is_no_file(file)) {
+        std::ofstream stream(file, std::ios::binary);
+        stream << text << std::flush;
+        if (!stream)
+            throw std::runtime_error(file.string() + ": cannot be written (check the folder and free space)");
+        return;
+    }
+    archive::write_durably(file, std::as_bytes(std::span(text)), {.tag = archive::writer_tag()});
+}
+
+/// What would keep `file` from being written, told before the laws are fitted.
+study::Faults check_place(const std::string& option, const std::filesystem::path& file) {
+    std::error_code absent;
+    if (std::filesystem::is_directory(file, absent))
+        return {{option, file.string() + " is a folder", "a file is written", "name a file in it"}};
+    if (is_no_file(file)) return {};
+    std::filesystem::path above = std::filesystem::absolute(file).parent_path();
+    while (!std::filesystem::exists(above, absent) && above.has_relative_path())
+        above = above.parent_path();
+    if (!std::filesystem::is_directory(above, absent))
+        return {{option, file.string() + " cannot be written", above.string() + " is no folder",
+                 "name another place"}};
+    if (::access(above.c_str(), W_OK | X_OK) != 0)
+        return {{option, file.string() + " cannot be written", above.string() + ": " + std::strerror(errno),
+                 "name another place"}};
+    return {};
+}
+
+std::filesystem::path page_of(const Request& request) {
+    return std::filesystem::path(request.report) / "report.html";
 }
 
 /// Draws every figure, one thread a processor; without gnuplot one message stands for all.
@@ -68,6 +109,13 @@ study::Faults check_laws(const Request& request, const Runs& runs) {
         const bool named =
             std::find(request.laws.begin(), request.laws.end(), law.name) != request.laws.end();
         if (!named && !request.laws.empty()) continue;
+        if (const auto studies = missing_studies(law, runs); !studies.empty()) {
+            if (named)
+                faults.push_back({runs.source, "has no runs for the law " + std::string(law.name),
+                                  describe(NotAsked{std::string(law.name), {}, {}, studies}),
+                                  "ask for another law"});
+            continue;
+        }
         const std::vector<Role> missing = missing_roles(law, runs);
         any = any || missing.empty();
         if (named && !missing.empty())
@@ -84,6 +132,14 @@ study::Faults check_laws(const Request& request, const Runs& runs) {
 }
 
 int run(const Request& request) {
+    study::Faults misplaced;
+    if (!request.json.empty()) misplaced = check_place("--json", request.json);
+    if (!request.report.empty())
+        if (auto faults = check_place("--report", page_of(request)); !faults.empty())
+            misplaced = std::move(faults);
+    if (!misplaced.empty()) return refuse(misplaced);
+    // The files are written though nobody reads the text to its end.
+    if (!request.json.empty()) std::signal(SIGPIPE, SIG_IGN);
     auto runs = request.csv ? read_csv(request.files, *request.csv) : read_archive_runs(request.archive);
     if (!runs) return refuse(runs.error());
     if (runs->used.empty()) {
@@ -99,7 +155,7 @@ int run(const Request& request) {
     std::cout << to_text(all);
     if (!request.json.empty()) write(request.json, to_json(all).dump(2) + "\n");
     if (!request.report.empty()) {
-        const std::filesystem::path page = std::filesystem::path(request.report) / "report.html";
+        const std::filesystem::path page = page_of(request);
         write(page, to_html(all, draw_all(all)));
         std::cout << "\nreport: " << page.string() << "\n";
     }
@@ -112,12 +168,19 @@ int main(int count, char** words) {
     try {
         const auto request = parse_command_line(count, words);
         if (!request) return refuse(request.error());
-        if (!request->help) return run(*request);
-        std::cout << help_text();
-        return done;
-    } catch (const boost::program_options::error& error) {
-        std::cerr << "isogrid-fit: " << error.what() << " (see isogrid-fit --help)\n";
-        return bad_input;
+        int code = done;
+        if (request->help)
+            std::cout << help_text();
+        else
+            code = run(*request);
+        if (std::cout.flush() || code != done) return code;
+        std::cerr << "isogrid-fit: standard output could not be written to its end (is its disk full?) make "
+                     "room there, or write elsewhere\n";
+        return 1;
+    } catch (const std::filesystem::filesystem_error& error) {
+        std::cerr << "isogrid-fit: " << error.path1().string() << ": cannot be used ("
+                  << error.code().message() << ") set the rights there, make room, or name another place\n";
+        return 1;
     } catch (const std::exception& error) {
         std::cerr << "isogrid-fit: " << error.what() << "\n";
         return 1;

@@ -72,13 +72,7 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
             runs.rejected.push_back({run.name, run.digest, reason});
     }
     faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
-    constexpr std::size_t listed = 20;
-    if (faults.size() > listed) {
-        const std::size_t more = faults.size() - listed;
-        faults.resize(listed);
-        faults.push_back({runs.source, "and " + std::to_string(more) + " more", "the first are listed", ""});
-    }
-    if (!faults.empty()) return tl::unexpected(faults);
+    if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
     if (places->contains("step") && !places->contains("run"))  // the file is one run's curve
         for (Run& run : runs.used)
             run.name = request.file.stem().string();
@@ -98,11 +92,15 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
 study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request) {
     Runs all;
     std::string digests;
+    std::map<std::string, std::filesystem::path> read;  // by digest
     for (const std::filesystem::path& file : files) {
         request.file = file;
         auto runs = read_csv(request);
         if (!runs || files.size() == 1) return runs;
         digests += runs->digest;
+        if (const auto [same, fresh] = read.try_emplace(runs->digest, file); !fresh)
+            return study::fail(file.string(), "holds the same as " + same->second.string(),
+                               "its runs would count twice", "name it once");
         all.source = all.source.empty()
                          ? runs->source
                          : std::to_string(files.size()) + " files, the first " + files.front().string();

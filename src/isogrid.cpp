@@ -1,10 +1,12 @@
 // The command line of isogrid: its verbs, each of which stands in verbs/.
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "archive/provenance.hpp"
+#include "study/wording.hpp"
 #include "verbs/archive_verbs.hpp"
 #include "verbs/job_verbs.hpp"
 #include "verbs/text_verbs.hpp"
@@ -40,8 +42,12 @@ int main_of(const std::vector<std::string>& arguments) {
     }
     for (const Verb& verb : all)
         if (verb.name == name) return carry_out(verb, {arguments.begin() + 1, arguments.end()});
-    return refuse({{"isogrid", name + " is not a verb",
-                    "tokenize, plan, run, status, verify, crate, export, batches", "see isogrid --help"}});
+    std::vector<std::string> names;
+    for (const Verb& verb : all)
+        names.push_back(verb.name);
+    const auto meant = study::nearest(name, names);
+    return refuse({{"isogrid", name + " is not a verb", study::listed(names),
+                    (meant ? "write " + *meant + ", or " : "") + "see isogrid --help"}});
 }
 
 }  // namespace
@@ -49,7 +55,15 @@ int main_of(const std::vector<std::string>& arguments) {
 
 int main(int count, char** values) {
     try {
-        return isogrid::main_of({values + 1, values + count});
+        const int code = isogrid::main_of({values + 1, values + count});
+        if (std::cout.flush() || code != isogrid::verbs::done) return code;
+        std::cerr << "isogrid: standard output could not be written to its end (is its disk full?) make room "
+                     "there, or write elsewhere\n";
+        return isogrid::verbs::failed;
+    } catch (const std::filesystem::filesystem_error& error) {
+        std::cerr << "isogrid: " << error.path1().string() << ": cannot be used (" << error.code().message()
+                  << ") set the rights there, make room, or name another place\n";
+        return isogrid::verbs::failed;
     } catch (const std::exception& error) {
         std::cerr << "isogrid: " << error.what() << "\n";
         return isogrid::verbs::failed;

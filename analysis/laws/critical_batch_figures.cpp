@@ -1,5 +1,6 @@
 #include "analysis/laws/critical_batch_figures.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -128,6 +129,21 @@ Figure steps_figure(const std::vector<BatchCell>& cells) {
     return figure;
 }
 
+/// Keeps a band within `factor` of its line, as one of a law that hardly any cell holds would leave no room
+/// for the points. Whether it went beyond.
+bool cut(BandedLine& law, double factor) {
+    bool beyond = false;
+    for (std::size_t i = 0, on = 0; i < law.band.x.size(); ++i) {
+        while (law.line.x[on] != law.band.x[i])
+            ++on;
+        const double line = law.line.y[on];
+        beyond = beyond || law.band.y[i] < line / factor || law.band.upper[i] > line * factor;
+        law.band.y[i] = std::max(law.band.y[i], line / factor);
+        law.band.upper[i] = std::min(law.band.upper[i], line * factor);
+    }
+    return beyond;
+}
+
 Figure law_figure(const BatchLaw& law, const std::vector<BatchCell>& cells, const RedrawnSteps& redrawn,
                   double reference) {
     Figure figure{std::string("critical-batch-") + law.in->key,
@@ -147,6 +163,8 @@ Figure law_figure(const BatchLaw& law, const std::vector<BatchCell>& cells, cons
         critical_line.add(std::exp(x[0]), law.line.estimate(x));
         cheap.x.push_back(std::exp(x[0])), cheap.y.push_back(std::exp(law.overhead_line.at(x)));
     }
+    if (cut(critical_line, 100))
+        figure.caption += " The band is cut off where it is a hundredfold from its line.";
     critical_line.draw_into(figure);
     figure.series.push_back(std::move(cheap));
     Series points{"", Mark::points, std::nullopt, 2, {}, {}, {}};

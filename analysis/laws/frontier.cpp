@@ -28,10 +28,14 @@ Estimate spread(const Frontier& frontier, const std::vector<Frontier>& replicate
 
 Estimate spread_of_log(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
                        const std::function<double(const Frontier&)>& log_of) {
-    Estimate estimate = spread(frontier, replicates, widening, log_of);
-    estimate.value = std::exp(estimate.value);
+    // Of differences, which are widened as such: logarithms themselves would be by a factor where they are
+    // positive, and those of losses change their sign at 1.
+    const double log_value = log_of(frontier);
+    Estimate estimate =
+        spread(frontier, replicates, widening, [&](const Frontier& f) { return log_of(f) - log_value; });
+    estimate.value = std::exp(log_value);
     estimate.se *= estimate.value;
-    estimate.low = std::exp(estimate.low), estimate.high = std::exp(estimate.high);
+    estimate.low = std::exp(log_value + estimate.low), estimate.high = std::exp(log_value + estimate.high);
     return estimate;
 }
 

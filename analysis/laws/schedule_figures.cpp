@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <numeric>
 #include <set>
 #include <string>
 
@@ -86,7 +87,13 @@ Figure curves_figure(const ScheduleLaw& law, const std::vector<ScheduledCurve>& 
     const std::size_t colours = by_length ? lengths.size() : curves.size();
     if (by_length) figure.legend = "steps";
     std::set<double> named;
-    for (std::size_t c = 0; c < curves.size(); ++c) {
+    std::vector<std::size_t> order(curves.size());  // as the legend has them
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (by_length)
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            return curves[a].schedule.step.back() < curves[b].schedule.step.back();
+        });
+    for (const std::size_t c : order) {
         const ScheduledCurve& curve = curves[c];
         const double length = curve.schedule.step.back();
         const auto rank =

@@ -78,7 +78,7 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
         const double shade =
             budgets.size() > 1 ? static_cast<double>(k) / static_cast<double>(budgets.size() - 1) : 0.5;
         Series points{"", Mark::points, shade, 0, {}, {}, {}};
-        BandedLine curve(format_significant(budget, 2), shade, 0);
+        BandedLine curve(format_quantity(budget, Quantity::flops), shade, 0);
         Extent own;
         for (const Run& run : runs.used)
             if (std::abs(std::log((run.budget > 0 ? run.budget : run.flops) / budget)) < 0.15) {

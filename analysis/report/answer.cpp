@@ -39,6 +39,11 @@ std::vector<Role> missing_roles(const Law& law, const Runs& runs) {
     return missing;
 }
 
+std::vector<std::string_view> missing_studies(const Law& law, const Runs& runs) {
+    if (!missing_roles(law, runs).empty() || !runs_for(law, runs).used.empty()) return {};
+    return law.studies;
+}
+
 std::string to_string(const std::vector<Role>& missing) {
     std::string text;
     for (std::size_t i = 0; i < missing.size(); ++i)
@@ -58,10 +63,13 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
         if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
             continue;
         const Runs about = runs_for(law, all.runs);
-        NotAsked unasked{std::string(law.name), missing_roles(law, about), {}};
+        NotAsked unasked{std::string(law.name), {}, {}, missing_studies(law, all.runs)};
+        if (unasked.studies.empty())
+            unasked.missing = missing_roles(law, about.used.empty() ? all.runs : about);
         for (const Role role : law.varied)
-            if (law_names.empty() && !vary(about, role)) unasked.unvaried.push_back(role);
-        if (!unasked.missing.empty() || !unasked.unvaried.empty())
+            if (law_names.empty() && unasked.studies.empty() && !vary(about, role))
+                unasked.unvaried.push_back(role);
+        if (!unasked.missing.empty() || !unasked.unvaried.empty() || !unasked.studies.empty())
             all.not_asked.push_back(std::move(unasked));
         else
             all.fits.push_back(law.fit(about, options));
@@ -97,6 +105,12 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
 }
 
 std::string describe(const NotAsked& law) {
+    if (!law.studies.empty()) {
+        std::string text = "no run is of the study";
+        for (std::size_t i = 0; i < law.studies.size(); ++i)
+            text += (i == 0 ? " " : " or ") + std::string(law.studies[i]);
+        return text;
+    }
     if (!law.missing.empty()) return "needs " + to_string(law.missing);
     return "the same " + to_string(law.unvaried) + " in all runs";
 }

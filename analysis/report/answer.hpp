@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -21,14 +22,18 @@ struct Reference {
 /// A law whose subject the runs do not hold.
 struct NotAsked {
     std::string law;
-    std::vector<Role> missing;   ///< of what it needs
-    std::vector<Role> unvaried;  ///< of what must differ between runs
+    std::vector<Role> missing;              ///< of what it needs
+    std::vector<Role> unvaried;             ///< of what must differ between runs
+    std::vector<std::string_view> studies;  ///< that it is about, where no run is of one
 };
 
 /// `batch and steps`.
 std::string to_string(const std::vector<Role>& roles);
 
-/// `needs batch and steps`, `the same learning_rate in all runs`.
+/// The studies that a law is about, where all runs are of others.
+std::vector<std::string_view> missing_studies(const Law& law, const Runs& runs);
+
+/// `needs batch and steps`, `the same learning_rate in all runs`, `no run is of the study isoflop`.
 std::string describe(const NotAsked& law);
 
 struct Answer {

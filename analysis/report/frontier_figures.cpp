@@ -12,11 +12,32 @@ int ink_of(const std::string& law) {
     return law == "isoflop" ? 2 : law == "envelope" ? 3 : 1;
 }
 
-/// Laws that are drawn: of those that know a loss surface only the one that decides, as they lie on each
-/// other.
+/// Laws that are drawn: the one that decides, whose recommendation stands above the pictures, and of others
+/// that know a loss surface none, as they lie on each other.
 bool is_drawn(const LawFit& fit, const Answer& answer) {
-    if (fit.refused || !fit.predict) return false;
-    return !fit.surface || answer.decisions.empty() || answer.decisions.front().law == fit.name;
+    if (fit.refused) return false;
+    if (!fit.surface || answer.decisions.empty()) return static_cast<bool>(fit.predict);
+    return answer.decisions.front().law == fit.name;
+}
+
+/// A law's optima from the first run to the last target.
+struct Frontier {
+    const LawFit* fit;
+    std::vector<Prediction> predictions;
+};
+
+std::vector<Frontier> frontiers_of(const Answer& answer) {
+    Extent seen = extent_of(answer.runs.used, &Run::flops);
+    for (const double target : answer.targets)
+        seen.add(target);
+    std::vector<Frontier> frontiers;
+    for (const LawFit& fit : answer.fits) {
+        if (!is_drawn(fit, answer)) continue;
+        Frontier& frontier = frontiers.emplace_back(Frontier{&fit, {}});
+        for (const double flops : log_spaced(seen.low, seen.high, samples))
+            frontier.predictions.push_back(prediction_of(fit, flops));
+    }
+    return frontiers;
 }
 
 /// Which part of an optimum a picture shows.
@@ -26,10 +47,11 @@ struct Part {
     Estimate Prediction::*estimate;
 };
 
-void add_law(const LawFit& fit, const Part& part, const Extent& seen, Figure& figure) {
+void add_law(const Frontier& frontier, const Part& part, Figure& figure) {
+    const LawFit& fit = *frontier.fit;
     BandedLine law(fit.name, std::nullopt, ink_of(fit.name));
-    for (const double flops : log_spaced(seen.low, seen.high, samples))
-        law.add(flops, fit.predict(flops).*part.estimate);
+    for (const Prediction& prediction : frontier.predictions)
+        law.add(prediction.flops, prediction.*part.estimate);
     // The envelope's staircase and both bands of isoflop and joint would bury each other: one band a picture.
     if (!law.band.x.empty() && fit.name != "envelope")
         figure.series.insert(figure.series.begin(), std::move(law.band));
@@ -44,14 +66,12 @@ void add_points(const LawFit& fit, const Part& part, Figure& figure) {
     if (!points.x.empty()) figure.series.push_back(points);
 }
 
-Figure frontier_figure(const Answer& answer, Figure figure, const Part& part) {
-    Extent seen = extent_of(answer.runs.used, &Run::flops);
-    for (const double target : answer.targets)
-        seen.add(target);
-    for (const LawFit& fit : answer.fits)
-        if (is_drawn(fit, answer)) add_law(fit, part, seen, figure);
-    for (const LawFit& fit : answer.fits)
-        if (is_drawn(fit, answer)) add_points(fit, part, figure);
+Figure frontier_figure(const Answer& answer, const std::vector<Frontier>& frontiers, Figure figure,
+                       const Part& part) {
+    for (const Frontier& frontier : frontiers)
+        add_law(frontier, part, figure);
+    for (const Frontier& frontier : frontiers)
+        add_points(*frontier.fit, part, figure);
     Extent drawn;
     for (const Series& series : figure.series)
         for (const double value : series.y)
@@ -71,12 +91,13 @@ Figure frontier_figure(const Answer& answer, Figure figure, const Part& part) {
 
 std::vector<Figure> frontier_figures(const Answer& answer) {
     if (answer.predictions.empty()) return {};
+    const std::vector<Frontier> frontiers = frontiers_of(answer);
     const Axis compute{"training compute C (FLOPs)", Quantity::flops, true};
     const std::string shared =
         " Lines are the laws, bands their 95% intervals where drawn, diamonds the best size "
         "of each isoFLOP budget, green points the envelope.";
     return {
-        frontier_figure(answer,
+        frontier_figure(answer, frontiers,
                         {"frontier-parameters",
                          "The best model size grows with compute",
                          "N* against C, out to the target." + shared,
@@ -84,7 +105,7 @@ std::vector<Figure> frontier_figures(const Answer& answer) {
                          {"best parameters N*", Quantity::parameters, true},
                          {}},
                         {Quantity::parameters, &Optimum::parameters, &Prediction::parameters}),
-        frontier_figure(answer,
+        frontier_figure(answer, frontiers,
                         {"frontier-tokens",
                          "So does the best amount of data",
                          "D* against C, out to the target." + shared,
@@ -93,11 +114,11 @@ std::vector<Figure> frontier_figures(const Answer& answer) {
                          {}},
                         {Quantity::tokens, &Optimum::tokens, &Prediction::tokens}),
         frontier_figure(
-            answer,
+            answer, frontiers,
             {"frontier-loss",
              "The loss to expect at the best size",
              "Loss at the optimum against C. Envelope and isoFLOP laws have no floor, so beyond the runs "
-             "they are lower limits; the joint law approaches its E." +
+             "they are lower limits; a joint law approaches its floor, where it has one." +
                  shared,
              compute,
              {"loss at the optimum (nats a token)", Quantity::loss, false},

@@ -136,8 +136,8 @@ json to_json(const Answer& answer) {
         document["laws"][fit.name] = law(fit);
     document["not_asked"] = json::object();
     for (const NotAsked& law : answer.not_asked) {
-        json& unasked =
-            document["not_asked"][law.law] = {{"needs", json::array()}, {"unvaried", json::array()}};
+        json& unasked = document["not_asked"][law.law] = {
+            {"needs", json::array()}, {"unvaried", json::array()}, {"studies", law.studies}};
         for (const Role role : law.missing)
             unasked["needs"].push_back(name(role));
         for (const Role role : law.unvaried)

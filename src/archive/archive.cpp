@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <tuple>
@@ -13,6 +14,7 @@
 #include "archive/table.hpp"
 #include "archive/texts.hpp"
 #include "study/digest.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::archive {
 
@@ -195,9 +197,17 @@ study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, st
             return study::fail("", "trial " + std::string(which) + " is not one trial",
                                std::to_string(found->size()) + " answer to it", "give the whole identity");
     }
+    std::vector<std::string> names;
+    for (const TrialRecord& trial : trials)
+        names.push_back(trial.planned.name);
+    const auto begins = std::find_if(names.begin(), names.end(),
+                                     [&](const std::string& name) { return name.starts_with(which); });
+    const auto meant =
+        begins != names.end() && !which.empty() ? std::optional(*begins) : study::nearest(which, names);
     return study::fail("", "there is no trial " + std::string(which),
-                       "none of " + std::to_string(trials.size()) + " has this index, name or identity",
-                       "isogrid verify --json lists them");
+                       "none of " + std::to_string(trials.size()) + " has this index, name or identity" +
+                           (meant ? "; the nearest name is " + *meant : ""),
+                       "isogrid plan lists those of a job, isogrid verify --json those of an archive");
 }
 
 study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id) {

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <fstream>
 #include <set>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -74,15 +75,33 @@ Json file_entity(const std::string& id, const std::string& name, const std::stri
             {"sha256", sha256}};
 }
 
-/// SHA-256 of a file, a mebibyte at a time.
-std::string sha256_of(const Path& path) {
+/// A file, a mebibyte at a time.
+void for_each_block(const Path& path, const Put& use) {
     std::ifstream file(path, std::ios::binary);
-    study::Sha256 hash;
     std::vector<char> block(std::size_t{1} << 20);
     while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-        hash.update(std::string_view(block.data(), static_cast<std::size_t>(file.gcount())));
+        use(std::as_bytes(std::span(block).first(static_cast<std::size_t>(file.gcount()))));
+}
+
+std::string sha256_of(const Path& path) {
+    study::Sha256 hash;
+    for_each_block(path, [&](std::span<const std::byte> block) {
+        hash.update(std::string_view(reinterpret_cast<const char*>(block.data()), block.size()));
+    });
     return hash.finish();
 }
+
+/// A folder that goes away again, unless all of the crate came into it: half a crate would stand in the way
+/// of the next try, and could be taken for a whole one.
+struct Unfinished {
+    Path folder;
+    bool finished = false;
+
+    ~Unfinished() {
+        std::error_code ignored;
+        if (!finished) std::filesystem::remove_all(folder, ignored);
+    }
+};
 
 }  // namespace
 
@@ -161,13 +180,17 @@ study::Result<void> write_crate(const Path& archive, const Path& folder, const s
         return study::fail(folder.string(), "cannot be made a crate",
                            error ? error.message() : "it is there already",
                            "name a folder that is not there");
+    Unfinished unfinished{folder};
     const Path file = folder / archive.filename();
     std::filesystem::create_hard_link(archive, file, error);
-    if (error) std::filesystem::copy_file(archive, file);
+    if (error)
+        write_durably(
+            file, [&](const Put& put) { for_each_block(archive, put); }, writer);
     write_durably(folder / job_name, std::as_bytes(std::span(read->job_text)), writer);
     const std::string metadata = crate_metadata(*read, archive.filename().string(),
                                                 std::filesystem::file_size(file), sha256_of(file), license);
     write_durably(folder / "ro-crate-metadata.json", std::as_bytes(std::span(metadata)), writer);
+    unfinished.finished = true;
     return {};
 }
 

@@ -20,8 +20,9 @@ namespace {
 /// An open file or folder.
 class Descriptor {
   public:
-    Descriptor(const std::filesystem::path& path, int flags) : fd_(::open(path.c_str(), flags, 0666)) {
-        if (fd_ < 0) give_up(path, errno);
+    Descriptor(const std::filesystem::path& path, int flags, const std::filesystem::path& name)
+        : fd_(::open(path.c_str(), flags, 0666)) {
+        if (fd_ < 0) give_up(name, errno);
     }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
@@ -46,22 +47,31 @@ struct Temporary {
     }
 };
 
-void write_all(const std::filesystem::path& path, const Content& content) {
-    Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+/// Writes `path`, which becomes `name`: the name that messages tell.
+void write_all(const std::filesystem::path& path, const std::filesystem::path& name, const Content& content) {
+    Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, name);
     content([&](std::span<const std::byte> bytes) {
         while (!bytes.empty()) {
             const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
             if (written < 0 && errno == EINTR) continue;
-            if (written < 0) give_up(path, errno);
+            if (written < 0) give_up(name, errno);
             bytes = bytes.subspan(static_cast<std::size_t>(written));
         }
     });
-    if (::fsync(file.get()) != 0) give_up(path, errno);
-    if (file.close() != 0) give_up(path, errno);  // network file systems report a full quota here
+    if (::fsync(file.get()) != 0) give_up(name, errno);
+    if (file.close() != 0) give_up(name, errno);  // network file systems report a full quota here
+}
+
+/// Where a link leads, whether or not something is there yet.
+std::filesystem::path behind_links(std::filesystem::path path) {
+    constexpr int most = 40;  // as the system allows
+    for (int hop = 0; hop < most && std::filesystem::is_symlink(path); ++hop)
+        path = path.parent_path() / std::filesystem::read_symlink(path);
+    return path;
 }
 
 void sync_folder(const std::filesystem::path& folder) {
-    const Descriptor handle(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const Descriptor handle(folder.empty() ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, folder);
     if (::fsync(handle.get()) != 0 && errno != EINVAL)
         give_up(folder, errno);  // EINVAL: it has no such thing
 }
@@ -75,12 +85,13 @@ bool write_durably(const std::filesystem::path& path, std::span<const std::byte>
 }
 
 bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer) {
-    Temporary temporary{path.string() + ".tmp-" + writer.tag};
-    write_all(temporary.path, content);
+    const std::filesystem::path place = behind_links(path);
+    Temporary temporary{place.string() + ".tmp-" + writer.tag};
+    write_all(temporary.path, path, content);
     if (writer.still_holder && !writer.still_holder()) return false;
-    if (::rename(temporary.path.c_str(), path.c_str()) != 0) give_up(path, errno);
+    if (::rename(temporary.path.c_str(), place.c_str()) != 0) give_up(path, errno);
     temporary.in_place = true;
-    sync_folder(path.parent_path());
+    sync_folder(place.parent_path());
     return true;
 }
 

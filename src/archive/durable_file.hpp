@@ -17,9 +17,9 @@ struct Writer {
 };
 
 /// Writes `bytes` to `path` + `.tmp-` + tag, fsyncs, asks still_holder, renames to `path` and fsyncs the
-/// folder. False when the writer no longer holds the lease; nothing is then left behind. Throws
-/// std::runtime_error `path: problem (system's reason) what to do` when the disk refuses, with nothing under
-/// the final name touched.
+/// folder; all of that at the place that a link leads to, where `path` is one. False when the writer no
+/// longer holds the lease; nothing is then left behind. Throws std::runtime_error `path: problem (system's
+/// reason) what to do` when the disk refuses, with nothing under the final name touched.
 bool write_durably(const std::filesystem::path& path, std::span<const std::byte> bytes, const Writer& writer);
 
 /// Content that is never in memory as a whole: calls `put` with one piece after the other.

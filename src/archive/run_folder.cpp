@@ -52,6 +52,10 @@ void consider(Found& found, std::size_t place, FoundRecord candidate) {
 
 study::Result<void> take_from_archive(const Path& path, const study::Grid& grid, const Places& places,
                                       Found& found) {
+    if (!path.has_filename())  // an unset variable of a script: told now, not when all is trained
+        return study::fail(path.empty() ? "--archive" : path.string(), "names no file",
+                           path.empty() ? "it is empty" : "it ends with a slash",
+                           "write for example results/study.h5");
     if (!std::filesystem::exists(path)) return {};
     auto archive = read_archive(path, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());

@@ -54,8 +54,16 @@ study::Result<Handle> open_any(const std::filesystem::path& path) {
 study::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema) {
     const std::string where = path.string();
     std::error_code error;
+    const std::filesystem::path folder = where + ".d";
+    if (!std::filesystem::exists(path, error) && std::filesystem::is_directory(folder, error))
+        return study::fail(where, "is not written yet",
+                           "it is when its run has ended, which is kept in " + folder.string(),
+                           "see isogrid status; a run that was stopped goes on when it is started again");
     if (!std::filesystem::is_regular_file(path, error))
-        return study::fail(where, "cannot be read", error ? error.message() : "it is no regular file",
+        return study::fail(where, "cannot be read",
+                           error                                 ? error.message()
+                           : std::filesystem::is_directory(path) ? "it is a folder"
+                                                                 : "it is no regular file",
                            "check the path");
     if (!starts_as_hdf5(path))
         return study::fail(where, "is not an HDF5 file", "its first bytes are not HDF5's signature", keep_it);

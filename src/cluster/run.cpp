@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <iostream>
 #include <limits>
 #include <utility>
@@ -276,6 +277,7 @@ class Run {
 }  // namespace
 
 int run_sweep(const RunRequest& request, const MpiSession& session) {
+    std::signal(SIGPIPE, SIG_IGN);  // a sweep goes on when nobody reads what it says any more
     if (const auto fault = singleton_fault(session, request.alone)) {
         if (is_first_task()) std::cerr << study::to_string(*fault) << std::endl;
         return exit_bad_input;

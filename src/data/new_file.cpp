@@ -10,6 +10,8 @@ namespace isogrid::data {
 
 namespace {
 
+constexpr int most_links = 40;  // as the system allows
+
 std::filesystem::path folder_of(const std::filesystem::path& path) {
     return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
@@ -45,8 +47,9 @@ study::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
     const std::filesystem::file_status status = std::filesystem::status(path, ignored);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
         return study::fail(path.string(), "cannot be written", "it is a folder or a device", "name a file");
-    const bool link = std::filesystem::is_symlink(path, ignored);
-    const std::filesystem::path target = link ? std::filesystem::weakly_canonical(path, ignored) : path;
+    std::filesystem::path target = path;  // where a link leads, whether or not something is there yet
+    for (int hop = 0; hop < most_links && std::filesystem::is_symlink(target, ignored); ++hop)
+        target = target.parent_path() / std::filesystem::read_symlink(target, ignored);
     for (int attempt = 0;; ++attempt) {
         const std::string temporary =
             target.string() + '.' + std::to_string(::getpid()) + '-' + std::to_string(attempt) + ".partial";
@@ -58,7 +61,10 @@ study::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
 }
 
 NewFile::NewFile(std::filesystem::path path, std::filesystem::path temporary, Descriptor descriptor)
-    : path_(std::move(path)), temporary_(std::move(temporary)), descriptor_(std::move(descriptor)) {}
+    : path_(std::move(path)),
+      temporary_(std::move(temporary)),
+      descriptor_(std::move(descriptor)),
+      unfinished_(temporary_.string()) {}
 
 NewFile::~NewFile() {
     if (descriptor_) ::unlink(temporary_.c_str());

@@ -9,13 +9,15 @@
 #include <string_view>
 
 #include "data/descriptor.hpp"
+#include "data/unfinished_files.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::data {
 
 /// Writes to a temporary name beside `path`; commit() syncs it and renames it into place, replacing what was
 /// there. Without a commit the destructor removes it. A killed process can leave `NAME.PID-N.partial`, never
-/// half a file under its final name. Writes through a link; refuses devices and pipes. Faults name `path` and
+/// half a file under its final name; a program that called remove_unfinished_files_when_ended() leaves
+/// neither when it is interrupted. Writes through a link; refuses devices and pipes. Faults name `path` and
 /// say what the system said.
 class NewFile {
   public:
@@ -41,6 +43,7 @@ class NewFile {
 
     std::filesystem::path path_, temporary_;
     Descriptor descriptor_;
+    UnfinishedFile unfinished_;
 };
 
 }  // namespace isogrid::data

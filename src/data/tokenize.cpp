@@ -89,6 +89,17 @@ Faults check(const TokenizeRequest& request) {
                           "known are bytes, sentencepiece:VOCABULARY and the path of a .model file",
                           "name one of them"});
     }
+    for (auto text = request.texts.begin(); text != request.texts.end(); ++text) {
+        const auto same = [&](const std::string& before) {
+            std::error_code ignored;
+            return std::filesystem::is_regular_file(*text, ignored) &&
+                   std::filesystem::equivalent(before, *text, ignored);
+        };
+        if (std::any_of(request.texts.begin(), text, same))
+            faults.push_back({*text, "is given twice",
+                              "what is held out of the one would be trained on in the other",
+                              "name it once"});
+    }
     std::vector<std::string> inputs = request.texts;
     if (request.tokenizer.ends_with(".model")) inputs.push_back(request.tokenizer);
     std::vector<std::filesystem::path> outputs = {request.out};

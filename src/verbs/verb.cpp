@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <iostream>
 
+#include "study/wording.hpp"
+
 namespace isogrid::verbs {
 
 int refuse(const study::Faults& faults) {
@@ -41,6 +43,13 @@ int carry_out(const Verb& verb, const std::vector<std::string>& arguments) {
             return done;
         }
         options::notify(given);
+    } catch (const options::unknown_option& unknown) {
+        std::vector<std::string> names = {"--help"};
+        for (const auto& option : verb.described.options())
+            names.push_back("--" + option->long_name());
+        const auto meant = study::nearest(unknown.get_option_name(), names);
+        return refuse({{"isogrid " + verb.name, unknown.what(), "usage: " + usage(verb),
+                        (meant ? "write " + *meant + ", or " : "") + "see --help"}});
     } catch (const options::error& error) {
         return refuse({{"isogrid " + verb.name, error.what(), "usage: " + usage(verb), "see --help"}});
     }

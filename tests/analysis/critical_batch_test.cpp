@@ -215,5 +215,29 @@ TEST(CriticalBatch, takesTheFewestStepsOfEachBatch) {
     EXPECT_NEAR(value_of(fit_critical_batch(runs, replicates(0)).parameters, "exponent"), 0.5, 1e-9);
 }
 
+TEST(CriticalBatch, drawsNoBandThatLeavesNoRoomForThePoints) {
+    ArchiveRequest request;
+    request.file = ISOGRID_SOURCE_DIR "/analysis/example/critical-batch-trunk.h5";
+    const auto runs = read_archive_runs(request);
+    ASSERT_TRUE(runs);
+    const LawFit fit = fit_critical_batch(*runs, replicates(200));
+    for (const Figure& figure : fit.figures) {
+        if (figure.key != "critical-batch-loss") continue;
+        const Series *band = nullptr, *line = nullptr;
+        for (const Series& series : figure.series) {
+            if (series.mark == Mark::band) band = &series;
+            if (series.label == "Bcrit = Emin / Smin") line = &series;
+        }
+        ASSERT_TRUE(band && line && band->x == line->x);
+        for (std::size_t i = 0; i < band->x.size(); ++i) {
+            EXPECT_GE(band->y[i], line->y[i] / 100 * 0.999);
+            EXPECT_LE(band->upper[i], line->y[i] * 100 * 1.001);
+        }
+        EXPECT_THAT(figure.caption, HasSubstr("cut off where it is a hundredfold from its line"));
+        return;
+    }
+    FAIL() << "no picture of the law in the loss";
+}
+
 }  // namespace
 }  // namespace isogrid::analysis

@@ -59,7 +59,7 @@ TEST(Csv, keepsQuotedCommasQuotesAndLineEnds) {
 TEST(Csv, namesTheLineOfARowThatIsTooShort) {
     const auto table = parse_csv("a,b\n1,2\n3\n", "f.csv");
     ASSERT_FALSE(table);
-    EXPECT_THAT(study::to_string(table.error()), HasSubstr("f.csv:3: 1 cells (the header has 2)"));
+    EXPECT_THAT(study::to_string(table.error()), HasSubstr("f.csv:3: 1 cell (the header has 2)"));
 }
 
 TEST(Csv, refusesAnOpenQuotationMarkARepeatedColumnAndAnEmptyFile) {
@@ -86,6 +86,34 @@ TEST(Csv, saysWhenCellsAreSeparatedByOtherThanCommas) {
         study::to_string(parse_csv("N;D;L\n1;2;3,5\n", "f.csv").error()),
         HasSubstr("f.csv:1: the header is one column, \"N;D;L\" (its names are separated by semicolons)"));
     EXPECT_THAT(study::to_string(parse_csv("N\tD\n1\t2\n", "f.csv").error()), HasSubstr("by tabs"));
+}
+
+TEST(Csv, takesNoNoticeOfSpacesAroundColumnNames) {
+    const auto table = parse_csv("a, b ,\tc\n1, 2, 3\n", "f.csv");
+    ASSERT_TRUE(table);
+    EXPECT_THAT(table->columns, ElementsAre("a", "b", "c"));
+    EXPECT_THAT(study::to_string(parse_csv("a, a\n1,2\n", "f.csv").error()),
+                HasSubstr("column a appears twice"));
+    const auto columns = parse_columns("parameters=n, loss = l");
+    ASSERT_TRUE(columns);
+    EXPECT_EQ(columns->at("loss"), "l");
+}
+
+TEST(Csv, saysWhatIsNoText) {
+    EXPECT_THAT(study::to_string(parse_csv("\x89HDF\r\n\x1a\n", "f.h5").error()),
+                HasSubstr("it is an HDF5 file"));
+    EXPECT_THAT(study::to_string(parse_csv(std::string("a\0,\0b\0\n\0", 8), "f.csv").error()),
+                HasSubstr("it holds zero bytes"));
+}
+
+TEST(Csv, listsTheFirstOfManyFaults) {
+    std::string text = "a\n";
+    for (int row = 0; row < 100; ++row)
+        text += "1,5\n";
+    const auto table = parse_csv(text, "f.csv");
+    ASSERT_FALSE(table);
+    EXPECT_EQ(table.error().size(), 21u);
+    EXPECT_THAT(study::to_string(table.error()), HasSubstr("f.csv: and 80 more (the first are listed)"));
 }
 
 TEST(ReadCsv, derivesTokensFromFlopsAndSaysSo) {

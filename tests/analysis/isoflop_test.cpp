@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/laws/frontier.hpp"
 #include "analysis/laws/isoflop_budgets.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
@@ -317,6 +318,26 @@ TEST(Published, exponentsOfPorian) {
         EXPECT_NEAR(exponent, published.exponent, .005) << published.experiment;
         EXPECT_GT(exponent, published.low) << published.experiment;
         EXPECT_LT(exponent, published.high) << published.experiment;
+    }
+}
+
+TEST(Frontier, intervalsDoNotHangOnTheUnit) {
+    Frontier law;
+    law.loss = {std::log(1.1), 0.0};
+    std::vector<Frontier> replicates;
+    for (int r = -50; r <= 50; ++r)
+        replicates.emplace_back().loss = {std::log(1.1) + 0.002 * r, 0.0};
+    const auto interval = [&](double unit) {
+        return spread_of_log(law, replicates, 3,
+                             [&](const Frontier& f) { return f.loss.log_coefficient - std::log(unit); });
+    };
+    const Estimate nats = interval(1), bits = interval(std::log(2)), twos = interval(2);
+    EXPECT_LT(nats.low, 0.9);  // three times as wide as the replicates, to both sides
+    EXPECT_GT(nats.high, 1.3);
+    for (const auto& [other, unit] : {std::pair(bits, std::log(2)), std::pair(twos, 2.0)}) {
+        EXPECT_NEAR(other.low * unit, nats.low, 1e-9);
+        EXPECT_NEAR(other.high * unit, nats.high, 1e-9);
+        EXPECT_NEAR(other.se * unit, nats.se, 1e-9);
     }
 }
 

@@ -156,6 +156,24 @@ TEST(Text, fitsEightyColumnsAndNamesRefusals) {
     EXPECT_THAT(text, HasSubstr("rejected b9"));
 }
 
+TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
+    Answer all = synthetic_answer();
+    ASSERT_FALSE(all.decisions.empty());
+    int without_predictions_of_its_own = 0;
+    for (const LawFit& fit : all.fits) {
+        if (fit.refused || !fit.surface) continue;
+        without_predictions_of_its_own += fit.predict ? 0 : 1;
+        all.decisions.front().law = fit.name;
+        for (const Figure& figure : frontier_figures(all)) {
+            std::vector<std::string> drawn;
+            for (const Series& series : figure.series)
+                if (!series.label.empty()) drawn.push_back(series.label);
+            EXPECT_THAT(drawn, testing::ElementsAre("isoflop", fit.name, "target")) << figure.key;
+        }
+    }
+    EXPECT_GT(without_predictions_of_its_own, 0);
+}
+
 TEST(Page, needsNothingFromOutside) {
     const Answer all = synthetic_answer();
     std::vector<Picture> pictures;

@@ -12,7 +12,9 @@
 namespace isogrid::analysis {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 const Law& law(std::string_view name) {
@@ -45,6 +47,24 @@ TEST(Studies, leaveRunsOfNoStudyToEveryLaw) {
     const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);  // as from a CSV
     for (const Law& each : laws())
         EXPECT_THAT(runs_for(each, runs).used, SizeIs(28)) << each.name;
+}
+
+TEST(Studies, ofWhichThereIsNoRunAreWhyALawIsNotAsked) {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (auto& run : runs.used)
+        run.studies = {"batch_ramp"};
+    EXPECT_THAT(missing_studies(law("isoflop"), runs), ElementsAre("isoflop"));
+    EXPECT_THAT(missing_studies(law("mixture"), runs), IsEmpty());  // shares would be of no use to it either
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all = answer(runs, {"isoflop", "mixture"}, options, {}, {}, {});
+    ASSERT_THAT(all.not_asked, SizeIs(2));
+    for (const NotAsked& unasked : all.not_asked)
+        EXPECT_EQ(describe(unasked),
+                  unasked.law == "isoflop" ? "no run is of the study isoflop" : "needs share");
+    for (auto& run : runs.used)
+        run.studies = {"isoflop"};
+    EXPECT_THAT(missing_studies(law("isoflop"), runs), IsEmpty());
 }
 
 TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {

@@ -34,3 +34,24 @@ done
 echo "this is no archive" >text.h5
 expect_status 2 "$isogrid" verify text.h5
 expect_message 'text\.h5'
+
+# What was meant, where a word is nearly right.
+expect_status 2 "$isogrid" plann small.toml
+expect_message 'write plan,'
+expect_status 2 "$isogrid" plan small.toml --rank 2
+expect_message 'write --ranks,'
+expect_status 2 "$isogrid" batches small.toml --trial b1-w16 --steps 0:1
+expect_message 'the nearest name is b1-w16-d1\)'
+
+# An archive without a name, as of an unset variable, is not found out when all is trained.
+for archive in "" nowhere/; do
+    expect_status 2 "$isogrid" run small.toml --archive "$archive"
+    expect_message 'names no file'
+    [[ ! -e .d && ! -e nowhere ]] || fail "something was made for an archive without a name"
+done
+
+# What could not be said is no success.
+status=0
+"$isogrid" plan small.toml --json >/dev/full 2>err.txt || status=$?
+((status == 1)) || fail "exit status $status of a plan that a full disk swallowed"
+grep -q 'standard output' err.txt || fail "nothing is said of it: $(cat err.txt)"

@@ -10,7 +10,7 @@ done
 
 # The lines of code blocks that start one of our programs, comments cut off.
 awk '/^```/ { code = !code; next } code' "${documents[@]}" |
-    grep -E '^(mpirun -n [0-9]+ )?(build/bin/)?isogrid(-fit)? ' | sed 's/ #.*//' >commands.txt
+    sed -E 's/ #.*//; s/^mpirun .*-n [0-9]+ //' | grep -E '^(build/bin/)?isogrid(-fit)? ' >commands.txt
 [[ -s commands.txt ]] || fail "no commands found in ${documents[*]}"
 while read -r line; do
     command=$(grep -oE 'isogrid(-fit)?( [a-z]+)?' <<<"$line" | head -n 1)

@@ -36,6 +36,19 @@ expect_status 0 "$isogrid" run small.toml --archive "$disk/out.h5"
 grep -q " $(wc -l <before.txt) done before" out.txt || fail "finished trials were trained again: $(cat out.txt)"
 expect_same_digests whole.h5 "$disk/out.h5"
 
+# Half a crate does not stay, nor does half an answer; an answer that was there is as it was. So does text.
+dd if=/dev/zero of="$disk/ballast" bs=1k count=4096 status=none 2>/dev/null || true
+rm "$disk/out.h5" # room for a part of a copy
+stops 'no space left' "$isogrid" crate whole.h5 --to "$disk/crate"
+[[ ! -e $disk/crate ]] || fail "half a crate was left behind"
+echo before >"$disk/fit.json"
+dd if=/dev/zero of="$disk/more" bs=1k count=4096 status=none 2>/dev/null || true
+stops 'no space left' "$programs/isogrid-fit" whole.h5 --law joint --bootstrap 0 --json "$disk/fit.json"
+[[ $(cat "$disk/fit.json") == before ]] || fail "an answer was lost to a full disk"
+[[ -z $(find "$disk" -name '*.tmp-*') ]] || fail "left behind: $(find "$disk" -name '*.tmp-*')"
+rm "$disk/ballast" "$disk/more"
+cp whole.h5 "$disk/out.h5"
+
 # A folder that cannot be written is refused before anything is trained; read again it is all there.
 mount -o remount,ro "$disk"
 sum=$(sha256sum "$disk/out.h5")

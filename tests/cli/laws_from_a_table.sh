@@ -26,3 +26,39 @@ expect_status 2 "$fit" --csv bad.csv --columns parameters=n,loss=loss,flops=flop
 grep -q 'bad\.csv:7' err.txt || fail "the fault has no line: $(cat err.txt)"
 expect_status 2 "$fit" --csv runs.csv --columns parameters=size,loss=loss,flops=flops
 grep -q 'size' err.txt || fail "the missing column is not named: $(cat err.txt)"
+grep -q 'the nearest is' err.txt && fail "a guess at what is nothing like it: $(cat err.txt)"
+
+# What was meant, where a name is nearly right.
+expect_status 2 "$fit" --csv runs.csv --columns parameters=N,loss=loss,flop=flops
+grep -q 'the nearest is flops' err.txt || fail "no guess at the role: $(cat err.txt)"
+expect_status 2 "$fit" --csv runs.csv --columns parameters=N,loss=loss,flops=FLOPs
+grep -q 'no column N (the header has flops, n, loss; the nearest is n)' err.txt || fail "no guess: $(cat err.txt)"
+expect_status 2 "$fit" --csv runs.csv --column parameters=n
+grep -q 'write --columns,' err.txt || fail "no guess at the option: $(cat err.txt)"
+
+# Numbers below zero are not taken for large ones, nor runs that are given twice for more runs.
+columns=(--columns parameters=n,loss=loss,flops=flops --law joint --bootstrap 0)
+for option in bootstrap seed drop-highest-loss; do
+    expect_status 2 "$fit" --csv runs.csv "${columns[@]:0:4}" "--$option" -1
+    grep -q -- "--$option: is -1" err.txt || fail "nothing is said of --$option -1: $(cat err.txt)"
+done
+expect_status 2 "$fit" --csv runs.csv --csv ./runs.csv "${columns[@]}"
+grep -q 'holds the same as runs\.csv' err.txt || fail "runs count twice: $(cat err.txt)"
+
+# Places that cannot be written are refused before anything is fitted.
+mkdir folder
+for place in "--json folder" "--json runs.csv/fit.json" "--report runs.csv" "--json=" "--report="; do
+    read -ra words <<<"$place"
+    expect_status 2 "$fit" --csv runs.csv "${columns[@]}" "${words[@]}"
+    [[ -s err.txt && ! -s out.txt ]] || fail "fitted before $place was refused"
+done
+
+# The files are written though nobody reads the text.
+set +o pipefail
+"$fit" --csv runs.csv "${columns[@]}" --report unread 2>err.txt | true
+set -o pipefail
+[[ -s unread/fit.json && -s unread/report.html ]] || fail "no files where nobody reads the text: $(cat err.txt)"
+
+# A law of a study that an archive does not have is refused by what is missing.
+expect_status 2 "$fit" "$repository/analysis/example/batch-ramp.h5" --law isoflop
+grep -q 'no run is of the study isoflop' err.txt || fail "nothing is said of the study: $(cat err.txt)"

@@ -19,6 +19,19 @@ TEST(StopSignals, areNotReceivedUntilTheyAreSent) {
     EXPECT_TRUE(signals.received());
 }
 
+TEST(StopSignals, aClosedTerminalIsOneUnlessItIsIgnored) {
+    {
+        const StopSignals signals;
+        std::raise(SIGHUP);
+        EXPECT_TRUE(signals.received());
+    }
+    const auto before = std::signal(SIGHUP, SIG_IGN);  // as nohup does
+    const StopSignals signals;
+    std::raise(SIGHUP);
+    EXPECT_FALSE(signals.received());
+    std::signal(SIGHUP, before);
+}
+
 TEST(StopSignals, givesTheSignalsBackToWhomTheyBelonged) {
     struct sigaction before {};
     sigaction(SIGUSR1, nullptr, &before);

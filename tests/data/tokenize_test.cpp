@@ -252,6 +252,13 @@ TEST_F(Tokenize, refusesToOverwriteWhatItReads) {
     EXPECT_EQ(read_all(folder / "a.model"), "a model");
 }
 
+TEST_F(Tokenize, refusesATextThatIsGivenTwice) {
+    TokenizeRequest wanted = request(sample_text(100));
+    std::filesystem::create_symlink(folder / "text", folder / "link");
+    wanted.texts.push_back((folder / "link").string());
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("link: is given twice (what is held out of the one"));
+}
+
 TEST_F(Tokenize, refusesAPlaceItCannotWriteTo) {
     TokenizeRequest wanted = request(sample_text(100));
     wanted.out = "/dev/full";

@@ -24,6 +24,8 @@ StopSignals::StopSignals() {
         action.sa_handler = note_signal;
         action.sa_flags = SA_RESTART | (signals[i] == SIGINT ? SA_RESETHAND : 0);
         sigaction(signals[i], &action, &before_[i]);
+        // nohup has said that the terminal's end is no reason to stop.
+        if (signals[i] == SIGHUP && before_[i].sa_handler == SIG_IGN) sigaction(SIGHUP, &before_[i], nullptr);
     }
 }
 
