@@ -6,8 +6,8 @@
 #   power       a node loses its power and comes back
 #   slurmd      the slurmd of its node is killed: it runs on, and is started again on the other node
 #   link        a node's cable is pulled, for so long that Slurm takes the node for lost or not, and plugged in again
-# Nobody does anything but wait (and release what Slurm holds): the batch script goes on by itself. In the end every trial is there, with the digest of
-# an undisturbed run, and none that was finished was lost on the way.
+# Nobody does anything but wait (and release what Slurm holds): the batch script goes on by itself. In the end every
+# trial is there, with the digest of an undisturbed run, and none that was finished was lost on the way.
 if [[ $2 == link && -z ${ISOGRID_OWN_NETWORK:-} ]]; then
     if unshare --net true; then exec unshare --net env ISOGRID_OWN_NETWORK=yes bash "$0" "$@"; fi
     echo "skipped: no network of its own (unshare --net is not permitted here) run on a machine that permits it"
@@ -54,7 +54,7 @@ wait_until() {
 
 archive_is_there() { [[ -e cut.h5 ]] && ! there; }
 trains() { running && [[ -e cut.h5.d/lock ]]; }
-trains_or_done() { trains || archive_is_there; }
+trains_or_done() { trains || archive_is_there || { release_held; false; }; }
 
 submit() {
     local partition=main
@@ -75,9 +75,11 @@ node_of_job() { squeue -h -t RUNNING -o %N | head -n 1; }
 starts() { grep -c '^sweep.sbatch: .*, start \|^sweep.sbatch: starting again' sweep.log || true; }
 another_start() { (($(starts) > $1)) || archive_is_there || { release_held; false; }; }
 
-# Slurm holds a job whose nodes were lost five times, until somebody releases it (docs/operations.md).
+# Slurm holds a job whose nodes were lost five times, or that could not be launched as a node was lost in that very
+# moment, until somebody releases it (docs/operations.md).
 release_held() {
-    squeue -h -o '%i %r' 2>/dev/null | awk '$2 == "JobHoldMaxRequeue" {print $1}' | xargs -r -n 1 scontrol release
+    squeue -h -o '%i %r' 2>/dev/null | awk '/JobHoldMaxRequeue|launch failed requeued held/ {print $1}' |
+        xargs -r -n 1 scontrol release
 }
 
 disturb() {
