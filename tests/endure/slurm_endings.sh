@@ -75,11 +75,13 @@ node_of_job() { squeue -h -t RUNNING -o %N | head -n 1; }
 starts() { grep -c '^sweep.sbatch: .*, start \|^sweep.sbatch: starting again' sweep.log || true; }
 another_start() { (($(starts) > $1)) || archive_is_there || { release_held; false; }; }
 
-# Slurm holds a job whose nodes were lost five times, or that could not be launched as a node was lost in that very
-# moment, until somebody releases it (docs/operations.md).
+# What an administrator does (docs/operations.md): Slurm holds a job whose nodes were lost five times, and one that it
+# launched on a node which was back with what it had run before still there; such a node it drains.
 release_held() {
+    sinfo -h -N -o '%N %E' 2>/dev/null | awk '/Duplicate jobid/ {print $1}' | sort -u |
+        xargs -r -I '{}' scontrol update 'NodeName={}' State=RESUME || true
     squeue -h -o '%i %r' 2>/dev/null | awk '/JobHoldMaxRequeue|launch failed requeued held/ {print $1}' |
-        xargs -r -n 1 scontrol release
+        xargs -r -n 1 scontrol release || true
 }
 
 disturb() {
