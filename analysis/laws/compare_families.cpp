@@ -18,7 +18,8 @@ std::size_t FamilyPoints::count(std::size_t family) const {
 }
 
 FamilyPoints lower_envelopes(const Runs& runs) {
-    FamilyPoints points{.families = families_of(runs)};
+    FamilyPoints points;
+    points.families = families_of(runs);
     for (std::size_t family = 0; family < points.families.size(); ++family) {
         std::vector<Run> order = runs_of_family(runs, points.families[family]).used;
         std::stable_sort(order.begin(), order.end(), [](const Run& a, const Run& b) {

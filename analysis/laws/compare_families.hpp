@@ -28,8 +28,8 @@ struct FamilyPoints {
     std::size_t count(std::size_t family) const;
 };
 
-/// Along rising compute, a family's runs that go below all of its cheaper ones; what two families share counts
-/// for both.
+/// Along rising compute, a family's runs that go below all of its cheaper ones; what two families share
+/// counts for both.
 FamilyPoints lower_envelopes(const Runs& runs);
 
 /// log L_f = log(exp(e) + exp(a_f - alpha_f x)), x = log C from its mean. Coordinates: e, a of each family,

@@ -21,19 +21,19 @@ bool is_drawn(const LawFit& fit, const Answer& answer) {
 }
 
 /// A law's optima from the first run to the last target.
-struct Frontier {
+struct LawOptima {
     const LawFit* fit;
     std::vector<Prediction> predictions;
 };
 
-std::vector<Frontier> frontiers_of(const Answer& answer) {
+std::vector<LawOptima> optima_of(const Answer& answer) {
     Extent seen = extent_of(answer.runs.used, &Run::flops);
     for (const double target : answer.targets)
         seen.add(target);
-    std::vector<Frontier> frontiers;
+    std::vector<LawOptima> frontiers;
     for (const LawFit& fit : answer.fits) {
         if (!is_drawn(fit, answer)) continue;
-        Frontier& frontier = frontiers.emplace_back(Frontier{&fit, {}});
+        LawOptima& frontier = frontiers.emplace_back(LawOptima{&fit, {}});
         for (const double flops : log_spaced(seen.low, seen.high, samples))
             frontier.predictions.push_back(prediction_of(fit, flops));
     }
@@ -47,7 +47,7 @@ struct Part {
     Estimate Prediction::*estimate;
 };
 
-void add_law(const Frontier& frontier, const Part& part, Figure& figure) {
+void add_law(const LawOptima& frontier, const Part& part, Figure& figure) {
     const LawFit& fit = *frontier.fit;
     BandedLine law(fit.name, std::nullopt, ink_of(fit.name));
     for (const Prediction& prediction : frontier.predictions)
@@ -66,11 +66,11 @@ void add_points(const LawFit& fit, const Part& part, Figure& figure) {
     if (!points.x.empty()) figure.series.push_back(points);
 }
 
-Figure frontier_figure(const Answer& answer, const std::vector<Frontier>& frontiers, Figure figure,
+Figure frontier_figure(const Answer& answer, const std::vector<LawOptima>& frontiers, Figure figure,
                        const Part& part) {
-    for (const Frontier& frontier : frontiers)
+    for (const LawOptima& frontier : frontiers)
         add_law(frontier, part, figure);
-    for (const Frontier& frontier : frontiers)
+    for (const LawOptima& frontier : frontiers)
         add_points(*frontier.fit, part, figure);
     Extent drawn;
     for (const Series& series : figure.series)
@@ -91,7 +91,7 @@ Figure frontier_figure(const Answer& answer, const std::vector<Frontier>& fronti
 
 std::vector<Figure> frontier_figures(const Answer& answer) {
     if (answer.predictions.empty()) return {};
-    const std::vector<Frontier> frontiers = frontiers_of(answer);
+    const std::vector<LawOptima> frontiers = optima_of(answer);
     const Axis compute{"training compute C (FLOPs)", Quantity::flops, true};
     const std::string shared =
         " Lines are the laws, bands their 95% intervals where drawn, diamonds the best size "

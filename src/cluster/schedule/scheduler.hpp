@@ -26,7 +26,7 @@ struct Assignment {
 /// until that has ended, whatever its outcome. A group has `ranks_per_trial` ranks where the job says so.
 /// Where it does not (0), a group is one rank, unless that would let ranks idle at the end: then allot()
 /// makes groups of trials that are longer than the rest together, and of the last ones. Ranks wait for the
-/// others of their group no longer than a pause takes, else they begin without them.
+/// others of their group no longer than two pauses take, else they begin without them.
 ///
 /// A trial that turns out longer than thought, or that began so, does not keep the ranks idle that have
 /// nothing else to do, and one in a larger group than it needs gives ranks to what waits: to_pause() names
