@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "archive/file_layout.hpp"
 #include "archive/texts.hpp"
 
 namespace isogrid::archive {
@@ -67,14 +68,18 @@ study::Result<Handle> open_checked(const std::filesystem::path& path, const std:
                            "check the path");
     if (!starts_as_hdf5(path))
         return study::fail(where, "is not an HDF5 file", "its first bytes are not HDF5's signature", keep_it);
+    const auto foreign = [&](const std::string& why) {
+        return study::fail(where, "is an HDF5 file, but not of isogrid", why, keep_it);
+    };
     try {
+        ensure_own_layout(path);
         Handle file = open_file(path);
-        if (H5Aexists(file, "schema") <= 0)
-            return study::fail(where, "is an HDF5 file, but not of isogrid",
-                               "it has no attribute named schema", keep_it);
+        if (H5Aexists(file, "schema") <= 0) return foreign("it has no attribute named schema");
         if (const auto checked = check_stamp(where, read_attribute(file, "schema"), schema); !checked)
             return tl::unexpected(checked.error());
         return file;
+    } catch (const ForeignLayout& layout) {
+        return foreign(layout.what());
     } catch (const Hdf5Error& hdf5_error) {
         return damaged(path, hdf5_error);
     }

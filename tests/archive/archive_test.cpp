@@ -167,8 +167,7 @@ TEST(Archive, namesANewerSchemaAndAnotherKind) {
     const Folder folder;
     const auto path = folder.path() / "a.h5";
     const auto stamp = [&](const std::string& schema) {
-        const Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), &H5Fclose,
-                          "create");
+        const Handle file = create_file(path.string());
         write_attribute(file, "schema", schema);
     };
     stamp("isogrid-archive/2");
