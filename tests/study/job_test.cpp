@@ -99,6 +99,16 @@ TEST(Faults, comeAllAtOnceInTheOrderOfLines) {
                     StartsWith("jobs/x.toml:18: isoflop.sizes: ")));
 }
 
+TEST(Faults, areToldUpToAHundredOfThem) {
+    std::string widths;
+    for (int i = 0; i < 3000; ++i)
+        widths += "33, ";
+    const auto faults = faults_with("[model]\nwidths = [" + widths + "]\n");
+    ASSERT_EQ(faults.size(), 101U);
+    EXPECT_THAT(faults[99], HasSubstr("model.widths["));
+    EXPECT_THAT(faults[100], HasSubstr("more faults, or more (the first 100 are told) correct these first"));
+}
+
 TEST(Faults, ofAnEmptyFileAreTheRequiredKeys) {
     EXPECT_THAT(testing::faults_of(""),
                 ElementsAre(StartsWith("jobs/x.toml: data.tokens: is missing"),
