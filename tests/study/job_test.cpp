@@ -1,5 +1,5 @@
 // Reading job files: values and where they come from, and how several faults are told together.
-// What each single fault says is tested with docs/job-file.md.
+// What each single fault says is tested with docs/job-faults.md.
 #include <filesystem>
 #include <fstream>
 
