@@ -234,7 +234,7 @@ sanitized_all() {
 check card 20 card
 if [[ ${rows[0]} == *"not run"* ]]; then
     kernels
-    for name in kernels training links sweeps linked resumed packed benchmark together memcheck racecheck ${against[0]:+against}; do rows+=("$name|not run|no card|"); done
+    for name in kernels training links sweeps linked resumed packed benchmark together profile memcheck racecheck ${against[0]:+against}; do rows+=("$name|not run|no card|"); done
     print_table
     echo "nothing here has run on a card"
     exit 77
@@ -248,12 +248,12 @@ check resumed 40 resumed
 check packed 60 packed_sweep
 check benchmark 90 "$folder/bin/bench_cuda" --seconds 2 --rounds 1
 check together 30 "$folder/bin/bench_cuda" --packed --seconds 2
-check roofline 20 "$folder/bin/bench_cuda" --roofline
+check profile 60 "$folder/bin/bench_cuda" --profile --seconds 0.5
 check memcheck 90 sanitized_all memcheck
 check racecheck 90 sanitized_all racecheck
 # Last, with all the time that is left: compiling each shape takes PyTorch most of a minute.
 ((${#against[@]} == 0)) || check against 300 "$folder/bin/bench_cuda" --seconds 1 --rounds 1 "${against[@]}"
 grep -h tokens/s benchmark.log together.log against.log 2>/dev/null
-cat roofline.log
+cat profile.log
 print_table
 exit $failed
