@@ -165,6 +165,7 @@ tokens_per_parameter = [0.001, 1e5]
 tokens = 16384
 [run]
 device = "cuda"
+trials_per_card = 1
 TOML
 }
 sweeps() {
@@ -180,11 +181,13 @@ sweeps() {
     echo "two sweeps, one digest: $(digest 1)"
 }
 
-# The same sweep with each trial alone on the card, and with four at once: the digest of before, and what it took.
+# The same sweep with four trials on the card at once, and with as many as are found to be worth it: the digest of
+# before, and what it took.
 packed_sweep() {
     local seats start took=""
-    for seats in 1 4; do
-        { cat job.toml && echo "trials_per_card = $seats"; } >packed.toml
+    for seats in 4 any; do
+        grep -v '^trials_per_card' job.toml >packed.toml
+        [[ $seats == any ]] || echo "trials_per_card = $seats" >>packed.toml
         start=$SECONDS
         "$folder/bin/isogrid" run packed.toml --archive "packed$seats.h5" --alone || return
         took+=", $((SECONDS - start)) s with $seats at once"
