@@ -8,9 +8,9 @@ set -uo pipefail
 
 folder=$(cd "$1" && pwd) || exit 2
 shift
-# Others' programs get the libraries that they had before the bundle's came in front of them.
-as_before="unset LD_LIBRARY_PATH"
-[[ -z ${LD_LIBRARY_PATH:-} ]] || as_before="export LD_LIBRARY_PATH=$(printf %q "$LD_LIBRARY_PATH")"
+# Others' programs run where this was started, with the libraries that they had before the bundle's came first.
+as_before="cd $(printf %q "$PWD") && unset LD_LIBRARY_PATH"
+[[ -z ${LD_LIBRARY_PATH:-} ]] || as_before+=" && export LD_LIBRARY_PATH=$(printf %q "$LD_LIBRARY_PATH")"
 against=() log=""
 while (($#)); do
     [[ $1 =~ ^--(against|log)$ && $# -ge 2 ]] || {
@@ -18,7 +18,7 @@ while (($#)); do
         exit 2
     }
     case $1 in
-        --against) against+=(--against "$as_before; $2") ;;
+        --against) against+=(--against "$as_before && $2") ;;
         --log) log=$(realpath -m "$2") && : >"$log" || exit 2 ;;
     esac
     shift 2

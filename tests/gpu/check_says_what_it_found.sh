@@ -51,26 +51,27 @@ while (($#)); do
 done
 echo "d=1 median 100 tokens/s"
 END
-program tools/rival <<<'echo "a rival with ${LD_LIBRARY_PATH:-nothing} and $*"'
+program "rival of ours" <<<'echo "a rival with ${LD_LIBRARY_PATH:-nothing} and $*"'
 
 run() { # STATUS OPTION...: as beside a card
     local expected=$1 status=0
     shift
+    cd "$folder"
     CUDA_VISIBLE_DEVICES=0 PATH=$folder/tools:$PATH "$check" "$folder" "$@" >"$folder/out.txt" 2>&1 || status=$?
     ((status == expected)) || fail "exit status $status, not $expected: $(cat "$folder/out.txt")"
 }
 has() { grep -qE -- "$1" "$folder/out.txt" || fail "no line '$1' in: $(cat "$folder/out.txt")"; }
 
-# All is well: each check is in the table, and a rival has the libraries that it had before.
+# All is well: each check is in the table, and a rival is where it was, with the libraries that it had before.
 export LD_LIBRARY_PATH=/before
-run 0 --against "rival --bf16" --log "$folder/all.txt"
+run 0 --against "'./rival of ours' --bf16" --log "$folder/all.txt"
 for name in card kernels training links sweeps resumed packed benchmark together profile memcheck racecheck against; do
     has "^$name +passed "
 done
 has '^linked +not run +two cards are needed, 1 found'
 grep -q '^a rival with /before and --bf16 --configs x$' "$folder/all.txt" || fail "the rival: $(cat "$folder/all.txt")"
 unset LD_LIBRARY_PATH
-run 0 --against rival --log "$folder/all.txt"
+run 0 --against "'./rival of ours'" --log "$folder/all.txt"
 grep -q '^a rival with nothing and --configs x$' "$folder/all.txt" || fail "the rival: $(cat "$folder/all.txt")"
 
 # A test that fails is in the table with its words above, and in the log.
