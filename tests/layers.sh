@@ -4,15 +4,15 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 declare -A below=(
-    [study]="" [kernels]="" [data]="study" [archive]="study" [analysis]="archive study" [analysis/fit]="analysis/figure.hpp study"
-    [graph]="kernels data study" [model]="graph kernels data study"
+    [study]="" [kernels]="" [files]="study" [data]="files study" [archive]="files study" [analysis]="archive study" [analysis/fit]="analysis/figure.hpp study"
+    [graph]="kernels data study" [model]="graph kernels data files study"
     [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study" # of archive only the values: the trainer links no HDF5
     [cluster]="train model archive graph kernels data study"
     [cluster/terminal]="" [cluster/site]="kernels study" [cluster/schedule]="study"
     [cluster/folder]="train archive study"
     [cluster/messages]="cluster/schedule cluster/site train archive study"
     [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site cluster/terminal train archive kernels study"
-    [verbs]="cluster train model archive graph kernels data study"
+    [verbs]="cluster train model archive graph kernels data files study"
 )
 status=0
 for room in "${!below[@]}"; do

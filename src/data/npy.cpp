@@ -5,7 +5,7 @@
 #include <numeric>
 #include <string>
 
-#include "data/new_file.hpp"
+#include "files/new_file.hpp"
 
 namespace isogrid::data {
 
@@ -28,11 +28,12 @@ std::string npy_header(const std::string& kind, std::span<const std::int64_t> sh
 
 study::Result<void> write(const std::filesystem::path& path, const std::string& kind,
                           std::span<const std::byte> values, std::span<const std::int64_t> shape) {
-    auto file = NewFile::create(path);
+    auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(std::move(file.error()));
-    return file->write(npy_header(kind, shape)).and_then([&] { return file->write(values); }).and_then([&] {
-        return file->commit();
-    });
+    file->write(npy_header(kind, shape));
+    file->write(values);
+    file->commit();
+    return {};
 }
 
 [[maybe_unused]] std::size_t product(std::span<const std::int64_t> shape) {

@@ -11,7 +11,7 @@
 namespace isogrid::data {
 
 /// Writes `values` (row-major; as many as the product of `shape`) as uint16 or int64. Nothing stands under
-/// `path` before all is written.
+/// `path` before all is written. Faults and exceptions are NewFile's.
 study::Result<void> write_npy(const std::filesystem::path& path, std::span<const Token> values,
                               std::span<const std::int64_t> shape);
 study::Result<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values,

@@ -44,7 +44,7 @@ std::size_t first_block(std::string_view text, bool complete) {
 
 }  // namespace
 
-study::Result<void> for_each_block(const Descriptor& text, std::string_view name,
+study::Result<void> for_each_block(const files::Descriptor& text, std::string_view name,
                                    const std::function<study::Result<void>(std::string_view)>& use) {
     std::string pending;
     bool complete = false;

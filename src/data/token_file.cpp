@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "data/descriptor.hpp"
 #include "data/token_format.hpp"
+#include "files/descriptor.hpp"
 
 namespace isogrid::data {
 
@@ -102,7 +102,7 @@ Result<TokenFile> TokenFile::open(const std::filesystem::path& path) {
         return fail(where, "cannot be read", problem ? problem.message() : "it is not a file",
                     "name a token file");
 
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const files::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat facts {};
     if (!file || ::fstat(file.get(), &facts) != 0)
         return fail(where, "cannot be read", std::strerror(errno), "check its permissions");

@@ -24,52 +24,49 @@ void put(const std::string& text, std::array<char, size>& field) {
 }  // namespace
 
 Result<TokenWriter> TokenWriter::create(const std::filesystem::path& path) {
-    auto file = NewFile::create(path);
+    auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(std::move(file.error()));
     const RawHeader reserved;
-    if (auto written = file->write(std::as_bytes(std::span(&reserved, 1))); !written)
-        return tl::unexpected(std::move(written.error()));
+    file->write(std::as_bytes(std::span(&reserved, 1)));
     auto validation_file =
-        NewFile::create(path);  // never committed: its content ends up behind the training part
+        files::NewFile::create(path);  // never committed: its content ends up behind the training part
     if (!validation_file) return tl::unexpected(std::move(validation_file.error()));
     return TokenWriter(path, std::move(*file), std::move(*validation_file));
 }
 
-TokenWriter::TokenWriter(std::filesystem::path path, NewFile file, NewFile validation_file)
+TokenWriter::TokenWriter(std::filesystem::path path, files::NewFile file, files::NewFile validation_file)
     : path_(std::move(path)), file_(std::move(file)), validation_file_(std::move(validation_file)) {}
 
-Result<void> TokenWriter::append(Part part, std::span<const Token> tokens, std::int64_t text_bytes) {
+void TokenWriter::append(Part part, std::span<const Token> tokens, std::int64_t text_bytes) {
     Piece& piece = part == Part::training ? training_ : validation_;
     piece.buffer.insert(piece.buffer.end(), tokens.begin(), tokens.end());
     piece.tokens += static_cast<std::int64_t>(tokens.size());
     piece.bytes += text_bytes;
-    return piece.buffer.size() < buffered_tokens ? Result<void>() : flush(part);
+    if (piece.buffer.size() >= buffered_tokens) flush(part);
 }
 
-Result<void> TokenWriter::flush(Part part) {
+void TokenWriter::flush(Part part) {
     Piece& piece = part == Part::training ? training_ : validation_;
     const auto bytes = std::as_bytes(std::span(piece.buffer));
     if (part == Part::training) hash_.update(bytes);
-    auto written = (part == Part::training ? file_ : validation_file_).write(bytes);
+    (part == Part::training ? file_ : validation_file_).write(bytes);
     piece.buffer.clear();
-    return written;
 }
 
 /// Puts the validation part behind the training part.
-Result<void> TokenWriter::copy_validation() {
+void TokenWriter::copy_validation() {
     std::vector<std::byte> buffer(buffered_tokens * sizeof(Token));
     for (std::int64_t offset = 0;;) {
-        const auto got = validation_file_.read_at(offset, buffer);
-        if (!got) return tl::unexpected(got.error());
-        if (*got == 0) return {};
-        const auto bytes = std::span<const std::byte>(buffer).first(*got);
+        const std::size_t got = validation_file_.read_at(offset, buffer);
+        if (got == 0) return;
+        const auto bytes = std::span<const std::byte>(buffer).first(got);
         hash_.update(bytes);
-        if (auto written = file_.write(bytes); !written) return written;
-        offset += static_cast<std::int64_t>(*got);
+        file_.write(bytes);
+        offset += static_cast<std::int64_t>(got);
     }
 }
 
-Result<TokenFileHeader> TokenWriter::finish(const std::string& tokenizer, std::int64_t vocabulary) {
+TokenFileHeader TokenWriter::finish(const std::string& tokenizer, std::int64_t vocabulary) {
     assert(vocabulary >= 1 && vocabulary <= largest_vocabulary);
     RawHeader raw;
     raw.vocabulary = vocabulary;
@@ -79,16 +76,12 @@ Result<TokenFileHeader> TokenWriter::finish(const std::string& tokenizer, std::i
     raw.validation_bytes = validation_.bytes;
     put(tokenizer, raw.tokenizer);
 
-    const auto write_header = [&]() -> Result<void> {
-        put(finish_digest(std::move(hash_), raw), raw.digest);
-        return file_.write_at(0, std::as_bytes(std::span(&raw, 1)));
-    };
-    const auto all = flush(Part::training)
-                         .and_then([&] { return flush(Part::validation); })
-                         .and_then([&] { return copy_validation(); })
-                         .and_then(write_header)
-                         .and_then([&] { return file_.commit(); });
-    if (!all) return tl::unexpected(all.error());
+    flush(Part::training);
+    flush(Part::validation);
+    copy_validation();
+    put(finish_digest(std::move(hash_), raw), raw.digest);
+    file_.write_at(0, std::as_bytes(std::span(&raw, 1)));
+    file_.commit();
     return TokenFileHeader{tokenizer,
                            vocabulary,
                            training_.tokens,
@@ -104,10 +97,8 @@ Result<TokenFileHeader> write_token_file(const std::filesystem::path& path, std:
                                          std::int64_t validation_bytes) {
     auto writer = TokenWriter::create(path);
     if (!writer) return tl::unexpected(std::move(writer.error()));
-    const auto added = writer->append(Part::training, training, training_bytes).and_then([&] {
-        return writer->append(Part::validation, validation, validation_bytes);
-    });
-    if (!added) return tl::unexpected(added.error());
+    writer->append(Part::training, training, training_bytes);
+    writer->append(Part::validation, validation, validation_bytes);
     return writer->finish(tokenizer, vocabulary);
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "data/new_file.hpp"
 #include "data/token_file.hpp"
+#include "files/new_file.hpp"
 #include "study/digest.hpp"
 #include "study/fault.hpp"
 
@@ -16,30 +16,31 @@ namespace isogrid::data {
 enum class Part { training, validation };
 
 /// Nothing stands under the final name before finish() has returned; a writer that ends without it leaves
-/// nothing. Needs room for the file and once more for its validation part.
+/// nothing. Needs room for the file and once more for its validation part, and throws what files::NewFile
+/// does where there is none.
 class TokenWriter {
   public:
-    /// Fails where `path` cannot be written.
+    /// A fault where `path` can be no file.
     static study::Result<TokenWriter> create(const std::filesystem::path& path);
 
     /// Adds the tokens of `text_bytes` bytes of text to the end of a part.
-    study::Result<void> append(Part part, std::span<const Token> tokens, std::int64_t text_bytes);
+    void append(Part part, std::span<const Token> tokens, std::int64_t text_bytes);
 
     /// `tokenizer` and `vocabulary` as in TokenFileHeader; the header as written.
-    study::Result<TokenFileHeader> finish(const std::string& tokenizer, std::int64_t vocabulary);
+    TokenFileHeader finish(const std::string& tokenizer, std::int64_t vocabulary);
 
   private:
-    TokenWriter(std::filesystem::path path, NewFile file, NewFile validation_file);
-    study::Result<void> copy_validation();
+    TokenWriter(std::filesystem::path path, files::NewFile file, files::NewFile validation_file);
+    void copy_validation();
 
     struct Piece {
         std::vector<Token> buffer;
         std::int64_t tokens = 0, bytes = 0;
     };
-    study::Result<void> flush(Part part);
+    void flush(Part part);
 
     std::filesystem::path path_;
-    NewFile file_, validation_file_;
+    files::NewFile file_, validation_file_;
     Piece training_, validation_;
     study::Sha256 hash_;
 };

@@ -14,13 +14,13 @@
 
 #include <sys/stat.h>
 
-#include "data/descriptor.hpp"
-#include "data/new_file.hpp"
 #include "data/random.hpp"
 #include "data/text_blocks.hpp"
 #include "data/token_format.hpp"
 #include "data/token_writer.hpp"
 #include "data/tokenizer.hpp"
+#include "files/descriptor.hpp"
+#include "files/new_file.hpp"
 
 namespace isogrid::data {
 
@@ -38,7 +38,7 @@ constexpr std::string_view vocabulary_prefix = "sentencepiece:";
 /// A text, open for reading.
 struct Text {
     std::string name;  ///< as the user gave it
-    Descriptor descriptor;
+    files::Descriptor descriptor;
     off_t start = 0;  ///< where it begins; negative where it can be read only once, such as a pipe
 };
 
@@ -129,7 +129,8 @@ Result<std::vector<Text>> open_texts(const std::vector<std::string>& names) {
             faults.push_back({name, "cannot be read", "it is a folder", "name the files in it"});
             continue;
         }
-        Descriptor opened(name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+        files::Descriptor opened(name == "-" ? ::dup(STDIN_FILENO)
+                                             : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
         if (!opened) {
             const char* action = errno == EACCES ? "check its permissions" : "check its name";
             faults.push_back({name, "cannot be read", std::strerror(errno), action});
@@ -146,11 +147,14 @@ Result<std::vector<Text>> open_texts(const std::vector<std::string>& names) {
 /// gone from its folder at once and from the disk when it is closed.
 Result<void> make_rereadable(Text& text, const std::filesystem::path& out) {
     if (text.start >= 0) return {};
-    auto copy = NewFile::create(out);
+    auto copy = files::NewFile::create(out);
     if (!copy) return tl::unexpected(std::move(copy.error()));
-    const auto copied = for_each_block(text.descriptor, text.name,
-                                       [&](std::string_view block) { return copy->write(block); });
-    text.descriptor = Descriptor(::open(copy->temporary_path().c_str(), O_RDONLY | O_CLOEXEC));
+    const auto copied =
+        for_each_block(text.descriptor, text.name, [&](std::string_view block) -> Result<void> {
+            copy->write(block);
+            return {};
+        });
+    text.descriptor = files::Descriptor(::open(copy->temporary_path().c_str(), O_RDONLY | O_CLOEXEC));
     text.start = 0;
     return copied;
 }
@@ -227,9 +231,11 @@ Result<Vocabulary> make_vocabulary(const TokenizeRequest& request, std::vector<T
 }
 
 Result<void> save_model(const std::string& model, const std::filesystem::path& path) {
-    auto file = NewFile::create(path);
+    auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(std::move(file.error()));
-    return file->write(model).and_then([&] { return file->commit(); });
+    file->write(model);
+    file->commit();
+    return {};
 }
 
 }  // namespace
@@ -245,15 +251,17 @@ Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
 
     std::int64_t blocks = 0, held_out = 0;
     std::vector<Token> tokens;
-    const auto written = for_each_block_of(*texts, [&](std::int64_t number, std::string_view block) {
-        const Part part = part_of_block(number, request.validation);
-        ++blocks;
-        held_out += part == Part::validation;
-        tokens.clear();
-        vocabulary->tokenizer->encode(block, tokens);
-        return writer->append(part, tokens, static_cast<std::int64_t>(block.size()));
-    });
-    if (!written) return tl::unexpected(written.error());
+    const auto read =
+        for_each_block_of(*texts, [&](std::int64_t number, std::string_view block) -> Result<void> {
+            const Part part = part_of_block(number, request.validation);
+            ++blocks;
+            held_out += part == Part::validation;
+            tokens.clear();
+            vocabulary->tokenizer->encode(block, tokens);
+            writer->append(part, tokens, static_cast<std::int64_t>(block.size()));
+            return {};
+        });
+    if (!read) return tl::unexpected(read.error());
     if (blocks == 0)
         return study::fail(request.texts.front(), "holds no text", "there is nothing to tokenize",
                            "give another text");

@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "data/new_file.hpp"
+#include "files/new_file.hpp"
 #include "model/llama.hpp"
 
 namespace isogrid::model {
@@ -96,23 +96,25 @@ std::string safetensors_header(const NamedTensors& tensors) {
 }
 
 study::Result<void> write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {
-    auto file = data::NewFile::create(path);
+    auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(file.error());
     const std::string header = safetensors_header(tensors);
     std::string length;
     for (int byte = 0; byte < 8; ++byte)
         length += static_cast<char>(header.size() >> (8 * byte) & 0xff);
-    auto written = file->write(length + header);
+    file->write(length + header);
     for (const auto& [name, tensor] : tensors)
-        if (written) written = file->write(std::as_bytes(std::span(tensor.values)));
-    return written ? file->commit() : written;
+        file->write(std::as_bytes(std::span(tensor.values)));
+    file->commit();
+    return {};
 }
 
 study::Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
-    auto file = data::NewFile::create(path);
+    auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(file.error());
-    const auto written = file->write(text);
-    return written ? file->commit() : written;
+    file->write(text);
+    file->commit();
+    return {};
 }
 
 }  // namespace
@@ -120,11 +122,16 @@ study::Result<void> write_text(const std::filesystem::path& path, const std::str
 study::Result<void> export_llama(const study::Shape& shape, const study::Parametrization& parametrization,
                                  std::span<const float> weights, const std::filesystem::path& folder) {
     std::error_code error;
-    std::filesystem::create_directories(folder, error);
+    const bool made = std::filesystem::create_directories(folder, error);
     if (error) return study::fail(folder.string(), "cannot be made", error.message(), "choose another --to");
-
-    const auto written = write_tensors(folder / "model.safetensors", fold(shape, parametrization, weights));
-    return written ? write_text(folder / "config.json", config_text(shape)) : written;
+    try {
+        const auto written =
+            write_tensors(folder / "model.safetensors", fold(shape, parametrization, weights));
+        return written ? write_text(folder / "config.json", config_text(shape)) : written;
+    } catch (...) {
+        if (made) std::filesystem::remove(folder, error);  // where nothing came into it
+        throw;
+    }
 }
 
 }  // namespace isogrid::model

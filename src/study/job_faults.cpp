@@ -20,6 +20,10 @@ std::int64_t JobFaults::line_of(std::string key) const {
 }
 
 void JobFaults::add(const std::string& key, std::string problem, std::string why, std::string action) {
+    if (found_.size() == most_told) {
+        ++left_out_;
+        return;
+    }
     const std::int64_t line = line_of(key);
     std::string where = file_;
     if (line > 0) where.append(":").append(std::to_string(line));
@@ -29,6 +33,7 @@ void JobFaults::add(const std::string& key, std::string problem, std::string why
 }
 
 bool JobFaults::sound(std::initializer_list<std::string_view> keys) const {
+    if (left_out_ > 0) return false;
     const auto inside = [](std::string_view part, std::string_view whole) {
         if (whole.empty()) return true;  // the file itself
         if (!part.starts_with(whole)) return false;
@@ -48,6 +53,9 @@ Faults JobFaults::in_order() const {
     Faults faults;
     for (Found& found : sorted)
         faults.push_back(std::move(found.fault));
+    if (left_out_ > 0)
+        faults.push_back({file_, "has " + std::to_string(left_out_) + " more faults, or more",
+                          "the first " + std::to_string(most_told) + " are told", "correct these first"});
     return faults;
 }
 

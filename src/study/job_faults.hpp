@@ -1,6 +1,7 @@
 // The faults of one job file, found in any order and told in the order of its lines.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
@@ -23,6 +24,9 @@ class JobFaults {
     /// Says that `key` stands in this line (from 1).
     void place(const std::string& key, std::int64_t line);
 
+    /// The rest of a file with more faults is only counted: nothing of it is sound then.
+    static constexpr std::size_t most_told = 100;
+
     /// Adds a fault of `key`, at its line or else at the line of the table that should hold it.
     void add(const std::string& key, std::string problem, std::string why, std::string action);
 
@@ -34,7 +38,7 @@ class JobFaults {
 
     bool empty() const { return found_.empty(); }
 
-    /// All faults by line; those of one line, or of none, in the order they were found.
+    /// All that are told by line; those of one line, or of none, in the order they were found.
     Faults in_order() const;
 
   private:
@@ -49,6 +53,7 @@ class JobFaults {
     std::map<std::string, std::int64_t> lines_;
     std::set<std::string> unsound_;
     std::vector<Found> found_;
+    std::size_t left_out_ = 0;
 };
 
 }  // namespace isogrid::study

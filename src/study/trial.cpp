@@ -25,6 +25,16 @@ Value value_of(const json& text, const std::array<Value, count>& values) {
     throw std::invalid_argument("trial specification: \"" + word + "\" is no known choice");
 }
 
+/// A whole number that int64 holds; nlohmann would convert 1e40 to one as well, to nobody knows which.
+std::int64_t whole(const json& number) {
+    if (number.is_number_integer()) return number.get<std::int64_t>();
+    throw std::invalid_argument("trial specification: " + number.dump() + " is no whole number");
+}
+
+std::int64_t whole_or_0(const json& text, const char* key) {
+    return text.contains(key) ? whole(text.at(key)) : 0;
+}
+
 json to_json(const Shape& shape) {
     return {{"width", shape.width},         {"depth", shape.depth},           {"heads", shape.heads},
             {"mlp_width", shape.mlp_width}, {"vocabulary", shape.vocabulary}, {"context", shape.context},
@@ -32,12 +42,12 @@ json to_json(const Shape& shape) {
 }
 
 Shape shape_from(const json& text) {
-    return {.width = text.at("width"),
-            .depth = text.at("depth"),
-            .heads = text.at("heads"),
-            .mlp_width = text.at("mlp_width"),
-            .vocabulary = text.at("vocabulary"),
-            .context = text.at("context"),
+    return {.width = whole(text.at("width")),
+            .depth = whole(text.at("depth")),
+            .heads = whole(text.at("heads")),
+            .mlp_width = whole(text.at("mlp_width")),
+            .vocabulary = whole(text.at("vocabulary")),
+            .context = whole(text.at("context")),
             .tied_head = text.at("tied_head")};
 }
 
@@ -55,7 +65,7 @@ json to_json(const Parametrization& parametrization) {
 
 Parametrization parametrization_from(const json& text) {
     return {.kind = value_of(text.at("kind"), parametrization_kinds),
-            .base_width = text.at("base_width"),
+            .base_width = whole(text.at("base_width")),
             .initial_deviation = text.at("initial_deviation"),
             .embedding_multiplier = text.at("embedding_multiplier"),
             .attention_multiplier = text.at("attention_multiplier"),
@@ -93,11 +103,11 @@ json to_json(const Schedule& schedule) {
 
 Schedule schedule_from(const json& text) {
     return {.kind = value_of(text.at("kind"), schedule_kinds),
-            .warmup_steps = text.at("warmup_steps"),
-            .decay_steps = text.at("decay_steps"),
+            .warmup_steps = whole(text.at("warmup_steps")),
+            .decay_steps = whole(text.at("decay_steps")),
             .final_fraction = text.at("final_fraction"),
             .decay = text.contains("decay") ? value_of(text.at("decay"), decay_forms) : DecayForm::linear,
-            .horizon_steps = text.value("horizon_steps", std::int64_t{0})};
+            .horizon_steps = whole_or_0(text, "horizon_steps")};
 }
 
 json to_json(const std::vector<BatchStage>& stages) {
@@ -112,30 +122,37 @@ json to_json(const std::vector<BatchStage>& stages) {
 std::vector<BatchStage> stages_from(const json& text) {
     std::vector<BatchStage> stages;
     for (const json& stage : text)
-        stages.push_back({.step = stage.at("step"),
-                          .batch = stage.at("batch"),
+        stages.push_back({.step = whole(stage.at("step")),
+                          .batch = whole(stage.at("batch")),
                           .learning_rate_factor = stage.at("learning_rate_factor")});
     return stages;
 }
 
+std::vector<std::int64_t> steps_from(const json& text) {
+    std::vector<std::int64_t> steps;
+    for (const json& step : text)
+        steps.push_back(whole(step));
+    return steps;
+}
+
 Trial trial_from(const json& text) {
-    return {.numerics = text.at("numerics_version"),
+    return {.numerics = static_cast<int>(whole(text.at("numerics_version"))),
             .shape = shape_from(text.at("shape")),
             .parametrization = parametrization_from(text.at("parametrization")),
             .optimizer = optimizer_from(text.at("optimizer")),
             .schedule = schedule_from(text.at("schedule")),
-            .evaluation = {.tokens = text.at("evaluation").at("tokens"),
-                           .steps = text.at("evaluation").at("steps")},
+            .evaluation = {.tokens = whole(text.at("evaluation").at("tokens")),
+                           .steps = steps_from(text.at("evaluation").at("steps"))},
             .precision = value_of(text.at("precision"), precisions),
-            .batch = text.at("batch"),
+            .batch = whole(text.at("batch")),
             .batch_schedule = stages_from(text.value("batch_schedule", json::array())),
-            .leaves = text.at("leaves"),
+            .leaves = whole(text.at("leaves")),
             .gradient_sum = text.contains("gradient_sum") ? value_of(text.at("gradient_sum"), gradient_sums)
                                                           : GradientSum::tree,
-            .steps = text.at("steps"),
-            .seed = text.at("seed"),
+            .steps = whole(text.at("steps")),
+            .seed = static_cast<std::uint64_t>(whole(text.at("seed"))),
             .token_digest = text.at("token_digest"),
-            .unique_tokens = text.value("unique_tokens", std::int64_t{0}),
+            .unique_tokens = whole_or_0(text, "unique_tokens"),
             .stop_loss = text.value("stop_loss", 0.0)};
 }
 
@@ -276,7 +293,7 @@ Trial parse_canonical_text(std::string_view text) {
     Trial trial;
     try {
         const json parsed = json::parse(text);
-        const int version = parsed.at("numerics_version");
+        const std::int64_t version = whole(parsed.at("numerics_version"));
         if (version > numerics_version) {
             throw std::invalid_argument("trial specification has numerics version " +
                                         std::to_string(version) + " (this program knows none after " +

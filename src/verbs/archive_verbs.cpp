@@ -20,7 +20,7 @@
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/status.hpp"
 #include "data/token_file.hpp"
-#include "data/unfinished_files.hpp"
+#include "files/unfinished_files.hpp"
 #include "kernels/backend.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
@@ -211,7 +211,7 @@ int export_model(const options::variables_map& given) {
         weights = std::move(result.weights);
         loss = result.validation_loss;
     }
-    data::remove_unfinished_files_when_ended();
+    files::remove_unfinished_files_when_ended();
     const auto exported = model::export_llama(trial.shape, trial.parametrization, weights, text(given, "to"));
     if (!exported) return refuse(exported.error());
     std::cout << text(given, "to") << ": " << record.planned.name << " at step " << step

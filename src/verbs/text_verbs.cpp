@@ -5,13 +5,13 @@
 #include <vector>
 
 #include "data/tokenize.hpp"
-#include "data/unfinished_files.hpp"
+#include "files/unfinished_files.hpp"
 
 namespace isogrid::verbs {
 namespace {
 
 int tokenize(const options::variables_map& given) {
-    data::remove_unfinished_files_when_ended();
+    files::remove_unfinished_files_when_ended();
     const auto written = data::tokenize({.texts = given["TEXT"].as<std::vector<std::string>>(),
                                          .out = text(given, "out"),
                                          .tokenizer = text(given, "tokenizer"),

@@ -16,6 +16,18 @@ for file in config.json model.safetensors; do
 done
 grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
 
+# A disk that is full is nobody's bad input, and gets no half files.
+(
+    ulimit -f 1 # kB
+    trap '' XFSZ
+    expect_status 1 "$isogrid" export out.h5 --trial "$trial" --to none
+    grep -q 'model.safetensors: cannot be written .* make room' err.txt || fail "$(cat err.txt)"
+    [[ ! -e none ]] || fail "an export that failed left a folder"
+    expect_status 1 "$isogrid" tokenize text.txt --out none.tok
+    expect_status 1 "$isogrid" batches small.toml --trial "$trial" --steps 0:9 --to none.npy
+    [[ -z $(find . -name 'none*') ]] || fail "$(find . -name 'none*') was left"
+)
+
 # An archive names the token file as its job does, and no folder of the machine that made it. It is looked for from
 # the archive's folder and from the current one; a file of another text at that name is passed over.
 if grep -aq "$scratch" out.h5; then fail "the archive holds a path of this machine"; fi

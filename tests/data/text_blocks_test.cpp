@@ -17,7 +17,7 @@ std::vector<std::string> blocks_of(const std::string& text) {
     const ScratchFolder folder;
     write_all(folder / "text", text);
     std::vector<std::string> blocks;
-    const auto read = for_each_block(Descriptor(::open((folder / "text").c_str(), O_RDONLY)), "text",
+    const auto read = for_each_block(files::Descriptor(::open((folder / "text").c_str(), O_RDONLY)), "text",
                                      [&](std::string_view block) -> study::Result<void> {
                                          blocks.emplace_back(block);
                                          return {};
@@ -100,7 +100,7 @@ TEST(TextBlocks, stopAtTheFirstFault) {
     const ScratchFolder folder;
     write_all(folder / "text", std::string(200'000, 'a'));
     int calls = 0;
-    const auto read = for_each_block(Descriptor(::open((folder / "text").c_str(), O_RDONLY)), "text",
+    const auto read = for_each_block(files::Descriptor(::open((folder / "text").c_str(), O_RDONLY)), "text",
                                      [&](std::string_view) -> study::Result<void> {
                                          ++calls;
                                          return study::fail("here", "stop", "", "");
@@ -111,7 +111,7 @@ TEST(TextBlocks, stopAtTheFirstFault) {
 }
 
 TEST(TextBlocks, ofSomethingUnreadableAreAFault) {
-    const auto read = for_each_block(Descriptor(::open("/", O_RDONLY)), "/",
+    const auto read = for_each_block(files::Descriptor(::open("/", O_RDONLY)), "/",
                                      [](std::string_view) { return study::Result<void>(); });
     ASSERT_FALSE(read);
     EXPECT_EQ(study::to_string(read.error()[0]), "/: cannot be read (Is a directory) name a text file");

@@ -14,10 +14,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "data/descriptor.hpp"
 #include "data/sample_text.hpp"
 #include "data/scratch_folder.hpp"
 #include "data/tokenizer.hpp"
+#include "files/descriptor.hpp"
 
 namespace isogrid::data {
 namespace {
@@ -56,7 +56,7 @@ class Tokenize : public testing::Test {
 /// Standard input is something else for as long as this lives.
 class StandardInput {
   public:
-    explicit StandardInput(Descriptor replacement) : before_(::dup(STDIN_FILENO)) {
+    explicit StandardInput(files::Descriptor replacement) : before_(::dup(STDIN_FILENO)) {
         ::dup2(replacement.get(), STDIN_FILENO);
     }
     StandardInput(const StandardInput&) = delete;
@@ -64,7 +64,7 @@ class StandardInput {
     ~StandardInput() { ::dup2(before_.get(), STDIN_FILENO); }
 
   private:
-    Descriptor before_;
+    files::Descriptor before_;
 };
 
 /// Standard input is a pipe through which `text` comes.
@@ -73,8 +73,8 @@ class PipedInput {
     explicit PipedInput(const std::string& text) {
         int ends[2];
         if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
-        input_.emplace(Descriptor(ends[0]));
-        writer_ = std::thread([text, end = Descriptor(ends[1])] {
+        input_.emplace(files::Descriptor(ends[0]));
+        writer_ = std::thread([text, end = files::Descriptor(ends[1])] {
             for (std::size_t done = 0; done < text.size();)
                 done += static_cast<std::size_t>(
                     std::max<ssize_t>(0, ::write(end.get(), text.data() + done, text.size() - done)));

@@ -1,4 +1,5 @@
-// docs/job-file.md is true: its examples parse, its defaults and ranges hold, its faults come as it says.
+// docs/job-file.md is true: its examples parse, its defaults and ranges hold. So is docs/job-faults.md: its
+// faults come as it says.
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -43,9 +44,9 @@ std::vector<std::string> cells_of(const std::string& row) {
     return cells;
 }
 
-Page read_page() {
-    std::ifstream file(ISOGRID_SOURCE_DIR "/docs/job-file.md");
-    Page page;
+/// Adds the blocks and keys of a page.
+void read_into(Page& page, const std::string& name) {
+    std::ifstream file(ISOGRID_SOURCE_DIR "/docs/" + name);
     std::string table;
     bool inside = false;
     for (std::string line; std::getline(file, line);) {
@@ -61,7 +62,13 @@ Page read_page() {
             page.keys.push_back({table, cells.at(0), cells.at(1), cells.at(2), cells.at(3)});
         }
     }
-    return page;
+}
+
+Page read_page() {
+    Page both;
+    read_into(both, "job-file.md");
+    read_into(both, "job-faults.md");
+    return both;
 }
 
 const Page& page() {

@@ -1,5 +1,5 @@
 // Reading job files: values and where they come from, and how several faults are told together.
-// What each single fault says is tested with docs/job-file.md.
+// What each single fault says is tested with docs/job-faults.md.
 #include <filesystem>
 #include <fstream>
 
@@ -97,6 +97,16 @@ TEST(Faults, comeAllAtOnceInTheOrderOfLines) {
                     StartsWith("jobs/x.toml:14: recipe.beta1: "),
                     StartsWith("jobs/x.toml:17: isoflop.budgets[2]: "),
                     StartsWith("jobs/x.toml:18: isoflop.sizes: ")));
+}
+
+TEST(Faults, areToldUpToAHundredOfThem) {
+    std::string widths;
+    for (int i = 0; i < 3000; ++i)
+        widths += "33, ";
+    const auto faults = faults_with("[model]\nwidths = [" + widths + "]\n");
+    ASSERT_EQ(faults.size(), 101U);
+    EXPECT_THAT(faults[99], HasSubstr("model.widths["));
+    EXPECT_THAT(faults[100], HasSubstr("more faults, or more (the first 100 are told) correct these first"));
 }
 
 TEST(Faults, ofAnEmptyFileAreTheRequiredKeys) {

@@ -145,6 +145,10 @@ TEST(CanonicalText, isRefusedInAnyOtherForm) {
     EXPECT_THROW(parse_canonical_text(replaced("\"batch\":16", "\"batch\": 16")), std::invalid_argument);
     EXPECT_THROW(parse_canonical_text(replaced("\"batch\":16", "\"basket\":1,\"batch\":16")),
                  std::invalid_argument);
+    for (const char* batch : {"16.0", "4e40", "99999999999999999999999999999999999999999"})
+        EXPECT_THROW(parse_canonical_text(replaced("\"batch\":16", std::string("\"batch\":") + batch)),
+                     std::invalid_argument)
+            << batch;
     EXPECT_THROW(parse_canonical_text(replaced("1e-08", "1e-8")), std::invalid_argument);
     EXPECT_THROW(parse_canonical_text(replaced("cosine", "sine")), std::invalid_argument);
     EXPECT_THROW(parse_canonical_text(replaced("\"numerics_version\":4", "\"numerics_version\":5")),

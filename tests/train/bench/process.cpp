@@ -76,7 +76,7 @@ StopSignals::~StopSignals() {
 Child Child::start(const std::function<void(int pipe)>& body, std::span<const int> cores) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-    data::Descriptor reading(ends[0]), writing(ends[1]);
+    files::Descriptor reading(ends[0]), writing(ends[1]);
     std::cout.flush();  // or both processes would print what is still in memory
     const pid_t parent = ::getpid();
     const pid_t process = ::fork();
@@ -149,7 +149,7 @@ void Child::read_some() {
         const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
         if (count <= 0) {
-            pipe_ = data::Descriptor();
+            pipe_ = files::Descriptor();
             return;
         }
         output_.append(buffer.data(), static_cast<std::size_t>(count));

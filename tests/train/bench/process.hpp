@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#include "data/descriptor.hpp"
+#include "files/descriptor.hpp"
 
 namespace isogrid::bench {
 
@@ -55,13 +55,13 @@ class Child {
 
   private:
     friend void wait_for(std::span<Child> children, bool until_first_failure);
-    Child(pid_t process, data::Descriptor pipe) : process_(process), pipe_(std::move(pipe)) {}
+    Child(pid_t process, files::Descriptor pipe) : process_(process), pipe_(std::move(pipe)) {}
     static Child start(const std::function<void(int pipe)>& body, std::span<const int> cores);
     void read_some();
     void reap_if_ended();
 
     pid_t process_ = -1;
-    data::Descriptor pipe_;
+    files::Descriptor pipe_;
     std::string output_;
     int status_ = 0;
     bool ended_ = false;

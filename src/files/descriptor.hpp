@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace isogrid::data {
+namespace isogrid::files {
 
 class Descriptor {
   public:
@@ -19,10 +19,12 @@ class Descriptor {
         if (value_ >= 0) ::close(value_);
     }
     int get() const { return value_; }
+    /// What ::close says.
+    int close() { return ::close(std::exchange(value_, -1)); }
     explicit operator bool() const { return value_ >= 0; }
 
   private:
     int value_;
 };
 
-}  // namespace isogrid::data
+}  // namespace isogrid::files

@@ -1,4 +1,4 @@
-#include "data/unfinished_files.hpp"
+#include "files/unfinished_files.hpp"
 
 #include <array>
 #include <atomic>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace isogrid::data {
+namespace isogrid::files {
 
 namespace {
 
@@ -52,4 +52,4 @@ UnfinishedFile::~UnfinishedFile() {
     if (place_ >= 0) std::free(names[static_cast<std::size_t>(place_)].exchange(nullptr));
 }
 
-}  // namespace isogrid::data
+}  // namespace isogrid::files

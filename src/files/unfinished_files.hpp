@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace isogrid::data {
+namespace isogrid::files {
 
 /// From now on SIGINT, SIGTERM and SIGHUP remove what UnfinishedFile names, and then end the program as they
 /// would have anyway. One that is ignored stays ignored.
@@ -21,4 +21,4 @@ class UnfinishedFile {
     int place_ = -1;
 };
 
-}  // namespace isogrid::data
+}  // namespace isogrid::files
