@@ -3,14 +3,18 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <unistd.h>
+#include <vector>
 
 #include "files/durable.hpp"
 
 namespace isogrid::archive {
 
 namespace {
+
+constexpr std::string_view temporary_mark = ".tmp-";
 
 [[noreturn]] void give_up(const std::filesystem::path& path, std::error_code error) {
     throw std::runtime_error(path.string() + ": cannot be written (" + error.message() +
@@ -47,13 +51,28 @@ bool write_durably(const std::filesystem::path& path, std::span<const std::byte>
 
 bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer) {
     const std::filesystem::path place = files::behind_links(path);
-    Temporary temporary{place.string() + ".tmp-" + writer.tag};
+    Temporary temporary{place.string() + std::string(temporary_mark) + writer.tag};
     write_all(temporary.path, path, content);
     if (writer.still_holder && !writer.still_holder()) return false;
     if (::rename(temporary.path.c_str(), place.c_str()) != 0) give_up(path, {errno, std::generic_category()});
     temporary.in_place = true;
     if (const std::error_code error = files::sync_folder_of(place)) give_up(path, error);
     return true;
+}
+
+void remove_temporaries(const std::filesystem::path& folder, const std::string& name) {
+    std::error_code absent_or_forbidden;
+    std::vector<std::filesystem::path> found;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(folder.empty() ? "." : folder, absent_or_forbidden)) {
+        const std::string file = entry.path().filename().string();
+        const std::size_t mark = file.find(temporary_mark);
+        if (mark == std::string::npos) continue;
+        const std::string_view of = std::string_view(file).substr(0, mark);
+        if (name.empty() ? of.ends_with(".h5") : of == name) found.push_back(entry.path());
+    }
+    for (const std::filesystem::path& file : found)
+        std::filesystem::remove(file, absent_or_forbidden);
 }
 
 }  // namespace isogrid::archive

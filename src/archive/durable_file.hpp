@@ -29,4 +29,9 @@ using Content = std::function<void(const Put& put)>;
 /// The same, piece by piece. What `content` throws leaves nothing behind either.
 bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer);
 
+/// Removes the temporary files in `folder`, where it is there, of a file called `name`, or of all `*.h5`;
+/// what cannot be removed stays. For whoever holds the lease: the writers are gone, or may no longer put
+/// anything in place.
+void remove_temporaries(const std::filesystem::path& folder, const std::string& name = "");
+
 }  // namespace isogrid::archive

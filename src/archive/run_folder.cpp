@@ -8,6 +8,7 @@
 #include "archive/record_tables.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
+#include "files/durable.hpp"
 #include "study/branches.hpp"
 
 namespace isogrid::archive {
@@ -174,6 +175,7 @@ std::size_t pack_trial_files(const Path& archive, const Writer& writer, std::siz
     std::vector<TrialRecord> records;
     std::map<std::string, Path> files;  // by identity
     for (const Path& file : finished_files(trials_folder(archive))) {
+        if (std::filesystem::file_size(file) > largest_packed) continue;
         auto record = read_trial_file(file, /*keep_weights=*/false);
         if (!record || !is_finished(record->result.outcome)) continue;
         if (files.emplace(study::identity(record->planned.trial), file).second)
@@ -199,6 +201,13 @@ std::size_t pack_trial_files(const Path& archive, const Writer& writer, std::siz
         ++packed;
     }
     return packed;
+}
+
+void remove_unfinished(const Path& archive) {
+    const Path place = files::behind_links(archive);
+    remove_temporaries(place.parent_path(), place.filename().string());
+    remove_temporaries(trials_folder(archive));
+    remove_temporaries(segments_folder(archive));
 }
 
 void remove_merged(const Path& archive, const study::Faults& rejected) {

@@ -1,6 +1,7 @@
 // What is there already: the trial files beside an archive, what is left to run, and the merge of the two.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -53,10 +54,19 @@ struct Merged {
     study::Faults rejected;
 };
 
+/// Trial files of more bytes stay as they are: whoever packs has nothing else to do meanwhile, and weights of
+/// many trials would take minutes.
+inline constexpr std::uintmax_t largest_packed = std::uintmax_t{1} << 20;
+
 /// Packs the trial files that hold results into one segment once they are `least` or more, and removes what
 /// the segment was seen to hold; how many that were. Nobody else may pack at the same time: the writer holds
 /// the lease. Throws what write_archive throws, with nothing removed.
 std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least);
+
+/// Removes what writers that were killed have left under temporary names: in the folders of trial files and
+/// segments, and beside the archive, where each may be as large as that. Nobody else may write there: the
+/// caller holds the lease.
+void remove_unfinished(const std::filesystem::path& archive);
 
 /// Removes trial files and segments once the archive, merged and verified, has all of them; those that
 /// `rejected` names stay, for a person to look at.

@@ -30,6 +30,7 @@
 #include "cluster/sweep/account.hpp"
 #include "cluster/sweep/left_to_do.hpp"
 #include "cluster/sweep/progress.hpp"
+#include "cluster/sweep/progress_file.hpp"
 #include "cluster/terminal/console.hpp"
 
 namespace isogrid::cluster {
@@ -145,6 +146,8 @@ class Run {
             console_.line("taking over from a run that is gone: " + describe(*lock->predecessor()));
         const archive::Writer writer{.tag = archive::writer_tag(),
                                      .still_holder = [&] { return lock->held(); }};
+        archive::remove_unfinished(request_.archive);
+        archive::remove_temporaries(folder_.checkpoints);
 
         auto found = look();  // again, now that nobody else can change it
         if (!found) return refuse(found.error());
@@ -154,6 +157,8 @@ class Run {
         note_disappeared(folder_.attempts, newest_checkpoints(folder_.checkpoints));
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        for (const int trial : left.retried)
+            forget_attempts(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
@@ -202,7 +207,7 @@ class Run {
     /// that the job keeps.
     void tidy_up(const study::Faults& rejected) const {
         archive::remove_merged(request_.archive, rejected);
-        std::filesystem::remove(folder_.progress);
+        remove_progress_file(folder_.progress);
         clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
         std::error_code not_empty;
         std::filesystem::remove_all(folder_.attempts, not_empty);
@@ -236,9 +241,8 @@ class Run {
                                              if (finished.stored && archive::is_finished(finished.outcome))
                                                  states.ended(finished.trial);
                                              if (++not_packed < archive::trials_a_segment) return;
-                                             archive::pack_trial_files(request_.archive, writer,
-                                                                       archive::trials_a_segment);
                                              not_packed = 0;
+                                             pack(writer);
                                          },
                                      .say = [&](const std::string& text) { console_.line(text); },
                                      .on_host_set_aside =
@@ -258,6 +262,15 @@ class Run {
         }
         progress.end(sweep, steady_seconds());
         stopped_ = sweep.stopped();
+    }
+
+    /// Trial files that find no room for a segment are as good as one.
+    void pack(const archive::Writer& writer) {
+        try {
+            archive::pack_trial_files(request_.archive, writer, archive::trials_a_segment);
+        } catch (const std::exception& error) {
+            console_.line("trial files are not packed: " + std::string(error.what()));
+        }
     }
 
   public:

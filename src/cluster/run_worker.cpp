@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "archive/provenance.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/messages/mpi_communicator.hpp"
 #include "cluster/messages/mpi_transport.hpp"
@@ -88,8 +89,10 @@ Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens)
 int run_worker(const RunRequest& request, const MpiSession& session, const StopSignals& signals) {
     const auto tokens = data::TokenFile::open(request.study.job.token_file);
     if (!tokens) {
-        std::cerr << "rank " << session.rank() << ": " << study::to_string(tokens.error()) << std::flush;
-        session.abort(exit_bad_input);
+        // The study was read with it, on every rank: it is this node that has lost sight of it.
+        std::cerr << "rank " << session.rank() << " on " << archive::provenance_here().host << ": "
+                  << study::to_string(tokens.error()) << std::flush;
+        session.abort(exit_other);
     }
     if (request.cards.cards.seats.each > 1) {
         work_on_seats(request, *tokens, session, signals);

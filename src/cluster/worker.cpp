@@ -1,13 +1,16 @@
 #include "cluster/worker.hpp"
 
-#include <new>
+#include <exception>
+#include <optional>
 #include <stdexcept>
 
 #include "archive/provenance.hpp"
 #include "cluster/duty.hpp"
+#include "cluster/folder/attempts.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/roster.hpp"
 #include "cluster/schedule/workload.hpp"
+#include "kernels/cuda/cards.hpp"
 
 namespace isogrid::cluster {
 
@@ -51,12 +54,24 @@ class Worker {
              i < trials.size() && !duty_.sent_home(); i += static_cast<std::size_t>(workers)) {
             const study::PlannedTrial& planned =
                 workplace_.study.grid.trials[static_cast<std::size_t>(trials[i])];
-            try {
-                tell(Measured{trials[i], workplace_.seconds_per_step(planned.trial)});
-            } catch (const std::bad_alloc&) {
-                // Whoever trains it will say so.
-            }
+            if (const auto seconds = seconds_per_step(planned)) tell(Measured{trials[i], *seconds});
             if (next_note()) throw std::logic_error("a worker was given a trial before it asked for one");
+        }
+    }
+
+    /// Nothing where it cannot be measured: whoever trains it will say why, and one trial ends no sweep.
+    std::optional<double> seconds_per_step(const study::PlannedTrial& planned) {
+        if (!may_be_measured(workplace_.attempts_folder, planned)) return std::nullopt;
+        const BeingMeasured mark(workplace_.attempts_folder, planned);
+        try {
+            return workplace_.seconds_per_step(planned.trial);
+        } catch (const kernels::CardLost& error) {
+            if (!workplace_.attempts_folder.empty())
+                note_card_lost(workplace_.attempts_folder, planned, /*ranks=*/1, error.what(),
+                               /*alone=*/true);
+            throw;
+        } catch (const std::exception&) {
+            return std::nullopt;
         }
     }
 

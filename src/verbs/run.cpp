@@ -1,6 +1,7 @@
 #include "cluster/run.hpp"
 
 #include <cstdint>
+#include <iostream>
 #include <memory>
 #include <optional>
 #include <set>
@@ -8,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "archive/provenance.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
@@ -70,9 +72,14 @@ bool may_link(study::Study& study, std::optional<int> card, const kernels::Backe
 int run(const options::variables_map& given) {
     const cluster::MpiSession session;
     auto study = read_job(given);
-    // A file that only some ranks can read must not leave the others waiting for them.
-    if (const int without = session.first_without(study.has_value()); without >= 0)
-        return session.rank() == without ? refuse(study.error()) : bad_input;
+    // A file that only some ranks can read must not leave the others waiting for them. If the first rank can,
+    // the input is good, and another start may go without the node that has lost sight of it.
+    if (const int without = session.first_without(study.has_value()); without >= 0) {
+        if (session.rank() == without && without > 0)
+            std::cerr << "rank " << without << " on " << archive::provenance_here().host << ": ";
+        if (session.rank() == without) refuse(study.error());
+        return without > 0 ? failed : bad_input;
+    }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
         return session.rank() == without ? refuse(best.error()) : bad_input;

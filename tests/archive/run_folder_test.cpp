@@ -1,11 +1,14 @@
 // Starting again runs what is left and nothing else, whatever lies in the run folder.
 #include "archive/run_folder.hpp"
 
+#include <span>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "archive/sample_records.hpp"
 #include "archive/trial_file.hpp"
+#include "study/digest.hpp"
 
 namespace isogrid::archive {
 namespace {
@@ -183,6 +186,40 @@ TEST_F(RunFolder, packsResultsIntoASegmentAndLeavesTheRest) {
     EXPECT_EQ(sample::names_in(segments_folder(path_)).size(), 1U);
     EXPECT_THAT(remaining(find()), ElementsAre(2, 3));
     EXPECT_EQ(find().trials[2]->record.result.cause, "the node is gone");
+}
+
+TEST_F(RunFolder, leavesLargeFilesOutOfSegments) {
+    TrialRecord large = sample::record(0);
+    large.result.weights.assign(largest_packed / sizeof(float), 1.0F);
+    large.result.weights_digest = study::sha256(std::as_bytes(std::span<const float>(large.result.weights)));
+    const auto file = put(large);
+    put(sample::record(1));
+    put(sample::record(2));
+    EXPECT_EQ(pack_trial_files(path_, writer_, 2), 2U);
+    EXPECT_THAT(sample::names_in(trials_folder(path_)), ElementsAre(file.filename().string()));
+    EXPECT_THAT(remaining(find()), ElementsAre(3));
+}
+
+TEST_F(RunFolder, losesNothingButWhatKilledWritersHaveLeft) {
+    put(sample::record(0));
+    merge_now();
+    const auto file = put(sample::record(1));
+    std::filesystem::create_directories(segments_folder(path_));
+    const std::vector<std::filesystem::path> left = {
+        file.string() + ".tmp-node7-42-17-0-3", path_.string() + ".tmp-node7-41-17-0",
+        segments_folder(path_) / "segment-0123456789abcdef.h5.tmp-node7-41-17-0"};
+    const std::vector<std::filesystem::path> others = {path_, file, path_.string() + ".tmp",
+                                                       path_.parent_path() / "another.h5.tmp-node7-43-0-0",
+                                                       trials_folder(path_) / "of.tmp-somebody"};
+    for (const auto& one : left)
+        sample::put_bytes(one, "a part");
+    for (const auto& one : others)
+        if (!std::filesystem::exists(one)) sample::put_bytes(one, "not ours");
+    remove_unfinished(path_);
+    for (const auto& one : left)
+        EXPECT_FALSE(std::filesystem::exists(one)) << one;
+    for (const auto& one : others)
+        EXPECT_TRUE(std::filesystem::exists(one)) << one;
 }
 
 TEST_F(RunFolder, mergesTheSameBytesFromSegmentsAndFromTrialFiles) {

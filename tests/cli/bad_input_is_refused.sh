@@ -50,6 +50,12 @@ for archive in "" nowhere/; do
     [[ ! -e .d && ! -e nowhere ]] || fail "something was made for an archive without a name"
 done
 
+# What the first rank can read is no bad input: a node has lost sight of it, and another start may go without that node.
+expect_status 2 mpirun -n 2 "$isogrid" run missing.toml --archive out.h5
+expect_status 1 mpirun -n 1 "$isogrid" run small.toml --archive out.h5 : -n 1 "$isogrid" run missing.toml --archive out.h5
+expect_message "rank 1 on $(uname -n): missing\.toml"
+[[ ! -e out.h5 && ! -e out.h5.d ]] || fail "a refused job left an archive behind"
+
 # What could not be said is no success.
 status=0
 "$isogrid" plan small.toml --json >/dev/full 2>err.txt || status=$?

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
@@ -227,6 +228,54 @@ TEST_F(RunAlone, refusesWhileAnotherRunHoldsTheArchive) {
     EXPECT_EQ(run(FakeTraining()), exit_bad_input);
     EXPECT_THAT(errors_, HasSubstr("another run works on this archive"));
     EXPECT_TRUE(lock->held());
+}
+
+TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
+    const FakeTraining training{.troubles = {{1, Trouble::exception}}};
+    ASSERT_EQ(run(training), exit_done);
+    const auto notes = run_folder_.attempts / archive::trial_file_stem(study_.grid.trials[1]);
+    std::filesystem::create_directories(run_folder_.attempts);
+    std::ofstream(notes) << "failed node1 1 a disk is on fire\n";
+    retry_ = {archive::Outcome::failed};
+    {
+        const auto lock = Lock::take(run_folder_.lock);
+        ASSERT_TRUE(lock);
+        EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+        EXPECT_TRUE(std::filesystem::exists(notes));
+    }
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);
+}
+
+TEST_F(RunAlone, goesOnWhereTrialFilesFindNoRoomForASegment) {
+    study_ = test::study_of(std::vector<double>(archive::trials_a_segment + 1, 1e9));
+    study_.job.token_file = test::write_small_corpus(folder_.path());
+    std::filesystem::create_directories(run_folder_.root);
+    std::ofstream(run_folder_.root / "segments") << "no folder can be made here";
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    EXPECT_THAT(output_, HasSubstr("trial files are not packed: "));
+    EXPECT_EQ(archive().trials.size(), archive::trials_a_segment + 1);
+}
+
+TEST_F(RunAlone, clearsUpAfterRunsThatWereKilledWhileTheyWrote) {
+    ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    const std::string tag = ".tmp-node7-42-17-0";
+    const std::vector<std::filesystem::path> left = {run_folder_.trials / ("t1-0123456789ab.h5" + tag),
+                                                     run_folder_.checkpoints / ("t1.000000000005.h5" + tag),
+                                                     archive_.string() + tag};
+    for (const auto& file : left)
+        std::ofstream(file) << "a part";
+    ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    for (const auto& file : left)
+        EXPECT_FALSE(std::filesystem::exists(file)) << file << " is there for as long as the sweep";
+    // What is left to do is to merge: nothing writes progress any more.
+    FakeTraining training;
+    training.on_step = [&](int) { std::ofstream(run_folder_.progress.string() + ".new") << "a part"; };
+    EXPECT_EQ(run(training), exit_done);
+    std::filesystem::create_directories(run_folder_.trials);
+    std::ofstream(run_folder_.progress.string() + ".new") << "a part";
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 
 TEST_F(RunAlone, givesUpWhenAnotherRunTakesOver) {

@@ -209,7 +209,7 @@ class Story {
             EXPECT_EQ(state.done, done_before + static_cast<int>(recorded.size()));
             if (sweep.stopped())
                 EXPECT_TRUE(transport.now() >= walltime - (knows_its_end ? least_worth : 0) || none_left ||
-                            most_ranks_needed > present / seats.each)
+                            most_ranks_needed > present / seats.each || sweep.store_faults().size() >= 2)
                     << "it stopped without a reason";
             else
                 EXPECT_EQ(recorded.size() + sweep.store_faults().size(), to_do.size()) << "a trial is lost";

@@ -88,6 +88,25 @@ TEST_F(OneTrial, thatHasACheckpointCountsOnlyForWhatIsLeft) {
 }
 
 // A trunk of 30 steps and its branch, which decays over 10 more.
+TEST(Sweep, stopsWhenTwoTrialsInARowFindNoRoomForTheirFiles) {
+    const isogrid::study::Study study = test::study_of({1e9, 1e9, 1e9, 1e9, 1e9});
+    Sweep sweep(study, {0, 1, 2, 3, 4}, 0, 1);
+    const auto next_ends = [&](bool stored) {
+        sweep.worker_idle(1);
+        const auto assignments = sweep.assign(0);
+        if (assignments.empty()) return false;
+        sweep.finished({.trial = assignments[0].trial, .outcome = Outcome::completed, .stored = stored}, 1);
+        return true;
+    };
+    for (const bool stored : {false, true, false})
+        ASSERT_TRUE(next_ends(stored)) << "one is its own trouble";
+    EXPECT_FALSE(sweep.stopped());
+    ASSERT_TRUE(next_ends(false));
+    EXPECT_TRUE(sweep.stopped()) << "what is trained now is lost";
+    EXPECT_FALSE(next_ends(true));
+    EXPECT_EQ(sweep.store_faults().size(), 3u);
+}
+
 TEST(Trunks, areWaitedForUnlessTheirStateIsThere) {
     isogrid::study::Study study = test::study_of({3e9, 4e9});
     isogrid::study::Trial &trunk = study.grid.trials[0].trial, &branch = study.grid.trials[1].trial;

@@ -110,6 +110,50 @@ TEST_F(WorkerTest, measuresItsShareBeforeItAsksForWork) {
     EXPECT_EQ(said[2], Message(Ready{})) << "what does not fit is told when it is trained";
 }
 
+TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsProcess) {
+    attempts_folder_ = folder_ / "attempts";
+    std::filesystem::create_directory(attempts_folder_);
+    study_ = test::study_of({2e13, 1e13});
+    study_.grid.trials[1].trial.shape.width = 16;
+    std::vector<std::string> marks;
+    seconds_per_step_ = [&](const study::Trial& trial) -> double {
+        for (const auto& entry : std::filesystem::directory_iterator(attempts_folder_))
+            marks.push_back(entry.path().filename().string());
+        if (trial.shape.width == 16) throw std::runtime_error("a disk is on fire");
+        return 0.25;
+    };
+    const std::deque<Message> notes = {Assign{1, 0, {1}, "ours"}, Stop{}};
+    const std::vector<Message> said = work_through(notes, test::FakeTraining{});
+    ASSERT_GE(said.size(), 4u);
+    EXPECT_EQ(said[1], Message(Measured{0, 0.25}));
+    EXPECT_EQ(said[2], Message(Ready{})) << "one trial ends no sweep";
+    ASSERT_EQ(marks.size(), 2u);
+    EXPECT_TRUE(std::filesystem::is_empty(attempts_folder_));
+
+    // As after SIGKILL in the middle of the first one, and a crash in a trial of the second shape.
+    std::ofstream(attempts_folder_ / marks[0]) << "node7\n";
+    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::failed, 1, "it crashed");
+    marks.clear();
+    const std::vector<Message> next = work_through(notes, test::FakeTraining{});
+    EXPECT_TRUE(marks.empty()) << "measured again: " << marks[0];
+    EXPECT_EQ(next[1], Message(Ready{}));
+}
+
+TEST_F(WorkerTest, measuresNothingOnACardThatItHasLost) {
+    attempts_folder_ = folder_ / "attempts";
+    std::filesystem::create_directory(attempts_folder_);
+    study_ = test::study_of({2e13});
+    int measured = 0;
+    seconds_per_step_ = [&](const study::Trial&) -> double {
+        ++measured;
+        throw kernels::CardLost("computing failed (CUDA error 700)");
+    };
+    EXPECT_THROW(work_through({Stop{}}, test::FakeTraining{}), kernels::CardLost);
+    EXPECT_EQ(read_attempts(attempts_folder_, study_.grid.trials[0]).failed, 1);
+    work_through({Stop{}}, test::FakeTraining{});
+    EXPECT_EQ(measured, 1) << "it would end every start";
+}
+
 TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
     attempts_folder_ = folder_ / "attempts";
     std::filesystem::create_directory(attempts_folder_);

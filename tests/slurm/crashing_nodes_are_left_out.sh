@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slurm/sweep.sbatch, when its ranks have died, starts again without the nodes on which programs crashed in two different
-# trials.
+# trials and those that do not see the program or the job file; on each of the others with its own number of tasks.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 echo "$*" >>started.txt
@@ -10,11 +10,15 @@ echo results >out.h5
 END_OF_PROGRAM
 
 # node1: two trials. node2: two trials, under its full name. node3: one trial twice. node10: one crash, and other ends.
-mkdir -p out.h5.d/attempts
-printf '%s\n' 'crashed node1 1 SIGSEGV' 'crashed node3 1 SIGBUS' 'crashed node3 1 SIGBUS' >out.h5.d/attempts/a
-printf '%s\n' 'crashed node1 2 SIGILL' 'crashed node2.cluster 1 SIGILL' >out.h5.d/attempts/b
-printf '%s\n' 'crashed node2.cluster 1 SIGFPE' 'failed node10 1 it crashed node10 ' >out.h5.d/attempts/c
-printf '%s\n' 'crashed node10 1 SIGSEGV' 'out_of_memory node3 1 crashed node3 ' >out.h5.d/attempts/d
+note_crashes() {
+    rm -f started.txt out.h5
+    mkdir -p out.h5.d/attempts
+    printf '%s\n' 'crashed node1 1 SIGSEGV' 'crashed node3 1 SIGBUS' 'crashed node3 1 SIGBUS' >out.h5.d/attempts/a
+    printf '%s\n' 'crashed node1 2 SIGILL' 'crashed node2.cluster 1 SIGILL' >out.h5.d/attempts/b
+    printf '%s\n' 'crashed node2.cluster 1 SIGFPE' 'failed node10 1 it crashed node10 ' >out.h5.d/attempts/c
+    printf '%s\n' 'crashed node10 1 SIGSEGV' 'out_of_memory node3 1 crashed node3 ' >out.h5.d/attempts/d
+}
+note_crashes
 sweep
 
 mapfile -t started <started.txt
@@ -24,3 +28,16 @@ mapfile -t started <started.txt
 for node in node1 node2; do
     grep -q "$node is left out (two trials crashed on it)" log.txt || fail "the log does not say so: $(cat log.txt)"
 done
+
+note_crashes
+sweep SLURM_TASKS_PER_NODE='2(x2),1,3'
+grep -q -- '--host node3:1,node10:3 -n 4 ' started.txt || fail "the starts were: $(cat started.txt)"
+
+# node10 has not mounted what the others have.
+stand_in srun <<'END_OF_PROGRAM'
+[[ $* != *--nodelist=node10\ test\ -x\ *isogrid\ -a\ -r\ job.toml ]]
+END_OF_PROGRAM
+note_crashes
+sweep
+expect_in_log 'node10 is left out (it does not answer, or does not see job.toml)'
+grep -q -- '--host node3:2 -n 2 ' started.txt || fail "the starts were: $(cat started.txt)"

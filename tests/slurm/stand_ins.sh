@@ -29,10 +29,19 @@ esac
 END_OF_PROGRAM
 stand_in srun </dev/null # every node answers
 
-# sweep: the script as a job that has two hours; what it says is in log.txt.
-sweep() {
+# job_with VARIABLE=VALUE...: the script as a job that has two hours; what it says is in log.txt, its status in status.
+job_with() {
+    status=0
     env PATH="$scratch/bin:$PATH" ISOGRID_ROOT="$scratch/root" ISOGRID_LAUNCHER=mpirun \
         SLURM_JOB_ID=7 SLURM_JOB_NODELIST=node[1-3,10] SLURM_JOB_NUM_NODES=4 SLURM_NTASKS=8 SLURM_TASKS_PER_NODE='2(x4)' \
-        SLURM_JOB_END_TIME=$(($(date +%s) + 7200)) bash "$script" job.toml out.h5 >log.txt 2>&1 ||
-        fail "the script ended with status $?: $(cat log.txt)"
+        SLURM_JOB_END_TIME=$(($(date +%s) + 7200)) "$@" bash "$script" job.toml out.h5 >log.txt 2>&1 || status=$?
 }
+
+# sweep VARIABLE=VALUE...: the same, and it is to end well.
+sweep() {
+    job_with "$@"
+    ((status == 0)) || fail "the script ended with status $status: $(cat log.txt)"
+}
+
+expect_status() { ((status == $1)) || fail "exit status $status instead of $1: $(cat log.txt)"; }
+expect_in_log() { grep -q -- "$1" log.txt || fail "not in the log: $1; it says: $(cat log.txt)"; }

@@ -160,6 +160,31 @@ Underway::~Underway() {
     if (!file_.empty()) std::filesystem::remove(file_, ignored);
 }
 
+namespace {
+
+Path measuring_file(const Path& folder, const study::PlannedTrial& trial) {
+    return notes_of(folder, trial).string() + ".measuring";
+}
+
+}  // namespace
+
+BeingMeasured::BeingMeasured(const Path& folder, const study::PlannedTrial& trial) {
+    if (folder.empty()) return;
+    file_ = measuring_file(folder, trial);
+    std::ofstream(file_) << host_name() << "\n";  // a first start may be here before the folder is
+}
+
+BeingMeasured::~BeingMeasured() {
+    std::error_code ignored;
+    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+}
+
+bool may_be_measured(const Path& folder, const study::PlannedTrial& trial) {
+    std::error_code unknown;
+    return folder.empty() || (!std::filesystem::exists(measuring_file(folder, trial), unknown) &&
+                              read_attempts(folder, trial).last.empty());
+}
+
 void note_disappeared(const Path& folder, const std::map<std::string, std::int64_t>& steps_saved) {
     struct Gone {
         std::string host, allocation;

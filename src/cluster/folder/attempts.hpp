@@ -78,6 +78,22 @@ class Underway {
     std::optional<RemovedOnCrash> on_crash_;
 };
 
+/// A file beside the notes of a trial, `NAME-IDENTITY.measuring`, while somebody times a step of it. What is
+/// found later belongs to a process that it has ended: timing it once more could end every start.
+class BeingMeasured {
+  public:
+    BeingMeasured(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+    ~BeingMeasured();
+    BeingMeasured(const BeingMeasured&) = delete;
+    BeingMeasured& operator=(const BeingMeasured&) = delete;
+
+  private:
+    std::filesystem::path file_;
+};
+
+/// False where timing a step of this trial, or training it, has gone badly before.
+bool may_be_measured(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
 /// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
 /// for a node, from a person, or because one trial's process took too much memory. The last is held against
 /// the trial, as `disappeared HOST MEMBERS with STEPS steps saved`, where it was the only one to disappear

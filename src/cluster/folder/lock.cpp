@@ -172,7 +172,8 @@ study::Result<Lock> Lock::take(const path& file) {
         const Candidate candidate(file, me);
         if (candidate.put_in_place(file)) break;
         const auto holder = read_lock(file);
-        if (!holder) continue;  // its holder has just let go
+        if (!holder) continue;                 // its holder has just let go
+        if (holder->lease == me.lease) break;  // NFS: the answer to link() was lost, and it was asked again
         if (!is_stale(*holder, candidate.written()) && !is_earlier_start(*holder, me))
             return study::fail(file.string(), "another run works on this archive", describe(*holder),
                                "wait for it or stop it; a run that was killed is taken over after " +

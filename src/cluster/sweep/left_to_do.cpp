@@ -34,13 +34,14 @@ LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
     for (const std::size_t place : archive::remaining(found)) {
         const study::PlannedTrial& planned = study.grid.trials[place];
         const auto& record = found.trials[place];
-        if (record && retry.contains(record->record.result.outcome)) {
-            forget_attempts(folder.attempts, planned);
+        const bool retried = record && retry.contains(record->record.result.outcome);
+        if (retried) {
+            left.retried.push_back(static_cast<int>(place));
         } else if (record && record->file == archive) {
             left.failed.push_back(failed_trial(record->record));
             continue;
         }
-        const Attempts attempts = read_attempts(folder.attempts, planned);
+        const Attempts attempts = retried ? Attempts() : read_attempts(folder.attempts, planned);
         if (auto result = set_aside(attempts, most_ranks(planned.trial, workers))) {
             left.failed.push_back({planned.name, std::string(archive::name(result->outcome)), result->cause});
             if (!record) left.aside.push_back(record_of(study, place, std::move(*result)));

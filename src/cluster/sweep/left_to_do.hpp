@@ -18,14 +18,15 @@ namespace isogrid::cluster {
 struct LeftToDo {
     std::vector<int> trials;                  ///< places in the grid, rising
     History history;                          ///< of these
+    std::vector<int> retried;                 ///< those whose attempts are to be forgotten
     std::size_t from_states = 0;              ///< those that go on from a state which others left behind
     std::vector<archive::TrialRecord> aside;  ///< trials set aside that no file says so of yet
     std::vector<FailedTrial> failed;          ///< all that are not tried again, and why
 };
 
 /// A trial without a result is to be done, unless its attempts set it aside (cluster/folder/attempts) or the
-/// archive has it as failed or out of memory already: then only where `retry` names that outcome, and its
-/// attempts are forgotten. `workers`: ranks that train.
+/// archive has it as failed or out of memory already: then only where `retry` names that outcome, as if its
+/// attempts were forgotten. Changes nothing on disk. `workers`: ranks that train.
 LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
                     const std::filesystem::path& archive, const RunFolder& folder, int workers,
                     const std::set<archive::Outcome>& retry);

@@ -16,10 +16,14 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view schema = "isogrid-progress/1";
 
+std::filesystem::path temporary_of(const std::filesystem::path& file) {
+    return file.string() + ".new";
+}
+
 }  // namespace
 
 void write_progress_file(const std::filesystem::path& file, const ProgressFile& progress) {
-    const std::filesystem::path temporary = file.string() + ".new";
+    const std::filesystem::path temporary = temporary_of(file);
     const Json json = {
         {"schema", schema}, {"written_unix", progress.written_unix}, {"sweep", to_json(progress.state)}};
     std::ofstream stream(temporary);
@@ -30,6 +34,12 @@ void write_progress_file(const std::filesystem::path& file, const ProgressFile& 
         std::filesystem::rename(temporary, file, ignored);
     else
         std::filesystem::remove(temporary, ignored);
+}
+
+void remove_progress_file(const std::filesystem::path& file) {
+    std::error_code absent;
+    std::filesystem::remove(file, absent);
+    std::filesystem::remove(temporary_of(file), absent);
 }
 
 std::optional<ProgressFile> read_progress_file(const std::filesystem::path& file) {

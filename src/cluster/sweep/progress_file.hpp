@@ -17,6 +17,9 @@ struct ProgressFile {
 /// stopping a sweep for, and is passed over.
 void write_progress_file(const std::filesystem::path& file, const ProgressFile& progress);
 
+/// Removes it, and what is left of one whose writer was killed.
+void remove_progress_file(const std::filesystem::path& file);
+
 /// Nothing when the file is missing or not one of ours.
 std::optional<ProgressFile> read_progress_file(const std::filesystem::path& file);
 

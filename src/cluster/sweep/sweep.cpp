@@ -13,6 +13,10 @@ namespace isogrid::cluster {
 
 namespace {
 
+// One may be a trial's own trouble, as a name that is too long. Two in a row are the disk's, and whatever
+// else is trained would be lost as well.
+constexpr int most_not_stored = 2;
+
 std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history,
                            const std::vector<std::int64_t>& bytes) {
     std::vector<Task> tasks;
@@ -191,8 +195,10 @@ void Sweep::finished(const Finished& finished, double now) {
     const std::string& name = planned(finished.trial).name;
     if (!finished.stored) {
         store_faults_.push_back(name + ": " + finished.store_fault);
+        if (++not_stored_in_a_row_ >= most_not_stored) stop();
         return;
     }
+    not_stored_in_a_row_ = 0;
     ++totals_.done;
     if (finished.outcome == archive::Outcome::diverged) ++totals_.diverged;
     if (finished.outcome == archive::Outcome::failed || finished.outcome == archive::Outcome::out_of_memory)

@@ -140,6 +140,7 @@ class Sweep {
     std::optional<double> started_;  ///< when the first trial was assigned
     std::map<int, RunningTrial> running_;
     std::vector<std::string> store_faults_;  ///< trials that ended but could not be written, and why
+    int not_stored_in_a_row_ = 0;
     bool stopped_ = false;
 };
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What slurm/sweep.sbatch knows of its job it has from Slurm's record of it: not from variables, which a successor has from
+# the job that submitted it, and not from the records of other jobs of an array, which Slurm shows beside it.
+source "$(dirname "$0")/stand_ins.sh"
+stand_in mpirun <<'END_OF_PROGRAM'
+echo "$SLURM_JOB_END_TIME $SLURM_RESTART_COUNT" >>started.txt
+echo "${SRUN_CPUS_PER_TASK:-}" >cores.txt
+exit 75
+END_OF_PROGRAM
+stand_in sbatch <<<'echo 8'
+stand_in squeue <<<'[[ ! -e waiting.txt ]] || cat waiting.txt'
+stand_in scontrol <<'END_OF_PROGRAM'
+case "$1 $2" in
+    'show hostnames') printf '%s\n' node1 node2 node3 node10 ;;
+    'show job')
+        echo "asked for $3" >>asked.txt
+        printf '%s\n' "JobId=6 ArrayJobId=7 ArrayTaskId=1 JobName=sweep" "   Requeue=1 Restarts=3 BatchFlag=1" ''
+        printf '%s\n' "JobId=7 JobName=sweep" "   Requeue=$(<requeue.txt) Restarts=1 BatchFlag=1" "   EndTime=$(<end.txt) Deadline=N/A" ''
+        ;;
+    show*) ;;
+    *) echo "$*" >>asked.txt ;;
+esac
+END_OF_PROGRAM
+end=$(($(date +%s) + 3600))
+date -d "@$end" +%FT%T >end.txt
+
+# The successor of a job that has been started three times, and whose time is over.
+echo 0 >requeue.txt
+job_with SLURM_JOB_END_TIME=12345 SLURM_RESTART_COUNT=2 SLURM_JOB_NAME=sweep
+expect_status 75
+[[ $(cat started.txt) == "$end 1" ]] || fail "the ranks have end and restarts: $(cat started.txt) instead of $end 1"
+expect_in_log 'work is left; job 8 goes on'
+echo 9 >waiting.txt # from an earlier start of this job
+job_with SLURM_JOB_NAME=sweep
+expect_in_log 'work is left; job 9 goes on'
+
+# One of an array.
+echo 1 >requeue.txt
+echo Unknown >end.txt # no limit
+rm started.txt asked.txt
+job_with SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=2 SLURM_CPUS_PER_TASK=3
+expect_status 75
+[[ $(cat cores.txt) == 3 ]] || fail "a step's tasks get '$(cat cores.txt)' cores instead of 3"
+[[ $(cat started.txt) == ' 1' ]] || fail "the ranks have end and restarts: $(cat started.txt)"
+[[ $(sort -u asked.txt) == $'asked for 7_2\nrequeue 7_2' ]] || fail "Slurm was asked: $(cat asked.txt)"

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# slurm/sweep.sbatch does not use up allocations for nothing: it gives up after three starts in a row that have brought
+# nothing new, however they ended, also when the disk does not take their number, and one that brings something in between
+# makes it count anew. Bad input is told at once though a run that is gone has left its lock.
+source "$(dirname "$0")/stand_ins.sh"
+stand_in mpirun <<'END_OF_PROGRAM'
+echo start >>started.txt
+mkdir -p out.h5.d/trials
+source ./start
+END_OF_PROGRAM
+stand_in sleep <<<'exec /bin/sleep 0.01'
+
+# expect_starts NUMBER STATUS: of a job whose starts do what the file start says.
+expect_starts() {
+    rm -f started.txt
+    job_with "${@:3}"
+    (($(wc -l <started.txt) == $1)) || fail "$(wc -l <started.txt) starts instead of $1: $(cat log.txt)"
+    expect_status "$2"
+}
+
+echo 'exit 1' >start
+expect_starts 3 1
+expect_in_log '3 starts in a row have brought nothing new on disk: given up'
+[[ ! -e out.h5.d/failures ]] || fail "the number was kept"
+mkdir -p out.h5.d/failures # as good as a full disk
+expect_starts 3 1
+rmdir out.h5.d/failures
+: >out.h5.d/failures # a disk that was full has taken the name, not the number
+expect_starts 3 1
+
+# Two failures, a start that gets on, and two more failures.
+echo '(($(wc -l <started.txt) < 3)) || exit 2; exit 1' >start
+expect_starts 3 2
+echo 'touch out.h5.d/trials/one.h5; exit 75' >start
+expect_starts 1 75
+echo '(($(wc -l <started.txt) < 3)) || exit 2; exit 1' >start
+expect_starts 3 2
+rm out.h5.d/failures
+
+# Starts that are told that their time is over, and have left nothing.
+echo 'kill -USR1 $PPID; /bin/sleep 0.2; exit 75' >start
+expect_starts 1 75
+expect_starts 1 75
+expect_starts 1 1
+expect_in_log '3 starts in a row have brought nothing new on disk: given up'
+echo 'kill -TERM $PPID; /bin/sleep 0.2; exit 75' >start # preempted: nobody's fault
+for _ in {1..4}; do expect_starts 1 75; done
+
+# Refused, beside a lock that nobody holds.
+touch out.h5.d/lock
+echo 'exit 2' >start
+expect_starts 2 2
+expect_in_log 'bad input, see above) correct it'
+
+# What was counted goes with the run folder.
+echo 1 >out.h5.d/failures
+echo 'rm -r out.h5.d/trials out.h5.d/lock; echo results >out.h5; exit 0' >start
+expect_starts 1 0
+[[ ! -e out.h5.d ]] || fail "left behind: $(find out.h5.d)"
