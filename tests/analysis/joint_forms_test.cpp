@@ -108,6 +108,31 @@ TEST(JointRecovery, residualBootstrapCovers) {
     expect_recovery(joint_form, budgets_runs, known_loss, known_values, options, "residuals");
 }
 
+/// What somebody trains by it: the exponent of N*, and N* and the loss a hundredfold beyond the runs.
+TEST(JointRecovery, intervalsOfTheDecisionCover) {
+    constexpr double flops = 3e22;
+    const auto exponent = [](std::span<const double> v) { return v[4] / (v[3] + v[4]); };
+    const auto optimum = [](std::span<const double> v) { return joint_form.core(v).optimum(flops, 6); };
+    const JointLaw::Optimum truth = known_law.optimum(flops, 6);
+    const auto draws = recovery_draws();
+    std::size_t exponents = 0, sizes = 0, losses = 0;
+    for (const std::size_t draw : draws) {
+        Random noise(2025, draw);
+        const ParametricFit fit = quick_fit(joint_form, budgets_runs([&](double N, double D) {
+                                                return known_loss(N, D) * std::exp(0.005 * noise.normal());
+                                            }),
+                                            recovery_options(options_of("huber:1e-3", 400), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        exponents += covers(derived(fit, "", exponent).estimate, 0.37 / 0.72);
+        sizes += covers(derived(fit, "", [&](auto v) { return optimum(v).parameters; }).estimate,
+                        truth.parameters);
+        losses += covers(derived(fit, "", [&](auto v) { return optimum(v).loss; }).estimate, truth.loss);
+    }
+    expect_coverage(exponents, draws.size(), "exponent of N*");
+    expect_coverage(sizes, draws.size(), "N*");
+    expect_coverage(losses, draws.size(), "loss");
+}
+
 TEST(KaplanRecovery, intervalsCover) {
     expect_recovery(kaplan_form, rectangle_runs, kaplan, {6.4e13, .076, 1.8e13, .103}, options_of("l2", 400),
                     "kaplan");
@@ -148,6 +173,19 @@ TEST(Rosenfeld, recoversTheLawThatMadeTheRuns) {
     EXPECT_NEAR(value_of(fit.parameters, "c"), known_law.E, 1e-2);
     EXPECT_NEAR(value_of(fit.parameters, "alpha"), known_law.alpha, 1e-3);
     EXPECT_NEAR(value_of(fit.parameters, "beta"), known_law.beta, 1e-3);
+}
+
+TEST(SurfaceFigure, drawsBudgetsThatTheRunsHave) {
+    std::vector<double> twelve;
+    for (int k = 0; k < 12; ++k)
+        twelve.push_back(1.25e16 * std::exp2(k));
+    const Runs runs = isoflop_runs(twelve, 7, 4, known_loss);
+    const LawFit fit = fit_surface(joint_form, runs, options_of("huber:1e-3", 0)).fit;
+    std::vector<std::string> drawn;
+    for (const Series& series : fit.figures.front().series)
+        if (series.mark == Mark::line) drawn.push_back(series.label);
+    EXPECT_THAT(drawn, testing::ElementsAre("1.25e+16", "2.50e+16", "1.00e+17", "2.00e+17", "8.00e+17",
+                                            "1.60e+18", "6.40e+18", "2.56e+19"));
 }
 
 TEST(Forms, theOneThatMadeTheRunsWins) {

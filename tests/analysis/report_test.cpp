@@ -39,6 +39,16 @@ TEST(Answer, recommendsAtAHundredTimesTheLargestBudgetUnlessTold) {
     EXPECT_DOUBLE_EQ(all.predictions[0].flops, 6.4e21);
 }
 
+TEST(Answer, saysHowFarTheLawsDifferInSizeAndInLoss) {
+    Answer all = synthetic_answer();
+    all.predictions[1].parameters.value = 1.1 * all.predictions[0].parameters.value;
+    all.predictions[1].loss.value = 1.05 * all.predictions[0].loss.value;
+    EXPECT_EQ(describe_agreement(all),
+              "The laws differ by a factor of 1.1 over the best size there, and by 5% over its loss.");
+    all.predictions[1].loss.value = 1.3 * all.predictions[0].loss.value;  // of one size, and no agreement
+    EXPECT_THAT(describe_agreement(all), HasSubstr("and by 30% over its loss: more budgets"));
+}
+
 TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {
     const std::string words = describe_compression(synthetic_answer());
     EXPECT_THAT(words, HasSubstr("2.3 bits per byte"));
