@@ -104,7 +104,8 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
             say_if_not_redrawn(options.resampling, fit);
     for (const double target : all.targets)
         for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
-            if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));
+            if (!fit->refused && fit->predict && !(fit->surface && fit->surface->contradicted()))
+                all.predictions.push_back(fit->predict(target));
     for (const double target : all.targets)
         if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens,
                                    tokens_per_batch_unit(all.runs)))

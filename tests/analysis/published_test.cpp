@@ -100,6 +100,10 @@ TEST(Published, theJointLawOfATunedSweepIsContradictedByItsRuns) {
     ASSERT_EQ(all.decisions.size(), 1u);
     EXPECT_EQ(all.decisions[0].law, "isoflop");
     EXPECT_LT(all.decisions[0].loss.value, joint.surface->lowest_seen);
+    ASSERT_EQ(all.predictions.size(), 1u);
+    EXPECT_EQ(all.predictions[0].law, "isoflop");
+    ASSERT_EQ(all.rivals.size(), 1u);
+    EXPECT_EQ(all.rivals[0].law, "joint");
 }
 
 /// Muennighoff et al. 2023: 153 of the 182 runs see their data again, up to thousands of times.
