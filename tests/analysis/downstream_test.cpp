@@ -129,6 +129,25 @@ TEST(Downstream, chainPredictsTheErrorOfALargerRun) {
     }
 }
 
+/// What a run is bet on: the error a hundredfold beyond the runs, from size and data alone.
+TEST(Downstream, intervalsOfTheChainCover) {
+    const auto draws = recovery_draws(10);
+    std::size_t covered = 0;
+    for (const std::size_t draw : draws) {
+        const LawFit fit = fit_downstream(overtrained_runs(0.01, 0.005, draw),
+                                          recovery_options(squares(draws.size() < 100 ? 60 : 200), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const auto errors = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                         [](const Table& table) { return table.key == "errors"; });
+        ASSERT_NE(errors, fit.tables.end());
+        const auto& row = errors->rows.back();
+        const double loss = overtrained_loss(std::get<double>(row[1]), std::get<double>(row[2]));
+        covered += covers({0, 0, std::get<double>(row[5]), std::get<double>(row[6])},
+                          epsilon - k * std::exp(-gamma_ * loss));
+    }
+    expect_coverage(covered, draws.size(), "error of the chain");
+}
+
 TEST(Downstream, sigmoidIsPreferredWhereErrorLevelsOff) {
     Runs runs = overtrained_runs(0, 0, 0);
     for (auto& run : runs.used)
