@@ -184,6 +184,33 @@ TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
     EXPECT_GT(without_predictions_of_its_own, 0);
 }
 
+TEST(Page, showsAnIntervalWithAnOpenEndAsTheTextDoes) {
+    Answer all = synthetic_answer();
+    for (LawFit& fit : all.fits)
+        if (fit.name == "joint") fit.parameters.front().estimate.low = -INFINITY;
+    EXPECT_THAT(to_html(all, {}), HasSubstr("<td>-inf to "));
+    EXPECT_THAT(to_text(all), HasSubstr("[-inf, "));
+}
+
+/// On a telephone a wide table scrolls by itself, not the page with it.
+TEST(Page, scrollsEveryTableInABoxOfItsOwn) {
+    const std::string page = to_html(synthetic_answer(), {});
+    std::size_t tables = 0;
+    for (std::size_t at = page.find("<table>"); at != std::string::npos; at = page.find("<table>", at + 1)) {
+        const std::string before = page.substr(0, at);
+        EXPECT_TRUE(before.ends_with("<div class=\"wide\">") || before.ends_with("<div class=\"scroll\">"))
+            << page.substr(at, 80);
+        ++tables;
+    }
+    EXPECT_GT(tables, 8u);
+    std::size_t opened = 0, closed = 0;
+    for (std::size_t at = page.find("<div"); at != std::string::npos; at = page.find("<div", at + 1))
+        ++opened;
+    for (std::size_t at = page.find("</div>"); at != std::string::npos; at = page.find("</div>", at + 1))
+        ++closed;
+    EXPECT_EQ(opened, closed);
+}
+
 TEST(Page, needsNothingFromOutside) {
     const Answer all = synthetic_answer();
     std::vector<Picture> pictures;
