@@ -194,6 +194,8 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
     // The law's own C is 6 N D; a budget is counted as the runs are.
     fit.surface->flops_per_parameter_token = flops_per_parameter_token(runs.used);
     fit.surface->lowest_seen = lowest;
+    if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
+        fit.warnings.push_back(std::move(*missed));
     fit.notes.push_back(assumed_cost(fit.surface->flops_per_parameter_token));
     fit.tables.push_back(cost_table(found));
     std::vector<double> flops;

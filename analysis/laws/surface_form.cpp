@@ -132,6 +132,21 @@ double lowest_loss(const std::vector<Run>& runs) {
     return lowest;
 }
 
+std::optional<Reason> misses_the_best_run(const std::vector<Run>& runs, const LossSurface::Loss& law) {
+    constexpr double much = 0.03;  // of noise a lucky best run has less
+    const Run& best =
+        *std::min_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.loss < b.loss; });
+    const double expected = law(best.parameters, best.tokens), off = expected / best.loss - 1;
+    if (!(std::abs(off) > much)) return std::nullopt;
+    return Reason{Refusal::poor_prediction,
+                  "of the run of lowest loss, " + best.name + ", it expects " +
+                      format_quantity(expected, Quantity::loss) + ", " +
+                      format_quantity(std::abs(off), Quantity::percent) + (off > 0 ? " more" : " less") +
+                      " than the " + format_quantity(best.loss, Quantity::loss) +
+                      " that it came to (the law follows other runs than the best) expect no less of its "
+                      "errors beyond the runs; leave out runs far from the best sizes, or use another law"};
+}
+
 std::array<SurfaceForm, 3> surface_forms(const FitOptions& options) {
     return {options.equal_exponents ? one_exponent_form : joint_form, kaplan_form, rosenfeld_form};
 }
@@ -220,6 +235,8 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
         return [&form, values = std::move(values)](double N, double D) { return form.loss(values, N, D); };
     };
     fit.surface->loss = surface_of(found.values);
+    if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
+        fit.warnings.push_back(std::move(*missed));
     std::vector<JointLaw> others;
     for (const auto& replicate : found.replicates) {
         fit.surface->replicates.push_back(surface_of(replicate));

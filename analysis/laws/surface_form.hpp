@@ -53,6 +53,10 @@ std::string assumed_cost(double flops_per_parameter_token);
 /// The lowest loss of all.
 double lowest_loss(const std::vector<Run>& runs);
 
+/// A warning where the law expects 3% more or less of the run of lowest loss than it came to: recommendations
+/// lie beyond that run, not beyond the many that decide the fit.
+std::optional<Reason> misses_the_best_run(const std::vector<Run>& runs, const LossSurface::Loss& law);
+
 /// log L observed minus log L of the law, for each run.
 std::vector<double> log_residuals(const std::vector<Run>& runs, const LossSurface::Loss& law);
 

@@ -1,4 +1,5 @@
 // The forms of L(N, D): recovered, as sure as they say, and told apart.
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
@@ -173,6 +174,22 @@ TEST(Rosenfeld, recoversTheLawThatMadeTheRuns) {
     EXPECT_NEAR(value_of(fit.parameters, "c"), known_law.E, 1e-2);
     EXPECT_NEAR(value_of(fit.parameters, "alpha"), known_law.alpha, 1e-3);
     EXPECT_NEAR(value_of(fit.parameters, "beta"), known_law.beta, 1e-3);
+}
+
+TEST(Joint, saysThatItMissesTheBestRun) {
+    Runs runs = budgets_runs(known_loss);
+    const auto misses = [](const LawFit& fit) {
+        return std::count_if(fit.warnings.begin(), fit.warnings.end(),
+                             [](const Reason& r) { return r.kind == Refusal::poor_prediction; });
+    };
+    EXPECT_EQ(misses(fit_surface(joint_form, runs, options_of("huber:1e-3", 0)).fit), 0);
+    auto& best = *std::min_element(runs.used.begin(), runs.used.end(),
+                                   [](auto& a, auto& b) { return a.loss < b.loss; });
+    best.loss *= 0.96;
+    const LawFit fit = fit_surface(joint_form, runs, options_of("huber:1e-3", 0)).fit;
+    ASSERT_EQ(misses(fit), 1);
+    EXPECT_THAT(fit.warnings.back().text, testing::HasSubstr("of the run of lowest loss, " + best.name));
+    EXPECT_THAT(fit.warnings.back().text, testing::HasSubstr(", 4.1"));
 }
 
 TEST(SurfaceFigure, drawsBudgetsThatTheRunsHave) {
