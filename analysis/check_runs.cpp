@@ -4,10 +4,38 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "analysis/fit/bootstrap.hpp"
 
 namespace isogrid::analysis {
 
+namespace {
+
+/// Columns that were swapped, or count in millions or billions, show in tokens per parameter: Hoffmann et al.
+/// 2022 find 20 best, and nobody trains far outside of these.
+std::optional<Reason> odd_counts(const Runs& runs) {
+    constexpr double least = 0.1, most = 1e6;
+    std::vector<double> ratios;
+    for (const Run& run : runs.used)
+        if (run.parameters > 0 && run.tokens > 0) ratios.push_back(run.tokens / run.parameters);
+    const double middle = median(std::move(ratios));
+    if (!(middle < least || middle > most)) return std::nullopt;
+    std::array<char, 96> text{};
+    std::snprintf(text.data(), text.size(), "half of the runs have %s %.2g tokens a parameter",
+                  middle < least ? "less than" : "more than", middle);
+    return Reason{Refusal::mixed_conventions,
+                  std::string(text.data()) +
+                      " (language models are trained on about 1 to 10,000: columns may be swapped, or count "
+                      "in millions or billions) check --columns, and count parameters and tokens one by one"};
+}
+
+}  // namespace
+
 std::vector<Reason> check_runs(const Runs& runs) {
+    std::vector<Reason> reasons;
+    if (auto odd = odd_counts(runs)) reasons.push_back(std::move(*odd));
     std::vector<const Run*> order;
     for (const Run& run : runs.used)
         if (run.parameters > 0 && run.tokens > 0 && run.flops > 0) order.push_back(&run);
@@ -24,12 +52,13 @@ std::vector<Reason> check_runs(const Runs& runs) {
         std::array<char, 160> text{};
         std::snprintf(text.data(), text.size(), "%s has C / (N D) = %.3g, %s of the same size %.3g",
                       one.name.c_str(), here, other.name.c_str(), there);
-        return {{Refusal::mixed_conventions,
-                 std::string(text.data()) +
-                     " (parameters or FLOPs were not counted alike) count all runs by one "
-                     "convention"}};
+        reasons.push_back({Refusal::mixed_conventions,
+                           std::string(text.data()) +
+                               " (parameters or FLOPs were not counted alike) count all runs by one "
+                               "convention"});
+        break;
     }
-    return {};
+    return reasons;
 }
 
 std::optional<double> tokens_per_batch_unit(const Runs& runs) {

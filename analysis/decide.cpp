@@ -64,17 +64,20 @@ bool has_an_open_end(const LawFit& fit) {
 }
 
 /// The law whose N, D and loss are taken; null when none stands. Held-out errors are of all runs, good sizes
-/// and bad, so a form must be clearly better before it displaces the one listed before it.
+/// and bad, so a form must be clearly better before it displaces the one listed before it. A law whose floor
+/// a run has gone below comes after all others.
 const LawFit* most_trusted(std::span<const LawFit> fits) {
     constexpr double clearly = 0.5;
     const LawFit* best = nullptr;
     for (const LawFit& fit : fits) {
-        if (!may_decide(fit)) continue;
+        if (!may_decide(fit) || fit.surface->contradicted()) continue;
         if (best == nullptr || mean_held_out_error(fit) < clearly * mean_held_out_error(*best)) best = &fit;
     }
     for (const char* name : {"isoflop", "envelope"})
         for (const LawFit& fit : fits)
             if (best == nullptr && fit.name == name && !fit.refused && fit.predict) best = &fit;
+    for (const LawFit& fit : fits)
+        if (best == nullptr && may_decide(fit)) best = &fit;
     return best;
 }
 
@@ -169,6 +172,9 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
     decision.flops = flops;
     decision.decades = std::log10(flops / largest);
     decision.parameters = best.parameters, decision.tokens = best.tokens, decision.loss = best.loss;
+    decision.floorless = !law->surface || law->surface->floor() == 0;
+    if (law->surface && decision.decades > 0 && best.loss.value >= law->surface->lowest_seen)
+        decision.reached_already = law->surface->lowest_seen;
     for (const LawFit& fit : fits) {
         if (fit.refused) continue;
         if (!decision.learning_rate && fit.learning_rate_at) {

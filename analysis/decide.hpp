@@ -27,6 +27,8 @@ struct Decision {
     double flops = 0;    ///< C
     double decades = 0;  ///< log10 of C over the largest run; below 0 inside the runs
     Estimate parameters, tokens, loss;
+    std::optional<double> reached_already;     ///< the lowest loss of the runs, where no less is expected
+    bool floorless = false;                    ///< the law's loss falls to 0: beyond the runs, a lower limit
     std::optional<Estimate> batch;             ///< in the unit of the runs' batches
     std::optional<double> batch_unit;          ///< tokens in one such unit; nothing where the runs do not say
     std::optional<Estimate> learning_rate;     ///< peak
@@ -54,7 +56,8 @@ Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per
 std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, double inference_tokens);
 
 /// Decides for a budget. N, D and loss come from the joint law or from a rival that predicts held-out runs
-/// clearly better, else from isoflop, else from the envelope; nothing when none of them stands. `largest` is
+/// clearly better, else from isoflop, else from the envelope, and last from a law whose floor a run has gone
+/// below; nothing when none of them stands. `largest` is
 /// the largest compute of a run, `batch_unit` what tokens_per_batch_unit says of them.
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
                                std::optional<double> inference_tokens,

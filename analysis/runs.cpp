@@ -147,14 +147,29 @@ bool vary(const Runs& runs, Role role) {
 }
 
 void join_budgets(std::vector<Run>& runs) {
+    constexpr double rounded = 1.02, same = 1 + 1e-6;
     std::vector<Run*> order;
     for (Run& run : runs)
-        order.push_back(&run);
+        if (run.budget > 0) order.push_back(&run);
     std::sort(order.begin(), order.end(), [](const Run* a, const Run* b) { return a->budget < b->budget; });
-    double shared = 0;
-    for (Run* run : order) {
-        if (run->budget > shared * (1 + 1e-6)) shared = run->budget;
-        run->budget = shared;
+    // Where each run lies nearer to some than 2%, and each such group is no wider, groups are budgets: what
+    // lies between them no rounding explains. Elsewhere any C may stand, and only equal ones are one budget.
+    double widest = 1;
+    for (std::size_t begin = 0, i = 1; i < order.size(); ++i) {
+        if (order[i]->budget > rounded * order[i - 1]->budget) begin = i;
+        widest = std::max(widest, order[i]->budget / order[begin]->budget);
+    }
+    const double apart = widest <= rounded ? rounded : same;
+    for (auto begin = order.begin(); begin != order.end();) {
+        const double lowest = (*begin)->budget;
+        const auto end =
+            std::find_if(begin, order.end(), [&](const Run* run) { return run->budget > lowest * apart; });
+        double log_middle = 0;
+        for (auto run = begin; run != end; ++run)
+            log_middle += std::log((*run)->budget / lowest) / static_cast<double>(end - begin);
+        const bool exact = (*(end - 1))->budget <= lowest * same;
+        for (; begin != end; ++begin)
+            (*begin)->budget = exact ? lowest : lowest * std::exp(log_middle);
     }
 }
 

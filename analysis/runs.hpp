@@ -151,7 +151,7 @@ struct ArchiveRequest {
 /// validation loss. Trials that did not complete are rejected with their outcome and cause.
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request);
 
-/// Gives budgets that differ by rounding only (1e-6) one value, the lowest of them.
+/// Gives budgets that differ by rounding only one value: by 1e-6, or by 2% where nothing lies between them.
 void join_budgets(std::vector<Run>& runs);
 
 /// Moves the `count` runs of highest loss from used to rejected.

@@ -1,4 +1,8 @@
 // Runs from anybody's CSV file.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <iterator>
 #include <map>
 #include <set>
@@ -35,6 +39,21 @@ study::Faults find_duplicates(const CsvTable& table, const std::vector<const Csv
                               : "remove it, or leave repeated rows out with --skip-bad-rows"});
     }
     return faults;
+}
+
+/// Says where budgets are not met to the digit.
+void note_rounding(Runs& runs) {
+    double off = 0;
+    for (const Run& run : runs.used)
+        if (run.budget > 0) off = std::max(off, std::abs(run.flops / run.budget - 1));
+    if (off < 2e-6) return;
+    std::array<char, 160> text{};
+    std::snprintf(
+        text.data(), text.size(),
+        "C lies up to %.2g%% off its budget (tokens in whole batches, say): runs that differ by 2%% "
+        "or less are taken for one budget",
+        100 * off);
+    runs.notes.emplace_back(text.data());
 }
 
 }  // namespace
@@ -96,7 +115,11 @@ study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, Cs
     for (const std::filesystem::path& file : files) {
         request.file = file;
         auto runs = read_csv(request);
-        if (!runs || files.size() == 1) return runs;
+        if (!runs) return runs;
+        if (files.size() == 1) {
+            note_rounding(*runs);
+            return runs;
+        }
         digests += runs->digest;
         if (const auto [same, fresh] = read.try_emplace(runs->digest, file); !fresh)
             return study::fail(file.string(), "holds the same as " + same->second.string(),
@@ -113,6 +136,7 @@ study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, Cs
     }
     all.digest = study::sha256(digests);
     join_budgets(all.used);
+    note_rounding(all);
     return all;
 }
 

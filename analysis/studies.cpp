@@ -36,7 +36,11 @@ Estimate predict(const LossSurface& surface, const std::vector<double>& residual
 
 }  // namespace
 
-Runs runs_for(const Law& law, const Runs& runs) {
+bool repeats_data(const Run& run) {
+    return run.unique_tokens && run.tokens > 1.01 * *run.unique_tokens;
+}
+
+Runs runs_of_studies(const Law& law, const Runs& runs) {
     Runs chosen = runs;
     std::string_view study;
     for (const std::string_view candidate : law.studies)
@@ -44,6 +48,12 @@ Runs runs_for(const Law& law, const Runs& runs) {
                                          [&](const Run& run) { return part_of(run, candidate); }))
             study = candidate;
     std::erase_if(chosen.used, [&](const Run& run) { return !run.studies.empty() && !part_of(run, study); });
+    return chosen;
+}
+
+Runs runs_for(const Law& law, const Runs& runs) {
+    Runs chosen = runs_of_studies(law, runs);
+    if (law.fresh_data) std::erase_if(chosen.used, repeats_data);
     return chosen;
 }
 

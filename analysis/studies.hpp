@@ -8,8 +8,15 @@
 
 namespace isogrid::analysis {
 
-/// The runs that `law` is fitted to: those of the first of its studies that has any, and those of no study (a
+/// The runs that `law` is about: those of the first of its studies that has any, and those of no study (a
 /// CSV's, an older archive's). Rejected runs, conventions and notes are passed on.
+Runs runs_of_studies(const Law& law, const Runs& runs);
+
+/// Trained on more tokens than there were different ones, by 1% or more.
+bool repeats_data(const Run& run);
+
+/// The runs that `law` is fitted to: of those that it is about, the ones without repeated data where the law
+/// takes every token for a new one.
 Runs runs_for(const Law& law, const Runs& runs);
 
 /// Adds to each law of loss over size and data the table `held_out`: what it says of the runs of

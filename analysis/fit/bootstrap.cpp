@@ -103,6 +103,8 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
     };
     estimate.low = widen(quantile(replicates, 0.025));
     estimate.high = widen(quantile(replicates, 0.975));
+    // Nor does what replicates push against zero, as a floor, go below it.
+    if (value >= 0 && replicates.front() >= 0) estimate.low = std::max(estimate.low, 0.0);
     return estimate;
 }
 

@@ -23,6 +23,7 @@ struct ReportedParameter {
     std::string name;
     double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
     bool soft = false;
+    bool floor = false;  ///< a loss that no run can go below: `high` is the lowest there is
 
     /// Inside its bounds, not on one.
     bool allows(double value) const { return value > low && value < high; }

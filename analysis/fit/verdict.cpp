@@ -18,9 +18,9 @@ constexpr double nearly = 1e-2;                ///< relative difference of objec
 constexpr double inseparable = 0.98;           ///< correlation
 constexpr std::size_t independent_starts = 8;  ///< drawn before the optimum is left uncertified
 
-std::string digits(double value) {
+std::string digits(double value, int significant = 3) {
     std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.3g", value);
+    std::snprintf(text.data(), text.size(), "%.*g", significant, value);
     return text.data();
 }
 
@@ -187,7 +187,15 @@ void warn(const ParametricLaw& law, const FitOptions& options, bool certified, P
     for (std::size_t p = 0; p < law.parameters.size(); ++p) {
         const ReportedParameter& parameter = law.parameters[p];
         const Estimate& estimate = fit.parameters[p].estimate;
-        if (parameter.soft && !parameter.allows(estimate.value))
+        if (!parameter.soft || parameter.allows(estimate.value)) continue;
+        if (parameter.floor && estimate.value >= parameter.high)
+            fit.warnings.push_back(
+                {Refusal::on_bound,
+                 parameter.name + " is " + digits(estimate.value, 5) + ", not below the lowest loss, " +
+                     digits(parameter.high, 5) +
+                     " (a run goes below the law's floor, so it does not describe the best runs) do not "
+                     "extrapolate it; leave out runs far from the best sizes, or use another law"});
+        else
             fit.warnings.push_back(
                 {Refusal::on_bound, parameter.name + " ended at its bound, " + digits(estimate.value) +
                                         " (the runs do not come near enough to show it) do not "

@@ -76,7 +76,7 @@ ParametricLaw law_of(const FamilyForm& form, const std::vector<FamilyPoint>& poi
         }
         return top + std::log(sum) - std::log(point.loss);
     };
-    law.parameters.push_back({"E", 1e-3 * lowest, lowest, /*soft=*/true});
+    law.parameters.push_back({"E", 1e-3 * lowest, lowest, /*soft=*/true, /*floor=*/true});
     for (const std::string& name : names)
         law.parameters.push_back({"A." + name});
     if (form.shared)

@@ -183,7 +183,8 @@ ParametricLaw law_of(const CurveForm& form, std::span<const CurvePoint> points) 
     law.parameters = form.parameters;
     const double lowest = *std::min_element(loss.begin(), loss.end());
     for (ReportedParameter& parameter : law.parameters)
-        if (parameter.name == "E") parameter.low = 1e-3 * lowest, parameter.high = lowest;
+        if (parameter.name == "E")
+            parameter.low = 1e-3 * lowest, parameter.high = lowest, parameter.floor = true;
     law.starts = form.starts(z, loss);
     law.minimized_starts = 6;
     law.report = [&form, log_middle](std::span<const double> at) { return form.report(at, log_middle); };

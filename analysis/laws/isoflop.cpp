@@ -120,7 +120,10 @@ LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
     fit.optima = path.optima;
     if (set_aside > 0)
         fit.notes.push_back("of runs that share budget and size the best was taken; " +
-                            std::to_string(set_aside) + " others were set aside");
+                            std::to_string(set_aside) + " others were set aside" +
+                            (know(runs, Role::seed) ? ""
+                                                    : " (where they differ by their seed alone, name seed= "
+                                                      "beside the other columns, and their mean counts)"));
     if (!budgets.empty()) {
         fit.figures.push_back(curves_figure(budgets, path.by));
         fit.tables.push_back(budget_table(budgets, path));

@@ -30,7 +30,7 @@ ParametricLaw joint_law(const std::vector<Run>& runs) {
                       },
                       [data](std::span<const double> at, std::span<double> values,
                              std::span<double> gradients) { data->residuals(at, values, gradients); }},
-            .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true},
+            .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true, /*floor=*/true},
                            {"A", 0},
                            {"B", 0},
                            {"alpha", 0.01, 3},

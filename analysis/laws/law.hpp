@@ -38,6 +38,15 @@ struct LossSurface {
     std::vector<Loss> replicates;
     double widening = 1;                   ///< of the replicates' intervals (case_widening)
     double flops_per_parameter_token = 6;  ///< C / (N D) of its runs
+    /// The lowest loss of its runs; NaN where it is not known.
+    double lowest_seen = std::numeric_limits<double>::quiet_NaN();
+
+    /// What endless parameters and tokens would come to.
+    double floor() const {
+        return loss(std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity());
+    }
+    /// A run has gone below the floor: whatever else the law describes, it is not the best runs.
+    bool contradicted() const { return floor() >= lowest_seen; }
 };
 
 struct LawFit {
@@ -74,6 +83,7 @@ struct Law {
     std::vector<Role> varied = {};  ///< what must differ between runs; else the law is asked only by name
     /// Of an archive with several: the studies whose runs it is about, the first that there is.
     std::vector<std::string_view> studies = {"isoflop"};
+    bool fresh_data = false;  ///< it takes every token for a new one: not asked of runs that repeat data
 };
 
 /// Every law, in the order of a report.

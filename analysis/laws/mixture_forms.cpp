@@ -78,7 +78,8 @@ MixtureForm fit_exponential(const Mixtures& data, const FitOptions& options) {
         start.insert(start.end(), rates.begin(), rates.end());
         starts.push_back(std::move(start));
     }
-    std::vector<ReportedParameter> parameters = {{"c", 1e-3 * lowest, lowest, /*soft=*/true}, {"k"}};
+    std::vector<ReportedParameter> parameters = {{"c", 1e-3 * lowest, lowest, /*soft=*/true, /*floor=*/true},
+                                                 {"k"}};
     for (const std::string& source : data.sources)
         parameters.push_back({"t." + source});
     ParametricFit found = fit_parametric({.model = exponential_model(data),

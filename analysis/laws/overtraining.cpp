@@ -9,6 +9,7 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/joint.hpp"
+#include "analysis/laws/surface_form.hpp"
 #include "analysis/report/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -165,7 +166,8 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
     const double lowest = *std::min_element(model.loss.begin(), model.loss.end());
     const ParametricFit found = fit_parametric(
         {.model = model.residuals(),
-         .parameters = {{"E", 1e-3 * lowest, lowest, /*soft=*/true}, {"a"}, {"b"}, {"eta", 0.005, 1.5}},
+         .parameters =
+             {{"E", 1e-3 * lowest, lowest, /*soft=*/true, /*floor=*/true}, {"a"}, {"b"}, {"eta", 0.005, 1.5}},
          .report = [&](std::span<const double> at) { return model.report(at); },
          .starts = model.starts()},
         options);
@@ -189,7 +191,12 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
         fit.surface->replicates.push_back(
             [other = law_of(replicate)](double N, double D) { return other.loss(N, D); });
     fit.surface->widening = found.widening;
-    fit.surface->flops_per_parameter_token = factor;
+    // The law's own C is 6 N D; a budget is counted as the runs are.
+    fit.surface->flops_per_parameter_token = flops_per_parameter_token(runs.used);
+    fit.surface->lowest_seen = lowest;
+    if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
+        fit.warnings.push_back(std::move(*missed));
+    fit.notes.push_back(assumed_cost(fit.surface->flops_per_parameter_token));
     fit.tables.push_back(cost_table(found));
     std::vector<double> flops;
     for (const Run& run : runs.used)  // in octaves

@@ -11,17 +11,32 @@
 namespace isogrid::analysis {
 namespace {
 
-/// Budgets to draw: the runs' own where they are few, else some spread over their compute.
+/// Budgets to draw: the runs' own where they are few; of many that most runs share, some; else some spread
+/// over the runs' compute.
 std::vector<double> drawn_budgets(const std::vector<Run>& runs) {
+    constexpr std::size_t most = 8, a_curve = 3;  // runs
     std::vector<double> all;
     for (const Run& run : runs)
         all.push_back(run.budget > 0 ? run.budget : run.flops);
     std::sort(all.begin(), all.end());
     std::vector<double> budgets;
-    for (const double c : all)
-        if (budgets.empty() || c > 1.01 * budgets.back()) budgets.push_back(c);
-    if (budgets.size() <= 8) return budgets;
+    std::vector<std::size_t> members;
+    for (const double c : all) {
+        if (budgets.empty() || c > 1.01 * budgets.back()) budgets.push_back(c), members.push_back(0);
+        ++members.back();
+    }
+    if (budgets.size() <= most) return budgets;
+    std::vector<double> shared;
+    std::size_t sharing = 0;
+    for (std::size_t b = 0; b < budgets.size(); ++b)
+        if (members[b] >= a_curve) shared.push_back(budgets[b]), sharing += members[b];
     budgets.clear();
+    if (shared.size() >= 2 && 2 * sharing > runs.size()) {
+        const std::size_t count = std::min(most, shared.size());
+        for (std::size_t k = 0; k < count; ++k)
+            budgets.push_back(shared[k * (shared.size() - 1) / (count - 1)]);
+        return budgets;
+    }
     constexpr int count = 6;
     for (int k = 0; k < count; ++k)
         budgets.push_back(all.front() * std::pow(all.back() / all.front(), (k + 0.5) / count));
@@ -62,8 +77,7 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
     Figure figure{
         std::string(form.name) + "-curves",
         "Loss over model size at equal compute, measured and by " + std::string(form.title),
-        "Points are runs within 15% of a budget, curves the law at that budget, the band its 95% interval. "
-        "Crosses are runs that were left out.",
+        "Points are runs within 15% of a budget, curves the law at that budget, the band its 95% interval.",
         {"parameters N", Quantity::parameters, true},
         {"loss (nats a token)", Quantity::loss, false},
         {}};

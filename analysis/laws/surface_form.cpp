@@ -54,16 +54,6 @@ std::optional<Reason> too_few(const std::vector<Run>& runs, std::size_t paramete
     return std::nullopt;
 }
 
-/// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
-double flops_per_parameter_token(const std::vector<Run>& runs) {
-    const double largest =
-        std::max_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.flops < b.flops; })->flops;
-    std::vector<double> factors;
-    for (const Run& run : runs)
-        if (run.flops > 0.5 * largest) factors.push_back(run.flops / (run.parameters * run.tokens));
-    return median(std::move(factors));
-}
-
 /// Each run's compute, coarse enough for a handful of cuts: budgets where there are few, else the upper edges
 /// of equal steps in log C.
 std::vector<double> validation_scale(const std::vector<Run>& runs) {
@@ -120,6 +110,42 @@ std::vector<Cut> validate(const SurfaceForm& form, const std::vector<Run>& runs,
 }
 
 }  // namespace
+
+double flops_per_parameter_token(const std::vector<Run>& runs) {
+    const double largest =
+        std::max_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.flops < b.flops; })->flops;
+    std::vector<double> factors;
+    for (const Run& run : runs)
+        if (run.flops > 0.5 * largest) factors.push_back(run.flops / (run.parameters * run.tokens));
+    return factors.empty() ? 6 : median(std::move(factors));  // nobody says what they cost
+}
+
+std::string assumed_cost(double flops_per_parameter_token) {
+    return "the optimum at a budget assumes C = " + format_significant(flops_per_parameter_token, 4) +
+           " N D, as at the largest budget";
+}
+
+double lowest_loss(const std::vector<Run>& runs) {
+    double lowest = std::numeric_limits<double>::infinity();
+    for (const Run& run : runs)
+        lowest = std::min(lowest, run.loss);
+    return lowest;
+}
+
+std::optional<Reason> misses_the_best_run(const std::vector<Run>& runs, const LossSurface::Loss& law) {
+    constexpr double much = 0.03;  // of noise a lucky best run has less
+    const Run& best =
+        *std::min_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.loss < b.loss; });
+    const double expected = law(best.parameters, best.tokens), off = expected / best.loss - 1;
+    if (!(std::abs(off) > much)) return std::nullopt;
+    return Reason{Refusal::poor_prediction,
+                  "of the run of lowest loss, " + best.name + ", it expects " +
+                      format_quantity(expected, Quantity::loss) + ", " +
+                      format_quantity(std::abs(off), Quantity::percent) + (off > 0 ? " more" : " less") +
+                      " than the " + format_quantity(best.loss, Quantity::loss) +
+                      " that it came to (the law follows other runs than the best) expect no less of its "
+                      "errors beyond the runs; leave out runs far from the best sizes, or use another law"};
+}
 
 std::array<SurfaceForm, 3> surface_forms(const FitOptions& options) {
     return {options.equal_exponents ? one_exponent_form : joint_form, kaplan_form, rosenfeld_form};
@@ -202,13 +228,15 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
                                     format_significant(together, 3) +
                                     ") vary one while the other stays, lest the exponents trade places"});
     const double factor = flops_per_parameter_token(runs.used);
-    fit.notes.push_back("the optimum at a budget assumes C = " + format_significant(factor, 4) +
-                        " N D, as at the largest budget");
+    fit.notes.push_back(assumed_cost(factor));
     fit.surface.emplace();
+    fit.surface->lowest_seen = lowest_loss(runs.used);
     const auto surface_of = [&form](std::vector<double> values) -> LossSurface::Loss {
         return [&form, values = std::move(values)](double N, double D) { return form.loss(values, N, D); };
     };
     fit.surface->loss = surface_of(found.values);
+    if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
+        fit.warnings.push_back(std::move(*missed));
     std::vector<JointLaw> others;
     for (const auto& replicate : found.replicates) {
         fit.surface->replicates.push_back(surface_of(replicate));

@@ -5,6 +5,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,19 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
 
 /// Runs that differ by their seed alone share a number.
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);
+
+/// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
+double flops_per_parameter_token(const std::vector<Run>& runs);
+
+/// What a reader must know of it: `the optimum at a budget assumes C = ..`.
+std::string assumed_cost(double flops_per_parameter_token);
+
+/// The lowest loss of all.
+double lowest_loss(const std::vector<Run>& runs);
+
+/// A warning where the law expects 3% more or less of the run of lowest loss than it came to: recommendations
+/// lie beyond that run, not beyond the many that decide the fit.
+std::optional<Reason> misses_the_best_run(const std::vector<Run>& runs, const LossSurface::Loss& law);
 
 /// log L observed minus log L of the law, for each run.
 std::vector<double> log_residuals(const std::vector<Run>& runs, const LossSurface::Loss& law);

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "analysis/check_runs.hpp"
+#include "analysis/extent.hpp"
 #include "analysis/report/numbers.hpp"
 #include "analysis/studies.hpp"
 
@@ -30,6 +31,26 @@ void say_if_not_redrawn(Resampling asked, LawFit& fit) {
                         " has no effect on this law (its replicates draw again: " + fit.redrawn + ")");
 }
 
+/// The law of the runs that it is about; of fresh data, where it knows no other, and says so.
+LawFit fit_without_repeats(const Law& law, const Runs& about, const FitOptions& options) {
+    const Runs fresh = runs_for(law, about);
+    const std::size_t repeated = about.used.size() - fresh.used.size();
+    if (repeated == 0) return law.fit(about, options);
+    LawFit fit;
+    if (fresh.used.empty()) {
+        fit.name = law.name;
+        fit.refused = Reason{Refusal::too_few_runs,
+                             "every run repeats its data (unique_tokens says so, and this law takes every "
+                             "token for a new one) train on fresh data, or fit repetition"};
+        return fit;
+    }
+    fit = law.fit(fresh, options);
+    fit.notes.push_back(std::to_string(repeated) + " of " + std::to_string(about.used.size()) +
+                        " runs repeat their data (unique_tokens says so) and are left out: this law takes "
+                        "every token for a new one, and repetition knows what others are worth");
+    return fit;
+}
+
 }  // namespace
 
 std::vector<Role> missing_roles(const Law& law, const Runs& runs) {
@@ -40,7 +61,7 @@ std::vector<Role> missing_roles(const Law& law, const Runs& runs) {
 }
 
 std::vector<std::string_view> missing_studies(const Law& law, const Runs& runs) {
-    if (!missing_roles(law, runs).empty() || !runs_for(law, runs).used.empty()) return {};
+    if (!missing_roles(law, runs).empty() || !runs_of_studies(law, runs).used.empty()) return {};
     return law.studies;
 }
 
@@ -62,7 +83,7 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     for (const Law& law : laws()) {
         if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
             continue;
-        const Runs about = runs_for(law, all.runs);
+        const Runs about = runs_of_studies(law, all.runs);
         NotAsked unasked{std::string(law.name), {}, {}, missing_studies(law, all.runs)};
         if (unasked.studies.empty())
             unasked.missing = missing_roles(law, about.used.empty() ? all.runs : about);
@@ -72,7 +93,7 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
         if (!unasked.missing.empty() || !unasked.unvaried.empty() || !unasked.studies.empty())
             all.not_asked.push_back(std::move(unasked));
         else
-            all.fits.push_back(law.fit(about, options));
+            all.fits.push_back(fit_without_repeats(law, about, options));
     }
     predict_validation(all.runs, options, all.fits);
     if (options.objective_asked)
@@ -83,7 +104,8 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
             say_if_not_redrawn(options.resampling, fit);
     for (const double target : all.targets)
         for (auto fit = all.fits.rbegin(); fit != all.fits.rend(); ++fit)
-            if (!fit->refused && fit->predict) all.predictions.push_back(fit->predict(target));
+            if (!fit->refused && fit->predict && !(fit->surface && fit->surface->contradicted()))
+                all.predictions.push_back(fit->predict(target));
     for (const double target : all.targets)
         if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens,
                                    tokens_per_batch_unit(all.runs)))
@@ -150,15 +172,20 @@ std::string describe_compression(const Answer& answer) {
 }
 
 std::string describe_agreement(const Answer& answer) {
-    std::vector<double> sizes;
+    Extent sizes, losses;
+    std::size_t count = 0;
     for (const Prediction& prediction : answer.predictions)
-        if (prediction.flops == answer.targets.at(0)) sizes.push_back(prediction.parameters.value);
-    if (sizes.size() < 2) return {};
-    const auto [least, most] = std::minmax_element(sizes.begin(), sizes.end());
-    const double ratio = *most / *least;
+        if (prediction.flops == answer.targets.at(0)) {
+            sizes.add(prediction.parameters.value), losses.add(prediction.loss.value);
+            ++count;
+        }
+    if (count < 2) return {};
+    const double ratio = sizes.high / sizes.low, apart = losses.high / losses.low - 1;
     if (!(ratio > 0)) return {};
-    return "The laws differ by a factor of " + format_significant(ratio, 2) + " over the best size there" +
-           (ratio > 2 ? ": more budgets, or larger ones, would settle it." : ".");
+    return "The laws differ by a factor of " + format_significant(ratio, 2) +
+           " over the best size there, and by " + format_quantity(apart, Quantity::percent) +
+           " over its loss" +
+           (ratio > 2 || apart > 0.1 ? ": more budgets, or larger ones, would settle it." : ".");
 }
 
 namespace {
@@ -223,10 +250,16 @@ std::vector<std::string> describe(const Decision& decision) {
             " tokens a parameter; expect a loss of " + with_range(decision.loss, Quantity::loss) + " (" +
             decision.law + ").",
         describe_recipe(decision)};
+    if (decision.reached_already)
+        sentences.push_back("But a run has come to " +
+                            format_quantity(*decision.reached_already, Quantity::loss) +
+                            " already: the law does not describe the best runs, and its loss is none to "
+                            "expect.");
     if (decision.decades > 0)
         sentences.push_back(
             "That is " + format_significant(decision.decades, 2) +
-            " decades of compute beyond the largest run: an extrapolation, and as good as the law.");
+            " decades of compute beyond the largest run: an extrapolation, and as good as the law." +
+            (decision.floorless ? " It has no floor: there its loss is a lower limit." : ""));
     if (const auto& life = decision.lifetime)
         sentences.push_back(
             "If it will also read or write " + format_quantity(life->inference_tokens, Quantity::tokens) +

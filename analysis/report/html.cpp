@@ -107,22 +107,23 @@ std::string table_html(const Table& table) {
 std::string parameters_html(const LawFit& fit) {
     if (fit.parameters.empty()) return {};
     std::string html =
-        "<table><tr><th class=\"text\">parameter</th><th>value</th><th>standard error</th><th>95% "
+        "<div class=\"wide\"><table><tr><th class=\"text\">parameter</th><th>value</th><th>standard "
+        "error</th><th>95% "
         "interval</th></tr>\n";
     const auto add = [&](const std::vector<Parameter>& list) {
         for (const Parameter& p : list) {
             const Estimate& e = p.estimate;
-            html +=
-                "<tr><td class=\"text\">" + escape(p.name) + "</td><td>" + format_significant(e.value, 5) +
-                "</td><td>" + format_significant(e.se, 2) + "</td><td>" +
-                (std::isfinite(e.low) ? format_significant(e.low, 4) + " to " + format_significant(e.high, 4)
-                                      : "-") +
-                "</td></tr>\n";
+            html += "<tr><td class=\"text\">" + escape(p.name) + "</td><td>" +
+                    format_significant(e.value, 5) + "</td><td>" + format_significant(e.se, 2) + "</td><td>" +
+                    (std::isfinite(e.low) || std::isfinite(e.high)  // one end may be open
+                         ? format_significant(e.low, 4) + " to " + format_significant(e.high, 4)
+                         : "-") +
+                    "</td></tr>\n";
         }
     };
     add(fit.parameters);
     add(fit.derived);
-    return html + "</table>\n";
+    return html + "</table></div>\n";
 }
 
 /// The pictures of one law, or those that no law owns.
@@ -179,7 +180,8 @@ std::string recommendation_html(const Answer& answer) {
     if (const std::string words = describe_agreement(answer); !words.empty())
         html += paragraph(words, "quiet");
     html +=
-        "<table><tr><th class=\"text\">law</th><th>FLOPs</th><th>parameters</th><th>95% interval</th>"
+        "<div class=\"wide\"><table><tr><th class=\"text\">law</th><th>FLOPs</th><th>parameters</th><th>95% "
+        "interval</th>"
         "<th>tokens</th><th>95% interval</th><th>loss</th><th>95% interval</th></tr>\n";
     const auto interval = [](const Estimate& e, Quantity quantity) {
         return std::isfinite(e.low)
@@ -200,7 +202,7 @@ std::string recommendation_html(const Answer& answer) {
         row(prediction, prediction.law);
     for (const Prediction& rival : answer.rivals)
         row(rival, rival.law + " (does not decide)");
-    return html + "</table></div>\n";
+    return html + "</table></div></div>\n";
 }
 
 std::string runs_html(const Runs& runs) {
@@ -232,7 +234,7 @@ std::string runs_html(const Runs& runs) {
 }
 
 std::string conventions_html(const Runs& runs) {
-    std::string html = "<h2>What was counted, and how</h2>\n<table>\n";
+    std::string html = "<h2>What was counted, and how</h2>\n<div class=\"wide\"><table>\n";
     const auto row = [&](const std::string& what, const std::string& how) {
         html += "<tr><td class=\"text\">" + what + "</td><td class=\"text\">" + how + "</td></tr>\n";
     };
@@ -242,7 +244,7 @@ std::string conventions_html(const Runs& runs) {
     row("tokens D", escape(runs.conventions.tokens));
     row("compute C", escape(runs.conventions.flops));
     row("loss", escape(runs.conventions.loss));
-    html += "</table>\n";
+    html += "</table></div>\n";
     for (const std::string& note : runs.notes)
         html += paragraph("Note: " + note + ".", "quiet");
     return html;
@@ -266,7 +268,8 @@ std::string kinds_of(const std::vector<Reason>& reasons) {
 /// Which laws stand, with what warnings, and how well they predict.
 std::string at_a_glance(const Answer& answer) {
     std::string html =
-        "<h2>The laws at a glance</h2>\n<table><tr><th class=\"text\">law</th><th class=\"text\"></th>"
+        "<h2>The laws at a glance</h2>\n<div class=\"wide\"><table><tr><th class=\"text\">law</th><th "
+        "class=\"text\"></th>"
         "<th class=\"text\">verdict</th><th class=\"text\">warnings</th><th>held-out error</th></tr>\n";
     for (const LawFit& fit : answer.fits) {
         const double error = mean_held_out_error(fit);
@@ -277,18 +280,19 @@ std::string at_a_glance(const Answer& answer) {
                 "</td><td class=\"text\">" + kinds_of(fit.warnings) + "</td><td>" +
                 (std::isfinite(error) ? format_quantity(error, Quantity::percent) : "-") + "</td></tr>\n";
     }
-    return html + "</table>\n";
+    return html + "</table></div>\n";
 }
 
 std::string not_asked_html(const Answer& answer) {
     if (answer.not_asked.empty()) return {};
     std::string html =
-        "<h2>Laws that these runs were not asked</h2>\n<table><tr><th class=\"text\">law</th>"
+        "<h2>Laws that these runs were not asked</h2>\n<div class=\"wide\"><table><tr><th "
+        "class=\"text\">law</th>"
         "<th class=\"text\">why</th></tr>\n";
     for (const NotAsked& law : answer.not_asked)
         html += "<tr><td class=\"text\">" + law.law + "</td><td class=\"text\">" + escape(describe(law)) +
                 "</td></tr>\n";
-    return html + "</table>\n";
+    return html + "</table></div>\n";
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // Reading runs from CSV: what is taken, what is rejected, what is a fault.
 #include "analysis/csv.hpp"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -54,6 +56,41 @@ TEST(Csv, keepsQuotedCommasQuotesAndLineEnds) {
     ASSERT_EQ(table->rows.size(), 2u);
     EXPECT_THAT(table->rows[0].cells, ElementsAre("say \"hi\"", "two\nlines"));
     EXPECT_EQ(table->rows[1].line, 5u);  // the quoted cell spans lines 2 and 3, line 4 is blank
+}
+
+/// Five budgets of seven sizes; tokens are whole batches.
+std::string rounded_budgets(double batch) {
+    std::string text = "n,d,loss\n";
+    for (const double flops : {1e18, 3e18, 1e19, 3e19, 1e20})
+        for (int k = -3; k <= 3; ++k) {
+            const double size = std::sqrt(flops / 120) * std::exp2(0.5 * k);
+            const double tokens = batch * std::round(flops / 6 / size / batch);
+            text += std::to_string(size) + "," + std::to_string(tokens) + "," +
+                    std::to_string(1.8 + 480 * std::pow(size, -.35) + 2100 * std::pow(tokens, -.37)) + "\n";
+        }
+    return text;
+}
+
+std::size_t budgets_of(const std::string& text) {
+    const CsvFile file(text);
+    const Runs runs = read_csv(file.request("parameters=n,tokens=d,loss=loss")).value();
+    std::set<double> budgets;
+    for (const Run& run : runs.used)
+        budgets.insert(run.budget);
+    return budgets.size();
+}
+
+TEST(Csv, takesRunsForOneBudgetWhoseTokensAreWholeBatches) {
+    EXPECT_EQ(budgets_of(rounded_budgets(524288)), 5u);
+    const CsvFile file(rounded_budgets(524288));
+    const Runs runs = read_csv({file.name()}, file.request("parameters=n,tokens=d,loss=loss")).value();
+    EXPECT_THAT(runs.notes, ElementsAre(HasSubstr("% off its budget")));
+    EXPECT_NEAR(runs.used[0].budget / 1e18, 1, 1e-3);
+    // Among computes of any kind only equal ones are a budget.
+    std::string any = "n,d,loss\n";
+    for (int k = 0; k < 40; ++k)
+        any += "1e8," + std::to_string(1e9 * std::pow(1.015, k)) + ",3." + std::to_string(99 - k) + "\n";
+    EXPECT_EQ(budgets_of(any), 40u);
 }
 
 TEST(Csv, namesTheLineOfARowThatIsTooShort) {

@@ -1,5 +1,6 @@
 #include "analysis/decide.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
@@ -12,6 +13,7 @@
 namespace isogrid::analysis {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
 
 LossSurface known_surface() {
@@ -107,6 +109,49 @@ TEST(CheckRuns, knowsWhatTheBatchIsCountedIn) {
     EXPECT_FALSE(tokens_per_batch_unit(runs));
 }
 
+/// A joint law with its floor above the lowest loss of its runs.
+LawFit law_above_its_runs() {
+    FitOptions options;
+    options.bootstrap = 0;
+    LawFit fit = fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options);
+    fit.surface->lowest_seen = 0.99 * known_law.E;
+    return fit;
+}
+
+TEST(Decide, passesOverALawWhoseFloorARunHasGoneBelow) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    std::vector<LawFit> fits = {fit_isoflop(runs, options), law_above_its_runs()};
+    const auto decision = decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
+    EXPECT_EQ(decision.law, "isoflop");
+    EXPECT_FALSE(decision.reached_already);
+    EXPECT_THAT(describe(decision), Contains(HasSubstr("It has no floor: there its loss is a lower limit.")));
+    fits.push_back(fit_overtraining(runs, options));  // has a floor, and no run below it
+    EXPECT_EQ(decide(fits, 6.4e21, 6.4e19, std::nullopt)->law, "overtraining");
+}
+
+TEST(Decide, saysThatNoLessIsExpectedThanIsReachedWhereNothingElseStands) {
+    const std::vector<LawFit> fits = {law_above_its_runs()};
+    const auto decision = decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
+    EXPECT_EQ(decision.law, "joint");
+    EXPECT_THAT(describe(decision), Contains(HasSubstr("But a run has come to 1.7820 already")));
+}
+
+TEST(Floor, isWhatEndlessSizeAndDataComeTo) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    const LawFit joint = fit_joint(runs, options), kaplan = fit_joint_kaplan(runs, options);
+    EXPECT_NEAR(joint.surface->floor(), known_law.E, 1e-3);
+    EXPECT_EQ(kaplan.surface->floor(), 0);
+    EXPECT_FALSE(joint.surface->contradicted());
+    EXPECT_DOUBLE_EQ(joint.surface->lowest_seen,
+                     std::min_element(runs.used.begin(), runs.used.end(), [](auto& x, auto& y) {
+                         return x.loss < y.loss;
+                     })->loss);
+}
+
 TEST(Decide, saysNothingWhenNoLawStands) {
     LawFit refused;
     refused.name = "joint";
@@ -125,6 +170,19 @@ TEST(CheckRuns, findsModelsOfOneSizeThatWereCountedDifferently) {
     ASSERT_EQ(warnings.size(), 1u);
     EXPECT_EQ(warnings[0].kind, Refusal::mixed_conventions);
     EXPECT_THAT(warnings[0].text, HasSubstr("run 3 has C / (N D) = 6, other of the same size 7.2"));
+}
+
+TEST(CheckRuns, findsColumnsThatWereSwappedOrCountInMillions) {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss), swapped = runs, millions = runs;
+    for (auto& run : swapped.used)
+        std::swap(run.parameters, run.tokens);
+    for (auto& run : millions.used)
+        run.parameters /= 1e6, run.flops /= 1e6;
+    EXPECT_TRUE(check_runs(runs).empty());
+    ASSERT_EQ(check_runs(swapped).size(), 1u);
+    EXPECT_THAT(check_runs(swapped)[0].text, HasSubstr("columns may be swapped"));
+    ASSERT_EQ(check_runs(millions).size(), 1u);
+    EXPECT_EQ(check_runs(millions)[0].kind, Refusal::mixed_conventions);
 }
 
 }  // namespace

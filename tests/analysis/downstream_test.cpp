@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/decide.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"
@@ -71,6 +72,16 @@ TEST(Overtraining, costOfTrainingLongerIsWhatBruteForceFinds) {
     }
 }
 
+TEST(Overtraining, spendsABudgetAsItsRunsCountIt) {
+    Runs runs = overtrained_runs(0, 0, 0);
+    for (auto& run : runs.used)
+        run.flops = run.budget = 8 * run.parameters * run.tokens;  // with attention, say
+    std::vector<LawFit> fits = {fit_overtraining(runs, squares(0))};
+    EXPECT_NEAR(value_of(fits.front().parameters, "eta"), eta, 1e-5);  // the law's own C is 6 N D
+    const Prediction best = prediction_of(fits.front(), 1e22);
+    EXPECT_NEAR(8 * best.parameters.value * best.tokens.value / 1e22, 1, 1e-9);
+}
+
 TEST(Overtraining, refusesRunsOfOneRatio) {
     Runs runs = overtrained_runs(0, 0, 0);
     std::erase_if(runs.used, [](const auto& run) { return run.tokens != 20 * run.parameters; });
@@ -81,7 +92,7 @@ TEST(Overtraining, refusesRunsOfOneRatio) {
 
 TEST(Overtraining, intervalsCoverTheTruth) {
     const auto draws = recovery_draws(24);
-    std::size_t floor = 0, exponent = 0;
+    std::size_t floor = 0, exponent = 0, ratio = 0;
     for (const std::size_t draw : draws) {
         const LawFit fit = fit_overtraining(overtrained_runs(0.01, 0, draw),
                                             recovery_options(squares(draws.size() < 100 ? 120 : 400), draw));
@@ -89,9 +100,11 @@ TEST(Overtraining, intervalsCoverTheTruth) {
         const Estimate e = estimate_of(fit.parameters, "E"), n = estimate_of(fit.parameters, "eta");
         floor += e.low <= E && E <= e.high;
         exponent += n.low <= eta && eta <= n.high;
+        ratio += covers(estimate_of(fit.derived, "best_ratio"), std::pow(b / a, 1 / (2 * eta)));
     }
     expect_coverage(floor, draws.size(), "E");
     expect_coverage(exponent, draws.size(), "eta");
+    expect_coverage(ratio, draws.size(), "best ratio");
 }
 
 TEST(Downstream, recoversTheLawThatMadeTheRuns) {
@@ -114,6 +127,25 @@ TEST(Downstream, chainPredictsTheErrorOfALargerRun) {
         EXPECT_LT(std::get<double>(row[5]), std::get<double>(row[4]));
         EXPECT_GT(std::get<double>(row[6]), std::get<double>(row[4]));
     }
+}
+
+/// What a run is bet on: the error a hundredfold beyond the runs, from size and data alone.
+TEST(Downstream, intervalsOfTheChainCover) {
+    const auto draws = recovery_draws(10);
+    std::size_t covered = 0;
+    for (const std::size_t draw : draws) {
+        const LawFit fit = fit_downstream(overtrained_runs(0.01, 0.005, draw),
+                                          recovery_options(squares(draws.size() < 100 ? 60 : 200), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const auto errors = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                         [](const Table& table) { return table.key == "errors"; });
+        ASSERT_NE(errors, fit.tables.end());
+        const auto& row = errors->rows.back();
+        const double loss = overtrained_loss(std::get<double>(row[1]), std::get<double>(row[2]));
+        covered += covers({0, 0, std::get<double>(row[5]), std::get<double>(row[6])},
+                          epsilon - k * std::exp(-gamma_ * loss));
+    }
+    expect_coverage(covered, draws.size(), "error of the chain");
 }
 
 TEST(Downstream, sigmoidIsPreferredWhereErrorLevelsOff) {

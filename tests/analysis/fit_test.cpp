@@ -130,6 +130,14 @@ TEST(Summarize, givesNoErrorFromTooFewReplicates) {
     EXPECT_FALSE(std::isnan(summarize(1, std::vector<double>(20, 1.0)).se));
 }
 
+TEST(Summarize, takesNoIntervalBelowZeroThatNoReplicateGoesBelow) {
+    std::vector<double> replicates(40, 1.0);  // a floor, some of whose replicates vanish
+    std::fill_n(replicates.begin(), 4, 0.0);
+    EXPECT_EQ(summarize(0.9, replicates, 1.2).low, 0);
+    replicates.front() = -0.1;  // of either sign by nature
+    EXPECT_LT(summarize(0.9, replicates, 1.2).low, 0);
+}
+
 TEST(Quantile, interpolatesBetweenNeighbours) {
     const std::vector<double> sorted = {1, 2, 4, 8};
     EXPECT_DOUBLE_EQ(quantile(sorted, 0), 1);

@@ -208,6 +208,12 @@ TEST(Isoflop, averagesRunsThatDifferByTheirSeedAlone) {
     ASSERT_FALSE(fit.refused);
     EXPECT_NEAR(fit.optima[0].loss, 5, 1e-9);  // the mean, not the luckier seed
     EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("as repeats say (28 degrees of freedom)")));
+    for (auto& run : runs.used)
+        run.seed.clear();
+    EXPECT_THAT(
+        fit_isoflop(runs, by_parabola()).notes,
+        testing::Contains(HasSubstr("28 others were set aside (where they differ by their seed alone, "
+                                    "name seed=")));
 }
 
 TEST(SeedNoise, growsWithTheLossAsRepeatsSay) {

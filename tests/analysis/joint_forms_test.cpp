@@ -1,4 +1,5 @@
 // The forms of L(N, D): recovered, as sure as they say, and told apart.
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
@@ -108,6 +109,31 @@ TEST(JointRecovery, residualBootstrapCovers) {
     expect_recovery(joint_form, budgets_runs, known_loss, known_values, options, "residuals");
 }
 
+/// What somebody trains by it: the exponent of N*, and N* and the loss a hundredfold beyond the runs.
+TEST(JointRecovery, intervalsOfTheDecisionCover) {
+    constexpr double flops = 3e22;
+    const auto exponent = [](std::span<const double> v) { return v[4] / (v[3] + v[4]); };
+    const auto optimum = [](std::span<const double> v) { return joint_form.core(v).optimum(flops, 6); };
+    const JointLaw::Optimum truth = known_law.optimum(flops, 6);
+    const auto draws = recovery_draws();
+    std::size_t exponents = 0, sizes = 0, losses = 0;
+    for (const std::size_t draw : draws) {
+        Random noise(2025, draw);
+        const ParametricFit fit = quick_fit(joint_form, budgets_runs([&](double N, double D) {
+                                                return known_loss(N, D) * std::exp(0.005 * noise.normal());
+                                            }),
+                                            recovery_options(options_of("huber:1e-3", 400), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        exponents += covers(derived(fit, "", exponent).estimate, 0.37 / 0.72);
+        sizes += covers(derived(fit, "", [&](auto v) { return optimum(v).parameters; }).estimate,
+                        truth.parameters);
+        losses += covers(derived(fit, "", [&](auto v) { return optimum(v).loss; }).estimate, truth.loss);
+    }
+    expect_coverage(exponents, draws.size(), "exponent of N*");
+    expect_coverage(sizes, draws.size(), "N*");
+    expect_coverage(losses, draws.size(), "loss");
+}
+
 TEST(KaplanRecovery, intervalsCover) {
     expect_recovery(kaplan_form, rectangle_runs, kaplan, {6.4e13, .076, 1.8e13, .103}, options_of("l2", 400),
                     "kaplan");
@@ -148,6 +174,35 @@ TEST(Rosenfeld, recoversTheLawThatMadeTheRuns) {
     EXPECT_NEAR(value_of(fit.parameters, "c"), known_law.E, 1e-2);
     EXPECT_NEAR(value_of(fit.parameters, "alpha"), known_law.alpha, 1e-3);
     EXPECT_NEAR(value_of(fit.parameters, "beta"), known_law.beta, 1e-3);
+}
+
+TEST(Joint, saysThatItMissesTheBestRun) {
+    Runs runs = budgets_runs(known_loss);
+    const auto misses = [](const LawFit& fit) {
+        return std::count_if(fit.warnings.begin(), fit.warnings.end(),
+                             [](const Reason& r) { return r.kind == Refusal::poor_prediction; });
+    };
+    EXPECT_EQ(misses(fit_surface(joint_form, runs, options_of("huber:1e-3", 0)).fit), 0);
+    auto& best = *std::min_element(runs.used.begin(), runs.used.end(),
+                                   [](auto& a, auto& b) { return a.loss < b.loss; });
+    best.loss *= 0.96;
+    const LawFit fit = fit_surface(joint_form, runs, options_of("huber:1e-3", 0)).fit;
+    ASSERT_EQ(misses(fit), 1);
+    EXPECT_THAT(fit.warnings.back().text, testing::HasSubstr("of the run of lowest loss, " + best.name));
+    EXPECT_THAT(fit.warnings.back().text, testing::HasSubstr(", 4.1"));
+}
+
+TEST(SurfaceFigure, drawsBudgetsThatTheRunsHave) {
+    std::vector<double> twelve;
+    for (int k = 0; k < 12; ++k)
+        twelve.push_back(1.25e16 * std::exp2(k));
+    const Runs runs = isoflop_runs(twelve, 7, 4, known_loss);
+    const LawFit fit = fit_surface(joint_form, runs, options_of("huber:1e-3", 0)).fit;
+    std::vector<std::string> drawn;
+    for (const Series& series : fit.figures.front().series)
+        if (series.mark == Mark::line) drawn.push_back(series.label);
+    EXPECT_THAT(drawn, testing::ElementsAre("1.25e+16", "2.50e+16", "1.00e+17", "2.00e+17", "8.00e+17",
+                                            "1.60e+18", "6.40e+18", "2.56e+19"));
 }
 
 TEST(Forms, theOneThatMadeTheRunsWins) {

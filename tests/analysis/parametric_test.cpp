@@ -147,6 +147,15 @@ TEST(Parametric, warnsOfAParameterOnASoftBoundAndRefusesAHardOne) {
     EXPECT_THAT(kinds(fit_parametric(law, squares())), testing::ElementsAre(Refusal::on_bound));
 }
 
+TEST(Parametric, saysThatARunWentBelowTheFloor) {
+    ParametricLaw law = line_law(abscissae, ordinates);
+    law.parameters[0].high = 0.5;  // the intercept is about 1
+    law.parameters[0].soft = law.parameters[0].floor = true;
+    const ParametricFit fit = fit_parametric(law, squares());
+    ASSERT_THAT(kinds(fit), testing::ElementsAre(Refusal::on_bound));
+    EXPECT_THAT(fit.warnings[0].text, testing::HasSubstr("not below the lowest loss, 0.5 (a run goes below"));
+}
+
 TEST(Parametric, refusesParametersThatCannotBeToldApart) {
     const ParametricLaw law =
         plain_law({2, 3,

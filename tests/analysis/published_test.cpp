@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "analysis/report/answer.hpp"
 #include "published_data.hpp"
 #include "synthetic_runs.hpp"
 
@@ -77,6 +78,53 @@ TEST(Published, distanceOfHoffmannsPrintedLaw) {
 TEST(Published, allOfChinchillasPointsRaiseBeta) {
     ISOGRID_NEEDS_PUBLISHED(chinchilla);
     EXPECT_NEAR(value_of(fit_chinchilla(chinchilla, "huber:1e-3", 0, 0).parameters, "beta"), 0.453, 1e-3);
+}
+
+/// Porian et al. 2024: sizes far from the best of their budgets bend the joint law until its floor lies above
+/// losses that were reached. It must not decide, and what decides must expect more of more compute.
+TEST(Published, theJointLawOfATunedSweepIsContradictedByItsRuns) {
+    const std::filesystem::path file = published_data() / "porian" / "isoflop_points.csv";
+    ISOGRID_NEEDS_PUBLISHED(file);
+    const Runs runs =
+        read_csv({file,
+                  parse_columns("parameters=n_params,flops=flops,tokens=tokens,loss=loss").value(),
+                  {{"experiment", "optimizer_tuning"}, {"dataset", "rw"}},
+                  0})
+            .value();
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all = answer(runs, {"isoflop", "joint"}, options, {}, {}, {});
+    const LawFit& joint = all.fits.back();
+    EXPECT_NEAR(value_of(joint.parameters, "E"), 3.131, 1e-3);
+    EXPECT_TRUE(joint.surface->contradicted());
+    ASSERT_EQ(all.decisions.size(), 1u);
+    EXPECT_EQ(all.decisions[0].law, "isoflop");
+    EXPECT_LT(all.decisions[0].loss.value, joint.surface->lowest_seen);
+    ASSERT_EQ(all.predictions.size(), 1u);
+    EXPECT_EQ(all.predictions[0].law, "isoflop");
+    ASSERT_EQ(all.rivals.size(), 1u);
+    EXPECT_EQ(all.rivals[0].law, "joint");
+}
+
+/// Muennighoff et al. 2023: 153 of the 182 runs see their data again, up to thousands of times.
+TEST(Published, repeatedDataIsNotTakenForFresh) {
+    const std::filesystem::path file = published_data() / "datablations" / "runs_182.csv";
+    ISOGRID_NEEDS_PUBLISHED(file);
+    const Runs runs =
+        read_csv(
+            {file,
+             parse_columns("parameters=params,tokens=tokens,unique_tokens=unique_tokens,loss=loss,name=name")
+                 .value(),
+             {},
+             0})
+            .value();
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all = answer(runs, {"joint"}, options, {}, {}, {});
+    ASSERT_EQ(all.decisions.size(), 1u);
+    const Decision& decision = all.decisions[0];
+    EXPECT_GT(decision.tokens.value / decision.parameters.value, 1);  // .15 where repeats count as fresh
+    EXPECT_NEAR(value_of(all.fits[0].parameters, "alpha"), 0.293, 2e-3);
 }
 
 }  // namespace

@@ -117,6 +117,25 @@ TEST(Repetition, intervalsCoverTheTruth) {
     expect_coverage(size, draws.size(), "R_N*");
 }
 
+/// As most people fit it: without a law of fresh data known beforehand.
+TEST(Repetition, intervalsCoverTheTruthWithTheLawOfFreshData) {
+    const auto draws = recovery_draws(10);
+    std::size_t decay = 0, worth = 0;
+    for (const std::size_t draw : draws) {
+        const LawFit fit = fit_repetition(repeated_runs(truth, 5e-3, draw),
+                                          recovery_options(quick(draws.size() < 100 ? 60 : 200), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        decay += covers(estimate_of(fit.parameters, "R_D*"), truth.data_decay);
+        for (const Table& table : fit.tables)
+            for (const auto& row : table.rows)
+                if (table.key == "repetition" && std::get<double>(row[0]) == 16)
+                    worth += std::get<double>(row[2]) <= truth.effective_tokens(16, 1) &&
+                             truth.effective_tokens(16, 1) <= std::get<double>(row[3]);
+    }
+    expect_coverage(decay, draws.size(), "R_D*, law of fresh data fitted");
+    expect_coverage(worth, draws.size(), "worth of 16 epochs");
+}
+
 TEST(GivenLaw, isReadFromText) {
     const auto law = parse_given_law("E=1.87,A=521,B=1.488e3,alpha=.353,beta=.36");
     ASSERT_TRUE(law);

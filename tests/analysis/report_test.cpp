@@ -39,6 +39,16 @@ TEST(Answer, recommendsAtAHundredTimesTheLargestBudgetUnlessTold) {
     EXPECT_DOUBLE_EQ(all.predictions[0].flops, 6.4e21);
 }
 
+TEST(Answer, saysHowFarTheLawsDifferInSizeAndInLoss) {
+    Answer all = synthetic_answer();
+    all.predictions[1].parameters.value = 1.1 * all.predictions[0].parameters.value;
+    all.predictions[1].loss.value = 1.05 * all.predictions[0].loss.value;
+    EXPECT_EQ(describe_agreement(all),
+              "The laws differ by a factor of 1.1 over the best size there, and by 5% over its loss.");
+    all.predictions[1].loss.value = 1.3 * all.predictions[0].loss.value;  // of one size, and no agreement
+    EXPECT_THAT(describe_agreement(all), HasSubstr("and by 30% over its loss: more budgets"));
+}
+
 TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {
     const std::string words = describe_compression(synthetic_answer());
     EXPECT_THAT(words, HasSubstr("2.3 bits per byte"));
@@ -172,6 +182,33 @@ TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
         }
     }
     EXPECT_GT(without_predictions_of_its_own, 0);
+}
+
+TEST(Page, showsAnIntervalWithAnOpenEndAsTheTextDoes) {
+    Answer all = synthetic_answer();
+    for (LawFit& fit : all.fits)
+        if (fit.name == "joint") fit.parameters.front().estimate.low = -INFINITY;
+    EXPECT_THAT(to_html(all, {}), HasSubstr("<td>-inf to "));
+    EXPECT_THAT(to_text(all), HasSubstr("[-inf, "));
+}
+
+/// On a telephone a wide table scrolls by itself, not the page with it.
+TEST(Page, scrollsEveryTableInABoxOfItsOwn) {
+    const std::string page = to_html(synthetic_answer(), {});
+    std::size_t tables = 0;
+    for (std::size_t at = page.find("<table>"); at != std::string::npos; at = page.find("<table>", at + 1)) {
+        const std::string before = page.substr(0, at);
+        EXPECT_TRUE(before.ends_with("<div class=\"wide\">") || before.ends_with("<div class=\"scroll\">"))
+            << page.substr(at, 80);
+        ++tables;
+    }
+    EXPECT_GT(tables, 8u);
+    std::size_t opened = 0, closed = 0;
+    for (std::size_t at = page.find("<div"); at != std::string::npos; at = page.find("<div", at + 1))
+        ++opened;
+    for (std::size_t at = page.find("</div>"); at != std::string::npos; at = page.find("</div>", at + 1))
+        ++closed;
+    EXPECT_EQ(opened, closed);
 }
 
 TEST(Page, needsNothingFromOutside) {

@@ -67,6 +67,41 @@ TEST(Studies, ofWhichThereIsNoRunAreWhyALawIsNotAsked) {
     EXPECT_THAT(missing_studies(law("isoflop"), runs), IsEmpty());
 }
 
+/// Every second run has seen its data four times, which the law of fresh data does not know.
+Runs runs_that_repeat_data() {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (std::size_t i = 0; i < runs.used.size(); ++i) {
+        Run& run = runs.used[i];
+        run.unique_tokens = i % 2 == 0 ? run.tokens : run.tokens / 4;
+        if (i % 2 != 0) run.loss *= 1.03;
+    }
+    return runs;
+}
+
+TEST(RepeatedData, isLeftOutOfLawsThatTakeEveryTokenForANewOne) {
+    const Runs runs = runs_that_repeat_data();
+    EXPECT_THAT(runs_for(law("repetition"), runs).used, SizeIs(28));
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all = answer(runs, {"joint", "isoflop"}, options, {}, {}, {});
+    for (const LawFit& fit : all.fits)
+        EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("14 of 28 runs repeat their data"))) << fit.name;
+    EXPECT_NEAR(value_of(all.fits.back().parameters, "alpha"), known_law.alpha, 1e-3);
+    EXPECT_NEAR(all.decisions.at(0).loss.value / known_law.optimum(6.4e21, 6).loss, 1, 1e-3);
+}
+
+TEST(RepeatedData, aloneIsNothingToFitThemTo) {
+    Runs runs = runs_that_repeat_data();
+    std::erase_if(runs.used, [](const auto& run) { return run.tokens == run.unique_tokens; });
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all = answer(runs, {"joint"}, options, {}, {}, {});
+    ASSERT_THAT(all.fits, SizeIs(1));
+    ASSERT_TRUE(all.fits.front().refused);
+    EXPECT_THAT(all.fits.front().refused->text, HasSubstr("every run repeats its data"));
+    EXPECT_THAT(all.decisions, IsEmpty());
+}
+
 TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
     Runs runs = runs_of_two_studies();
     Runs larger = isoflop_runs({6.4e20}, 3, 2, known_loss);
