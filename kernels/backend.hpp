@@ -20,6 +20,7 @@
 #include <string>
 
 #include "kernels/links.hpp"
+#include "kernels/stopwatch.hpp"
 
 namespace isogrid::kernels {
 
@@ -173,6 +174,9 @@ class Backend {
     /// all that later calls are. So what `work` reads of the program's memory may not change, nor may it copy
     /// in or out. The backend must outlive it.
     virtual std::function<void()> recorded(std::function<void()> work) = 0;
+
+    /// Of what this backend is asked for, which may not be recorded meanwhile; the backend must outlive it.
+    virtual std::unique_ptr<Stopwatch> stopwatch() = 0;
 
     /// What this rank says before the cards of its group are linked. Not possible on hosts, and where the
     /// library for it is missing.

@@ -2,16 +2,40 @@
 #include "kernels/host_backend.hpp"
 
 #include <cassert>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include <sys/mman.h>
 
 namespace isogrid::kernels {
 
 namespace {
+
 constexpr std::size_t cache_line = 64, small_page = 4096, huge_page = std::size_t{2} << 20;
+
+class ClockStopwatch final : public Stopwatch {
+  public:
+    void mark() override { marks_.push_back(Clock::now()); }
+    std::vector<double> laps() override {
+        std::vector<double> seconds;
+        for (std::size_t i = 1; i < marks_.size(); ++i)
+            seconds.push_back(std::chrono::duration<double>(marks_[i] - marks_[i - 1]).count());
+        marks_.clear();
+        return seconds;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    std::vector<Clock::time_point> marks_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stopwatch> HostBackend::stopwatch() {
+    return std::make_unique<ClockStopwatch>();
 }
 
 Storage HostBackend::allocate(std::size_t bytes) {

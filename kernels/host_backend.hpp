@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <limits>
+#include <memory>
 #include <span>
 
 #include "kernels/backend.hpp"
@@ -22,6 +23,7 @@ class HostBackend : public Backend {
 
     bool on_host() const override { return true; }
     std::function<void()> recorded(std::function<void()> work) override { return work; }
+    std::unique_ptr<Stopwatch> stopwatch() override;
 
     void pack_weights_again(PackedCopies copies) override {
         for (const PackedWeights& matrix : copies.matrices)

@@ -4,29 +4,38 @@
 namespace isogrid::kernels::cuda {
 namespace {
 
-/// means[row of a head] = out_gradient . out, a warp each; rows of heads in the order of the log sums.
-template <class Number>
+constexpr int row_threads = 8, rows_of_block = threads_a_block / row_threads;  // of means
+
+/// means[row of a head] = out_gradient . out, by eight neighbours each, `count` numbers at a time.
+template <int count, class Number>
 __global__ void means_kernel(AttentionShape shape, const Number* out_gradient, const Number* out,
                              float* means) {
-    const std::int64_t index = thread_of_grid() / lanes;
-    if (index >= shape.rows() * shape.heads) return;  // whole warps
-    const std::int64_t token = index % shape.context, head = index / shape.context % shape.heads,
-                       sequence = index / (shape.context * shape.heads);
-    const std::int64_t first = (sequence * shape.context + token) * shape.width() + head * shape.head_width;
+    const int row =
+                  static_cast<int>(blockIdx.x) * rows_of_block + static_cast<int>(threadIdx.x) / row_threads,
+              part = static_cast<int>(threadIdx.x) % row_threads;
+    const auto gradients = head_of_block(out_gradient, shape, shape.width(), 0),
+               mixed = head_of_block(out, shape, shape.width(), 0);
     float total = 0;
-    for (std::int64_t column = threadIdx.x % lanes; column < shape.head_width; column += lanes)
-        total += read(out_gradient, first + column) * read(out, first + column);
-    total = sum_over_lanes(total);
-    if (threadIdx.x % lanes == 0) means[index] = total;
+    if (row < gradients.rows)
+        for (int column = count * part; column < gradients.width; column += count * row_threads) {
+            float of_gradient[count], of_mixed[count];
+            read_some(of_gradient, gradients.row(row) + column);
+            read_some(of_mixed, mixed.row(row) + column);
+            for (int i = 0; i < count; ++i)
+                total += of_gradient[i] * of_mixed[i];
+        }
+    for (int distance = 1; distance < row_threads; distance *= 2)
+        total += __shfl_xor_sync(all_lanes, total, distance);
+    if (part == 0 && row < gradients.rows) means[first_row_of_block(shape) + row] = total;
 }
 
 template <class Number>
 void find_means(const Card& card, const AttentionShape& shape, const Number* out_gradient, const Number* out,
                 float* means) {
-    constexpr std::int64_t warps = threads_a_block / lanes;
-    const std::int64_t blocks = (shape.rows() * shape.heads + warps - 1) / warps;
-    launch(card, means_kernel<Number>, dim3(static_cast<unsigned>(blocks)), threads_a_block, 0, shape,
-           out_gradient, out, means);
+    for_neighbours(shape.head_width, [&]<int count>() {
+        launch(card, means_kernel<count, Number>, tiles_of(shape, rows_of_block), threads_a_block, 0, shape,
+               out_gradient, out, means);
+    });
 }
 
 }  // namespace

@@ -23,6 +23,15 @@ __device__ float largest_of_row(float value) {
     return fmaxf(value, __shfl_xor_sync(all_lanes, value, 2));
 }
 
+/// Hides from each row the keys that come after it, in the tile whose keys are as far along as its rows.
+__device__ void hide_later_keys(float (&scores)[tile / 8][4], const Place& place) {
+#pragma unroll
+    for (int n = 0; n < tile / 8; ++n)
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+            if (8 * n + i % 2 - i / 2 * 8 > place.low_row - place.pair) scores[n][i] = -INFINITY;
+}
+
 /// The warp's rows of a tile that begins at row `first`, each times its factor, into the head.
 template <int width>
 __device__ void write_rows(const Head<Bfloat16>& head, int first, const Place& place,
@@ -77,21 +86,23 @@ __global__ void __launch_bounds__(threads)
         __syncthreads();
         float scores[tile / 8][4];
         multiply_rows<width, tile>(scores, q, place.first_row, k);
-        const bool all_seen = key < first;  // else the tile's keys are as far along as its rows
+#pragma unroll
+        for (int n = 0; n < tile / 8; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                scores[n][i] *= scale;
+        if (key == first) hide_later_keys(scores, place);
         float most[2] = {largest[0], largest[1]};
 #pragma unroll
         for (int n = 0; n < tile / 8; ++n)
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const bool seen = all_seen || 8 * n + i % 2 - i / 2 * 8 <= place.low_row - place.pair;
-                scores[n][i] = seen ? scale * scores[n][i] : -INFINITY;
+            for (int i = 0; i < 4; ++i)
                 most[i / 2] = fmaxf(most[i / 2], scores[n][i]);
-            }
         float shrink[2];
 #pragma unroll
         for (int part = 0; part < 2; ++part) {
             most[part] = largest_of_row(most[part]);
-            shrink[part] = exp2f(largest[part] - most[part]);
+            shrink[part] = power_of_two(largest[part] - most[part]);
             largest[part] = most[part];
             sum[part] *= shrink[part];
         }
@@ -99,7 +110,7 @@ __global__ void __launch_bounds__(threads)
         for (int n = 0; n < tile / 8; ++n)
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                scores[n][i] = exp2f(scores[n][i] - largest[i / 2]);
+                scores[n][i] = power_of_two(scores[n][i] - largest[i / 2]);
                 sum[i / 2] += scores[n][i];
             }
 #pragma unroll
@@ -153,15 +164,17 @@ __global__ void __launch_bounds__(threads)
         float scores[tile / 8][4], along[tile / 8][4];
         multiply_rows<width, tile>(scores, q, place.first_row, k);
         multiply_rows<width, tile>(along, gradient, place.first_row, v);
-        const bool all_seen = key < first;
 #pragma unroll
         for (int n = 0; n < tile / 8; ++n)
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                const bool seen = all_seen || 8 * n + i % 2 - i / 2 * 8 <= place.low_row - place.pair;
-                const float probability = seen ? exp2f(scale * scores[n][i] - total[i / 2]) : 0.0f;
-                scores[n][i] = shape.scale * probability * (along[n][i] - mean[i / 2]);
-            }
+            for (int i = 0; i < 4; ++i)
+                scores[n][i] = scale * scores[n][i] - total[i / 2];
+        if (key == first) hide_later_keys(scores, place);
+#pragma unroll
+        for (int n = 0; n < tile / 8; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                scores[n][i] = shape.scale * power_of_two(scores[n][i]) * (along[n][i] - mean[i / 2]);
         add_weighted_rows<width, tile>(sums, scores, k);
     }
     write_turned_back<width>(head_of_block(qkv_gradient, shape, columns, 0), rotary, first, place, sums,
@@ -203,16 +216,28 @@ __global__ void __launch_bounds__(threads)
         float weights[queries / 8][4], slopes[queries / 8][4];  // (keys, queries)
         multiply_rows<width, queries>(weights, k, place.first_row, q);
         multiply_rows<width, queries>(slopes, v, place.first_row, gradient);
-        const bool all_seen = query >= first + tile && query + queries <= context;
+#pragma unroll
+        for (int n = 0; n < queries / 8; ++n)
+#pragma unroll
+            for (int i = 0; i < 4; ++i)
+                weights[n][i] = scale * weights[n][i] - totals[8 * n + place.pair + i % 2];
+        if (query < first + tile || query + queries > context) {
+#pragma unroll
+            for (int n = 0; n < queries / 8; ++n)
+#pragma unroll
+                for (int i = 0; i < 4; ++i) {
+                    const int other = query + 8 * n + place.pair + i % 2;
+                    const bool seen = other < context && first + place.low_row + i / 2 * 8 <= other;
+                    if (!seen) weights[n][i] = -INFINITY;
+                }
+        }
 #pragma unroll
         for (int n = 0; n < queries / 8; ++n)
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
-                const int other = 8 * n + place.pair + i % 2;
-                const bool seen = all_seen || (query + other < context &&
-                                               first + place.low_row + i / 2 * 8 <= query + other);
-                weights[n][i] = seen ? exp2f(scale * weights[n][i] - totals[other]) : 0.0f;
-                slopes[n][i] = shape.scale * weights[n][i] * (slopes[n][i] - mean[other]);
+                weights[n][i] = power_of_two(weights[n][i]);
+                slopes[n][i] =
+                    shape.scale * weights[n][i] * (slopes[n][i] - mean[8 * n + place.pair + i % 2]);
             }
         add_weighted_rows<width, queries>(value_sums, weights, gradient);
         add_weighted_rows<width, queries>(key_sums, slopes, q);

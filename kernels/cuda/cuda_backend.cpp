@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "kernels/cuda/cards.hpp"
+#include "kernels/cuda/event_stopwatch.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/nccl_links.hpp"
 #include "kernels/cuda/recording.hpp"
@@ -81,6 +82,8 @@ class CudaBackend final : public Backend {
             recording->run();
         };
     }
+
+    std::unique_ptr<Stopwatch> stopwatch() override { return stopwatch_on(stream_, look_); }
 
     LinkOffer link_offer(bool first_rank) const override {
         LinkOffer offer = nccl_offer(first_rank);

@@ -11,7 +11,7 @@
 namespace isogrid::kernels::cuda {
 namespace {
 
-constexpr int chunk = 512, window = 64, scan_threads = 1024;
+constexpr int chunk = 512, window = 64, scan_threads = 1024, chunks_at_once = 8;
 
 /// counts (chunks, vocabulary) is zero before.
 __global__ void count_kernel(std::int64_t rows, std::int64_t vocabulary, const TokenId* ids,
@@ -34,16 +34,23 @@ __global__ void count_kernel(std::int64_t rows, std::int64_t vocabulary, const T
     if (after == 0) counts[blockIdx.x * vocabulary + id] = before + 1;
 }
 
-/// Turns counts into the number of a token's rows in earlier chunks; totals[token] is all of them.
+/// Turns counts into the number of a token's rows in earlier chunks; totals[token] is all of them. Some
+/// counts are read before the first of them is written, as each is a wait for memory.
 __global__ void sum_chunks_kernel(std::int64_t chunks, std::int64_t vocabulary, std::int32_t* counts,
                                   std::int32_t* totals) {
     const std::int64_t token = thread_of_grid();
     if (token >= vocabulary) return;
     std::int32_t total = 0;
-    for (std::int64_t i = 0; i < chunks; ++i) {
-        const std::int32_t here = counts[i * vocabulary + token];
-        counts[i * vocabulary + token] = total;
-        total += here;
+    for (std::int64_t first = 0; first < chunks; first += chunks_at_once) {
+        std::int32_t here[chunks_at_once];
+#pragma unroll
+        for (int i = 0; i < chunks_at_once; ++i)
+            here[i] = first + i < chunks ? counts[(first + i) * vocabulary + token] : 0;
+#pragma unroll
+        for (int i = 0; i < chunks_at_once; ++i) {
+            if (first + i < chunks) counts[(first + i) * vocabulary + token] = total;
+            total += here[i];
+        }
     }
     totals[token] = total;
 }

@@ -1,6 +1,7 @@
-// Instructions of the tensor cores, which CUDA C++ has no names for, as the PTX ISA (version 9.0, "Matrix
-// multiply- accumulate operation using mma instruction" and "ldmatrix") has them. Tests put an emulation in
-// this header's place (tests/kernels/cuda_on_cpu/kernels/cuda/ptx.hpp). Every lane of a warp takes part.
+// Instructions which CUDA C++ has no names for, those of the tensor cores among them, as the PTX ISA (version
+// 9.0, "Matrix multiply-accumulate operation using mma instruction", "ldmatrix" and "ex2") has them. Tests
+// put an emulation in this header's place (tests/kernels/cuda_on_cpu/kernels/cuda/ptx.hpp). Every lane of a
+// warp takes part.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,14 @@ __device__ inline std::uint32_t rounded_pair(float first, float second) {
     std::uint32_t word;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
     return word;
+}
+
+/// 2^x, off by 2^-22 of itself at most; below 2^-126 it is zero, which exp2f takes three instructions more to
+/// avoid.
+__device__ inline float power_of_two(float x) {
+    float power;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+    return power;
 }
 
 /// sums (16, 8) += left (16, 16) right (16, 8), bfloat16 with sums in float32. With group = lane / 4 and

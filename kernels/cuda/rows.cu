@@ -61,8 +61,11 @@ __global__ void rms_norm_backward_kernel(std::int64_t rows, std::int64_t width, 
     const int lane = threadIdx.x % lanes, warp = threadIdx.x / lanes, warps = blockDim.x / lanes;
     float* of_block = shared_at<float>();
     float* of_warp = of_block + warp * width;
-    for (std::int64_t column = lane; column < width; column += lanes)
-        of_warp[column] = 0;
+    // Each lane clears what it adds to: no other lane's memory comes into it.
+    for (std::int64_t column = count * lane; column < width; column += count * lanes) {
+        const float nothing[count] = {};
+        write_some(of_warp + column, nothing);
+    }
     const std::int64_t first = blockIdx.x * rows_a_block;
     const std::int64_t end = first + rows_a_block < rows ? first + rows_a_block : rows;
     for (std::int64_t row = first + warp; row < end; row += warps) {
@@ -80,15 +83,17 @@ __global__ void rms_norm_backward_kernel(std::int64_t rows, std::int64_t width, 
         }
         const float pull = sum_over_lanes(projection) * inverse * inverse / static_cast<float>(width);
         for (std::int64_t column = count * lane; column < width; column += count * lanes) {
-            float numbers[count], slopes[count], gains[count], result[count] = {};
+            float numbers[count], slopes[count], gains[count], of_gain[count], result[count] = {};
             read_some(numbers, values + column);
             read_some(slopes, gradient + column);
             read_some(gains, gain + column);
+            read_some(of_gain, of_warp + column);
             if (adds) read_some(result, x_gradient + row * width + column);
             for (int i = 0; i < count; ++i) {
                 result[i] += inverse * (gains[i] * slopes[i] - numbers[i] * pull);
-                of_warp[column + i] += slopes[i] * numbers[i] * inverse;
+                of_gain[i] += slopes[i] * numbers[i] * inverse;
             }
+            write_some(of_warp + column, of_gain);
             write_some(x_gradient + row * width + column, result);
             if (rounded != nullptr) write_some(rounded + row * stride + column, result);
         }
@@ -110,6 +115,7 @@ __global__ void sum_columns_kernel(std::int64_t parts, std::int64_t width, const
     const std::int64_t column = thread_of_grid();
     if (column >= width) return;
     float total = adds ? sums[column] : 0;
+#pragma unroll 16  // so many are on their way from memory at once
     for (std::int64_t part = 0; part < parts; ++part)
         total += part_sums[part * width + column];
     sums[column] = total;

@@ -56,7 +56,7 @@ struct Merged {
 
 /// Trial files of more bytes stay as they are: whoever packs has nothing else to do meanwhile, and weights of
 /// many trials would take minutes.
-inline constexpr std::uintmax_t largest_packed = std::uintmax_t{1} << 20;
+inline constexpr std::uintmax_t largest_packed = std::uintmax_t{4} << 20;
 
 /// Packs the trial files that hold results into one segment once they are `least` or more, and removes what
 /// the segment was seen to hold; how many that were. Nobody else may pack at the same time: the writer holds

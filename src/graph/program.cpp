@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <chrono>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
@@ -243,17 +242,20 @@ void Program::run(std::span<const kernels::TokenId> inputs, std::span<const kern
                             gradient_mode};
     std::int64_t final_from = layout_.floats;
     for (std::size_t i = 0; i < graph_.ops().size(); ++i) {
-        const Op& op = graph_.ops()[i];
-        if (op_seconds_ == nullptr) {
-            std::visit(executor, op);
-            if (on_final && final_from_[i] < final_from) on_final(final_from = final_from_[i]);
-            continue;
-        }
-        using Clock = std::chrono::steady_clock;
-        const auto start = Clock::now();
-        std::visit(executor, op);
-        (*op_seconds_)[name(op)] += std::chrono::duration<double>(Clock::now() - start).count();
+        if (stopwatch_) stopwatch_->mark();
+        std::visit(executor, graph_.ops()[i]);
+        if (on_final && final_from_[i] < final_from) on_final(final_from = final_from_[i]);
     }
+    if (!stopwatch_) return;
+    stopwatch_->mark();
+    const std::vector<double> seconds = stopwatch_->laps();
+    for (std::size_t i = 0; i < seconds.size(); ++i)
+        (*op_seconds_)[name(graph_.ops()[i])] += seconds[i];
+}
+
+void Program::time_ops(OpSeconds* seconds) {
+    op_seconds_ = seconds;
+    stopwatch_ = seconds != nullptr ? backend_->stopwatch() : nullptr;
 }
 
 std::span<const float> Program::losses() const {

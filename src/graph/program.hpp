@@ -36,9 +36,9 @@ class Program {
              std::span<float> gradients, kernels::Write gradient_mode = kernels::Write::replace,
              const GradientsFinal& on_final = {});
 
-    /// From now on run() adds the seconds that it spends in each kind of op to `seconds`, which must outlive
-    /// the runs; none: no longer.
-    void time_ops(OpSeconds* seconds) { op_seconds_ = seconds; }
+    /// From now on run() adds the seconds that each kind of op takes to `seconds`, which must outlive the
+    /// runs, and waits for a card to know them; none: no longer.
+    void time_ops(OpSeconds* seconds);
 
     /// Nats, one a row, of the last run; in the backend's memory.
     std::span<const float> losses() const;
@@ -59,6 +59,7 @@ class Program {
     std::vector<std::int64_t> offsets_;     ///< by tensor index, in floats, inside the tensor's space
     std::vector<std::int64_t> final_from_;  ///< by op: gradients from there on are final once it has run
     OpSeconds* op_seconds_ = nullptr;
+    std::unique_ptr<kernels::Stopwatch> stopwatch_;  ///< where they are asked for
 };
 
 /// Floats that Program allocates for a graph, before it does: arena, constants and workspace. The packed

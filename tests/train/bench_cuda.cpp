@@ -1,7 +1,6 @@
 // Tokens/s of training steps on the first CUDA card, in turns with other programs: ./dev gpu --against
 // COMMAND. Ends with 77 where there is no card, so that a test of it counts as skipped.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -15,6 +14,7 @@
 #include "model/llama.hpp"
 #include "study/fault.hpp"
 #include "train/bench/packed.hpp"
+#include "train/bench/profile.hpp"
 #include "train/bench/rivals.hpp"
 #include "train/bench/roofline.hpp"
 #include "train/bench/shapes.hpp"
@@ -37,25 +37,10 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-/// Of the median of some turns of ten steps, each of which waits for the card once.
 double tokens_per_second(const BenchShape& shape, const std::string& precision, double seconds,
                          kernels::Backend& backend) {
-    using Clock = std::chrono::steady_clock;
-    constexpr int steps = 10, fewest = 3;
     Training training(shape, precision, backend);
-    const auto turn = [&] {
-        const auto before = Clock::now();
-        for (int i = 0; i < steps; ++i)
-            training.step();
-        training.wait();
-        return std::chrono::duration<double>(Clock::now() - before).count() / steps;
-    };
-    turn();  // makes ready, and records
-    std::vector<double> turns;
-    const auto start = Clock::now();
-    while (turns.size() < fewest || Clock::now() - start < std::chrono::duration<double>(seconds))
-        turns.push_back(turn());
-    return static_cast<double>(shape.tokens_per_step()) / median(turns);
+    return static_cast<double>(shape.tokens_per_step()) / seconds_a_step(training, seconds);
 }
 
 /// The last shape, which is the smallest step, on 1, 2, 4 and 8 seats of the card.
@@ -80,8 +65,8 @@ int run(const options::variables_map& given) {
     }
     const std::string precision = given["precision"].as<std::string>();
     const double peak = given["peak"].as<double>() * 1e12;
+    const Card card{.flops_a_second = peak, .bytes_a_second = given["bandwidth"].as<double>() * 1e12};
     if (given.contains("roofline")) {
-        const Card card{.flops_a_second = peak, .bytes_a_second = given["bandwidth"].as<double>() * 1e12};
         for (const BenchShape& shape : *shapes)
             std::cout << to_text(roofline_of(shape, precision, card)) << "\n";
         return 0;
@@ -94,6 +79,13 @@ int run(const options::variables_map& given) {
         return exit_skipped;
     }
     if (given.contains("packed")) return run_packed(*shapes, precision, given["seconds"].as<double>());
+    if (given.contains("profile")) {
+        for (const BenchShape& shape : *shapes)
+            std::cout << to_text(profile_of(shape, precision, card, *backend, given["seconds"].as<double>()))
+                      << "\n"
+                      << std::flush;
+        return 0;
+    }
     std::vector<Rival> rivals;
     if (given.contains("against"))
         for (const std::string& command : given["against"].as<std::vector<std::string>>())
@@ -139,8 +131,10 @@ int main(int count, char** words) {
         "seconds", options::value<double>()->default_value(2), "of each measurement")(
         "rounds", options::value<int>()->default_value(3), "of turns")(
         "peak", options::value<double>()->default_value(790), "TFLOP/s that count as all of the card")(
-        "bandwidth", options::value<double>()->default_value(3), "TB/s of its memory, for --roofline")(
+        "bandwidth", options::value<double>()->default_value(3),
+        "TB/s of its memory, for --roofline and --profile")(
         "roofline", "what each op of a step does and moves at least, and takes at least; needs no card")(
+        "profile", "what each op of a step takes on the card, beside the least that it can take")(
         "packed", "the last shape trained by 1, 2, 4 and 8 trials at once: tokens/s of all together")(
         "against", options::value<std::vector<std::string>>(), "a rival's command; may repeat");
     try {

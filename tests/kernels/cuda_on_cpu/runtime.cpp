@@ -1,6 +1,7 @@
 // CUDA's runtime on the emulated card. Work on a stream is done as late as it may be: when somebody waits for
 // it, so that what a copy reads too late, or the program too early, shows.
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdlib>
@@ -38,6 +39,8 @@ struct EmulatedEvent {
     cudaStream_t stream = nullptr;
     std::size_t done = 0;                     ///< so much of the stream must be
     std::shared_ptr<EmulatedGraph> captured;  ///< recorded in a stream that is being captured
+    bool timed = false;
+    std::shared_ptr<std::chrono::steady_clock::time_point> reached = {};  ///< where it is timed
 };
 
 namespace {
@@ -281,8 +284,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     return cudaSuccess;
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-    *event = new EmulatedEvent;
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+    *event = new EmulatedEvent{.timed = (flags & cudaEventDisableTiming) == 0};
     return cudaSuccess;
 }
 
@@ -293,7 +296,22 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     const std::lock_guard lock(turn());
-    *event = {stream, stream->done + stream->waiting.size(), stream->captured};
+    if (event->timed) {
+        if (stream->captured) card::stop("a time is asked for in a capture");
+        event->reached = std::make_shared<std::chrono::steady_clock::time_point>();
+        card::submit(stream, [reached = event->reached] { *reached = std::chrono::steady_clock::now(); });
+    }
+    event->stream = stream;
+    event->done = stream->done + stream->waiting.size();
+    event->captured = stream->captured;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+    if (!start->reached || !end->reached) card::stop("a time is read of an event that has none");
+    if (cudaEventQuery(start) != cudaSuccess || cudaEventQuery(end) != cudaSuccess)
+        card::stop("a time is read before it is known");
+    *milliseconds = std::chrono::duration<float, std::milli>(*end->reached - *start->reached).count();
     return cudaSuccess;
 }
 

@@ -51,7 +51,9 @@ struct Count {
     double size(graph::TensorId id) const { return rows(id) * columns(id); }
     /// A tile of attention for so many rows of each head, in the graph's element.
     double tiles(const kernels::AttentionShape& shape) const {
-        const double rows_of_tile = graph.element() == kernels::Element::bfloat16 ? 64 : 32;
+        return tiles(shape, graph.element() == kernels::Element::bfloat16 ? 64 : 32);
+    }
+    static double tiles(const kernels::AttentionShape& shape, double rows_of_tile) {
         return pieces(static_cast<double>(shape.context), rows_of_tile) *
                static_cast<double>(shape.heads * shape.batch);
     }
@@ -92,8 +94,7 @@ struct Count {
     }
     Launches operator()(const graph::Attention& o) const { return {all_by(tiles(o.shape))}; }
     Launches operator()(const graph::AttentionBackward& o) const {
-        const double of_heads = static_cast<double>(o.shape.rows() * o.shape.heads);
-        return {helper(pieces(of_heads, warps_a_block)),
+        return {helper(tiles(o.shape, threads_a_block / 8)),
                 {Kind::kernel, tiles(o.shape), 0.5},
                 {Kind::kernel, tiles(o.shape), 0.5}};
     }

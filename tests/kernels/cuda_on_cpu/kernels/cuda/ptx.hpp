@@ -2,6 +2,7 @@
 // ISA describes them.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -12,6 +13,11 @@ namespace isogrid::kernels::cuda {
 
 inline std::uint32_t rounded_pair(float first, float second) {
     return std::uint32_t{rounded(first).bits} | std::uint32_t{rounded(second).bits} << 16;
+}
+
+inline float power_of_two(float x) {
+    const float power = std::exp2(x);
+    return power < 0x1p-126f ? 0 : power;
 }
 
 namespace emulated {
