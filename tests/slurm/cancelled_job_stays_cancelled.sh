@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# slurm/sweep.sbatch does not requeue a job that somebody has cancelled, and takes its successor along. One that was
+# preempted, or only told to end, goes on.
+source "$(dirname "$0")/stand_ins.sh"
+stand_in mpirun <<<'kill -TERM $PPID; /bin/sleep 0.2; exit 75'
+stand_in sbatch <<<'echo 8'
+stand_in scancel <<<'echo "scancel $*" >>asked.txt'
+stand_in scontrol <<'END_OF_PROGRAM'
+case "$1 $2" in
+    'show hostnames') if [[ $3 == *'['* ]]; then printf '%s\n' node1 node2 node3 node10; else echo "$3"; fi ;;
+    'show job')
+        echo "JobId=7 Requeue=${REQUEUE:-1} Restarts=0"
+        printf '   %s\n' "JobState=$STATE Reason=None" "PreemptTime=$PREEMPTED" "NodeList=${NODES:-node[1-3,10]}"
+        ;;
+    show* | update*) ;;
+    *) echo "$*" >>asked.txt ;;
+esac
+END_OF_PROGRAM
+
+# expect_asked WHAT VARIABLE=VALUE...
+expect_asked() {
+    rm -f asked.txt
+    job_with "${@:2}"
+    expect_status 75
+    [[ $(cat asked.txt 2>/dev/null) == "$1" ]] || fail "Slurm was asked '$(cat asked.txt)', not '$1': $(cat log.txt)"
+}
+
+expect_asked '' STATE=COMPLETING PREEMPTED=None
+expect_in_log 'the job was cancelled: submit again to go on'
+expect_asked 'scancel 8' STATE=COMPLETING PREEMPTED=None REQUEUE=0 SLURM_JOB_NAME=sweep
+expect_asked 'requeue 7' STATE=RUNNING PREEMPTED=None
+expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58
+expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=None NODES=node10 # a guard has ended it, which has lost sight of node1
+expect_asked '' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58 REQUEUE=0 SLURM_JOB_NAME=sweep
+expect_in_log 'work is left; job 8 goes on'
