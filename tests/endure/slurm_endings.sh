@@ -27,7 +27,7 @@ eval "$("$cluster_tool" env "$cluster")"
 mkdir -p root/build
 ln -s "$programs" root/build/bin
 export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fails now and then under load
-# After a power cut MPI may hang start after start on these nodes: so little patience is used up more often.
+# Endings come within seconds of each other, before a start has brought anything: that is no reason to give up here.
 export ISOGRID_PATIENCE=30 ISOGRID_FAILURES=100
 
 make_study

@@ -4,7 +4,7 @@
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 echo "$SLURM_JOB_END_TIME $SLURM_RESTART_COUNT" >>started.txt
-echo "${SRUN_CPUS_PER_TASK:-}" >cores.txt
+echo "${SRUN_CPUS_PER_TASK:-} ${SLURM_OVERLAP:-}" >cores.txt
 exit 75
 END_OF_PROGRAM
 stand_in sbatch <<<'echo 8'
@@ -40,6 +40,7 @@ echo Unknown >end.txt # no limit
 rm started.txt asked.txt
 job_with SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=2 SLURM_CPUS_PER_TASK=3
 expect_status 75
-[[ $(cat cores.txt) == 3 ]] || fail "a step's tasks get '$(cat cores.txt)' cores instead of 3"
+# Steps that a lost node took with it hold no cores that others wait for.
+[[ $(cat cores.txt) == '3 1' ]] || fail "a step's cores for a task, and whether it overlaps: '$(cat cores.txt)', not '3 1'"
 [[ $(cat started.txt) == ' 1' ]] || fail "the ranks have end and restarts: $(cat started.txt)"
 [[ $(sort -u asked.txt) == $'asked for 7_2\nrequeue 7_2' ]] || fail "Slurm was asked: $(cat asked.txt)"
