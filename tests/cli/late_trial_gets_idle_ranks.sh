@@ -6,7 +6,7 @@ make_tokens
 begin_one_layer_job late.toml
 cat >>late.toml <<END
 [isoflop]
-budgets = [1e$((long + 1))]
+budgets = [3e$((long + 1))] # a late trial has reported a few times before it ends
 sizes = 3
 tokens_per_parameter = [0.1, 10000]
 [evaluation]
