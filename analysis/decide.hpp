@@ -57,8 +57,8 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
 
 /// Decides for a budget. N, D and loss come from the joint law or from a rival that predicts held-out runs
 /// clearly better, else from isoflop, else from the envelope, and last from a law whose floor a run has gone
-/// below; nothing when none of them stands. `largest` is
-/// the largest compute of a run, `batch_unit` what tokens_per_batch_unit says of them.
+/// below; nothing when none of them stands. `largest` is the largest compute of a run, `batch_unit` what
+/// tokens_per_batch_unit says of them.
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
                                std::optional<double> inference_tokens,
                                std::optional<double> batch_unit = std::nullopt);

@@ -1,6 +1,5 @@
 #include "archive/durable_file.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <stdexcept>
 #include <string_view>
@@ -34,7 +33,7 @@ struct Temporary {
 /// Writes `path`, which becomes `name`: the name that messages tell.
 void write_all(const std::filesystem::path& path, const std::filesystem::path& name, const Content& content) {
     files::Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!file) give_up(name, {errno, std::generic_category()});
+    if (!file) give_up(name, files::last_error());
     content([&](std::span<const std::byte> bytes) {
         if (const std::error_code error = files::write_all(file, bytes)) give_up(name, error);
     });
@@ -54,7 +53,7 @@ bool write_durably(const std::filesystem::path& path, const Content& content, co
     Temporary temporary{place.string() + std::string(temporary_mark) + writer.tag};
     write_all(temporary.path, path, content);
     if (writer.still_holder && !writer.still_holder()) return false;
-    if (::rename(temporary.path.c_str(), place.c_str()) != 0) give_up(path, {errno, std::generic_category()});
+    if (::rename(temporary.path.c_str(), place.c_str()) != 0) give_up(path, files::last_error());
     temporary.in_place = true;
     if (const std::error_code error = files::sync_folder_of(place)) give_up(path, error);
     return true;

@@ -6,13 +6,9 @@
 
 namespace isogrid::files {
 
-namespace {
-
 std::error_code last_error() {
     return {errno, std::generic_category()};
 }
-
-}  // namespace
 
 std::filesystem::path behind_links(std::filesystem::path path) {
     constexpr int most = 40;  // as the system allows

@@ -10,6 +10,9 @@
 
 namespace isogrid::files {
 
+/// What the system's last call says of its failure.
+std::error_code last_error();
+
 /// Where a link leads, whether or not something is there yet; other paths as they are.
 std::filesystem::path behind_links(std::filesystem::path path);
 

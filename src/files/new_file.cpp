@@ -13,10 +13,6 @@ namespace isogrid::files {
 
 namespace {
 
-std::error_code last_error() {
-    return {errno, std::generic_category()};
-}
-
 bool is_full_disk(std::error_code error) {
     return error.value() == ENOSPC || error.value() == EDQUOT || error.value() == EFBIG;
 }

@@ -1,5 +1,5 @@
-// Only files that are laid out as isogrid writes them reach HDF5; each lie below made HDF5 1.10 read beyond
-// its memory, loop, or trust what is not there.
+// Only files that are laid out as isogrid writes them reach HDF5, which believes what a file says of its
+// sizes.
 #include "archive/file_layout.hpp"
 
 #include <string_view>
