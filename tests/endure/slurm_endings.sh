@@ -26,6 +26,7 @@ trap '"$cluster_tool" stop "$cluster"; rm -rf "$scratch"' EXIT
 eval "$("$cluster_tool" env "$cluster")"
 mkdir -p root/build
 ln -s "$programs" root/build/bin
+ln -s "$repository/slurm" root/slurm
 export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fails now and then under load
 # Endings come within seconds of each other, before a start has brought anything: that is no reason to give up here.
 export ISOGRID_PATIENCE=30 ISOGRID_FAILURES=100

@@ -19,6 +19,7 @@ stand_in() {
 }
 
 mkdir -p bin root/build/bin
+ln -s "$(dirname "$script")" root/slurm
 printf '#!/bin/sh\n' >root/build/bin/isogrid
 chmod +x root/build/bin/isogrid
 stand_in scontrol <<'END_OF_PROGRAM'

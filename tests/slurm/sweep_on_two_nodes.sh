@@ -14,6 +14,7 @@ make_study
 # The batch script looks for build/bin/isogrid; the programs under test may lie elsewhere.
 mkdir -p root/build
 ln -s "$programs" root/build/bin
+ln -s "$repository/slurm" root/slurm
 export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fails now and then under load
 
 # submit ARGUMENT...: the batch script as a job over both nodes; its log is sweep.log.

@@ -1,0 +1,74 @@
+# What Slurm knows of this job, and what is asked of it.
+# shellcheck shell=bash
+
+# The number of a job array, or of a job of several kinds of nodes, names all of its jobs; asked for it, Slurm
+# shows all.
+me=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
+me=${me:-$SLURM_JOB_ID}
+record() {
+    SLURM_TIME_FORMAT=standard scontrol show job "$me" 2>/dev/null |
+        awk -v RS= -v id="JobId=$SLURM_JOB_ID" '$1 == id'
+}
+fact() { sed -nE "s/^(.* )?$1=([^ ]*).*/\2/p" <<<"$facts" | head -n 1; }
+line() { sed -n "s/^ *$1=//p" <<<"$facts" | head -n 1; }
+
+# learn_of_job: sets facts (its record at the start), restarts, all_nodes, tasks_of, whole (the seconds that
+# this start has in all) and SLURM_JOB_END_TIME, before which isogrid stops by itself should nobody tell it.
+# Slurm is asked: it need not set that variable, nor the one of the restarts, and a successor has both from
+# the job that submitted it.
+learn_of_job() {
+    local node part place=0 times
+    for _ in {1..5}; do # the controller may be busy
+        facts=$(record)
+        [[ -z $facts ]] || break
+        sleep 2
+    done
+    if [[ -n $(fact EndTime) ]]; then
+        SLURM_JOB_END_TIME=$(date -d "$(fact EndTime)" +%s 2>/dev/null) || SLURM_JOB_END_TIME=
+    fi
+    export SLURM_JOB_END_TIME
+    whole=$(seconds_left)
+
+    restarts=$(fact Restarts)
+    restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
+    export SLURM_RESTART_COUNT=$restarts
+
+    mapfile -t all_nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+    declare -gA tasks_of=()
+    for part in $(tr , ' ' <<<"${SLURM_TASKS_PER_NODE:-1}"); do # `2(x3),1` is 2, 2, 2 and 1
+        times=1
+        [[ ! $part =~ x([0-9]+) ]] || times=${BASH_REMATCH[1]}
+        for node in "${all_nodes[@]:place:times}"; do tasks_of[$node]=${part%%[!0-9]*}; done
+        place=$((place + times))
+    done
+}
+seconds_left() { echo $((${SLURM_JOB_END_TIME:-$(($(date +%s) + 1000000))} - $(date +%s))); }
+
+# Slurm starts a job again elsewhere when it has lost sight of its node, where this one may run on: it must
+# then keep its hands off the job, which is the other's.
+superseded() {
+    local now
+    now=$(record | sed -nE 's/.* Restarts=([0-9]+).*/\1/p')
+    [[ -n $now && $now != "$restarts" ]]
+}
+
+# Who cancels a job means it. Slurm ends one as well that it preempts, which the record says, or whose time is
+# over.
+was_cancelled() {
+    local now
+    now=$(record)
+    [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return
+    (($(seconds_left) > 0)) || return
+    # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
+    now=$(scontrol show hostnames "$(sed -nE 's/^ *NodeList=([^ ]+).*/\1/p' <<<"$now")")
+    grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other
+}
+
+requeue() {
+    local tries
+    for tries in {1..6}; do # the controller may be busy, or just starting
+        ! scontrol requeue "$me" || return 0
+        ((tries == 6)) || sleep 10
+    done
+    return 1
+}

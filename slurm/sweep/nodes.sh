@@ -1,0 +1,48 @@
+# The nodes of the job: those that can be started on, and guards against the loss of the one that this script
+# is on.
+# shellcheck shell=bash
+
+on_one_node=(srun --mpi=none --nodes=1 --ntasks=1) # a step beside the ranks
+
+# look_for_nodes: sets nodes. One is left out when it does not answer, when it does not see the program or the
+# job file (a file system that is not mounted), or when programs have crashed on it in two different trials.
+look_for_nodes() {
+    local node answering
+    mapfile -t answering < <(
+        for node in "${all_nodes[@]}"; do (answers "$node" && echo "$node") & done
+        wait
+    )
+    nodes=()
+    for node in "${all_nodes[@]}"; do
+        if [[ " ${answering[*]} " != *" $node "* ]]; then
+            say "$node is left out (it does not answer, or does not see $job)"
+        elif crashed_twice "$node"; then
+            say "$node is left out (two trials crashed on it)"
+        else
+            nodes+=("$node")
+        fi
+    done
+}
+answers() {
+    timeout 30 "${on_one_node[@]}" --nodelist="$1" test -x "$isogrid" -a -r "$job" </dev/null &>/dev/null
+}
+crashed_twice() { (($(grep -lsE "^crashed $1(\\.[^ ]*)? " "$archive.d"/attempts/* | wc -l) >= 2)); }
+
+# With --no-kill Slurm takes a lost node from the job. Where that is the node of this script, it would keep
+# the others until the time is over, with nobody at work on them: a step on each of the last two looks for
+# that, lest one is lost.
+guard_first_node() { # COMMAND that ends or requeues the job
+    local node
+    for node in "${all_nodes[@]:1}"; do
+        [[ " ${all_nodes[*]: -2} " == *" $node "* ]] || continue
+        "${on_one_node[@]}" --nodelist="$node" bash -c '
+            while sleep 30; do
+                facts=$(timeout 30 scontrol show job "$1") || continue
+                host=$(sed -nE "s/^ *BatchHost=([^ ]+).*/\1/p" <<<"$facts")
+                nodes=$(sed -nE "s/^ *NodeList=([^ ]+).*/\1/p" <<<"$facts")
+                nodes=$(scontrol show hostnames "$nodes")
+                [[ -n $host && -n $nodes ]] || continue
+                grep -qxF "$host" <<<"$nodes" || $2 "$1"
+            done' guard "$me" "$1" </dev/null &>/dev/null &
+    done
+}

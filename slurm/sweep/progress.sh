@@ -1,0 +1,52 @@
+# What the sweep has on disk: whether a start brought anything new, whether all is done, whose the lock is.
+# shellcheck shell=bash
+
+# Whether a start brought anything new is asked of nothing else. New is also what was learned of a trial that
+# ended badly, as it is tried so often only.
+marks() {
+    (
+        cd "$archive.d" 2>/dev/null || exit
+        find . -name '*.h5'
+        find attempts -type f ! -name '*.underway-*' -printf '%p %s\n' 2>/dev/null
+    ) | sort | cksum
+}
+
+# Failed starts in a row that brought nothing, over all starts of the sweep; should the disk not take the
+# number, of this job's start.
+failed=0
+failures() {
+    local kept
+    kept=$(cat "$archive.d/failures" 2>/dev/null)
+    [[ $kept =~ ^[0-9]+$ ]] || kept=0
+    echo $((kept > failed ? kept : failed))
+}
+count_failure() { # MARKS BEFORE
+    if [[ $(marks) == "$1" ]]; then failed=$(($(failures) + 1)); else failed=0; fi
+    { echo "$failed" >"$archive.d/failures"; } 2>/dev/null
+}
+forget_failures() {
+    failed=0
+    rm -f "$archive.d/failures"
+}
+
+# Launchers are not believed. A node may be lost when all is done and MPI ends, which then fails; and when one
+# is lost in the middle mpirun has said 0. The archive gets its name last but for the clearing up of the run
+# folder.
+is_finished() { [[ -e $archive && ! -d $archive.d/attempts ]]; }
+archive_mark() { stat -c '%i %Y' "$archive" 2>/dev/null; }
+
+# A run that is gone holds its lock for a minute; one that lives shows it by touching the lock. A lock that
+# was waited for was not what the start after it was refused for.
+waited_for=
+lock_mark() { stat -c %Y "$archive.d/lock" 2>/dev/null; }
+lock_is_left_behind() {
+    local before
+    before=$(lock_mark) || return 1
+    [[ $before != "$waited_for" ]] || return 1
+    waited_for=$before
+    for _ in {1..70}; do
+        sleep 1
+        [[ $(lock_mark) == "$before" ]] || break
+    done
+    [[ $(lock_mark || echo "$before") == "$before" ]]
+}

@@ -1,0 +1,103 @@
+# The ranks of one start: launched, told to end, and ended when they show no sign of life.
+# shellcheck shell=bash
+ranks=    # the process of their launcher, while there is one
+stopping= # nearly_over or told
+cancelled=
+
+# Slurm signals this shell, and the launcher forwards to every rank. Signalling the steps instead (--signal
+# without B:) would miss the ranks that mpirun starts itself on the first node.
+stop() { # WHY WORDS
+    [[ -n $stopping ]] || say "$2; stopping"
+    stopping=${stopping:-$1}
+    [[ -z $ranks ]] || kill -USR1 "$ranks" 2>/dev/null
+}
+# Slurm is asked for the reason at once, as the script may not live to see its ranks end.
+told_to_end() {
+    stop told "told to end"
+    was_cancelled || return
+    say "the job was cancelled: submit again to go on"
+    cancelled=yes
+    withdraw_successor
+}
+heed_signals() {
+    trap 'stop nearly_over "the time is nearly over"' USR1
+    trap told_to_end TERM
+}
+
+# choose_launcher: sets launcher, and what it has to know.
+choose_launcher() {
+    launcher=${ISOGRID_LAUNCHER:-}
+    if [[ -z $launcher ]]; then
+        if grep -qw pmix <<<"$(srun --mpi=list 2>&1)"; then launcher=srun; else launcher=mpirun; fi
+    fi
+    case $launcher in
+        srun | mpirun) ;;
+        *) fail "ISOGRID_LAUNCHER is $launcher (only srun and mpirun are known) set one of them, or neither" ;;
+    esac
+    # Ranks that save what they have need longer than the second that mpirun gives them when it is told to
+    # end. It also waits as long when rank 0 has said 75. (With orte_abort_on_non_zero_status=0 it would not,
+    # and say 0.)
+    export OMPI_MCA_odls_base_sigkill_timeout=10
+    # A step of a node that lost its power, and was back before Slurm missed it, is still on Slurm's books,
+    # with the cores: the next launcher, and what it starts on the nodes by srun, would wait for them for
+    # ever.
+    export SLURM_OVERLAP=1
+    # Since Slurm 22.05 a step does not have the cores for its tasks that the job asked for, unless it is
+    # told.
+    [[ -z ${SLURM_CPUS_PER_TASK:-} ]] || export SRUN_CPUS_PER_TASK=${SRUN_CPUS_PER_TASK:-$SLURM_CPUS_PER_TASK}
+}
+
+# launch: all ranks, on all nodes or on those in nodes, with options; sets status.
+launch() {
+    local start=() count=0 node hosts=()
+    for node in "${nodes[@]}"; do
+        count=$((count + ${tasks_of[$node]:-1}))
+        hosts+=("$node:${tasks_of[$node]:-1}")
+    done
+    case $launcher in
+        # --wait=0: no limit to how long ranks may outlive the first to leave; a rank that says 75 ends no
+        # other.
+        srun) start=(srun --mpi=pmix --wait=0 --kill-on-bad-exit=0) ;;
+        mpirun) start=(mpirun) ;;
+    esac
+    if ((${#nodes[@]} < ${#all_nodes[@]})); then
+        case $launcher in
+            srun) start+=(--nodes="${#nodes[@]}" --nodelist="$(joined "${nodes[@]}")" --ntasks="$count") ;;
+            mpirun) start+=(--host "$(joined "${hosts[@]}")" -n "$count") ;;
+        esac
+    fi
+    "${start[@]}" "$isogrid" run "$job" --archive "$archive" "${options[@]}" </dev/null &
+    ranks=$!
+    watch "$ranks" &
+    [[ -z $stopping ]] || kill -USR1 "$ranks"
+    while
+        wait "$ranks"
+        status=$?
+        kill -0 "$ranks" 2>/dev/null # a signal ends wait early, with the ranks alive
+    do :; done
+    ranks=
+}
+joined() { (IFS=, && echo "$*"); }
+
+# watch LAUNCHER: ends ranks that show no sign of life. A node that is lost while MPI starts or ends can leave
+# the others waiting for ever; rank 0 touches the lock every 10 s otherwise. Ranks that have still not ended
+# when the job is about to would take this script with them, and nobody would requeue the job.
+watch() {
+    local seen='' now since=$SECONDS patience=${ISOGRID_PATIENCE:-600} last_call=$((whole < 600 ? whole / 20 : 30))
+    while sleep 2 && kill -0 "$1" 2>/dev/null; do
+        if (($(seconds_left) <= last_call)); then
+            say "the time is over, and the ranks have not ended: ending them"
+            kill -KILL "$1" 2>/dev/null
+            return
+        fi
+        now=$(lock_mark)
+        [[ -z $now || $now == "$seen" ]] || since=$SECONDS
+        seen=$now
+        ((SECONDS - since > patience)) || continue
+        say "no sign of life for $patience s: ending these ranks"
+        kill -TERM "$1"
+        sleep 20
+        kill -KILL "$1" 2>/dev/null
+        return
+    done
+}

@@ -1,0 +1,40 @@
+# The job that goes on where this one cannot be requeued: one waits in the queue while this one runs.
+# shellcheck shell=bash
+successor= # its number
+
+# Where a preempted job is cancelled nobody requeues it: its successor must be in the queue before that can
+# happen.
+needs_successor() {
+    case ${ISOGRID_CHAIN:-} in
+        yes) return 0 ;;
+        no) return 1 ;;
+    esac
+    [[ $(fact Requeue) == 0 ]] ||
+        grep -q 'PreemptMode=CANCEL' <<<"$(scontrol show partition "${SLURM_JOB_PARTITION:-}" 2>/dev/null)"
+}
+
+# It starts when no job of its name, one a sweep, is there any more.
+queue_successor() {
+    local number name
+    number=$(cksum <<<"$(realpath -m "$archive")")
+    name=${SLURM_JOB_NAME%%.*}.${number%% *}
+    scontrol update JobId="$me" JobName="$name"
+    # One may wait already, when this job was started again.
+    successor=$(squeue -h -t PENDING -u "$(id -un)" -n "$name" -o %i 2>/dev/null | head -n 1)
+    # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
+    [[ -n $successor ]] ||
+        successor=$(sbatch --parsable --dependency=singleton --job-name="$name" --nodes="$SLURM_JOB_NUM_NODES" \
+            ${SLURM_NTASKS:+--ntasks="$SLURM_NTASKS"} \
+            ${SLURM_NTASKS_PER_NODE:+--ntasks-per-node="$SLURM_NTASKS_PER_NODE"} \
+            ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} --time="$(fact TimeLimit)" \
+            ${SLURM_JOB_PARTITION:+--partition="$SLURM_JOB_PARTITION"} \
+            ${SLURM_JOB_ACCOUNT:+--account="$SLURM_JOB_ACCOUNT"} \
+            --output="$(line StdOut)" ${ISOGRID_SBATCH:-} "$0" "$job" "$archive" \
+            "${options_of_later_starts[@]}")
+    [[ -n $successor ]] && say "job $successor waits to go on from here"
+}
+
+withdraw_successor() {
+    [[ -z $successor ]] || scancel "$successor"
+    successor=
+}

@@ -1,0 +1,124 @@
+# The way of a sweep as one Slurm job: its ranks start on all nodes, how they ended is looked at, and it goes
+# on. slurm/sweep.sbatch says how to ask for it and sources this, with isogrid, say and fail set; the rest is
+# beside it:
+#   job.sh        what Slurm knows of the job
+#   progress.sh   what the sweep has on disk
+#   successor.sh  the job that goes on where this one cannot be requeued
+#   nodes.sh      the nodes that can be started on
+#   ranks.sh      the ranks of one start
+# shellcheck shell=bash
+job=$1 archive=$2
+options=("${@:3}") # of isogrid run
+for room in job progress successor nodes ranks; do source "$(dirname "${BASH_SOURCE[0]}")/$room.sh"; done
+
+end() { # STATUS, with nothing to go on with
+    withdraw_successor
+    exit "$1"
+}
+give_up_after_failures() { # STATUS
+    (($(failures) >= ${ISOGRID_FAILURES:-3})) || return 0
+    say "$(failures) starts in a row have brought nothing new on disk: given up; submit again to go on"
+    forget_failures
+    end "$1"
+}
+
+# --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
+# new attempts without end, each of them something new on disk.
+options_without_retry() { # sets options_of_later_starts
+    local word value_follows=
+    options_of_later_starts=()
+    for word in "${options[@]}"; do
+        if [[ -n $value_follows ]]; then
+            value_follows=
+        elif [[ $word == --retry ]]; then
+            value_follows=yes
+        elif [[ $word != --retry=* ]]; then
+            options_of_later_starts+=("$word")
+        fi
+    done
+}
+
+# A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
+# the job.
+had_its_time() { [[ $stopping == nearly_over ]] || (($(seconds_left) < whole / 4)); }
+
+go_on() {
+    [[ -z $cancelled ]] || end 75
+    if [[ $(marks) != "$at_start" ]]; then
+        forget_failures
+    elif had_its_time; then
+        count_failure "$at_start"
+        give_up_after_failures 1
+    fi
+    [[ $chains != yes || -n $successor ]] || queue_successor
+    if [[ -n $successor ]]; then
+        say "work is left; job $successor goes on"
+    else
+        say "work is left; requeueing" # said first: requeueing may end this shell before its next line
+        requeue || say "the job could not be requeued (see above) submit again to go on"
+    fi
+    exit 75
+}
+
+choose_launcher
+learn_of_job
+options_without_retry
+((restarts == 0)) || options=("${options_of_later_starts[@]}")
+say "job $SLURM_JOB_ID, start $((restarts + 1)): $job into $archive," \
+    "${SLURM_NTASKS:-1} ranks on $SLURM_JOB_NODELIST, $launcher"
+chains=
+! needs_successor || chains=yes
+if [[ $chains == yes ]]; then
+    queue_successor || say "no job could be queued to go on (see above) it is tried again when this one ends"
+    guard_first_node scancel
+else
+    guard_first_node "scontrol requeue"
+fi
+heed_signals
+
+nodes=("${all_nodes[@]}")
+at_start=$(marks)
+while :; do
+    [[ -z $stopping ]] || go_on # told to end while there was nobody to tell
+    before=$(marks)
+    archive_before=$(archive_mark)
+    launch
+    if superseded; then
+        say "this is start $((restarts + 1)) of a job that Slurm has started again since; leaving it to that one"
+        exit 1
+    fi
+    if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
+        say "the archive is whole, though the launcher ended with exit status $status"
+        status=0
+    elif ((status == 0)) && ! is_finished; then
+        say "the archive is not whole, though the launcher ended with exit status 0"
+        status=1
+    fi
+    case $status in
+        0)
+            forget_failures
+            rmdir "$archive.d" 2>/dev/null
+            say "done"
+            end 0
+            ;;
+        2)
+            lock_is_left_behind || {
+                say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
+                    "nothing that was finished is lost"
+                end 2
+            }
+            continue
+            ;;
+        75) go_on ;;
+    esac
+    [[ -z $stopping ]] || go_on # told to end, the launcher has a status of its own
+    mkdir -p "$archive.d"
+    count_failure "$before"
+    say "failed with exit status $status (see above) nothing that was finished is lost"
+    give_up_after_failures "$status"
+    look_for_nodes
+    # Not for the last minutes of an allocation, nor for the last tenth of a short one.
+    ((${#nodes[@]} > 0 && $(seconds_left) > (whole < 1800 ? whole / 10 : 180))) || go_on
+    options=("${options_of_later_starts[@]}")
+    say "starting again on ${nodes[*]}, with $(seconds_left) s left"
+done

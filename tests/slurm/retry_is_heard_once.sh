@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# What a person asks for with --retry is done by the first start of a sweep. Later ones, in the same allocation, of the
+# same job requeued, or of its successor, have all other options and not this one: trials that only ever crash would
+# otherwise have their attempts back at every start, and the job would never end.
+source "$(dirname "$0")/stand_ins.sh"
+stand_in mpirun <<'END_OF_PROGRAM'
+printf '%s\n' "$*" >>started.txt
+exit "$(<status_of_start.txt)"
+END_OF_PROGRAM
+stand_in sbatch <<'END_OF_PROGRAM'
+printf '%s\n' "$*" >>submitted.txt
+echo 8
+END_OF_PROGRAM
+stand_in squeue </dev/null
+script_alone=$script
+script=$scratch/with_retry.sh
+cat >"$script" <<END_OF_PROGRAM
+set -- "\$@" --no-pin --retry failed --isa avx2 --retry=out_of_memory
+source "$script_alone"
+END_OF_PROGRAM
+
+# expect_starts TEXT...: the options of one start after the other.
+expect_starts() {
+    local expected
+    expected=$(printf 'run job.toml --archive out.h5 %s\n' "$@")
+    [[ $(sed 's/.* run job/run job/' started.txt) == "$expected" ]] || fail "the starts were: $(cat started.txt)"
+    rm started.txt
+}
+asked='--no-pin --retry failed --isa avx2 --retry=out_of_memory' later='--no-pin --isa avx2'
+
+echo 1 >status_of_start.txt
+job_with
+expect_starts "$asked" "$later" "$later"
+rm -r out.h5.d
+
+echo 75 >status_of_start.txt
+job_with SLURM_RESTART_COUNT=0
+expect_starts "$asked"
+job_with ISOGRID_CHAIN=yes SLURM_JOB_NAME=sweep
+expect_starts "$asked"
+[[ $(<submitted.txt) == *" job.toml out.h5 $later" ]] || fail "the successor is: $(<submitted.txt)"
+sed -i 's/Restarts=0/Restarts=1/' bin/scontrol
+job_with
+expect_starts "$later"
