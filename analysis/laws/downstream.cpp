@@ -141,8 +141,14 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
             ")");
         return fit;
     }
+    chain.drawn_together = with_error.size() == runs.used.size() &&
+                           chain.replicates.size() == options.bootstrap &&
+                           chain.loss.surface->replicates.size() == options.bootstrap;
     fit.notes.push_back("chained on the law " + chain.loss.name +
-                        " of the same runs; replicate k of both sees the same resampled runs");
+                        (chain.drawn_together
+                             ? " of the same runs; replicate k of both sees the same resampled runs"
+                             : "; of the two laws' replicates each is drawn for itself, so that intervals "
+                               "take their errors for independent"));
     double largest = 0;
     for (const Run& run : runs.used)
         largest = std::max(largest, run.flops);

@@ -37,10 +37,15 @@ Best best_at(const LossSurface& surface, double flops) {
 Estimate ErrorChain::error(double parameters, double tokens) const {
     std::vector<double> spread;
     const std::size_t count = std::min(replicates.size(), loss.surface->replicates.size());
-    for (std::size_t k = 0; k < count; ++k)
-        spread.push_back(form.error(replicates[k], loss.surface->replicates[k](parameters, tokens)));
+    for (std::size_t k = 0; k < count; ++k) {
+        // Of runs that differ, the same draws would be no pair, and yet alike: the other way round they are
+        // not.
+        const auto& loss_again = loss.surface->replicates[drawn_together ? k : count - 1 - k];
+        spread.push_back(form.error(replicates[k], loss_again(parameters, tokens)));
+    }
     return summarize(form.error(values, loss.surface->loss(parameters, tokens)), std::move(spread), widening);
 }
+
 Table prediction_table(const ErrorChain& chain, double largest) {
     Table table{"errors",
                 "Predicted error of the best size, from compute alone",

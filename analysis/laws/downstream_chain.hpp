@@ -16,6 +16,7 @@ struct ErrorChain {
     std::vector<std::vector<double>> replicates;
     double widening = 1;
     LawFit loss;
+    bool drawn_together = false;  ///< replicate k of both is of the same resampled runs
 
     /// At a size and a number of tokens, with the interval of both laws.
     Estimate error(double parameters, double tokens) const;

@@ -183,7 +183,7 @@ std::size_t pack_trial_files(const Path& archive, const Writer& writer, std::siz
     }
     if (records.size() < std::max<std::size_t>(1, least)) return 0;
 
-    std::filesystem::create_directories(segments_folder(archive));
+    files::make_folders(segments_folder(archive));
     WeightsOfFiles weights;
     const auto segment = write_segment(
         segments_folder(archive), records,

@@ -32,6 +32,7 @@
 #include "cluster/sweep/progress.hpp"
 #include "cluster/sweep/progress_file.hpp"
 #include "cluster/terminal/console.hpp"
+#include "files/durable.hpp"
 
 namespace isogrid::cluster {
 
@@ -137,9 +138,9 @@ class Run {
     }
 
     int run_locked(const data::TokenFile& tokens) {
-        std::filesystem::create_directories(folder_.trials);
-        std::filesystem::create_directories(folder_.checkpoints);
-        std::filesystem::create_directories(folder_.attempts);
+        files::make_folders(folder_.trials);
+        files::make_folders(folder_.checkpoints);
+        files::make_folders(folder_.attempts);
         auto lock = Lock::take(folder_.lock);
         if (!lock) return refuse(lock.error());
         if (lock->predecessor())

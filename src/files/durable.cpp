@@ -42,4 +42,12 @@ std::error_code sync_folder_of(const std::filesystem::path& path) {
     return ::fsync(opened.get()) == 0 || errno == EINVAL ? std::error_code() : last_error();
 }
 
+void make_folders(const std::filesystem::path& folder) {
+    if (folder.empty() || std::filesystem::is_directory(folder)) return;
+    make_folders(folder.parent_path());
+    std::filesystem::create_directory(folder);
+    if (const auto error = sync_folder_of(folder))
+        throw std::filesystem::filesystem_error("cannot be synced", folder, error);
+}
+
 }  // namespace isogrid::files

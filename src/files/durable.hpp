@@ -26,4 +26,8 @@ std::filesystem::path behind_links(std::filesystem::path path);
 /// the file system knows no such thing.
 [[nodiscard]] std::error_code sync_folder_of(const std::filesystem::path& path);
 
+/// Makes the folder and what is missing above it, each with its name on the disk: what is synced in a folder
+/// is lost with a folder that is not. Throws std::filesystem::filesystem_error.
+void make_folders(const std::filesystem::path& folder);
+
 }  // namespace isogrid::files

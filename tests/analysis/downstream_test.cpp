@@ -129,6 +129,16 @@ TEST(Downstream, chainPredictsTheErrorOfALargerRun) {
     }
 }
 
+TEST(Downstream, chainSaysWhetherBothLawsSawTheSameRuns) {
+    using testing::Contains, testing::HasSubstr;
+    Runs runs = overtrained_runs(1e-3, 1e-3, 1);
+    EXPECT_THAT(fit_downstream(runs, squares(60)).notes, Contains(HasSubstr("sees the same resampled runs")));
+    runs.used[3].error.reset();
+    const LawFit fit = fit_downstream(runs, squares(60));
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("take their errors for independent")));
+    EXPECT_THAT(fit.notes, testing::Not(Contains(HasSubstr("sees the same resampled runs"))));
+}
+
 /// What a run is bet on: the error a hundredfold beyond the runs, from size and data alone.
 TEST(Downstream, intervalsOfTheChainCover) {
     const auto draws = recovery_draws(10);

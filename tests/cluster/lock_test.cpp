@@ -111,6 +111,9 @@ TEST(Lock, isTakenOverAtOnceFromAProcessOfThisHostThatIsGone) {
     EXPECT_TRUE(is_stale(holder, holder.heartbeat));
     holder.host = "node7";
     EXPECT_FALSE(is_stale(holder, holder.heartbeat)) << "nothing is known of another host's processes";
+    holder = *read_lock(folder / "lock");
+    holder.processes = "pid:[1]";
+    EXPECT_FALSE(is_stale(holder, holder.heartbeat)) << "nor of another container's on this host";
 
     const auto lock = Lock::take(folder / "lock");
     ASSERT_TRUE(lock);
@@ -119,11 +122,14 @@ TEST(Lock, isTakenOverAtOnceFromAProcessOfThisHostThatIsGone) {
 
 TEST(Lock, isTakenFromAHolderNobodyCanReadOnceItIsOld) {
     const test::ScratchFolder folder;
-    std::ofstream(folder / "lock") << "torn";
-    EXPECT_FALSE(Lock::take(folder / "lock")) << "it may be a newer version's";
-    std::filesystem::last_write_time(folder / "lock",
-                                     std::filesystem::file_time_type::clock::now() - std::chrono::minutes(2));
-    EXPECT_TRUE(Lock::take(folder / "lock"));
+    for (const char* content : {"torn", "", "[1]", R"({"host": 7})", R"({"process": "many"})"}) {
+        SCOPED_TRACE(content);
+        std::ofstream(folder / "lock") << content;
+        EXPECT_FALSE(Lock::take(folder / "lock")) << "it may be a newer version's";
+        std::filesystem::last_write_time(
+            folder / "lock", std::filesystem::file_time_type::clock::now() - std::chrono::minutes(2));
+        EXPECT_TRUE(Lock::take(folder / "lock"));
+    }
 }
 
 TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {

@@ -34,10 +34,17 @@ std::string host_name() {
     return name.data();
 }
 
+/// Containers may have their host's name and number their processes anew: this differs between them.
+std::string process_namespace() {
+    std::error_code unknown;  // a system without /proc
+    return std::filesystem::read_symlink("/proc/self/ns/pid", unknown).string();
+}
+
 /// This process, with a lease made of everything that tells two processes apart, the start time included.
 Holder myself() {
     Holder me{.host = host_name(),
               .process = static_cast<long>(getpid()),
+              .processes = process_namespace(),
               .job = environment("SLURM_JOB_ID"),
               .restarts = environment("SLURM_RESTART_COUNT")};
     const auto start = std::chrono::system_clock::now().time_since_epoch();
@@ -74,11 +81,9 @@ int number(const std::string& text) {
 class Candidate {
   public:
     Candidate(const path& lock, const Holder& holder) : file_(lock.string() + "." + holder.lease) {
-        const nlohmann::ordered_json content = {{"host", holder.host},
-                                                {"process", holder.process},
-                                                {"job", holder.job},
-                                                {"restarts", holder.restarts},
-                                                {"lease", holder.lease}};
+        const nlohmann::ordered_json content = {{"host", holder.host},           {"process", holder.process},
+                                                {"processes", holder.processes}, {"job", holder.job},
+                                                {"restarts", holder.restarts},   {"lease", holder.lease}};
         std::ofstream(file_) << content.dump(4) << "\n";
         struct stat facts {};
         if (stat(file_.c_str(), &facts) != 0 || facts.st_size == 0) cannot_write(file_);
@@ -125,19 +130,24 @@ std::optional<Holder> read_lock(const path& file) {
     struct stat facts {};
     if (!stream || stat(file.c_str(), &facts) != 0) return std::nullopt;
     Holder holder{.lease = "unreadable", .heartbeat = modified(facts)};
-    const auto content = nlohmann::json::parse(stream, nullptr, false);
-    if (!content.is_object()) return holder;  // not ours to judge: stale when old, like any other
-    holder.host = content.value("host", holder.host);
-    holder.process = content.value("process", 0L);
-    holder.job = content.value("job", "");
-    holder.restarts = content.value("restarts", "");
-    holder.lease = content.value("lease", holder.lease);
-    return holder;
+    try {
+        const auto content = nlohmann::json::parse(stream);
+        return Holder{.host = content.value("host", holder.host),
+                      .process = content.value("process", 0L),
+                      .processes = content.value("processes", ""),
+                      .job = content.value("job", ""),
+                      .restarts = content.value("restarts", ""),
+                      .lease = content.value("lease", holder.lease),
+                      .heartbeat = holder.heartbeat};
+    } catch (const nlohmann::json::exception&) {
+        return holder;  // not ours to judge: stale when old, like any other
+    }
 }
 
 bool is_stale(const Holder& holder, double now) {
     if (now - holder.heartbeat > stale_seconds) return true;
-    return holder.host == host_name() && !process_lives(holder.process);
+    return holder.host == host_name() && holder.processes == process_namespace() &&
+           !process_lives(holder.process);
 }
 
 bool is_earlier_start(const Holder& holder, const Holder& me) {

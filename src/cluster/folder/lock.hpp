@@ -21,10 +21,11 @@ inline constexpr double stale_seconds = 60;      ///< without one before a holde
 struct Holder {
     std::string host = "unknown";
     long process = 0;
-    std::string job = {};       ///< Slurm's job id; empty outside Slurm
-    std::string restarts = {};  ///< how often Slurm restarted that job; empty outside Slurm
-    std::string lease = {};     ///< unlike any other holder's
-    double heartbeat = 0;       ///< seconds since 1970, by the file server's clock
+    std::string processes = {};  ///< what that number counts among: the kernel's name of a container's own
+    std::string job = {};        ///< Slurm's job id; empty outside Slurm
+    std::string restarts = {};   ///< how often Slurm restarted that job; empty outside Slurm
+    std::string lease = {};      ///< unlike any other holder's
+    double heartbeat = 0;        ///< seconds since 1970, by the file server's clock
 };
 
 /// `host node1, process 42, Slurm job 17`.
@@ -33,7 +34,8 @@ std::string describe(const Holder& holder);
 /// Whom the lock file names; nothing when there is no lock. Changes nothing.
 std::optional<Holder> read_lock(const std::filesystem::path& file);
 
-/// No heartbeat for stale_seconds before `now`, or a process of this host that no longer exists.
+/// No heartbeat for stale_seconds before `now`, or a process of this host, and of no other container, that no
+/// longer exists.
 bool is_stale(const Holder& holder, double now);
 
 /// The same Slurm job before it was requeued. Slurm starts a job again when it has given its nodes up; should
