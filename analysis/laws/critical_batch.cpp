@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/check_runs.hpp"
 #include "analysis/laws/critical_batch_figures.hpp"
 #include "analysis/laws/critical_batch_laws.hpp"
 #include "analysis/laws/law.hpp"
@@ -245,11 +246,16 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
                  describe(cell) + ": the critical batch, " + format_count(cell.law.critical()) +
                      ", lies outside the batches tried (it hangs on a slight bend) try batches around it"});
 
+    const std::optional<double> unit = tokens_per_batch_unit(runs);
     for (const BatchLaw& law : laws) {
         const std::string_view key = law.in->key;
-        if (key == "parameters" || (key == "examples" && !fit.batch_at))
-            fit.batch_at = [line = law.overhead_line, key](double parameters, double tokens) {
-                return line.estimate(std::array{std::log(key == "parameters" ? parameters : tokens)});
+        if (key == "parameters")
+            fit.batch_at = [line = law.overhead_line](double parameters, double) {
+                return line.estimate(std::array{std::log(parameters)});
+            };
+        if (key == "examples" && !fit.batch_at && unit)
+            fit.batch_at = [line = law.overhead_line, unit = *unit](double, double tokens) {
+                return line.estimate(std::array{std::log(tokens / unit)});
             };
         if (key == "loss")
             fit.batch_at_loss = [line = law.overhead_line](double loss) {

@@ -66,10 +66,11 @@ struct LawFit {
     std::function<Prediction(double flops)> predict;
     /// Loss over size and data, for laws that know it everywhere; empty when refused.
     std::optional<LossSurface> surface;
-    /// The learning rate, and the batch in tokens, that suit N parameters trained on D tokens; empty for laws
-    /// that do not know.
+    /// The learning rate, and the batch in the unit of the runs, that suit N parameters trained on D tokens;
+    /// empty for laws that do not know.
     std::function<Estimate(double parameters, double tokens)> learning_rate_at, batch_at;
-    /// The batch in tokens that suits a run which is to reach this loss; empty for laws that do not know.
+    /// The batch, in the unit of the runs, that suits a run which is to reach this loss; empty for laws that
+    /// do not know.
     std::function<Estimate(double loss)> batch_at_loss;
 };
 

@@ -24,11 +24,12 @@ heed_signals() {
     trap told_to_end TERM
 }
 
-# choose_launcher: sets launcher, and what it has to know.
+# choose_launcher: sets launcher, srun_mpi, and what they have to know.
 choose_launcher() {
     launcher=${ISOGRID_LAUNCHER:-}
+    srun_mpi=${ISOGRID_SRUN_MPI:-pmix}
     if [[ -z $launcher ]]; then
-        if grep -qw pmix <<<"$(srun --mpi=list 2>&1)"; then launcher=srun; else launcher=mpirun; fi
+        if grep -qw -- "$srun_mpi" <<<"$(srun --mpi=list 2>&1)"; then launcher=srun; else launcher=mpirun; fi
     fi
     case $launcher in
         srun | mpirun) ;;
@@ -57,7 +58,7 @@ launch() {
     case $launcher in
         # --wait=0: no limit to how long ranks may outlive the first to leave; a rank that says 75 ends no
         # other.
-        srun) start=(srun --mpi=pmix --wait=0 --kill-on-bad-exit=0) ;;
+        srun) start=(srun --mpi="$srun_mpi" --wait=0 --kill-on-bad-exit=0) ;;
         mpirun) start=(mpirun) ;;
     esac
     if ((${#nodes[@]} < ${#all_nodes[@]})); then

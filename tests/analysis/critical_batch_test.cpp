@@ -84,6 +84,30 @@ TEST(CriticalBatch, recoversNoiselessStepsExactly) {
     EXPECT_NEAR(fit.batch_at(300, 1).value, 0.2 * 50 * std::sqrt(300), 1e-5);
 }
 
+TEST(CriticalBatch, countsTheDataOfARunInTheUnitOfItsBatches) {
+    // One size, whose critical batch is a tenth of the root of the fewest examples, E = 1e12 / L^5 tokens.
+    const auto recommended = [](double tokens_per_unit) {
+        Runs runs;
+        for (const double loss : {2.5, 3., 3.5, 4.})
+            for (double batch = 512; batch <= 131072; batch *= 2) {
+                const double examples = 1e12 / std::pow(loss, 5), critical = std::sqrt(examples) / 10;
+                analysis::Run run;
+                run.name = "run " + std::to_string(runs.used.size());
+                run.parameters = 1e6, run.loss = loss;
+                run.batch = batch / tokens_per_unit;
+                run.steps = examples / critical * (1 + critical / batch);
+                run.tokens = batch * *run.steps;
+                runs.used.push_back(run);
+            }
+        const LawFit fit = fit_critical_batch(runs, replicates(0));
+        EXPECT_FALSE(fit.refused);
+        return fit.batch_at ? fit.batch_at(1e6, 1e11).value * tokens_per_unit : 0;
+    };
+    const double batch = 0.2 * std::sqrt(1e11) / 10;  // of 20% overhead
+    EXPECT_NEAR(recommended(1) / batch, 1, 1e-6);
+    EXPECT_NEAR(recommended(512) / batch, 1, 1e-6);
+}
+
 TEST(CriticalBatch, intervalsCoverTheTruth) {
     const auto draws = recovery_draws();
     std::size_t critical = 0, exponent = 0, coefficient = 0, alpha = 0;
