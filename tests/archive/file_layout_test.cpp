@@ -2,6 +2,7 @@
 // sizes.
 #include "archive/file_layout.hpp"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -45,7 +46,9 @@ class TrialFile {
         EXPECT_NE(at, std::string::npos);
         return at;
     }
-    void put(std::size_t at, std::string_view what) { bytes.replace(at, what.size(), what); }
+    void put(std::size_t at, std::string_view what) {
+        std::copy(what.begin(), what.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+    }
 
     std::string fault() const {
         sample::put_bytes(path_, bytes);
