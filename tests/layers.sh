@@ -7,7 +7,7 @@ declare -A below=(
     [study]="" [kernels]="" [files]="study" [data]="files study" [archive]="files study" [analysis]="archive study" [analysis/fit]="analysis/figure.hpp study"
     [graph]="kernels data study" [model]="graph kernels data files study"
     [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study" # of archive only the values: the trainer links no HDF5
-    [cluster]="train model archive graph kernels data study"
+    [cluster]="train model archive graph kernels data files study"
     [cluster/terminal]="" [cluster/site]="kernels study" [cluster/schedule]="study"
     [cluster/folder]="train archive study"
     [cluster/messages]="cluster/schedule cluster/site train archive study"
