@@ -1,11 +1,30 @@
 #include "verbs/verb.hpp"
 
 #include <cstddef>
+#include <cstdlib>
 #include <iostream>
+#include <string_view>
 
 #include "study/wording.hpp"
 
 namespace isogrid::verbs {
+
+namespace {
+
+/// Ranks that one launcher has started read the same arguments: the first speaks for all, as none of them has
+/// begun with MPI yet when they are wrong.
+bool speaks_for_all() {
+    for (const char* rank : {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"})
+        if (const char* number = std::getenv(rank)) return std::string_view(number) == "0";
+    return true;
+}
+
+int refuse_words(const Verb& verb, const std::string& problem, const std::string& what_to_do) {
+    if (!speaks_for_all()) return bad_input;
+    return refuse({{"isogrid " + verb.name, problem, "usage: " + usage(verb), what_to_do}});
+}
+
+}  // namespace
 
 int refuse(const study::Faults& faults) {
     std::cerr << study::to_string(faults);
@@ -48,15 +67,12 @@ int carry_out(const Verb& verb, const std::vector<std::string>& arguments) {
         for (const auto& option : verb.described.options())
             names.push_back("--" + option->long_name());
         const auto meant = study::nearest(unknown.get_option_name(), names);
-        return refuse({{"isogrid " + verb.name, unknown.what(), "usage: " + usage(verb),
-                        (meant ? "write " + *meant + ", or " : "") + "see --help"}});
+        return refuse_words(verb, unknown.what(), (meant ? "write " + *meant + ", or " : "") + "see --help");
     } catch (const options::error& error) {
-        return refuse({{"isogrid " + verb.name, error.what(), "usage: " + usage(verb), "see --help"}});
+        return refuse_words(verb, error.what(), "see --help");
     }
     for (const std::string& position : verb.positions)
-        if (!given.contains(position))
-            return refuse(
-                {{"isogrid " + verb.name, position + " is missing", "usage: " + usage(verb), "see --help"}});
+        if (!given.contains(position)) return refuse_words(verb, position + " is missing", "see --help");
     return verb.run(given);
 }
 

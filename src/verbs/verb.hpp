@@ -30,7 +30,8 @@ struct Verb {
 
 std::string usage(const Verb& verb);
 
-/// Reads the arguments that follow the verb's name, runs it, and returns its exit code.
+/// Reads the arguments that follow the verb's name, runs it, and returns its exit code. What is wrong with
+/// them is said once for all ranks of an MPI launcher.
 int carry_out(const Verb& verb, const std::vector<std::string>& arguments);
 
 /// The value of an option that has a text.

@@ -111,9 +111,11 @@ std::vector<LawFit> fit_up_to(const Runs& runs, double budget) {
     std::erase_if(some.used, [&](const Run& run) { return run.budget > budget; });
     FitOptions options;
     options.bootstrap = replicates;
-    return {fit_joint(some, options), fit_joint_kaplan(some, options), fit_joint_rosenfeld(some, options),
-            fit_overtraining(some, options)};
+    return {fit_joint(some, options),           fit_joint_kaplan(some, options),
+            fit_joint_rosenfeld(some, options), fit_overtraining(some, options),
+            fit_isoflop(some, options),         fit_envelope(some, options)};
 }
+constexpr std::size_t forms = 4;  // of those the first, which know a loss everywhere
 
 using Loss = std::function<double(double parameters, double tokens)>;
 
@@ -133,36 +135,58 @@ struct Voice {
     double loss(double N, double D) const { return fit->surface->loss(N, D); }
 };
 
-/// A loss from those who may speak, the joint law first where it stands.
+/// What is known at a cut.
+struct Known {
+    std::vector<Voice> voices;     ///< of those who may speak, the joint law first where it stands
+    std::vector<LawFit> of_sizes;  ///< isoflop and envelope
+    double factor = 6;             ///< FLOPs a parameter and token
+};
+
 struct Rule {
     std::string name;
-    std::function<double(const std::vector<Voice>&, double N, double D)> loss;
+    std::function<double(const Known&, double N, double D)> loss;
 };
+
+const Voice& first_unless(const std::vector<Voice>& voices, double Voice::*error, double share) {
+    const Voice* best = &voices.front();
+    for (const Voice& voice : voices)
+        if (voice.*error < share * (best->*error)) best = &voice;
+    return *best;
+}
 
 /// The first form, unless a later one's error is below `share` of its.
 Rule choose(const std::string& name, double Voice::*error, double share) {
-    return {name, [=](const std::vector<Voice>& voices, double N, double D) {
-                const Voice* best = &voices.front();
-                for (const Voice& voice : voices)
-                    if (voice.*error < share * (best->*error)) best = &voice;
-                return best->loss(N, D);
+    return {name, [=](const Known& known, double N, double D) {
+                return first_unless(known.voices, error, share).loss(N, D);
             }};
+}
+
+/// As decide() does: the same with a half, of forms whose floor no run has gone below; without such a form by
+/// isoflop or envelope, whose loss is that of the best size, which is near.
+double loss_as_decided(const Known& known, double N, double D) {
+    std::vector<Voice> possible = known.voices;
+    std::erase_if(possible, [](const Voice& voice) { return voice.fit->surface->contradicted(); });
+    if (!possible.empty()) return first_unless(possible, &Voice::of_all, 0.5).loss(N, D);
+    for (const LawFit& fit : known.of_sizes)
+        if (!fit.refused && fit.predict) return fit.predict(known.factor * N * D).loss.value;
+    return known.voices.front().loss(N, D);
 }
 
 /// The mean of all log losses, weighted (Bates and Granger 1969 weigh by inverse squared error).
 Rule combine(const std::string& name, const std::function<double(const Voice&)>& weight) {
-    return {name, [=](const std::vector<Voice>& voices, double N, double D) {
+    return {name, [=](const Known& known, double N, double D) {
                 double sum = 0, weights = 0;
-                for (const Voice& voice : voices)
+                for (const Voice& voice : known.voices)
                     if (const double w = weight(voice); w > 0)
                         sum += w * std::log(voice.loss(N, D)), weights += w;
-                return weights > 0 ? std::exp(sum / weights) : voices.front().loss(N, D);
+                return weights > 0 ? std::exp(sum / weights) : known.voices.front().loss(N, D);
             }};
 }
 
 const std::vector<Rule> rules = {
     choose("first", &Voice::of_all, 0),
     choose("half", &Voice::of_all, 0.5),
+    {"decided", loss_as_decided},
     choose("lowest", &Voice::of_all, 1),
     choose("half, near", &Voice::near_best, 0.5),
     choose("lowest, near", &Voice::near_best, 1),
@@ -233,13 +257,15 @@ std::map<Kind, Score> score(const Runs& runs) {
     std::map<Kind, Score> scores;
     for (auto cut = budgets.begin(); std::next(cut) != budgets.end(); ++cut) {
         const auto& here = fits[cut->first] = fit_up_to(runs, cut->first);
-        std::vector<Voice> voices;
-        for (std::size_t form = 0; form < here.size(); ++form)
-            if (may_decide(here[form]))
-                voices.push_back({&here[form], mean_held_out_error(here[form]),
-                                  error_near_best(fits, form, cut->first, budgets)});
-        if (voices.empty()) continue;
-        const bool joint = voices.front().fit->name == "joint";
+        Known known{{}, {here.begin() + forms, here.end()}};
+        for (std::size_t form = 0; form < forms; ++form)
+            if (may_decide(here[form])) {
+                known.voices.push_back({&here[form], mean_held_out_error(here[form]),
+                                        error_near_best(fits, form, cut->first, budgets)});
+                known.factor = here[form].surface->flops_per_parameter_token;
+            }
+        if (known.voices.empty()) continue;
+        const bool joint = known.voices.front().fit->name == "joint";
         for (auto target = std::next(cut); target != budgets.end(); ++target) {
             const auto reach = std::find_if(reaches.begin(), reaches.end(), [&](double times) {
                 return target->first <= times * cut->first * 1.001;
@@ -248,7 +274,7 @@ std::map<Kind, Score> score(const Runs& runs) {
             std::vector<double> errors;
             for (const Rule& rule : rules)
                 errors.push_back(
-                    mean_error([&](double N, double D) { return rule.loss(voices, N, D); }, target->second));
+                    mean_error([&](double N, double D) { return rule.loss(known, N, D); }, target->second));
             scores[{joint, static_cast<std::size_t>(reach - reaches.begin())}].add(errors);
         }
     }

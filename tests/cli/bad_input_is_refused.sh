@@ -56,6 +56,10 @@ expect_status 1 mpirun -n 1 "$isogrid" run small.toml --archive out.h5 : -n 1 "$
 expect_message "rank 1 on $(uname -n): missing\.toml"
 [[ ! -e out.h5 && ! -e out.h5.d ]] || fail "a refused job left an archive behind"
 
+# What is wrong for all ranks is said once.
+expect_status 2 mpirun -n 3 "$isogrid" run small.toml --archve out.h5
+(($(grep -c "unrecognised option '--archve'" err.txt) == 1)) || fail "not said once: $(cat err.txt)"
+
 # What could not be said is no success.
 status=0
 "$isogrid" plan small.toml --json >/dev/full 2>err.txt || status=$?
