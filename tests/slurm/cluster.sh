@@ -180,8 +180,11 @@ hold() {
 }
 
 release() {
+    export SLURM_CONF=$folder/slurm.conf
     rm "$folder/run/$1.held"
-    SLURM_CONF=$folder/slurm.conf scontrol update NodeName="$1" State=RESUME
+    # Its slurmd may have told that it is back before Slurm is asked to take it back.
+    scontrol update NodeName="$1" State=RESUME 2>"$folder/log/release.out" ||
+        [[ $(sinfo -h -n "$1" -o %T) != *down* ]] || fail "$1 stays down: $(cat "$folder/log/release.out")"
 }
 
 # Ends the process in a pid file, if it is still the one we started: its command line names the folder.
