@@ -1,6 +1,6 @@
 // Which law should decide: rules held against published runs and our own archives. Every cut between budgets
 // is tried: fit below it, predict the runs near the best size of each budget above it, up to 256 times as
-// far. Prints a table in Markdown; docs/laws/decide.md holds what it printed of one set at a time.
+// far. Prints a table in Markdown, which docs/laws/decide.md holds.
 //   bench_decide [PART_OF_A_DATASET'S_NAME]
 #include <algorithm>
 #include <array>
