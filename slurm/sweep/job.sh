@@ -44,12 +44,20 @@ learn_of_job() {
 }
 seconds_left() { echo $((${SLURM_JOB_END_TIME:-$(($(date +%s) + 1000000))} - $(date +%s))); }
 
-# Slurm starts a job again elsewhere when it has lost sight of its node, where this one may run on: it must
-# then keep its hands off the job, which is the other's.
-superseded() {
+# Slurm starts a job again elsewhere when it has lost sight of its node, where this one may run on: it must then
+# keep its hands off the job, which is the other's.
+superseded() { [[ $(record) =~ Restarts=([0-9]+) && ${BASH_REMATCH[1]} != "$restarts" ]]; }
+
+# Slurm knows whose end a script's is by its node alone. Where the other start is on the same node (its network was
+# away, and is back), the end of this one would be taken for the other's, and the job be over: so it is requeued
+# once more, with which all that runs of it on the node is ended, and this script too.
+leave_the_job() {
     local now
-    now=$(record | sed -nE 's/.* Restarts=([0-9]+).*/\1/p')
-    [[ -n $now && $now != "$restarts" ]]
+    now=$(record)
+    [[ -n ${SLURMD_NODENAME:-} && $now == *JobState=RUNNING* && $now =~ BatchHost=([^ $'\n']+) ]] || return
+    [[ ${BASH_REMATCH[1]} == "$SLURMD_NODENAME" ]] || return
+    trap '' TERM USR1
+    scontrol requeue "$me" && sleep 60
 }
 
 # Who cancels a job means it. Slurm ends one as well that it preempts, which the record says, or whose time is
@@ -59,6 +67,7 @@ was_cancelled() {
     now=$(record)
     [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return
     (($(seconds_left) > 0)) || return
+    [[ ! $now =~ Restarts=([0-9]+) || ${BASH_REMATCH[1]} == "$restarts" ]] || return # it is another start's job
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
     now=$(scontrol show hostnames "$(sed -nE 's/^ *NodeList=([^ ]+).*/\1/p' <<<"$now")")
     grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other

@@ -84,7 +84,8 @@ while :; do
     archive_before=$(archive_mark)
     launch
     if superseded; then
-        say "this is start $((restarts + 1)) of a job that Slurm has started again since; leaving it to that one"
+        say "this is start $((restarts + 1)) of a job that Slurm has started again since: leaving it to that one"
+        leave_the_job
         exit 1
     fi
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
