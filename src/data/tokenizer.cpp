@@ -2,11 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
-#include <cstring>
 #include <exception>
-#include <fstream>
-#include <iterator>
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 #include <stdexcept>
@@ -14,6 +10,7 @@
 
 #include "data/token_format.hpp"
 #include "study/digest.hpp"
+#include "study/text_file.hpp"
 
 namespace isogrid::data {
 
@@ -133,10 +130,9 @@ Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const std::strin
 }
 
 Result<std::unique_ptr<Tokenizer>> load_sentencepiece_tokenizer(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(path.string(), "cannot be read", std::strerror(errno), "name a .model file");
-    const std::string model{std::istreambuf_iterator<char>(file), {}};
-    return make_sentencepiece_tokenizer(model, path.string());
+    const Result<std::string> model = study::read_text(path, "a .model file");
+    if (!model) return tl::unexpected(model.error());
+    return make_sentencepiece_tokenizer(*model, path.string());
 }
 
 Result<std::string> train_sentencepiece(std::span<const std::string> lines, std::int64_t vocabulary) {

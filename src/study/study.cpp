@@ -1,10 +1,6 @@
 // The way from a job file to a study: read, check, look at the corpus, expand.
 #include "study/study.hpp"
 
-#include <cerrno>
-#include <fstream>
-#include <iterator>
-#include <system_error>
 #include <utility>
 
 #include "study/grid.hpp"
@@ -12,25 +8,13 @@
 #include "study/job_faults.hpp"
 #include "study/job_reader.hpp"
 #include "study/scale.hpp"
+#include "study/text_file.hpp"
 #include "study/warnings.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::study {
 
 namespace {
-
-Result<std::string> read_text(const std::filesystem::path& path) {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error))
-        return fail(path.string(), "cannot be read", "it is a folder", "give a job file");
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    if (!file.is_open() || file.bad())
-        return fail(path.string(), "cannot be read", std::generic_category().message(errno),
-                    "check the path");
-    return text;
-}
 
 void pass_on(const Faults& corpus_faults, JobFaults& faults) {
     for (const Fault& fault : corpus_faults) {
@@ -43,7 +27,7 @@ void pass_on(const Faults& corpus_faults, JobFaults& faults) {
 
 Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
                          const ExactFlopsPerToken& exact_flops_per_token, std::optional<double> scale) {
-    Result<std::string> text = read_text(job_file);
+    Result<std::string> text = read_text(job_file, "a job file");
     if (text && scale) text = with_scale(*text, *scale, job_file.string());
     if (!text) return tl::unexpected(std::move(text.error()));
     return parse_study(std::move(*text), job_file, job_file.parent_path(), read_corpus,

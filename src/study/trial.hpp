@@ -166,6 +166,9 @@ struct PlannedTrial {
     double flops(FlopConvention convention) const {
         return flops_per_token.under(convention) * static_cast<double>(trial.tokens());
     }
+    double tokens_per_parameter() const {
+        return static_cast<double>(trial.tokens()) / static_cast<double>(parameters.total());
+    }
     bool operator==(const PlannedTrial&) const = default;
 };
 

@@ -24,17 +24,13 @@ struct BudgetSummary {
     double lowest = 0, highest = 0;  // tokens per parameter
 };
 
-double tokens_per_parameter(const PlannedTrial& planned) {
-    return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
-}
-
 std::map<double, BudgetSummary> summarize(const std::vector<PlannedTrial>& trials) {
     std::map<double, BudgetSummary> budgets;
     for (const PlannedTrial& planned : trials) {
         const auto& studies = planned.studies;
         if (std::find(studies.begin(), studies.end(), "isoflop") == studies.end()) continue;
         BudgetSummary& budget = budgets[planned.budget];
-        const double ratio = tokens_per_parameter(planned);
+        const double ratio = planned.tokens_per_parameter();
         budget.lowest = budget.sizes == 0 ? ratio : std::min(budget.lowest, ratio);
         budget.highest = std::max(budget.highest, ratio);
         ++budget.sizes;

@@ -41,8 +41,8 @@ std::string as_written(double value) {
     return printed(value);
 }
 
-std::string rounded(double value) {
-    return printed(value, std::chars_format::general, 3);
+std::string rounded(double value, int digits) {
+    return printed(value, std::chars_format::general, digits);
 }
 
 std::string listed(std::span<const std::string> words) {

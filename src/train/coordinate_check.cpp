@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <limits>
 #include <map>
 #include <span>
@@ -12,6 +11,7 @@
 
 #include "graph/program.hpp"
 #include "model/llama.hpp"
+#include "study/wording.hpp"
 #include "train/communicator.hpp"
 #include "train/trainer.hpp"
 
@@ -100,12 +100,6 @@ std::vector<float> difference(std::vector<float> after, std::span<const float> b
     return after;
 }
 
-std::string two_digits(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.2g", value);
-    return text;
-}
-
 }  // namespace
 
 CoordinateSizes coordinate_sizes(const study::Trial& trial, const data::TokenFile& tokens,
@@ -148,12 +142,13 @@ study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const
     const auto check = [&](const char* what, double CoordinateSizes::*size) {
         const double slope = coordinate_slope(sizes, size);
         if (std::abs(slope) <= steepest) return;
-        faults.push_back(
-            {where, std::string(what) + " do not keep their size as the model widens",
-             "it goes as width^" + two_digits(slope) + " from width " + std::to_string(sizes.front().width) +
-                 " to " + std::to_string(sizes.back().width) + ", where muP promises width^0 (within 0.3)",
-             "lower the learning rates, correct the multipliers, or set "
-             "mup.coordinate_check = false"});
+        faults.push_back({where, std::string(what) + " do not keep their size as the model widens",
+                          "it goes as width^" + study::rounded(slope, 2) + " from width " +
+                              std::to_string(sizes.front().width) + " to " +
+                              std::to_string(sizes.back().width) +
+                              ", where muP promises width^0 (within 0.3)",
+                          "lower the learning rates, correct the multipliers, or set "
+                          "mup.coordinate_check = false"});
     };
     check("activations", &CoordinateSizes::stream);
     check("updates of activations", &CoordinateSizes::stream_change);

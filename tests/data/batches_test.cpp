@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "data/npy.hpp"
-#include "data/scratch_folder.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::data {
 namespace {

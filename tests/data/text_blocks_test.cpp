@@ -8,7 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/scratch_folder.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::data {
 namespace {

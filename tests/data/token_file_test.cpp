@@ -13,9 +13,9 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include "data/scratch_folder.hpp"
 #include "data/token_format.hpp"
 #include "data/token_writer.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::data {
 namespace {

@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 
 #include "data/sample_text.hpp"
-#include "data/scratch_folder.hpp"
 #include "data/tokenizer.hpp"
 #include "files/descriptor.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::data {
 namespace {

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "data/sample_text.hpp"
-#include "data/scratch_folder.hpp"
+#include "scratch_folder.hpp"
 #include "study/digest.hpp"
 
 namespace isogrid::data {

@@ -6,20 +6,18 @@
 
 #include <gtest/gtest.h>
 
-#include "data/scratch_folder.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::files {
 namespace {
 
-using data::ScratchFolder;
-
 TEST(MakeFolders, makesWhatIsMissingAndLeavesWhatIsThere) {
     const ScratchFolder scratch;
     make_folders(scratch / "sweep.h5.d/trials");
-    data::write_all(scratch / "sweep.h5.d/trials/kept", "kept");
+    isogrid::write_all(scratch / "sweep.h5.d/trials/kept", "kept");
     make_folders(scratch / "sweep.h5.d/trials");
     make_folders(scratch / "sweep.h5.d/attempts");
-    EXPECT_EQ(data::read_all(scratch / "sweep.h5.d/trials/kept"), "kept");
+    EXPECT_EQ(isogrid::read_all(scratch / "sweep.h5.d/trials/kept"), "kept");
     EXPECT_TRUE(std::filesystem::is_directory(scratch / "sweep.h5.d/attempts"));
 }
 
@@ -33,7 +31,7 @@ TEST(MakeFolders, goesThroughALinkToAFolder) {
 
 TEST(MakeFolders, namesTheFileThatStandsInTheWay) {
     const ScratchFolder scratch;
-    data::write_all(scratch / "sweep.h5.d", "a file");
+    isogrid::write_all(scratch / "sweep.h5.d", "a file");
     try {
         make_folders(scratch / "sweep.h5.d/trials");
         FAIL() << "a folder in a file";

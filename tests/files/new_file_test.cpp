@@ -5,12 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/scratch_folder.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::files {
 namespace {
 
-using data::ScratchFolder;
 using testing::HasSubstr;
 
 TEST(NewFile, appearsUnderItsNameWhenItIsWhole) {
@@ -21,7 +20,7 @@ TEST(NewFile, appearsUnderItsNameWhenItIsWhole) {
     file->write_at(2, std::as_bytes(std::span("xy", 2)));
     EXPECT_FALSE(std::filesystem::exists(scratch / "report"));
     file->commit();
-    EXPECT_EQ(data::read_all(scratch / "report"), "01xy456789");
+    EXPECT_EQ(isogrid::read_all(scratch / "report"), "01xy456789");
     EXPECT_EQ(scratch.entries(), 1);
 }
 
@@ -37,14 +36,14 @@ TEST(NewFile, givesBackWhatWasWrittenAndNoMore) {
 
 TEST(NewFile, leavesWhatWasThereUntilItIsCommitted) {
     const ScratchFolder scratch;
-    data::write_all(scratch / "report", "of yesterday");
+    isogrid::write_all(scratch / "report", "of yesterday");
     {
         auto file = NewFile::create(scratch / "report");
         ASSERT_TRUE(file);
         file->write("half of to");
-        EXPECT_EQ(data::read_all(scratch / "report"), "of yesterday");
+        EXPECT_EQ(isogrid::read_all(scratch / "report"), "of yesterday");
     }
-    EXPECT_EQ(data::read_all(scratch / "report"), "of yesterday");
+    EXPECT_EQ(isogrid::read_all(scratch / "report"), "of yesterday");
     EXPECT_EQ(scratch.entries(), 1) << "the unfinished one is gone";
 }
 
@@ -56,7 +55,7 @@ TEST(NewFile, isWrittenThroughALink) {
     file->write("text");
     file->commit();
     EXPECT_TRUE(std::filesystem::is_symlink(scratch / "link"));
-    EXPECT_EQ(data::read_all(scratch / "behind"), "text");
+    EXPECT_EQ(isogrid::read_all(scratch / "behind"), "text");
 }
 
 TEST(NewFile, twoOfOneNameAreEachWhole) {
@@ -67,9 +66,9 @@ TEST(NewFile, twoOfOneNameAreEachWhole) {
     first->write("first");
     second->write("second");
     second->commit();
-    EXPECT_EQ(data::read_all(scratch / "report"), "second");
+    EXPECT_EQ(isogrid::read_all(scratch / "report"), "second");
     first->commit();
-    EXPECT_EQ(data::read_all(scratch / "report"), "first");
+    EXPECT_EQ(isogrid::read_all(scratch / "report"), "first");
 }
 
 TEST(NewFile, refusesWhatCanBeNoFile) {

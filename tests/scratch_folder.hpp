@@ -9,12 +9,12 @@
 
 #include <gtest/gtest.h>
 
-namespace isogrid::data {
+namespace isogrid {
 
 class ScratchFolder {
   public:
     ScratchFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "isogrid-data-XXXXXX").string();
+        std::string name = (std::filesystem::temp_directory_path() / "isogrid-test-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no scratch folder");
         path_ = name;
     }
@@ -47,4 +47,4 @@ inline void write_all(const std::filesystem::path& path, const std::string& byte
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
-}  // namespace isogrid::data
+}  // namespace isogrid
