@@ -11,6 +11,7 @@
 #include "archive/record_rows.hpp"
 #include "archive/record_tables.hpp"
 #include "archive/schema.hpp"
+#include "archive/stored_weights.hpp"
 #include "archive/table.hpp"
 #include "archive/texts.hpp"
 #include "study/digest.hpp"
@@ -85,14 +86,25 @@ study::FlopConvention convention_named(const std::string& text) {
     throw Hdf5Error("cannot use /job/study (no FLOP convention is named " + text + ")");
 }
 
-/// Everything but the trials.
-Archive read_around(hid_t file) {
-    Archive archive;
-    archive.job_text = read_text(file, "job/text");
+StudyRow read_study_row(hid_t file) {
     StudyRow row;
     const StoredTable study(file, "job/study", columns_of(row));
     if (study.rows() != 1) throw Hdf5Error("cannot use /job/study (one row expected)");
     study.load(0);
+    return row;
+}
+
+/// Digests of trials, one after the other, must give that of the file.
+void ensure_digest(study::Sha256& together, const std::string& expected) {
+    if (together.finish() != expected)
+        throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
+}
+
+/// Everything but the trials.
+Archive read_around(hid_t file) {
+    Archive archive;
+    archive.job_text = read_text(file, "job/text");
+    const StudyRow row = read_study_row(file);
     archive.study_name = row.name;
     archive.budget_convention = convention_named(row.budget_convention);
     archive.corpus = row.corpus;
@@ -144,8 +156,7 @@ study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep
             archive.trials.push_back(std::move(record.record));
         }
         archive.digest = read_attribute(*file, "digest");
-        if (together.finish() != archive.digest)
-            throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
+        ensure_digest(together, archive.digest);
         return archive;
     } catch (const Hdf5Error& error) {
         return damaged(path, error);
@@ -156,11 +167,7 @@ study::Result<Listing> list_archive(const std::filesystem::path& path) {
     const auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {
-        StudyRow study;
-        const StoredTable studies(*file, "job/study", columns_of(study));
-        if (studies.rows() != 1) throw Hdf5Error("cannot use /job/study (one row expected)");
-        studies.load(0);
-        Listing listing{study.name, read_attribute(*file, "digest"), {}};
+        Listing listing{read_study_row(*file).name, read_attribute(*file, "digest"), {}};
         TrialRow row;
         const StoredTable trials(*file, "trials", columns_of(row));
         study::Sha256 together;
@@ -171,8 +178,7 @@ study::Result<Listing> list_archive(const std::filesystem::path& path) {
             if (!outcome) throw Hdf5Error("cannot use /trials (" + row.outcome + " is no outcome)");
             listing.trials.push_back({row.planned.name, *outcome, row.result.cause});
         }
-        if (together.finish() != listing.digest)
-            throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
+        ensure_digest(together, listing.digest);
         return listing;
     } catch (const Hdf5Error& error) {
         return damaged(path, error);

@@ -6,12 +6,15 @@
 #include <fstream>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <system_error>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "study/digest.hpp"
+#include "study/json_text.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::archive {
 
@@ -58,13 +61,6 @@ std::vector<std::string> all_of(const Archive& archive, std::string TrialProvena
     return {values.begin(), values.end()};
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words)
-        text += (text.empty() ? "" : ", ") + word;
-    return text;
-}
-
 Json file_entity(const std::string& id, const std::string& name, const std::string& format,
                  std::uintmax_t bytes, const std::string& sha256) {
     return {{"@id", id},
@@ -81,6 +77,8 @@ void for_each_block(const Path& path, const Put& use) {
     std::vector<char> block(std::size_t{1} << 20);
     while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
         use(std::as_bytes(std::span(block).first(static_cast<std::size_t>(file.gcount()))));
+    if (!file.is_open() || file.bad())
+        throw std::runtime_error(path.string() + ": cannot be read to its end (the disk refuses) try again");
 }
 
 std::string sha256_of(const Path& path) {
@@ -152,12 +150,12 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
         {{"@id", "#isogrid"},
          {"@type", "SoftwareApplication"},
          {"name", "isogrid"},
-         {"version", joined(all_of(archive, &TrialProvenance::code_revision))}},
+         {"version", study::listed(all_of(archive, &TrialProvenance::code_revision))}},
         {{"@id", "#sweep"},
          {"@type", "CreateAction"},
          {"name", "Training of " + trials},
-         {"description", "On " + joined(all_of(archive, &TrialProvenance::processor)) + " (" +
-                             joined(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
+         {"description", "On " + study::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
+                             study::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
          {"startTime", iso_8601(begin)},
          {"endTime", iso_8601(end)},
          {"instrument", reference("#isogrid")},
@@ -168,7 +166,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
     const Json metadata = {
         {"@context", {std::string(specification) + "/context", {{"sha256", "https://schema.org/sha256"}}}},
         {"@graph", graph}};
-    return metadata.dump(4, ' ', false, Json::error_handler_t::replace) + "\n";
+    return study::json_text(metadata, 4);
 }
 
 study::Result<void> write_crate(const Path& archive, const Path& folder, const std::string& license,

@@ -1,6 +1,5 @@
 #include "archive/provenance.hpp"
 
-#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -25,12 +24,6 @@ std::int64_t number_or_zero(std::string_view text) {
     std::int64_t number = 0;
     std::from_chars(text.data(), text.data() + text.size(), number);
     return number;
-}
-
-utsname system_name() {
-    utsname system{};
-    ::uname(&system);
-    return system;
 }
 
 /// The text after the colon of /proc/cpuinfo's first `model name`.
@@ -63,25 +56,14 @@ Facts build_facts() {
             {"HDF5", hdf5_version()}};
 }
 
-Facts host_facts() {
-    const utsname system = system_name();
-    return {{"host", system.nodename},
-            {"processor", processor_model()},
-            {"kernel", std::string(system.sysname) + " " + system.release}};
-}
-
-Facts slurm_facts() {
-    constexpr std::array names = {"SLURM_CLUSTER_NAME",  "SLURM_JOB_ID",       "SLURM_JOB_NAME",
-                                  "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_JOB_NUM_NODES",
-                                  "SLURM_NTASKS",        "SLURM_RESTART_COUNT"};
-    Facts facts;
-    for (const char* name : names)
-        if (const std::string value = environment(name); !value.empty()) facts.push_back({name, value});
-    return facts;
+std::string host_name() {
+    utsname system{};
+    ::uname(&system);
+    return system.nodename;
 }
 
 TrialProvenance provenance_here() {
-    return {.host = system_name().nodename,
+    return {.host = host_name(),
             .processor = processor_model(),
             .instruction_set = {},
             .code_revision = code_revision(),
@@ -91,8 +73,7 @@ TrialProvenance provenance_here() {
 
 std::string writer_tag() {
     const std::string job = environment("SLURM_JOB_ID");
-    return std::string(system_name().nodename) + "-" + std::to_string(::getpid()) + "-" +
-           (job.empty() ? "0" : job) + "-" +
+    return host_name() + "-" + std::to_string(::getpid()) + "-" + (job.empty() ? "0" : job) + "-" +
            std::to_string(number_or_zero(environment("SLURM_RESTART_COUNT")));
 }
 

@@ -23,13 +23,8 @@ std::string code_revision();
 /// as MPI.
 Facts build_facts();
 
-/// Host name, processor model, kernel.
-Facts host_facts();
-
-/// What Slurm says of the job: every one of SLURM_CLUSTER_NAME, SLURM_JOB_ID, SLURM_JOB_NAME,
-/// SLURM_JOB_PARTITION, SLURM_JOB_NODELIST, SLURM_JOB_NUM_NODES, SLURM_NTASKS and SLURM_RESTART_COUNT that is
-/// set. Empty outside Slurm.
-Facts slurm_facts();
+/// As the system knows this machine.
+std::string host_name();
 
 /// Host, processor, revision and Slurm job of this process; the caller adds instruction set, ranks and times.
 TrialProvenance provenance_here();

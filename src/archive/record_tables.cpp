@@ -5,9 +5,8 @@
 #include <utility>
 
 #include "archive/record_rows.hpp"
-#include "archive/schema.hpp"
+#include "archive/stored_weights.hpp"
 #include "archive/table.hpp"
-#include "study/digest.hpp"
 #include "study/specification_scanner.hpp"
 
 namespace isogrid::archive {
@@ -17,18 +16,6 @@ namespace {
 std::int64_t weights_of(const TrialRecord& record) {
     return record.result.weights.empty() ? record.stored_weights
                                          : static_cast<std::int64_t>(record.result.weights.size());
-}
-
-std::string weights_digest(const std::vector<float>& weights) {
-    return study::sha256(std::as_bytes(std::span(weights)));
-}
-
-/// Selects one part of a dataset of numbers.
-Handle select(const Handle& dataset, Part part) {
-    Handle space(H5Dget_space(dataset), &H5Sclose, "read the extent of weights");
-    const auto start = static_cast<hsize_t>(part.offset), count = static_cast<hsize_t>(part.length);
-    ensure(H5Sselect_hyperslab(space, H5S_SELECT_SET, &start, nullptr, &count, nullptr), "select weights");
-    return space;
 }
 
 /// Puts a record's weights, once they are seen to be those of their digest.
@@ -45,23 +32,9 @@ void put_weights(const Put& put, const TrialRecord& record, const ReadWeights& r
     put(std::as_bytes(std::span(weights)));
 }
 
-std::vector<float> read_part(const Handle& dataset, Part part) {
-    std::vector<float> weights(static_cast<std::size_t>(part.length));
-    if (!weights.empty())
-        ensure(H5Dread(dataset, H5T_NATIVE_FLOAT, make_space(weights.size()), select(dataset, part),
-                       H5P_DEFAULT, weights.data()),
-               "read weights");
-    return weights;
-}
-
 /// The next part of `length`, right behind the one before.
 Part next_part(std::int64_t& end, std::int64_t length) {
     return {std::exchange(end, end + length), length};
-}
-
-bool inside(Part part, std::size_t extent) {
-    const auto limit = static_cast<std::int64_t>(extent);
-    return part.offset >= 0 && part.length >= 0 && part.length <= limit && part.offset <= limit - part.length;
 }
 
 /// True when `part` starts where the one before ended and lies inside the dataset; moves the end on.
@@ -261,47 +234,6 @@ CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse wei
         checked.records.push_back(reader.read(trial, weights));
     checked.faults = reader.leftovers();
     return checked;
-}
-
-StoredWeights::StoredWeights(Handle file, std::string where)
-    : file_(std::move(file)), where_(std::move(where)), dataset_(open_dataset(file_, "weights")) {
-    ensure_contiguous(dataset_, "weights");
-    const std::size_t extent = extent_of(dataset_);
-    TrialRow row;
-    const StoredTable trials(file_, "trials", columns_of(row), /*check_seal=*/false);  // weights have digests
-    for (std::size_t trial = 0; trial < trials.rows(); ++trial) {
-        trials.load(trial);
-        if (!inside(row.weights, extent))
-            throw Hdf5Error("cannot use /trials (the weights of " + row.planned.name +
-                            " lie outside /weights)");
-        entries_[row.id] = {row.planned.name, row.outcome, row.result.weights_digest, row.weights};
-    }
-}
-
-study::Result<std::vector<float>> StoredWeights::read(std::string_view id) const {
-    const auto found = entries_.find(id);
-    if (found == entries_.end())
-        return study::fail(where_, "has no trial " + std::string(id), "no row of /trials has this identity",
-                           "isogrid verify lists them");
-    const Entry& entry = found->second;
-    if (entry.part.length == 0)
-        return study::fail(where_, "trial " + entry.name + " has no weights",
-                           "it is " + entry.outcome + ", or its study did not keep weights",
-                           "run it with run.keep_weights = true into another archive");
-    std::vector<float> weights = read_part(dataset_, entry.part);
-    if (weights_digest(weights) != entry.digest)
-        throw Hdf5Error("cannot use /weights (those of " + entry.name + " have another digest)");
-    return weights;
-}
-
-study::Result<StoredWeights> open_weights(const std::filesystem::path& path) {
-    auto file = open_any(path);
-    if (!file) return tl::unexpected(file.error());
-    try {
-        return StoredWeights(std::move(*file), path.string());
-    } catch (const Hdf5Error& error) {
-        return damaged(path, error);
-    }
 }
 
 study::Faults all_faults(const CheckedRecords& checked) {

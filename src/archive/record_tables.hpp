@@ -2,10 +2,8 @@
 // schema).
 #pragma once
 
-#include <map>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "archive/archive.hpp"
@@ -59,31 +57,6 @@ struct CheckedRecords {
 /// begins each fault. Throws Hdf5Error when a table cannot be read at all.
 CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights,
                             Checks checks = Checks::records);
-
-/// Gives the weights of single trials of one file, which stays open.
-class StoredWeights {
-  public:
-    /// `file` is a file that read_records can read. Throws Hdf5Error.
-    StoredWeights(Handle file, std::string where);
-
-    /// The weights of the trial with this identity, checked against their digest; a fault when there are
-    /// none.
-    study::Result<std::vector<float>> read(std::string_view id) const;
-
-  private:
-    struct Entry {
-        std::string name, outcome, digest;
-        Part part;
-    };
-
-    Handle file_;
-    std::string where_;
-    std::map<std::string, Entry, std::less<>> entries_;  ///< by identity
-    Handle dataset_;
-};
-
-/// The weights of an archive, a segment or a trial file.
-study::Result<StoredWeights> open_weights(const std::filesystem::path& path);
 
 /// Those of the file and of every record.
 study::Faults all_faults(const CheckedRecords& checked);

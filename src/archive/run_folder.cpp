@@ -5,8 +5,8 @@
 #include <set>
 #include <stdexcept>
 
-#include "archive/record_tables.hpp"
 #include "archive/segment.hpp"
+#include "archive/stored_weights.hpp"
 #include "archive/trial_file.hpp"
 #include "files/durable.hpp"
 #include "study/branches.hpp"
@@ -234,7 +234,7 @@ std::vector<std::size_t> remaining(const Found& found) {
 }
 
 study::Result<Merged> merge(const Path& archive, const study::Study& study, const Writer& writer,
-                            const Facts& libraries) {
+                            const Facts& libraries, std::size_t least) {
     auto found = find_trials(archive, study.grid);
     if (!found) return tl::unexpected(found.error());
 
@@ -248,9 +248,10 @@ study::Result<Merged> merge(const Path& archive, const study::Study& study, cons
     for (const auto& trial : found->trials)
         if (trial) merged.trials.push_back(trial->record);
 
-    Merged report{archive_digest(merged.trials), false, std::move(found->rejected)};
+    Merged report{.digest = archive_digest(merged.trials), .rejected = std::move(found->rejected)};
     report.rejected.insert(report.rejected.end(), found->foreign.begin(), found->foreign.end());
-    if (says_the_same(archive, merged, report.digest)) return report;
+    report.missing = least - std::min(least, merged.trials.size());
+    if (report.missing > 0 || says_the_same(archive, merged, report.digest)) return report;
     WeightsOfFiles weights;
     report.written = write_archive(archive, merged, writer, [&](const TrialRecord& record) {
         return weights.read(found->trials[static_cast<std::size_t>(record.index)]->file,

@@ -1,6 +1,7 @@
 // What is there already: the trial files beside an archive, what is left to run, and the merge of the two.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -52,6 +53,7 @@ struct Merged {
     std::string digest;  ///< of the archive
     bool written = false;
     study::Faults rejected;
+    std::size_t missing = 0;  ///< trials fewer than asked for
 };
 
 /// Trial files of more bytes stay as they are: whoever packs has nothing else to do meanwhile, and weights of
@@ -73,9 +75,10 @@ void remove_unfinished(const std::filesystem::path& archive);
 void remove_merged(const std::filesystem::path& archive, const study::Faults& rejected);
 
 /// Merges all that find_trials finds into the archive, in the grid's order. Writes nothing when the archive
-/// says the same already, or when the writer no longer holds the lease. Trial files and segments stay.
-/// `libraries` are facts that the caller adds to build_facts(). Throws what write_archive throws.
+/// says the same already, when there are fewer than `least` trials, or when the writer no longer holds the
+/// lease. Trial files and segments stay. `libraries` are facts that the caller adds to build_facts(). Throws
+/// what write_archive throws.
 study::Result<Merged> merge(const std::filesystem::path& archive, const study::Study& study,
-                            const Writer& writer, const Facts& libraries = {});
+                            const Writer& writer, const Facts& libraries = {}, std::size_t least = 0);
 
 }  // namespace isogrid::archive

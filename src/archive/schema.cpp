@@ -1,10 +1,11 @@
 #include "archive/schema.hpp"
 
 #include <cstdlib>
-#include <fstream>
 
 #include "archive/file_layout.hpp"
+#include "archive/signature.hpp"
 #include "archive/texts.hpp"
+#include "files/durable.hpp"
 
 namespace isogrid::archive {
 
@@ -22,13 +23,6 @@ Stamp parse_stamp(const std::string& schema) {
     const std::size_t slash = schema.rfind('/');
     if (slash == std::string::npos) return {schema, 0};
     return {schema.substr(0, slash), std::atoi(schema.c_str() + slash + 1)};
-}
-
-bool starts_as_hdf5(const std::filesystem::path& path) {
-    constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
-    std::string start(signature.size(), '\0');
-    std::ifstream(path, std::ios::binary).read(start.data(), static_cast<std::streamsize>(start.size()));
-    return start == signature;
 }
 
 study::Result<void> check_stamp(const std::string& where, const std::string& found,
@@ -66,7 +60,10 @@ study::Result<Handle> open_checked(const std::filesystem::path& path, const std:
                            : std::filesystem::is_directory(path) ? "it is a folder"
                                                                  : "it is no regular file",
                            "check the path");
-    if (!starts_as_hdf5(path))
+    const std::optional<bool> hdf5 = begins_as_hdf5(path);
+    if (!hdf5)
+        return study::fail(where, "cannot be read", files::last_error().message(), "check its permissions");
+    if (!*hdf5)
         return study::fail(where, "is not an HDF5 file", "its first bytes are not HDF5's signature", keep_it);
     const auto foreign = [&](const std::string& why) {
         return study::fail(where, "is an HDF5 file, but not of isogrid", why, keep_it);

@@ -163,6 +163,11 @@ TEST(Archive, namesAFileThatIsMissingForeignOrTruncated) {
     EXPECT_THAT(fault_of(path), HasSubstr("is truncated"));
 }
 
+/// One that opens and cannot be read, as without the right to: nothing is known of its first bytes.
+TEST(Archive, saysWhyAFileCannotBeRead) {
+    EXPECT_THAT(fault_of("/proc/self/mem"), HasSubstr("/proc/self/mem: cannot be read (Input/output error)"));
+}
+
 TEST(Archive, namesANewerSchemaAndAnotherKind) {
     const Folder folder;
     const auto path = folder.path() / "a.h5";
