@@ -7,10 +7,7 @@
 
 #include "archive/provenance.hpp"
 #include "study/wording.hpp"
-#include "verbs/archive_verbs.hpp"
-#include "verbs/job_verbs.hpp"
-#include "verbs/text_verbs.hpp"
-#include "verbs/verb.hpp"
+#include "verbs/verbs.hpp"
 
 namespace isogrid {
 namespace {
@@ -34,11 +31,11 @@ int main_of(const std::vector<std::string>& arguments) {
     const std::string name = arguments.empty() ? "--help" : arguments.front();
     if (name == "--help" || name == "-h" || name == "help") {
         (arguments.empty() ? std::cerr : std::cout) << overview(all);
-        return arguments.empty() ? bad_input : done;
+        return arguments.empty() ? exit_bad_input : exit_done;
     }
     if (name == "--version") {
         std::cout << "isogrid " << archive::code_revision() << "\n";
-        return done;
+        return exit_done;
     }
     for (const Verb& verb : all)
         if (verb.name == name) return carry_out(verb, {arguments.begin() + 1, arguments.end()});
@@ -56,16 +53,16 @@ int main_of(const std::vector<std::string>& arguments) {
 int main(int count, char** values) {
     try {
         const int code = isogrid::main_of({values + 1, values + count});
-        if (std::cout.flush() || code != isogrid::verbs::done) return code;
+        if (std::cout.flush() || code != isogrid::verbs::exit_done) return code;
         std::cerr << "isogrid: standard output could not be written to its end (is its disk full?) make room "
                      "there, or write elsewhere\n";
-        return isogrid::verbs::failed;
+        return isogrid::verbs::exit_other;
     } catch (const std::filesystem::filesystem_error& error) {
         std::cerr << "isogrid: " << error.path1().string() << ": cannot be used (" << error.code().message()
                   << ") set the rights there, make room, or name another place\n";
-        return isogrid::verbs::failed;
+        return isogrid::verbs::exit_other;
     } catch (const std::exception& error) {
         std::cerr << "isogrid: " << error.what() << "\n";
-        return isogrid::verbs::failed;
+        return isogrid::verbs::exit_other;
     }
 }

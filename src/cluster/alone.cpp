@@ -1,16 +1,8 @@
 #include "cluster/alone.hpp"
 
-#include <chrono>
+#include "cluster/site/clocks.hpp"
 
 namespace isogrid::cluster {
-
-namespace {
-
-double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer& writer,
                  const CoordinatorHooks& hooks) {
@@ -20,18 +12,18 @@ void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer
             return;
         }
         sweep.worker_idle(0);
-        const int trial = sweep.assign(now()).front().trial;
+        const int trial = sweep.assign(steady_seconds()).front().trial;
         const auto on_progress = [&](const train::Progress& progress) {
             sweep.progressed({.trial = trial,
                               .steps_done = progress.steps_done,
                               .steps = progress.steps,
                               .tokens_per_second = progress.tokens_per_second},
-                             now());
+                             steady_seconds());
             return hooks.keep_going(sweep);
         };
         GroupOfOne group;
         const Finished finished = execute_trial(workplace, trial, group, writer, on_progress);
-        sweep.finished(finished, now());
+        sweep.finished(finished, steady_seconds());
         hooks.on_finished(sweep, finished);
     }
 }

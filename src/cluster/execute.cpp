@@ -1,6 +1,5 @@
 #include "cluster/execute.hpp"
 
-#include <chrono>
 #include <exception>
 #include <new>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/checkpoints.hpp"
 #include "cluster/folder/trunk_states.hpp"
+#include "cluster/site/clocks.hpp"
 #include "cluster/site/mpi_session.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "kernels/links.hpp"
@@ -20,10 +20,6 @@ namespace isogrid::cluster {
 namespace {
 
 using archive::Outcome;
-
-double unix_time() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 /// Threads to compute with: one where the trial's memory was not enough before, as each sums leaves of its
 /// own.
@@ -98,14 +94,14 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.provenance = archive::provenance_here();
     record.provenance.instruction_set = workplace.instruction_set;
     record.provenance.ranks = group.size();
-    record.provenance.started_unix = unix_time();
+    record.provenance.started_unix = unix_seconds();
 
     std::optional<TrialCheckpoints> checkpoints;
     if (!workplace.checkpoints_folder.empty())
         checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
                             workplace.study.job.checkpoint_minutes,
                             places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
-    const auto start = std::chrono::steady_clock::now();
+    const double start = steady_seconds();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
     auto [result, mine] = train_part(workplace, record.planned, group,
@@ -129,8 +125,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
         result.cause = verdict.cause;
     }
     record.result = std::move(result);
-    record.provenance.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    record.provenance.seconds = steady_seconds() - start;
     const study::Trial& trained = record.planned.trial;
     const std::int64_t tokens_here = trained.tokens_after(record.result.steps_done) -
                                      trained.tokens_after(checkpoints ? checkpoints->taken_up_at() : 0);

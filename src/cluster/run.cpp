@@ -1,55 +1,21 @@
 #include "cluster/run.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <csignal>
+#include <exception>
 #include <iostream>
-#include <limits>
-#include <utility>
+#include <optional>
 
-#include "archive/archive.hpp"
-#include "archive/run_folder.hpp"
-#include "archive/segment.hpp"
-#include "archive/trial_file.hpp"
-#include "archive/verify.hpp"
-#include "cluster/alone.hpp"
 #include "cluster/coordinator.hpp"
-#include "cluster/folder/attempts.hpp"
-#include "cluster/folder/checkpoints.hpp"
-#include "cluster/folder/lock.hpp"
-#include "cluster/folder/run_folder.hpp"
-#include "cluster/folder/trunk_states.hpp"
-#include "cluster/messages/mpi_transport.hpp"
-#include "cluster/messages/seat_notes.hpp"
+#include "cluster/messages/workers_transport.hpp"
+#include "cluster/run_first_rank.hpp"
 #include "cluster/run_refusals.hpp"
-#include "cluster/run_words.hpp"
 #include "cluster/run_worker.hpp"
-#include "cluster/site/allocation.hpp"
 #include "cluster/site/places.hpp"
 #include "cluster/site/stop_signals.hpp"
-#include "cluster/sweep/account.hpp"
-#include "cluster/sweep/left_to_do.hpp"
-#include "cluster/sweep/progress.hpp"
-#include "cluster/sweep/progress_file.hpp"
-#include "cluster/terminal/console.hpp"
-#include "files/durable.hpp"
 
 namespace isogrid::cluster {
 
 namespace {
-
-double steady_seconds() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double unix_seconds() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-int refuse(const study::Faults& faults) {
-    std::cerr << study::to_string(faults) << std::flush;
-    return exit_bad_input;
-}
 
 /// The workers' leave, given however rank 0's part ends.
 class WorkersLeave {
@@ -72,222 +38,6 @@ class WorkersLeave {
     bool given_ = false;
 };
 
-/// How rank 0 reaches the workers: the ranks, or the seats of their cards.
-class WorkersTransport {
-  public:
-    WorkersTransport(const MpiSession& session, const Seats& seats)
-        : ranks_(session), seats_(ranks_, seats) {}
-    Transport& operator*() { return seats_.is_one_each() ? static_cast<Transport&>(ranks_) : seats_; }
-
-  private:
-    MpiTransport ranks_;
-    SeatedTransport seats_;
-};
-
-/// Rank 0's part of a sweep, from the lock to the archive.
-class Run {
-  public:
-    Run(const RunRequest& request, const MpiSession& session, const StopSignals& signals,
-        const Misplaced& misplaced)
-        : request_(request),
-          study_(request.study),
-          session_(session),
-          signals_(signals),
-          folder_(run_folder_of(request.archive)),
-          console_(Console::standard()),
-          words_(console_, request, misplaced) {}
-
-    int run() {
-        if (const study::Faults faults = group_faults(study_, workers()); !faults.empty())
-            return refuse(faults);
-        // A look before the lock is taken: where all would be wrong, or nothing is to do, nothing is touched.
-        auto found = look();
-        if (!found) return refuse(found.error());
-        const LeftToDo left =
-            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
-        if (left.trials.empty() && nothing_to_merge()) {
-            words_.finished_before(*found, left);
-            return exit_done;
-        }
-        const auto tokens = data::TokenFile::open(study_.job.token_file);
-        if (!tokens) return refuse(tokens.error());
-        if (request_.check && !left.trials.empty())
-            if (const study::Faults faults = request_.check(*tokens); !faults.empty()) return refuse(faults);
-
-        const int code = run_locked(*tokens);
-        std::error_code not_empty;
-        if (code == exit_done) std::filesystem::remove(folder_.root, not_empty);  // the lock has just left it
-        return code;
-    }
-
-  private:
-    int workers() const { return std::max(1, session_.size() - 1); }
-    std::size_t trials() const { return study_.grid.trials.size(); }
-
-    /// What there is already; a fault where going on would mix two studies.
-    study::Result<archive::Found> look() const {
-        auto found = archive::find_trials(request_.archive, study_.grid);
-        if (found && !found->foreign.empty()) return tl::unexpected(std::move(found->foreign));
-        return found;
-    }
-
-    /// No run folder, or one with nothing in it but the states that the job keeps.
-    bool nothing_to_merge() const {
-        return !std::filesystem::exists(folder_.root) ||
-               (study_.job.keep_trunks && holds_only_states(folder_.root, folder_.checkpoints));
-    }
-
-    int run_locked(const data::TokenFile& tokens) {
-        files::make_folders(folder_.trials);
-        files::make_folders(folder_.checkpoints);
-        files::make_folders(folder_.attempts);
-        auto lock = Lock::take(folder_.lock);
-        if (!lock) return refuse(lock.error());
-        if (lock->predecessor())
-            console_.line("taking over from a run that is gone: " + describe(*lock->predecessor()));
-        const archive::Writer writer{.tag = archive::writer_tag(),
-                                     .still_holder = [&] { return lock->held(); }};
-        archive::remove_unfinished(request_.archive);
-        archive::remove_temporaries(folder_.checkpoints);
-
-        auto found = look();  // again, now that nobody else can change it
-        if (!found) return refuse(found.error());
-        for (const study::Fault& fault : found->rejected)
-            console_.line("not used: " + study::to_string(fault));
-
-        note_disappeared(folder_.attempts, newest_checkpoints(folder_.checkpoints));
-        const LeftToDo left =
-            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
-        for (const int trial : left.retried)
-            forget_attempts(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
-        for (const archive::TrialRecord& record : left.aside)
-            archive::write_trial_file(folder_.trials, record, writer);
-        Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
-                    left.history, request_.cards);
-        sweep.failed_before(left.failed);
-        if (!left.trials.empty()) {
-            words_.begins(left, session_.size());
-            train(sweep, left.trials, tokens, *lock, writer);
-        }
-        if (!lock->held()) {
-            words_.taken_over();
-            return exit_other;
-        }
-        if (!sweep.store_faults().empty()) {
-            words_.not_stored(sweep.store_faults());
-            return exit_other;
-        }
-        if (const SweepState state = sweep.state(steady_seconds()); state.done < static_cast<int>(trials())) {
-            words_.interrupted(state);
-            return exit_interrupted;
-        }
-        return merge(sweep, writer);
-    }
-
-    int merge(const Sweep& sweep, const archive::Writer& writer) {
-        const auto merged = archive::merge(request_.archive, study_, writer,
-                                           with_account(request_.libraries, sweep.account()));
-        if (!merged) return refuse(merged.error());
-        if (!writer.still_holder()) {
-            words_.taken_over();
-            return exit_other;
-        }
-        const archive::VerifyReport report = archive::verify_archive(request_.archive);
-        if (!report.good()) {
-            std::cerr << study::to_string(report.faults) << request_.archive.string()
-                      << ": does not hold what was written (see above) its trials are still in "
-                      << folder_.trials.string() << ": move it away and run the same command again\n";
-            return exit_other;
-        }
-        tidy_up(merged->rejected);
-        words_.done(sweep.state(steady_seconds()), report.digest);
-        return exit_done;
-    }
-
-    /// Everything in the run folder is in the archive now, but for what could not be used, and the states
-    /// that the job keeps.
-    void tidy_up(const study::Faults& rejected) const {
-        archive::remove_merged(request_.archive, rejected);
-        remove_progress_file(folder_.progress);
-        clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
-        std::error_code not_empty;
-        std::filesystem::remove_all(folder_.attempts, not_empty);
-    }
-
-    /// Trains what the sweep holds, until all of it ended or a signal came.
-    void train(Sweep& sweep, const std::vector<int>& to_do, const data::TokenFile& tokens, const Lock& lock,
-               const archive::Writer& writer) {
-        Progress progress(console_, folder_.progress);
-        TrunkStates states(folder_.checkpoints, study_, to_do);
-        double stop_at = std::numeric_limits<double>::infinity();
-        if (const auto end = seconds_to_end(unix_seconds())) {
-            const Deadline deadline = deadline_of(*end);
-            stop_at = steady_seconds() + deadline.stop_after;
-            sweep.ends_at(stop_at, deadline.least_worth);
-        }
-        double lease_due = 0;
-        std::size_t not_packed = 0;
-        const CoordinatorHooks hooks{.keep_going =
-                                         [&](const Sweep& now) {
-                                             const double time = steady_seconds();
-                                             progress.update(now, time);
-                                             if (signals_.received() || time >= stop_at) return false;
-                                             if (time < lease_due) return true;
-                                             lease_due = time + 1;
-                                             return lock.held();
-                                         },
-                                     .on_finished =
-                                         [&](const Sweep& now, const Finished& finished) {
-                                             progress.trial_finished(now, finished, steady_seconds());
-                                             if (finished.stored && archive::is_finished(finished.outcome))
-                                                 states.ended(finished.trial);
-                                             if (++not_packed < archive::trials_a_segment) return;
-                                             not_packed = 0;
-                                             pack(writer);
-                                         },
-                                     .say = [&](const std::string& text) { console_.line(text); },
-                                     .on_host_set_aside =
-                                         [&](const std::string& host, const std::vector<int>& trials) {
-                                             for (const int trial : trials)
-                                                 pardon_host(folder_.attempts, sweep.planned(trial), host);
-                                         }};
-        if (session_.size() > 1) {
-            WorkersTransport transport(session_, request_.cards.cards.seats);
-            coordinate(*transport, sweep, lock.lease(), hooks);
-        } else if (request_.cards.cards.seats.each > 1) {
-            coordinate_own_seats(request_, tokens, signals_, sweep, lock.lease(), hooks);
-        } else {
-            Workplace workplace = workplace_of(request_, tokens);
-            workplace.seconds_per_step = {};
-            train_alone(sweep, workplace, writer, hooks);
-        }
-        progress.end(sweep, steady_seconds());
-        stopped_ = sweep.stopped();
-    }
-
-    /// Trial files that find no room for a segment are as good as one.
-    void pack(const archive::Writer& writer) {
-        try {
-            archive::pack_trial_files(request_.archive, writer, archive::trials_a_segment);
-        } catch (const std::exception& error) {
-            console_.line("trial files are not packed: " + std::string(error.what()));
-        }
-    }
-
-  public:
-    bool stopped() const { return stopped_; }  ///< the workers have been told already
-
-  private:
-    const RunRequest& request_;
-    const study::Study& study_;
-    const MpiSession& session_;
-    const StopSignals& signals_;
-    RunFolder folder_;
-    Console console_;
-    RunWords words_;
-    bool stopped_ = false;
-};
-
 }  // namespace
 
 int run_sweep(const RunRequest& request, const MpiSession& session) {
@@ -308,13 +58,12 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
             session.abort(exit_other);
         }
     }
-    Run run(request, session, signals, misplaced);
-    if (session.size() == 1) return run.run();
+    if (session.size() == 1) return run_first_rank(request, session, signals, misplaced).exit_code;
     WorkersTransport transport(session, request.cards.cards.seats);
     WorkersLeave leave(*transport);
-    const int code = run.run();
-    if (run.stopped()) leave.already_given();
-    return code;
+    const FirstRankEnd end = run_first_rank(request, session, signals, misplaced);
+    if (end.workers_dismissed) leave.already_given();
+    return end.exit_code;
 }
 
 }  // namespace isogrid::cluster

@@ -8,17 +8,13 @@
 
 #include "archive/provenance.hpp"
 #include "cluster/execute.hpp"
+#include "cluster/exit_codes.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/site/mpi_session.hpp"
 #include "cluster/sweep/card_plan.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {
-
-inline constexpr int exit_done = 0;
-inline constexpr int exit_other = 1;  ///< anything not said below
-inline constexpr int exit_bad_input = 2;
-inline constexpr int exit_interrupted = 75;  ///< work is left: start the same command again
 
 struct RunRequest {
     const study::Study& study;
@@ -38,7 +34,7 @@ struct RunRequest {
 };
 
 /// Runs what is left of the study and merges it into the archive; every rank of `session` calls it. Rank 0
-/// coordinates (or, in a world of one, trains) and speaks; it returns one of the exit codes above, workers 0.
+/// coordinates (or, in a world of one, trains) and speaks; it returns an exit code, workers 0.
 /// Faults of the input go to standard error. What is finished stays in OUT.h5.d/ until the archive is
 /// verified, however this ends.
 int run_sweep(const RunRequest& request, const MpiSession& session);

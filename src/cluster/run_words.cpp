@@ -55,6 +55,13 @@ void RunWords::not_stored(const std::vector<std::string>& faults) {
               << " could not be stored (see above) make room, then run the same command again\n";
 }
 
+void RunWords::gone(std::size_t number) {
+    std::cerr << request_.archive.string() << ": " << number << " of " << plural(trials(), "trial")
+              << (number == 1 ? " is" : " are")
+              << " gone (done when this run began, and moved or removed since) bring back what held them, or "
+                 "run the same command again to train them anew\n";
+}
+
 void RunWords::interrupted(const SweepState& state) {
     console_.line("interrupted: " + std::to_string(state.done) + " of " + plural(trials(), "trial") +
                   " done and kept in " + run_folder_of(request_.archive).root.string() +

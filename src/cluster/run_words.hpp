@@ -27,6 +27,8 @@ class RunWords {
     void finished_before(const archive::Found& found, const LeftToDo& left);
     void taken_over();
     void not_stored(const std::vector<std::string>& faults);
+    /// Results that are no longer there when all are to be merged.
+    void gone(std::size_t number);
     void interrupted(const SweepState& state);
     void done(const SweepState& state, const std::string& digest);
 

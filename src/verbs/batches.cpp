@@ -12,7 +12,7 @@
 #include "data/npy.hpp"
 #include "data/token_file.hpp"
 #include "verbs/job.hpp"
-#include "verbs/job_verbs.hpp"
+#include "verbs/verbs.hpp"
 
 namespace isogrid::verbs {
 namespace {
@@ -76,7 +76,7 @@ int batches(const options::variables_map& given) {
     if (!written) return refuse(written.error());
     std::cout << out << ": (" << shape[0] << " steps, " << shape[1] << " sequences, " << shape[2]
               << " tokens)\n";
-    return done;
+    return exit_done;
 }
 
 }  // namespace

@@ -8,8 +8,6 @@
 #include <unistd.h>
 #include <utility>
 
-#include <sys/ioctl.h>
-
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
 #include "archive/run_folder.hpp"
@@ -19,20 +17,21 @@
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/left_to_do.hpp"
+#include "cluster/terminal/console.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
-#include "verbs/job_verbs.hpp"
+#include "verbs/verbs.hpp"
 
 namespace isogrid::verbs {
 namespace {
 
-int terminal_columns() {
-    winsize size{};
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        return size.ws_col;
-    return 100;
+/// Of the terminal that the plan is printed to; 100 where it goes elsewhere.
+int columns_to_fill() {
+    constexpr int otherwise = 100;
+    const int columns = cluster::terminal_columns(STDOUT_FILENO);
+    return columns > 0 ? columns : otherwise;
 }
 
 int plan(const options::variables_map& given) {
@@ -82,8 +81,8 @@ int plan(const options::variables_map& given) {
     plan.card_bytes = card_bytes;
     plan.seats = cluster::seats_of_cards(study->job, card_bytes > 0);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
-                                         : cluster::plan_text(*study, plan, terminal_columns()));
-    return done;
+                                         : cluster::plan_text(*study, plan, columns_to_fill()));
+    return exit_done;
 }
 
 }  // namespace

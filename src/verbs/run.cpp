@@ -19,7 +19,7 @@
 #include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
-#include "verbs/job_verbs.hpp"
+#include "verbs/verbs.hpp"
 
 namespace isogrid::verbs {
 namespace {
@@ -78,14 +78,14 @@ int run(const options::variables_map& given) {
         if (session.rank() == without && without > 0)
             std::cerr << "rank " << without << " on " << archive::provenance_here().host << ": ";
         if (session.rank() == without) refuse(study.error());
-        return without > 0 ? failed : bad_input;
+        return without > 0 ? exit_other : exit_bad_input;
     }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
-        return session.rank() == without ? refuse(best.error()) : bad_input;
+        return session.rank() == without ? refuse(best.error()) : exit_bad_input;
 
     const auto retry = outcomes_to_retry(given);
-    if (!retry) return session.rank() == 0 ? refuse(retry.error()) : bad_input;
+    if (!retry) return session.rank() == 0 ? refuse(retry.error()) : exit_bad_input;
 
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
@@ -95,16 +95,16 @@ int run(const options::variables_map& given) {
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
     const auto card = cluster::choose_card(study->job, session, seen);
     if (const int without = session.first_without(card.has_value()); without >= 0)
-        return session.rank() == without ? refuse(card.error()) : bad_input;
+        return session.rank() == without ? refuse(card.error()) : exit_bad_input;
     auto made =
         *card ? backend_of_card(study->job, **card)
               : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
     if (const int without = session.first_without(made.has_value()); without >= 0)
-        return session.rank() == without ? refuse(made.error()) : bad_input;
+        return session.rank() == without ? refuse(made.error()) : exit_bad_input;
     const std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
     warn_of_small_cards(*study, *card, seen, *backend, session);
-    if (!may_link(*study, *card, *backend, session)) return bad_input;
+    if (!may_link(*study, *card, *backend, session)) return exit_bad_input;
     const std::int64_t card_bytes = *card ? seen.cards[static_cast<std::size_t>(**card)].bytes : 0;
     const cluster::CardPlan cards = study->job.device == study::Device::cpu
                                         ? cluster::CardPlan{}

@@ -20,16 +20,11 @@ bool speaks_for_all() {
 }
 
 int refuse_words(const Verb& verb, const std::string& problem, const std::string& what_to_do) {
-    if (!speaks_for_all()) return bad_input;
+    if (!speaks_for_all()) return exit_bad_input;
     return refuse({{"isogrid " + verb.name, problem, "usage: " + usage(verb), what_to_do}});
 }
 
 }  // namespace
-
-int refuse(const study::Faults& faults) {
-    std::cerr << study::to_string(faults);
-    return bad_input;
-}
 
 std::string usage(const Verb& verb) {
     return "isogrid " + verb.name + " " + verb.arguments;
@@ -59,7 +54,7 @@ int carry_out(const Verb& verb, const std::vector<std::string>& arguments) {
         if (given.contains("help")) {
             std::cout << "usage: " << usage(verb) << "\n\n" << verb.summary << "\n";
             if (!verb.described.options().empty()) std::cout << "\n" << verb.described;
-            return done;
+            return exit_done;
         }
         options::notify(given);
     } catch (const options::unknown_option& unknown) {

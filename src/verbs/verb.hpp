@@ -7,17 +7,13 @@
 
 #include <boost/program_options.hpp>
 
-#include "study/fault.hpp"
+#include "cluster/exit_codes.hpp"
 
 namespace isogrid::verbs {
 
 namespace options = boost::program_options;
 
-/// 75, interrupted with work left, is cluster::run_sweep's.
-enum ExitCode { done = 0, failed = 1, bad_input = 2 };
-
-/// Prints them and returns bad_input.
-int refuse(const study::Faults& faults);
+using cluster::exit_bad_input, cluster::exit_done, cluster::exit_other, cluster::refuse;
 
 /// Positional arguments are options too, named in `positions`.
 struct Verb {

@@ -63,6 +63,12 @@ expect_status 2 "$isogrid" crate small.toml --to none
 [[ ! -e none/ro-crate-metadata.json ]] || fail "a job file became a crate"
 expect_status 2 "$isogrid" crate out.h5
 
+# What is wrong is JSON too, also of a file whose name is no UTF-8.
+odd=$'odd\xff.h5'
+head -c 2000 out.h5 >"$odd"
+expect_status 2 "$isogrid" verify "$odd" --json
+grep -q '"status": "damaged"' out.txt || fail "no JSON of an oddly named file: $(cat out.txt err.txt)"
+
 mkdir batches
 cd batches || exit
 expect_status 0 "$isogrid" batches ../small.toml --trial "$trial" --steps 0:2

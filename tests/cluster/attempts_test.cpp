@@ -26,7 +26,7 @@ class AttemptsOfATrial : public testing::Test {
     }
     Attempts read() const { return read_attempts(folder_.path(), trial_); }
 
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     study::PlannedTrial trial_ = test::study_of({1e9}, 4).grid.trials[0];
 };
 

@@ -33,7 +33,7 @@ class Checkpoints : public testing::Test {
         return steps;
     }
 
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     const study::Study study_ = test::study_of({1e9, 2e9});
     study::PlannedTrial trial_ = study_.grid.trials[0];
 };

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fcntl.h>
 #include <fstream>
+#include <stdexcept>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -43,7 +44,7 @@ void leave_lock(const std::filesystem::path& file, std::chrono::seconds age) {
 }  // namespace
 
 TEST(Lock, refusesASecondRunAndNamesTheHolder) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     const auto first = Lock::take(folder / "lock");
     ASSERT_TRUE(first);
     EXPECT_FALSE(first->predecessor());
@@ -53,8 +54,20 @@ TEST(Lock, refusesASecondRunAndNamesTheHolder) {
     EXPECT_TRUE(first->held());
 }
 
+TEST(Lock, saysWhyItCannotBeWritten) {
+    const std::filesystem::path folder = "/sys";  // not even root makes files there
+    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "there is no /sys";
+    try {
+        static_cast<void>(Lock::take(folder / "lock"));
+        FAIL() << "a lock in /sys";
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("cannot be written ("));
+        EXPECT_THAT(error.what(), testing::Not(HasSubstr("No such file")));
+    }
+}
+
 TEST(Lock, leavesNothingBehind) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     { const auto lock = Lock::take(folder / "lock"); }
     EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
     EXPECT_TRUE(Lock::take(folder / "lock"));
@@ -63,7 +76,7 @@ TEST(Lock, leavesNothingBehind) {
 // NFS: the server has made the link, its answer is lost, and to the same question it then says that one is
 // there.
 TEST(Lock, isOursThoughTheServerSaysThatALockStands) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     answer_is_lost = true;
     const auto lock = Lock::take(folder / "lock");
     answer_is_lost = false;
@@ -73,7 +86,7 @@ TEST(Lock, isOursThoughTheServerSaysThatALockStands) {
 }
 
 TEST(Lock, isNotTakenFromAHolderThatStillBeats) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     leave_lock(folder / "lock", std::chrono::seconds(30));
     const auto lock = Lock::take(folder / "lock");
     ASSERT_FALSE(lock);
@@ -82,7 +95,7 @@ TEST(Lock, isNotTakenFromAHolderThatStillBeats) {
 }
 
 TEST(Lock, isTakenOverWithoutAHeartbeatForAMinute) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     leave_lock(folder / "lock", std::chrono::seconds(61));
     const auto lock = Lock::take(folder / "lock");
     ASSERT_TRUE(lock);
@@ -92,7 +105,7 @@ TEST(Lock, isTakenOverWithoutAHeartbeatForAMinute) {
 }
 
 TEST(Lock, isTakenOverAtOnceFromAProcessOfThisHostThatIsGone) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
@@ -121,7 +134,7 @@ TEST(Lock, isTakenOverAtOnceFromAProcessOfThisHostThatIsGone) {
 }
 
 TEST(Lock, isTakenFromAHolderNobodyCanReadOnceItIsOld) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     for (const char* content : {"torn", "", "[1]", R"({"host": 7})", R"({"process": "many"})"}) {
         SCOPED_TRACE(content);
         std::ofstream(folder / "lock") << content;
@@ -133,7 +146,7 @@ TEST(Lock, isTakenFromAHolderNobodyCanReadOnceItIsOld) {
 }
 
 TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     {
         const auto lock = Lock::take(folder / "lock");
         ASSERT_TRUE(lock->held());
@@ -145,7 +158,7 @@ TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {
 }
 
 TEST(Lock, isTakenOverAtOnceByTheNextStartOfTheSameSlurmJob) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     leave_lock(folder / "lock", std::chrono::seconds(1));  // of job 17's second start
     setenv("SLURM_JOB_ID", "17", 1);
     setenv("SLURM_RESTART_COUNT", "1", 1);

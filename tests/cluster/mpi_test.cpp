@@ -88,7 +88,7 @@ class UnderMpirun : public testing::Test {
         return status->digest;
     }
 
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     std::filesystem::path output_ = folder_ / "output", archive_ = folder_ / "out.h5";
     std::filesystem::path corpus_ = test::write_small_corpus(folder_.path());
 };

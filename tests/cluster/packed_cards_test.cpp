@@ -45,7 +45,7 @@ study::Study four_trials(const std::filesystem::path& folder) {
 }  // namespace
 
 TEST(PackedCards, giveTheDigestOfTrialsAloneOnACard) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     const study::Study study = four_trials(folder.path());
     const MpiSession session;
     const auto backend = kernels::make_cuda_backend_beside_others(0);

@@ -78,7 +78,7 @@ TEST(FinishedLine, tellsTheLossOrTheCause) {
 }
 
 TEST(ProgressFile, bringsBackWhatWasWritten) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     write_progress_file(folder / "progress.json", {some_state(), 1.75e9});
     const auto read = read_progress_file(folder / "progress.json");
     ASSERT_TRUE(read);
@@ -88,14 +88,14 @@ TEST(ProgressFile, bringsBackWhatWasWritten) {
 }
 
 TEST(ProgressFile, isNothingWhenMissingOrTorn) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     EXPECT_FALSE(read_progress_file(folder / "progress.json"));
     std::ofstream(folder / "progress.json") << R"({"schema": "isogrid-progress/1", "sw)";
     EXPECT_FALSE(read_progress_file(folder / "progress.json"));
 }
 
 TEST(Progress, writesOneLineAMinuteAndOneATrialIntoALog) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     const study::Study study = test::study_of({2e9, 1e9});
     Sweep sweep(study, {0, 1}, 0, 1);
     {
@@ -125,7 +125,7 @@ TEST(Progress, writesOneLineAMinuteAndOneATrialIntoALog) {
 
 TEST(Progress, writesNoFileForATrialThatEndsRightBehindAnother) {
     constexpr int trials = 1000;  // 10 us each: a file 10 ms behind the last at the earliest
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     const study::Study study = test::study_of(std::vector<double>(trials, 1e9));
     std::vector<int> all(trials);
     std::iota(all.begin(), all.end(), 0);
@@ -159,7 +159,7 @@ TEST(Progress, writesNoFileForATrialThatEndsRightBehindAnother) {
 }
 
 TEST(Console, takesTheLiveLineAwayForALineThatStaysAndAtTheEnd) {
-    const test::ScratchFolder folder;
+    const ScratchFolder folder;
     {
         Console console(open((folder / "terminal").c_str(), O_WRONLY | O_CREAT, 0600), true, true);
         console.rewrite("1/2 done");

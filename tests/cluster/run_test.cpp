@@ -9,6 +9,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -67,7 +68,7 @@ class RunAlone : public testing::Test {
     }
 
     std::set<archive::Outcome> retry_;
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     study::Study study_;
     std::filesystem::path archive_ = folder_ / "out.h5";
     RunFolder run_folder_ = run_folder_of(archive_);
@@ -130,6 +131,25 @@ TEST_F(RunAlone, keepsWhatIsFinishedWhenInterruptedAndGoesOnFromThere) {
     EXPECT_EQ(run(counting), exit_done);
     EXPECT_EQ(steps, 10) << "one trial of 10 steps was left";
     EXPECT_EQ(archive::archive_digest(archive().trials), uninterrupted);
+}
+
+TEST_F(RunAlone, doesNotCallDoneWhatWasTakenAwayMeanwhile) {
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const std::string undisturbed = archive::archive_digest(archive().trials);
+    std::filesystem::remove(archive_);
+
+    ASSERT_EQ(run(interrupted_at(3, SIGINT)), exit_interrupted) << errors_;
+    FakeTraining training;
+    bool taken_away = false;
+    training.on_step = [&](int) {
+        if (!std::exchange(taken_away, true))  // a result of the run before
+            std::filesystem::remove(std::filesystem::directory_iterator(run_folder_.trials)->path());
+    };
+    EXPECT_EQ(run(training), exit_interrupted);
+    EXPECT_THAT(errors_, HasSubstr("1 of 4 trials is gone"));
+    EXPECT_FALSE(std::filesystem::exists(archive_));
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    EXPECT_EQ(archive::archive_digest(archive().trials), undisturbed);
 }
 
 TEST_F(RunAlone, triesFailuresTwiceRecordsThemAsDataAndAgainWhenAskedTo) {

@@ -85,7 +85,7 @@ class SweepOnSeats : public testing::Test {
         return archive::archive_digest(read->trials);
     }
 
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     study::Study study_ = test::study_of({6e9, 5e9, 4e9, 3e9, 2e9, 1e9});
     std::filesystem::path archive_ = folder_ / "out.h5";
     MpiSession session_;

@@ -68,7 +68,7 @@ class SharedStates : public testing::Test {
         return shared_state(checkpoints_, trial(0), step)->file.path;
     }
 
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     const std::filesystem::path checkpoints_ = folder_ / "checkpoints";
     study::Study study_ = test::study_of({1, 1, 1, 1});
 };

@@ -72,7 +72,7 @@ class WorkerTest : public testing::Test {
         return finished;
     }
 
-    test::ScratchFolder folder_;
+    ScratchFolder folder_;
     study::Study study_;
     MeasureStep seconds_per_step_;
     std::filesystem::path corpus_, attempts_folder_;

@@ -6,7 +6,6 @@
 #include <sstream>
 #include <string_view>
 #include <system_error>
-#include <unistd.h>
 #include <vector>
 
 #include "archive/provenance.hpp"
@@ -22,12 +21,6 @@ Path notes_of(const Path& folder, const study::PlannedTrial& trial) {
     return folder / archive::trial_file_stem(trial);
 }
 
-std::string host_name() {
-    std::array<char, 256> name{};
-    gethostname(name.data(), name.size() - 1);
-    return name.data();
-}
-
 std::string one_line(std::string text) {
     std::replace_if(
         text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
@@ -37,7 +30,7 @@ std::string one_line(std::string text) {
 void note(const Path& folder, const study::PlannedTrial& trial, std::string_view what, int ranks,
           const std::string& cause) {
     std::ofstream(notes_of(folder, trial), std::ios::app)
-        << what << " " + host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
+        << what << " " + archive::host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
 }
 
 }  // namespace
@@ -151,7 +144,7 @@ std::string allocation_here() {
 Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int member) {
     if (folder.empty()) return;
     file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
-    std::ofstream(file_) << host_name() << " " << allocation_here() << "\n";
+    std::ofstream(file_) << archive::host_name() << " " << allocation_here() << "\n";
     on_crash_.emplace(file_);
 }
 
@@ -171,7 +164,7 @@ Path measuring_file(const Path& folder, const study::PlannedTrial& trial) {
 BeingMeasured::BeingMeasured(const Path& folder, const study::PlannedTrial& trial) {
     if (folder.empty()) return;
     file_ = measuring_file(folder, trial);
-    std::ofstream(file_) << host_name() << "\n";  // a first start may be here before the folder is
+    std::ofstream(file_) << archive::host_name() << "\n";  // a first start may be here before the folder is
 }
 
 BeingMeasured::~BeingMeasured() {

@@ -11,6 +11,7 @@
 #include <string>
 #include <unistd.h>
 
+#include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
 
 namespace isogrid::cluster {
@@ -106,10 +107,8 @@ void restore() {
 }  // namespace
 
 CrashNote::CrashNote(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks) {
-    std::array<char, 256> host{};
-    gethostname(host.data(), host.size() - 1);
     const std::string file = (folder / archive::trial_file_stem(trial)).string();
-    const std::string line = "crashed " + std::string(host.data()) + " " + std::to_string(ranks) + " ";
+    const std::string line = "crashed " + archive::host_name() + " " + std::to_string(ranks) + " ";
     const std::lock_guard lock(changing);
     const int place = free_place(notes);
     if (folder.empty() || place < 0) return;

@@ -1,6 +1,5 @@
 #include "cluster/folder/lock.hpp"
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -17,22 +16,14 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
+#include "archive/provenance.hpp"
+#include "files/durable.hpp"
+
 namespace isogrid::cluster {
 
 namespace {
 
 using std::filesystem::path;
-
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value != nullptr ? value : "";
-}
-
-std::string host_name() {
-    std::array<char, 256> name{};
-    gethostname(name.data(), name.size() - 1);
-    return name.data();
-}
 
 /// Containers may have their host's name and number their processes anew: this differs between them.
 std::string process_namespace() {
@@ -42,20 +33,19 @@ std::string process_namespace() {
 
 /// This process, with a lease made of everything that tells two processes apart, the start time included.
 Holder myself() {
-    Holder me{.host = host_name(),
+    const archive::TrialProvenance here = archive::provenance_here();
+    Holder me{.host = here.host,
               .process = static_cast<long>(getpid()),
               .processes = process_namespace(),
-              .job = environment("SLURM_JOB_ID"),
-              .restarts = environment("SLURM_RESTART_COUNT")};
+              .job = here.slurm_job,
+              .restarts = std::to_string(here.slurm_restarts)};
     const auto start = std::chrono::system_clock::now().time_since_epoch();
-    me.lease = me.host + "-" + std::to_string(me.process) + "-" + me.job + "-" + me.restarts + "-" +
-               std::to_string(std::chrono::nanoseconds(start).count());
+    me.lease = archive::writer_tag() + "-" + std::to_string(std::chrono::nanoseconds(start).count());
     return me;
 }
 
 [[noreturn]] void cannot_write(const path& file) {
-    throw std::runtime_error(file.string() + ": cannot be written (" +
-                             std::error_code(errno, std::generic_category()).message() +
+    throw std::runtime_error(file.string() + ": cannot be written (" + files::last_error().message() +
                              ") choose an archive in a folder where you may write");
 }
 
@@ -84,9 +74,10 @@ class Candidate {
         const nlohmann::ordered_json content = {{"host", holder.host},           {"process", holder.process},
                                                 {"processes", holder.processes}, {"job", holder.job},
                                                 {"restarts", holder.restarts},   {"lease", holder.lease}};
-        std::ofstream(file_) << content.dump(4) << "\n";
+        std::ofstream stream(file_);
+        stream << content.dump(4) << "\n" << std::flush;
         struct stat facts {};
-        if (stat(file_.c_str(), &facts) != 0 || facts.st_size == 0) cannot_write(file_);
+        if (!stream || stat(file_.c_str(), &facts) != 0 || facts.st_size == 0) cannot_write(file_);
         written_ = modified(facts);
     }
     ~Candidate() { unlink(file_.c_str()); }
@@ -146,7 +137,7 @@ std::optional<Holder> read_lock(const path& file) {
 
 bool is_stale(const Holder& holder, double now) {
     if (now - holder.heartbeat > stale_seconds) return true;
-    return holder.host == host_name() && holder.processes == process_namespace() &&
+    return holder.host == archive::host_name() && holder.processes == process_namespace() &&
            !process_lives(holder.process);
 }
 

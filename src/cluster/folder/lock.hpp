@@ -23,7 +23,7 @@ struct Holder {
     long process = 0;
     std::string processes = {};  ///< what that number counts among: the kernel's name of a container's own
     std::string job = {};        ///< Slurm's job id; empty outside Slurm
-    std::string restarts = {};   ///< how often Slurm restarted that job; empty outside Slurm
+    std::string restarts = {};   ///< how often Slurm restarted that job; 0 outside Slurm
     std::string lease = {};      ///< unlike any other holder's
     double heartbeat = 0;        ///< seconds since 1970, by the file server's clock
 };

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <mpi.h>
 
+#include "cluster/site/clocks.hpp"
+
 namespace isogrid::cluster {
 
 namespace {
@@ -41,7 +43,7 @@ std::optional<Envelope> MpiTransport::try_receive() {
 }
 
 double MpiTransport::now() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return steady_seconds();
 }
 
 void MpiTransport::wait_briefly() {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cluster/site/clocks.hpp"
+
 namespace isogrid::cluster {
 
 PostOffice::PostOffice(int boxes) : boxes_(static_cast<std::size_t>(boxes)) {}
@@ -35,7 +37,7 @@ void Desk::send(std::span<const std::byte> bytes, int to) {
 }
 
 double Desk::now() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return steady_seconds();
 }
 
 /// A note ends it at once, so it may be long: what else is looked at between two waits is a clock or a

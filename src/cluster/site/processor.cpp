@@ -2,19 +2,15 @@
 
 #include <algorithm>
 
+#include "study/wording.hpp"
+
 namespace isogrid::cluster {
 
 namespace {
 
 using kernels::cpu::instruction_sets;
 using kernels::cpu::name;
-
-std::string listed(const std::vector<std::string>& words) {
-    std::string list;
-    for (const std::string& word : words)
-        list += (list.empty() ? "" : ", ") + word;
-    return list;
-}
+using study::listed;
 
 std::vector<std::string> words_of(const RunsHere& runs_here) {
     std::vector<std::string> words;

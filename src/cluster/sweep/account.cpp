@@ -1,18 +1,15 @@
 #include "cluster/sweep/account.hpp"
 
 #include <cmath>
-#include <cstdio>
-#include <string>
-#include <utility>
+
+#include "study/wording.hpp"
 
 namespace isogrid::cluster {
 
 archive::Facts with_account(archive::Facts facts, const SweepAccount& account) {
     if (!(account.seconds > 0)) return facts;
     const auto add = [&](const char* name, double value) {
-        char text[32];
-        std::snprintf(text, sizeof text, "%.6g", value);
-        if (std::isfinite(value)) facts.push_back({name, text});
+        if (std::isfinite(value)) facts.push_back({name, study::rounded(value, 6)});
     };
     add("sweep_workers", account.workers);
     add("sweep_seconds", account.seconds);
@@ -20,10 +17,8 @@ archive::Facts with_account(archive::Facts facts, const SweepAccount& account) {
     add("sweep_predicted_seconds", account.predicted_seconds);
     add("sweep_lower_bound_seconds", account.lower_bound_seconds);
     add("sweep_predicted_at", account.predicted_at);
-    std::string hosts;
-    for (const std::string& host : account.hosts_set_aside)
-        hosts += (hosts.empty() ? "" : ", ") + host;
-    if (!hosts.empty()) facts.push_back({"sweep_hosts_set_aside", hosts});
+    if (!account.hosts_set_aside.empty())
+        facts.push_back({"sweep_hosts_set_aside", study::listed(account.hosts_set_aside)});
     return facts;
 }
 

@@ -18,14 +18,11 @@
 #include "cluster/terminal/quantities.hpp"
 #include "cluster/terminal/table.hpp"
 #include "study/branches.hpp"
+#include "study/json_text.hpp"
 
 namespace isogrid::cluster {
 
 namespace {
-
-double tokens_per_parameter(const study::PlannedTrial& planned) {
-    return static_cast<double>(planned.trial.tokens()) / static_cast<double>(planned.parameters.total());
-}
 
 /// The end as the scheduler will have it, and the lower bound: with groups of the size that the job asks for,
 /// or else of its own choice. A branch starts when its trunk has ended. `seconds` by place in the grid.
@@ -79,7 +76,7 @@ std::string formatted(const char* pattern, double value) {
 
 /// `1 trial is`, `2 trials are`.
 std::string counted(std::size_t number, const std::string& thing) {
-    return std::to_string(number) + " " + thing + (number == 1 ? " is" : "s are");
+    return plural(number, thing) + (number == 1 ? " is" : " are");
 }
 
 }  // namespace
@@ -136,13 +133,13 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                  {"time", Table::Align::right, 4}});
     for (const auto& [planned, seconds, memory] : plan.trials)
         table.add({planned->name, std::to_string(planned->parameters.total()),
-                   std::to_string(planned->trial.tokens()), formatted("%.1f", tokens_per_parameter(*planned)),
-                   std::to_string(planned->trial.steps),
+                   std::to_string(planned->trial.tokens()),
+                   formatted("%.1f", planned->tokens_per_parameter()), std::to_string(planned->trial.steps),
                    formatted("%.3e", planned->flops(study::FlopConvention::exact)),
                    bytes(static_cast<double>(memory)), duration(seconds)});
     std::string text = table.text(columns);
 
-    text += "\n" + wrapped(std::to_string(plan.trials.size()) + " trials, " + formatted("%.3e", plan.flops) +
+    text += "\n" + wrapped(plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) +
                                " FLOPs, " + duration(plan.rank_seconds) + " of one rank.",
                            columns);
     if (plan.ranks > 1)
@@ -188,7 +185,7 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                           {"parameters", planned->parameters.total()},
                           {"non_embedding_parameters", planned->parameters.non_embedding()},
                           {"tokens", planned->trial.tokens()},
-                          {"tokens_per_parameter", tokens_per_parameter(*planned)},
+                          {"tokens_per_parameter", planned->tokens_per_parameter()},
                           {"steps", planned->trial.steps},
                           {"flops", flops},
                           {"memory_bytes", memory},
@@ -213,7 +210,7 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                          {"predicted_makespan_seconds", plan.makespan},
                          {"makespan_lower_bound_seconds", plan.lower_bound}}},
                        {"warnings", study.grid.warnings}};
-    return json.dump(4) + "\n";
+    return study::json_text(json, 4);
 }
 
 }  // namespace isogrid::cluster

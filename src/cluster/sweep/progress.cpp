@@ -1,12 +1,12 @@
 #include "cluster/sweep/progress.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <limits>
 #include <utility>
 
+#include "cluster/site/clocks.hpp"
 #include "cluster/sweep/progress_file.hpp"
 #include "cluster/terminal/quantities.hpp"
 
@@ -111,9 +111,7 @@ void Progress::end(const Sweep& sweep, double now) {
 }
 
 void Progress::write_file(const SweepState& state, double now) {
-    const auto clock = std::chrono::system_clock::now().time_since_epoch();
-    write_progress_file(progress_file_,
-                        {.state = state, .written_unix = std::chrono::duration<double>(clock).count()});
+    write_progress_file(progress_file_, {.state = state, .written_unix = unix_seconds()});
     written_ = now;
     file_due_ = now + file_interval;
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/sweep/sweep_json.hpp"
+#include "study/json_text.hpp"
 
 namespace isogrid::cluster {
 
@@ -27,7 +28,7 @@ void write_progress_file(const std::filesystem::path& file, const ProgressFile& 
     const Json json = {
         {"schema", schema}, {"written_unix", progress.written_unix}, {"sweep", to_json(progress.state)}};
     std::ofstream stream(temporary);
-    stream << json.dump(4, ' ', false, Json::error_handler_t::replace) << "\n";
+    stream << study::json_text(json, 4);
     stream.close();
     std::error_code ignored;
     if (stream)

@@ -9,21 +9,20 @@
 
 #include "archive/archive.hpp"
 #include "cluster/folder/run_folder.hpp"
+#include "cluster/site/clocks.hpp"
 #include "cluster/site/stop_signals.hpp"
 #include "cluster/sweep/progress.hpp"
 #include "cluster/sweep/sweep_json.hpp"
 #include "cluster/terminal/console.hpp"
 #include "cluster/terminal/quantities.hpp"
+#include "study/json_text.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::cluster {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-double unix_time() {
-    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 SweepState summary_of(const archive::Listing& archive) {
     using archive::Outcome;
@@ -40,12 +39,10 @@ SweepState summary_of(const archive::Listing& archive) {
 
 std::string remaining(const SweepState& state) {
     if (!state.remaining_rank_seconds) return "the time left is not known yet\n";
-    char hours[32];
-    std::snprintf(hours, sizeof hours, "%.3g", *state.remaining_rank_seconds / 3600);
-    std::string text = "about " + std::string(hours) + " rank-hours left";
+    std::string text = "about " + study::rounded(*state.remaining_rank_seconds / 3600) + " rank-hours left";
     if (state.remaining_seconds)
-        text += ": " + duration(*state.remaining_seconds) + " on " + std::to_string(state.workers) +
-                (state.workers == 1 ? " worker" : " workers");
+        text += ": " + duration(*state.remaining_seconds) + " on " +
+                plural(static_cast<std::size_t>(state.workers), "worker");
     return text + "\n";
 }
 
@@ -81,7 +78,7 @@ std::string unfinished_text(const Status& status) {
         for (const RunningTrial& trial : state.running)
             text += "  running  " + trial.name + ": step " + std::to_string(trial.steps_done) + " of " +
                     std::to_string(trial.steps) + ", " + count(trial.tokens_per_second) + " tokens/s on " +
-                    std::to_string(trial.ranks) + (trial.ranks == 1 ? " rank\n" : " ranks\n");
+                    plural(static_cast<std::size_t>(trial.ranks), "rank") + "\n";
     for (const std::string& host : state.set_aside)
         text += "  host " + host + " is set aside: trial after trial ended badly there\n";
     text += failures(state) + remaining(state);
@@ -109,7 +106,7 @@ study::Result<Status> read_status(const std::filesystem::path& archive) {
     const RunFolder folder = run_folder_of(archive);
     Status status;
     status.archive = archive;
-    status.now = unix_time();
+    status.now = unix_seconds();
     status.holder = read_lock(folder.lock);
     const bool alive = status.holder && !is_stale(*status.holder, status.now);
     const bool archived = std::filesystem::exists(archive);
@@ -166,7 +163,7 @@ std::string status_json(const Status& status) {
         if (const auto seconds = status.progress->state.remaining_rank_seconds)
             json["remaining_rank_hours"] = *seconds / 3600;
     }
-    return json.dump(4, ' ', false, Json::error_handler_t::replace) + "\n";
+    return study::json_text(json, 4);
 }
 
 int show_status(const StatusRequest& request) {

@@ -14,12 +14,6 @@ namespace isogrid::cluster {
 
 namespace {
 
-int terminal_columns(int descriptor) {
-    winsize size{};
-    if (isatty(descriptor) == 0 || ioctl(descriptor, TIOCGWINSZ, &size) != 0) return 0;
-    return size.ws_col;
-}
-
 /// The terminal behind the standard output of the mpirun that is our parent; -1 when there is none.
 int open_launcher_terminal() {
     if (std::getenv("OMPI_COMM_WORLD_SIZE") == nullptr) return -1;
@@ -31,6 +25,12 @@ int open_launcher_terminal() {
 }
 
 }  // namespace
+
+int terminal_columns(int descriptor) {
+    winsize size{};
+    if (isatty(descriptor) == 0 || ioctl(descriptor, TIOCGWINSZ, &size) != 0) return 0;
+    return size.ws_col;
+}
 
 Console Console::standard() {
     if (terminal_columns(STDOUT_FILENO) > 0) return {STDOUT_FILENO, true, false};

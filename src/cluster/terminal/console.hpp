@@ -6,6 +6,9 @@
 
 namespace isogrid::cluster {
 
+/// Of the terminal that the open file `descriptor` is; 0 where it is none, or does not say.
+int terminal_columns(int descriptor);
+
 class Console {
   public:
     /// The terminal of this process, the terminal of the mpirun that started it (mpirun hands each rank a

@@ -1,11 +1,11 @@
-#include "verbs/text_verbs.hpp"
+#include "data/tokenize.hpp"
 
 #include <iostream>
 #include <string>
 #include <vector>
 
-#include "data/tokenize.hpp"
 #include "files/unfinished_files.hpp"
+#include "verbs/verbs.hpp"
 
 namespace isogrid::verbs {
 namespace {
@@ -20,7 +20,7 @@ int tokenize(const options::variables_map& given) {
     std::cout << text(given, "out") << ": " << written->training_tokens << " training and "
               << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
               << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
-    return done;
+    return exit_done;
 }
 
 }  // namespace

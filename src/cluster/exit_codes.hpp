@@ -1,0 +1,16 @@
+// How isogrid ends: scripts and the batch script go by these codes.
+#pragma once
+
+#include "study/fault.hpp"
+
+namespace isogrid::cluster {
+
+inline constexpr int exit_done = 0;
+inline constexpr int exit_other = 1;  ///< anything not said below
+inline constexpr int exit_bad_input = 2;
+inline constexpr int exit_interrupted = 75;  ///< work is left: start the same command again
+
+/// Prints the faults of an input to standard error and returns exit_bad_input.
+int refuse(const study::Faults& faults);
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,78 @@
+#include "verbs/retraining.hpp"
+
+#include <memory>
+
+#include "kernels/backend.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
+#include "train/trainer.hpp"
+
+namespace isogrid::verbs {
+namespace {
+
+/// The token file at `path`, or a fault when it is not the one that the archive's trials were trained on.
+study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
+                                           const archive::Archive& archive) {
+    study::Result<data::TokenFile> tokens = data::TokenFile::open(path);
+    if (tokens && tokens->header().digest != archive.corpus.digest)
+        return study::fail(path.string(), "is not the text this archive was trained on",
+                           "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
+                               archive.corpus.digest.substr(0, 12),
+                           "name the right file with --tokens");
+    return tokens;
+}
+
+}  // namespace
+
+void add_training(Verb& verb) {
+    const std::string words = "instruction set to train again with: " + cluster::instruction_set_words() +
+                              " (what made the trial, where this processor runs it, or a card like its card)";
+    auto option = verb.described.add_options();
+    option("isa", options::value<std::string>()->default_value("auto"), words.c_str());
+    option("tokens", options::value<std::string>(),
+           "the token file, where it is not as the job names it from the archive's folder or from here");
+}
+
+study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
+    std::string_view verb, const options::variables_map& given) {
+    if (text(given, "isa") == "auto") return std::optional<cluster::InstructionSet>();
+    return cluster::instruction_set_of(verb, text(given, "isa")).map([](cluster::InstructionSet named) {
+        return std::optional(named);
+    });
+}
+
+study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+                                         const options::variables_map& given) {
+    if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
+    std::filesystem::path named;
+    for (const archive::Fact& fact : archive.build)
+        if (fact.name == "token_file") named = fact.value;
+    study::Result<data::TokenFile> beside =
+        open_tokens((place.parent_path() / named).lexically_normal(), archive);
+    if (beside || named.is_absolute()) return beside;
+    study::Result<data::TokenFile> here = open_tokens(named, archive);
+    if (here) return here;
+    return study::fail(named.string(), "is not found as the job of this archive names it",
+                       "neither from the archive's folder nor from here is it the file of digest " +
+                           archive.corpus.digest.substr(0, 12) + "...",
+                       "name it with --tokens");
+}
+
+study::Faults other_numerics(const study::PlannedTrial& planned) {
+    if (planned.trial.numerics == study::numerics_version) return {};
+    return {{planned.name, "cannot be trained again to the same bits",
+             "it has numerics version " + std::to_string(planned.trial.numerics) + ", this program has " +
+                 std::to_string(study::numerics_version),
+             "use the code revision that the archive names"}};
+}
+
+archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
+                             const cluster::Retraining& how) {
+    const std::unique_ptr<kernels::Backend> backend =
+        how.card ? kernels::make_cuda_backend(*how.card) : kernels::cpu::make_backend(how.instruction_set);
+    train::Alone alone;
+    return train::train(trial, tokens, *backend, alone,
+                        {.keep_weights = true, .stop_after_step = step, .on_progress = {}});
+}
+
+}  // namespace isogrid::verbs

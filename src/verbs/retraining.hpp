@@ -1,0 +1,38 @@
+// Training a trial of an archive again, as `verify --retrain` and `export` do.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "archive/archive.hpp"
+#include "cluster/site/processor.hpp"
+#include "data/token_file.hpp"
+#include "verbs/verb.hpp"
+
+namespace isogrid::verbs {
+
+/// Options of the verbs that train again: --isa and --tokens.
+void add_training(Verb& verb);
+
+/// What --isa of `verb` pins; nothing where it leaves the choice open.
+study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
+    std::string_view verb, const options::variables_map& given);
+
+/// The token file that the trials of the archive at `place` were trained on: --tokens, or as the job names
+/// it. The job's folder is not in the archive: what is relative is looked for from the archive's folder,
+/// which mostly lies beside the job's, and from the current one. The digest says whether it is the right
+/// file.
+study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+                                         const options::variables_map& given);
+
+/// A fault when a program of another numerics version made the trial: this one has other bits for it.
+study::Faults other_numerics(const study::PlannedTrial& planned);
+
+/// Trains a trial of an archive again, up to `step` (-1: to its end).
+archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
+                             const cluster::Retraining& how);
+
+}  // namespace isogrid::verbs
