@@ -1,13 +1,12 @@
 #include "analysis/check_runs.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "analysis/fit/bootstrap.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 
@@ -22,12 +21,11 @@ std::optional<Reason> odd_counts(const Runs& runs) {
         if (run.parameters > 0 && run.tokens > 0) ratios.push_back(run.tokens / run.parameters);
     const double middle = median(std::move(ratios));
     if (!(middle < least || middle > most)) return std::nullopt;
-    std::array<char, 96> text{};
-    std::snprintf(text.data(), text.size(), "half of the runs have %s %.2g tokens a parameter",
-                  middle < least ? "less than" : "more than", middle);
     return Reason{Refusal::mixed_conventions,
-                  std::string(text.data()) +
-                      " (language models are trained on about 1 to 10,000: columns may be swapped, or count "
+                  std::string("half of the runs have ") + (middle < least ? "less than " : "more than ") +
+                      format_significant(middle, 2) +
+                      " tokens a parameter (language models are trained on about 1 to 10,000: columns may be "
+                      "swapped, or count "
                       "in millions or billions) check --columns, and count parameters and tokens one by one"};
 }
 
@@ -49,11 +47,9 @@ std::vector<Reason> check_runs(const Runs& runs) {
         const double here = flops_per_parameter_token(one), there = flops_per_parameter_token(other);
         if (other.parameters > one.parameters * 1.01 || std::max(here, there) < 1.05 * std::min(here, there))
             continue;
-        std::array<char, 160> text{};
-        std::snprintf(text.data(), text.size(), "%s has C / (N D) = %.3g, %s of the same size %.3g",
-                      one.name.c_str(), here, other.name.c_str(), there);
         reasons.push_back({Refusal::mixed_conventions,
-                           std::string(text.data()) +
+                           one.name + " has C / (N D) = " + format_significant(here, 3) + ", " + other.name +
+                               " of the same size " + format_significant(there, 3) +
                                " (parameters or FLOPs were not counted alike) count all runs by one "
                                "convention"});
         break;

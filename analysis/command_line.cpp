@@ -11,6 +11,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "analysis/report/sentences.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::analysis {

@@ -16,8 +16,11 @@
 #include "analysis/report/answer.hpp"
 #include "analysis/report/frontier_figures.hpp"
 #include "analysis/report/gnuplot.hpp"
+#include "analysis/report/sentences.hpp"
 #include "archive/durable_file.hpp"
 #include "archive/provenance.hpp"
+#include "study/json_text.hpp"
+#include "study/wording.hpp"
 
 namespace {
 
@@ -131,6 +134,24 @@ study::Faults check_laws(const Request& request, const Runs& runs) {
     return faults;
 }
 
+/// A curve that is not there cannot be held out: the fit would take it in under its real name.
+study::Faults check_held_out(const Request& request, const Runs& runs) {
+    constexpr std::size_t shown = 5;
+    std::vector<std::string> names;
+    for (const Run& run : runs.used)
+        names.push_back(run.name);
+    const std::string some = study::listed(std::span(names).first(std::min(shown, names.size())));
+    study::Faults faults;
+    for (const std::string& wanted : request.fit.hold_out) {
+        if (std::find(names.begin(), names.end(), wanted) != names.end()) continue;
+        const auto meant = study::nearest(wanted, names);
+        faults.push_back({"--hold-out", "no run is called " + wanted,
+                          "there are " + some + (names.size() > shown ? ", .." : ""),
+                          meant ? "write " + *meant : "name one of them"});
+    }
+    return faults;
+}
+
 int run(const Request& request) {
     study::Faults misplaced;
     if (!request.json.empty()) misplaced = check_place("--json", request.json);
@@ -150,10 +171,11 @@ int run(const Request& request) {
         return refuse(faults);
     }
     if (auto faults = check_laws(request, *runs); !faults.empty()) return refuse(faults);
+    if (auto faults = check_held_out(request, *runs); !faults.empty()) return refuse(faults);
     const Answer all = answer(std::move(*runs), request.laws, request.fit, request.targets,
                               request.references, request.inference_tokens);
     std::cout << to_text(all);
-    if (!request.json.empty()) write(request.json, to_json(all).dump(2) + "\n");
+    if (!request.json.empty()) write(request.json, study::json_text(to_json(all), 2));
     if (!request.report.empty()) {
         const std::filesystem::path page = page_of(request);
         write(page, to_html(all, draw_all(all)));

@@ -2,12 +2,8 @@
 #include "analysis/runs.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <fstream>
 #include <numeric>
-#include <sstream>
 
 namespace isogrid::analysis {
 
@@ -173,6 +169,14 @@ void join_budgets(std::vector<Run>& runs) {
     }
 }
 
+double largest_budget(const Runs& runs) {
+    const auto largest = std::max_element(runs.used.begin(), runs.used.end(),
+                                          [](const Run& a, const Run& b) { return a.flops < b.flops; });
+    if (largest == runs.used.end()) return 0;
+    const bool met = largest->budget > 0 && std::abs(largest->flops / largest->budget - 1) < 0.02;
+    return met ? largest->budget : largest->flops;
+}
+
 void drop_highest_loss(Runs& runs, std::size_t count) {
     std::vector<std::size_t> order(runs.used.size());
     std::iota(order.begin(), order.end(), 0);
@@ -186,17 +190,6 @@ void drop_highest_loss(Runs& runs, std::size_t count) {
              "one of the " + std::to_string(count) + " highest losses (--drop-highest-loss)"});
     for (auto index = order.rbegin(); index != order.rend(); ++index)
         runs.used.erase(runs.used.begin() + static_cast<std::ptrdiff_t>(*index));
-}
-
-study::Result<std::string> read_text(const std::filesystem::path& file) {
-    std::error_code error;
-    if (std::filesystem::is_directory(file, error))
-        return study::fail(file.string(), "is a folder", "a file of runs is needed", "name the file in it");
-    std::ifstream stream(file, std::ios::binary);
-    if (!stream) return study::fail(file.string(), "cannot be read", std::strerror(errno), "check the name");
-    std::ostringstream text;
-    text << stream.rdbuf();
-    return text.str();
 }
 
 }  // namespace isogrid::analysis

@@ -154,10 +154,10 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request);
 /// Gives budgets that differ by rounding only one value: by 1e-6, or by 2% where nothing lies between them.
 void join_budgets(std::vector<Run>& runs);
 
+/// The most FLOPs any run spent; its budget's nominal value where it met that within 2%.
+double largest_budget(const Runs& runs);
+
 /// Moves the `count` runs of highest loss from used to rejected.
 void drop_highest_loss(Runs& runs, std::size_t count);
-
-/// The whole file, or a fault that says why it cannot be read.
-study::Result<std::string> read_text(const std::filesystem::path& file);
 
 }  // namespace isogrid::analysis

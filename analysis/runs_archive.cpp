@@ -1,14 +1,13 @@
 // Runs from an isogrid archive.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string_view>
 
 #include "analysis/runs.hpp"
 #include "archive/archive.hpp"
+#include "archive/signature.hpp"
 #include "study/job_reader.hpp"
 
 namespace isogrid::analysis {
@@ -106,13 +105,50 @@ std::string reject(const archive::TrialRecord& record) {
     return {};
 }
 
+Run run_of(const archive::TrialRecord& record, ParameterConvention parameters,
+           study::FlopConvention convention) {
+    const study::PlannedTrial& planned = record.planned;
+    const study::Trial& trial = planned.trial;
+    Run run;
+    run.name = planned.name;
+    run.digest = record.stored_digest;
+    run.parameters =
+        static_cast<double>(parameters == ParameterConvention::total ? planned.parameters.total()
+                                                                     : planned.parameters.non_embedding());
+    // A trial may end before its last step, at the loss that it was to reach.
+    const std::int64_t start = counted_from(planned), done = record.result.steps_done;
+    run.tokens = static_cast<double>(trial.tokens_after(done) - trial.tokens_after(start));
+    run.flops = planned.flops_per_token.under(convention) * run.tokens;
+    run.loss = record.result.validation_loss;
+    run.budget = planned.budget;
+    const study::BatchStage stage = trial.stage_after(start);
+    if (start > 0 || trial.batch_schedule.empty())  // one that changed within the run is no number
+        run.batch = static_cast<double>(stage.batch * trial.shape.context);
+    run.steps = static_cast<double>(done - start);
+    run.noise_scale = noise_scale(record);
+    run.learning_rate = trial.optimizer.learning_rate * stage.learning_rate_factor;
+    run.width = static_cast<double>(trial.shape.width);
+    run.parametrization = std::string(study::name(trial.parametrization.kind));
+    run.studies = planned.studies;
+    run.family = planned.variant;
+    if (trial.unique_tokens > 0)
+        run.unique_tokens = std::min(static_cast<double>(trial.unique_tokens), run.tokens);
+    run.seed = std::to_string(trial.seed);
+    run.other_parameters = {{"total", static_cast<double>(planned.parameters.total())},
+                            {"non_embedding", static_cast<double>(planned.parameters.non_embedding())}};
+    for (const study::FlopConvention other : study::flop_conventions)
+        run.other_flops.push_back(
+            {std::string(study::name(other)), planned.flops_per_token.under(other) * run.tokens});
+    run.curve = validation_curve(record, convention);
+    run.bits_per_byte = record.result.bits_per_byte;
+    return run;
+}
+
 }  // namespace
 
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
-    std::array<char, 6> start{};
-    std::ifstream(request.file, std::ios::binary).read(start.data(), start.size());
     if (std::filesystem::is_regular_file(request.file) &&
-        std::string_view(start.data(), start.size()) != "\x89HDF\r\n")
+        !archive::begins_as_hdf5(request.file).value_or(true))
         return study::fail(request.file.string(), "is not an archive",
                            "it does not begin as an HDF5 file does",
                            "name an archive; a CSV is read with --csv FILE --columns ROLE=COL,..");
@@ -126,46 +162,10 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     runs.conventions = {describe(request.parameters), "D: tokens trained on, counted", describe(convention),
                         "validation loss at the trial's end, nats a token"};
     for (const archive::TrialRecord& record : archive->trials) {
-        const study::PlannedTrial& planned = record.planned;
-        const std::string& digest = record.stored_digest;
-        if (const std::string reason = reject(record); !reason.empty()) {
-            runs.rejected.push_back({planned.name, digest, reason});
-            continue;
-        }
-        Run run;
-        run.name = planned.name;
-        run.digest = digest;
-        run.parameters = static_cast<double>(request.parameters == ParameterConvention::total
-                                                 ? planned.parameters.total()
-                                                 : planned.parameters.non_embedding());
-        // A trial may end before its last step, at the loss that it was to reach.
-        const study::Trial& trial = planned.trial;
-        const std::int64_t start = counted_from(planned), done = record.result.steps_done;
-        run.tokens = static_cast<double>(trial.tokens_after(done) - trial.tokens_after(start));
-        run.flops = planned.flops_per_token.under(convention) * run.tokens;
-        run.loss = record.result.validation_loss;
-        run.budget = planned.budget;
-        const study::BatchStage stage = trial.stage_after(start);
-        if (start > 0 || trial.batch_schedule.empty())  // one that changed within the run is no number
-            run.batch = static_cast<double>(stage.batch * trial.shape.context);
-        run.steps = static_cast<double>(done - start);
-        run.noise_scale = noise_scale(record);
-        run.learning_rate = trial.optimizer.learning_rate * stage.learning_rate_factor;
-        run.width = static_cast<double>(planned.trial.shape.width);
-        run.parametrization = std::string(study::name(planned.trial.parametrization.kind));
-        run.studies = planned.studies;
-        run.family = planned.variant;
-        if (planned.trial.unique_tokens > 0)
-            run.unique_tokens = std::min(static_cast<double>(planned.trial.unique_tokens), run.tokens);
-        run.seed = std::to_string(planned.trial.seed);
-        run.other_parameters = {{"total", static_cast<double>(planned.parameters.total())},
-                                {"non_embedding", static_cast<double>(planned.parameters.non_embedding())}};
-        for (const study::FlopConvention other : study::flop_conventions)
-            run.other_flops.push_back(
-                {std::string(study::name(other)), planned.flops_per_token.under(other) * run.tokens});
-        run.curve = validation_curve(record, convention);
-        run.bits_per_byte = record.result.bits_per_byte;
-        runs.used.push_back(std::move(run));
+        if (const std::string reason = reject(record); !reason.empty())
+            runs.rejected.push_back({record.planned.name, record.stored_digest, reason});
+        else
+            runs.used.push_back(run_of(record, request.parameters, convention));
     }
     runs.target_losses = target_losses(archive->job_text);
     if (archive->trials.empty())

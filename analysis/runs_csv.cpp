@@ -1,8 +1,6 @@
 // Runs from anybody's CSV file.
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <iterator>
 #include <map>
 #include <set>
@@ -10,8 +8,10 @@
 #include "analysis/csv.hpp"
 #include "analysis/csv_columns.hpp"
 #include "analysis/csv_rows.hpp"
+#include "analysis/numbers.hpp"
 #include "analysis/runs.hpp"
 #include "study/digest.hpp"
+#include "study/text_file.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -47,19 +47,16 @@ void note_rounding(Runs& runs) {
     for (const Run& run : runs.used)
         if (run.budget > 0) off = std::max(off, std::abs(run.flops / run.budget - 1));
     if (off < 2e-6) return;
-    std::array<char, 160> text{};
-    std::snprintf(
-        text.data(), text.size(),
-        "C lies up to %.2g%% off its budget (tokens in whole batches, say): runs that differ by 2%% "
-        "or less are taken for one budget",
-        100 * off);
-    runs.notes.emplace_back(text.data());
+    runs.notes.push_back(
+        "C lies up to " + format_significant(100 * off, 2) +
+        "% off its budget (tokens in whole batches, say): runs that differ by 2% or less are "
+        "taken for one budget");
 }
 
 }  // namespace
 
 study::Result<Runs> read_csv(const CsvRequest& request) {
-    const auto text = read_text(request.file);
+    const auto text = study::read_text(request.file, "a CSV file");
     if (!text) return tl::unexpected(text.error());
     const auto table = parse_csv(*text, request.file.string());
     if (!table) return tl::unexpected(table.error());

@@ -5,22 +5,14 @@
 #include <iterator>
 #include <string>
 
-#include "analysis/report/answer.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/laws/surface_likelihood.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
 bool part_of(const Run& run, std::string_view study) {
     return std::find(run.studies.begin(), run.studies.end(), study) != run.studies.end();
-}
-
-/// Residuals of log loss of the runs that the law was fitted to.
-std::vector<double> log_residuals(const LossSurface& surface, const std::vector<Run>& runs) {
-    std::vector<double> residuals;
-    for (const Run& run : runs)
-        residuals.push_back(std::log(run.loss / surface.loss(run.parameters, run.tokens)));
-    return residuals;
 }
 
 Estimate predict(const LossSurface& surface, const std::vector<double>& residuals, const Run& run,
@@ -64,7 +56,8 @@ void predict_validation(const Runs& runs, const FitOptions& options, std::vector
     if (held_out.empty()) return;
     for (LawFit& fit : fits) {
         if (fit.refused || !fit.surface) continue;
-        const std::vector<double> residuals = log_residuals(*fit.surface, runs_for(law_of(fit), runs).used);
+        const std::vector<double> residuals =
+            log_residuals(runs_for(law_of(fit), runs).used, fit.surface->loss);
         Table table{"held_out",
                     "Runs of the validation study, predicted without them",
                     {{"run", "run", Quantity::text},

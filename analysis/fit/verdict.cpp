@@ -1,14 +1,13 @@
 #include "analysis/fit/verdict.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <string>
 
 #include "analysis/fit/profile.hpp"
 #include "analysis/fit/replicates.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -17,12 +16,6 @@ constexpr double agreement = 1e-5;             ///< relative difference of objec
 constexpr double nearly = 1e-2;                ///< relative difference of objectives that count as nearly one
 constexpr double inseparable = 0.98;           ///< correlation
 constexpr std::size_t independent_starts = 8;  ///< drawn before the optimum is left uncertified
-
-std::string digits(double value, int significant = 3) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.*g", significant, value);
-    return text.data();
-}
 
 /// The objective above which a minimum is no longer as low as the `best` one. Residuals of 1e-8 are rounding:
 /// runs without noise do not tell minima apart.
@@ -60,14 +53,14 @@ void warn_of_other_optima(const ParametricLaw& law, const FitOptions& options, P
             const double error = std::isfinite(estimate.se) ? estimate.se : 0.05 * std::abs(estimate.value);
             differs = differs || std::abs(values[p] - estimate.value) > error;
             sensible = sensible && (law.parameters[p].soft || law.parameters[p].allows(values[p]));
-            where += (p ? ", " : "") + law.parameters[p].name + " " + digits(values[p]);
+            where += (p ? ", " : "") + law.parameters[p].name + " " + study::rounded(values[p]);
         }
         if (!differs || !sensible) continue;
-        fit.warnings.push_back(
-            {Refusal::several_optima, "another local optimum is only " +
-                                          digits(100 * (other.value / best - 1)) + "% higher, at " + where +
-                                          " (the runs hardly prefer one) add runs that tell them "
-                                          "apart"});
+        fit.warnings.push_back({Refusal::several_optima,
+                                "another local optimum is only " +
+                                    study::rounded(100 * (other.value / best - 1)) + "% higher, at " + where +
+                                    " (the runs hardly prefer one) add runs that tell them "
+                                    "apart"});
         return;
     }
 }
@@ -94,10 +87,10 @@ void warn_of_rivals(const ParametricLaw& law, ParametricFit& fit) {
         const double together = left.size() < 20 ? linear_correlation(law, fit.minima.front().at, a, b)
                                                  : correlation(left, right);
         if (!(std::abs(together) > inseparable)) continue;
-        fit.warnings.push_back(
-            {Refusal::not_separable, law.parameters[a].name + " and " + law.parameters[b].name +
-                                         " cannot be told apart (they go together with correlation " +
-                                         digits(together) + ") vary what they depend on independently"});
+        fit.warnings.push_back({Refusal::not_separable,
+                                law.parameters[a].name + " and " + law.parameters[b].name +
+                                    " cannot be told apart (they go together with correlation " +
+                                    study::rounded(together) + ") vary what they depend on independently"});
     }
 }
 
@@ -143,14 +136,15 @@ std::optional<Reason> refuse(const ParametricLaw& law, const FitOptions& options
         const ReportedParameter& parameter = law.parameters[p];
         if (!parameter.soft && !parameter.allows(fit.values[p]))
             return Reason{Refusal::on_bound,
-                          parameter.name + " ended at " + digits(fit.values[p]) + " (outside " +
-                              digits(parameter.low) + " to " + digits(parameter.high) +
+                          parameter.name + " ended at " + study::rounded(fit.values[p]) + " (outside " +
+                              study::rounded(parameter.low) + " to " + study::rounded(parameter.high) +
                               ": the runs do not show this law) vary what it depends on over "
                               "more decades"};
     }
     if (const double condition = condition_number(law.model, best.at); !(condition < 1e7))
         return Reason{Refusal::ill_conditioned, "the parameters cannot be told apart (condition number " +
-                                                    digits(condition) + ") vary the runs more independently"};
+                                                    study::rounded(condition) +
+                                                    ") vary the runs more independently"};
     return std::nullopt;
 }
 
@@ -191,13 +185,14 @@ void warn(const ParametricLaw& law, const FitOptions& options, bool certified, P
         if (parameter.floor && estimate.value >= parameter.high)
             fit.warnings.push_back(
                 {Refusal::on_bound,
-                 parameter.name + " is " + digits(estimate.value, 5) + ", not below the lowest loss, " +
-                     digits(parameter.high, 5) +
+                 parameter.name + " is " + study::rounded(estimate.value, 5) +
+                     ", not below the lowest loss, " + study::rounded(parameter.high, 5) +
                      " (a run goes below the law's floor, so it does not describe the best runs) do not "
                      "extrapolate it; leave out runs far from the best sizes, or use another law"});
         else
             fit.warnings.push_back(
-                {Refusal::on_bound, parameter.name + " ended at its bound, " + digits(estimate.value) +
+                {Refusal::on_bound, parameter.name + " ended at its bound, " +
+                                        study::rounded(estimate.value) +
                                         " (the runs do not come near enough to show it) do not "
                                         "extrapolate far beyond them"});
     }

@@ -9,7 +9,7 @@
 
 #include "analysis/fit/log_line.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

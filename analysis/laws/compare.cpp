@@ -11,7 +11,7 @@
 #include "analysis/laws/compare_families.hpp"
 #include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -198,12 +198,7 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
     Choice choice = choose(form, points, options);
     form.shared = choice.shared;
     const ParametricFit found = fit_parametric(law_of(form, points.used, points.families), options);
-    fit.refused = found.refused;
-    fit.warnings = found.warnings;
-    fit.notes = found.notes;
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
+    if (!tell_fit(found, fit)) return fit;
     fit.tables.push_back(std::move(choice.table));
     if (fit.refused) return fit;
 

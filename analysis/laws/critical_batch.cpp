@@ -10,7 +10,7 @@
 #include "analysis/laws/critical_batch_figures.hpp"
 #include "analysis/laws/critical_batch_laws.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "analysis/fit/log_line.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

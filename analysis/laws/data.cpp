@@ -4,7 +4,7 @@
 
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/single_variable.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

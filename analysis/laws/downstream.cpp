@@ -8,10 +8,12 @@
 #include "analysis/laws/downstream_chain.hpp"
 #include "analysis/laws/downstream_forms.hpp"
 #include "analysis/laws/joint.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
+
+constexpr std::size_t fewest = 6;  ///< runs, for the 3 parameters of the exponential form
 
 /// Half decades of compute: a cut for each run would take long and tell no more.
 std::vector<double> half_decades(const std::vector<Run>& runs) {
@@ -60,36 +62,11 @@ FitLaw loss_law(const Runs& runs, FitOptions options) {
     return criterion(fit_joint, 5) < criterion(fit_overtraining, 4) ? fit_joint : fit_overtraining;
 }
 
-}  // namespace
-
-LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
-    LawFit fit;
-    fit.name = "downstream";
-    fit.objective = to_string(options.objective) + " of the error";
-    const ErrorPairs pairs(runs.used);
-    constexpr std::size_t fewest = 6;
-    if (pairs.loss.size() < fewest || !(pairs.highest() > pairs.lowest())) {
-        fit.refused =
-            Reason{Refusal::too_few_runs, std::to_string(pairs.loss.size()) +
-                                              " runs with an error on the task (" + std::to_string(fewest) +
-                                              " that differ are needed for 3 parameters) evaluate more runs"};
-        return fit;
-    }
-    const ErrorForm form = exponential_error(), other = sigmoid_error();
-    const ParametricFit found = fit_error_form(form, pairs, options);
-    fit.refused = found.refused;
-    fit.warnings = found.warnings;
-    fit.notes = found.notes;
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
-    if (fit.refused) return fit;
-    if (found.values[1] * std::exp(-found.values[2] * pairs.mean) < 0.02 * found.values[0])
-        fit.warnings.push_back(
-            {Refusal::ill_conditioned, "the error hardly follows the loss (it stays near " +
-                                           format_significant(found.values[0], 3) + ") take an easier task"});
-
-    // The sigmoid needs one parameter more; without a bootstrap it is only compared.
+/// Both forms beside each other. The sigmoid needs one parameter more; without a bootstrap it is only
+/// compared.
+void compare_forms(const ErrorForm& form, const ParametricFit& found, const ErrorPairs& pairs,
+                   const std::vector<Run>& runs, const FitOptions& options, LawFit& fit) {
+    const ErrorForm other = sigmoid_error();
     FitOptions point = options;
     point.bootstrap = 0;
     std::optional<ParametricFit> second;
@@ -97,9 +74,6 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
         second = fit_error_form(other, pairs, point);
         if (second->refused) second.reset();
     }
-    std::vector<Run> with_error;
-    for (const Run& run : runs.used)
-        if (run.error) with_error.push_back(run);
     Table forms{"forms",
                 "How error may follow loss",
                 {{"form", "form", Quantity::text},
@@ -112,26 +86,51 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
     const auto row = [&](const ErrorForm& of, const ParametricFit& by) {
         forms.rows.push_back({std::string(of.name), std::string(of.equation),
                               static_cast<double>(of.parameters.size()), by.minima.front().value,
-                              akaike(of, pairs, by.values), held_out(of, with_error, pairs, options)});
+                              akaike(of, pairs, by.values), held_out(of, runs, pairs, options)});
     };
     row(form, found);
     if (second) {
         row(other, *second);
         for (std::size_t p = 0; p < second->values.size(); ++p)
             fit.derived.push_back({"sigmoid_" + other.parameters[p].name, {second->values[p]}});
-        if (akaike(other, pairs, second->values) < akaike(form, pairs, found.values) - 4)
-            fit.notes.push_back(
-                "the sigmoid describes these runs better (AIC lower by " +
-                format_significant(akaike(form, pairs, found.values) - akaike(other, pairs, second->values),
-                                   3) +
-                "): the task's error levels off below, or begins to fall late");
+        const double better = akaike(form, pairs, found.values) - akaike(other, pairs, second->values);
+        if (better > 4)
+            fit.notes.push_back("the sigmoid describes these runs better (AIC lower by " +
+                                format_significant(better, 3) +
+                                "): the task's error levels off below, or begins to fall late");
     } else {
         fit.notes.push_back("the sigmoid was not fitted, or was refused: too few runs for its 4 parameters");
     }
     fit.tables.push_back(std::move(forms));
     fit.figures.push_back(
         error_figure(pairs, form, found, second ? &other : nullptr, second ? &*second : nullptr));
+}
 
+/// The chain on size and data, fitted to the runs of little compute and tried on those of more.
+std::vector<Cut> validate_chain(const ErrorForm& form, FitLaw fit_loss, const ErrorPairs& pairs,
+                                const std::vector<Run>& runs, FitOptions options) {
+    options.bootstrap = 0;
+    return expanding_window(
+        half_decades(runs), pairs.error, 8,
+        [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
+            Runs part;
+            for (const std::size_t i : some)
+                part.used.push_back(runs[i]);
+            const auto below = std::make_shared<const ErrorPairs>(part.used);
+            const auto minima =
+                minimize_from_many(form.model(*below), options.objective, {}, form.starts(*below), 6);
+            auto loss = std::make_shared<const LawFit>(fit_loss(part, options));
+            if (minima.empty() || loss->refused || !loss->surface) return std::nullopt;
+            return [&, loss, values = form.report(*below, minima.front().at)](std::size_t i) {
+                return form.error(values, loss->surface->loss(runs[i].parameters, runs[i].tokens));
+            };
+        });
+}
+
+/// From size and data to the error, where a law of the loss stands.
+void tell_chain(const ErrorForm& form, const ParametricFit& found, const ErrorPairs& pairs,
+                const std::vector<Run>& with_error, const Runs& runs, const FitOptions& options,
+                LawFit& fit) {
     const FitLaw fit_loss = loss_law(runs, options);
     ErrorChain chain{form, found.values, found.replicates, found.widening, fit_loss(runs, options)};
     if (chain.loss.refused || !chain.loss.surface) {
@@ -139,7 +138,7 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
             "no chain from size and data to the error: the law of loss is refused (" +
             std::string(name(chain.loss.refused ? chain.loss.refused->kind : Refusal::missing_columns)) +
             ")");
-        return fit;
+        return;
     }
     chain.drawn_together = with_error.size() == runs.used.size() &&
                            chain.replicates.size() == options.bootstrap &&
@@ -153,26 +152,38 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
     for (const Run& run : runs.used)
         largest = std::max(largest, run.flops);
     fit.tables.push_back(prediction_table(chain, largest));
-    const auto cuts = expanding_window(
-        half_decades(with_error), pairs.error, 8,
-        [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
-            Runs part;
-            for (const std::size_t i : some)
-                part.used.push_back(with_error[i]);
-            const auto below = std::make_shared<const ErrorPairs>(part.used);
-            const auto minima =
-                minimize_from_many(form.model(*below), options.objective, {}, form.starts(*below), 6);
-            auto loss = std::make_shared<const LawFit>(fit_loss(part, point));
-            if (minima.empty() || loss->refused || !loss->surface) return std::nullopt;
-            return [&, loss, values = form.report(*below, minima.front().at)](std::size_t i) {
-                return form.error(values,
-                                  loss->surface->loss(with_error[i].parameters, with_error[i].tokens));
-            };
-        });
-    if (!cuts.empty())
+    if (const auto cuts = validate_chain(form, fit_loss, pairs, with_error, options); !cuts.empty())
         fit.tables.push_back(
             validation_table(cuts, {"flops", "compute", Quantity::flops}, "error, from size and data alone"));
     fit.figures.push_back(chain_figure(chain, runs.used));
+}
+
+}  // namespace
+
+LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    fit.name = "downstream";
+    fit.objective = to_string(options.objective) + " of the error";
+    const ErrorPairs pairs(runs.used);
+    if (pairs.loss.size() < fewest || !(pairs.highest() > pairs.lowest())) {
+        fit.refused =
+            Reason{Refusal::too_few_runs, std::to_string(pairs.loss.size()) +
+                                              " runs with an error on the task (" + std::to_string(fewest) +
+                                              " that differ are needed for 3 parameters) evaluate more runs"};
+        return fit;
+    }
+    const ErrorForm form = exponential_error();
+    const ParametricFit found = fit_error_form(form, pairs, options);
+    if (!tell_fit(found, fit) || fit.refused) return fit;
+    if (found.values[1] * std::exp(-found.values[2] * pairs.mean) < 0.02 * found.values[0])
+        fit.warnings.push_back(
+            {Refusal::ill_conditioned, "the error hardly follows the loss (it stays near " +
+                                           format_significant(found.values[0], 3) + ") take an easier task"});
+    std::vector<Run> with_error;
+    for (const Run& run : runs.used)
+        if (run.error) with_error.push_back(run);
+    compare_forms(form, found, pairs, with_error, options, fit);
+    tell_chain(form, found, pairs, with_error, runs, options, fit);
     return fit;
 }
 

@@ -8,7 +8,7 @@
 #include "analysis/extent.hpp"
 #include "analysis/laws/frontier.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -7,7 +7,7 @@
 #include "analysis/laws/experts_figures.hpp"
 #include "analysis/laws/experts_model.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -113,12 +113,7 @@ LawFit fit_experts(const Runs& runs, const FitOptions& options) {
                                                          "): E^ = E is fitted instead"});
         found = fit_routed(all, saturates = false, options);
     }
-    fit.refused = found.refused;
-    fit.warnings.insert(fit.warnings.end(), found.warnings.begin(), found.warnings.end());
-    fit.notes = found.notes;
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
+    if (!tell_fit(found, fit)) return fit;
     if (fit.refused) return fit;
 
     const RoutedLaws laws(found);

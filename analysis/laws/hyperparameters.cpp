@@ -7,7 +7,7 @@
 #include "analysis/laws/knob_law.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -10,7 +10,7 @@
 #include "analysis/laws/isoflop_figures.hpp"
 #include "analysis/laws/isoflop_path.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

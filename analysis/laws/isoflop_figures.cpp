@@ -6,7 +6,7 @@
 
 #include "analysis/extent.hpp"
 #include "analysis/fit/akima.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

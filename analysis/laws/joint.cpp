@@ -14,7 +14,8 @@
 
 #include "analysis/laws/joint_model.hpp"
 #include "analysis/laws/surface_form.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/laws/surface_likelihood.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <memory>
 
-#include "analysis/laws/surface_form.hpp"
+#include "analysis/laws/surface_comparison.hpp"
 
 namespace isogrid::analysis {
 namespace {

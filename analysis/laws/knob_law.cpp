@@ -6,7 +6,7 @@
 #include <set>
 
 #include "analysis/fit/validation.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -14,6 +14,7 @@
 #include "analysis/figure.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/fit/options.hpp"
+#include "analysis/fit/parametric.hpp"
 #include "analysis/fit/refusal.hpp"
 #include "analysis/runs.hpp"
 
@@ -89,6 +90,13 @@ struct Law {
 
 /// Every law, in the order of a report.
 std::span<const Law> laws();
+
+/// The law that the fit is of.
+const Law& law_of(const LawFit& fit);
+
+/// Says in `fit` what came of fitting its parameters. False where no minimum was found: there is nothing to
+/// say beyond the refusal.
+bool tell_fit(const ParametricFit& found, LawFit& fit);
 
 LawFit fit_envelope(const Runs& runs, const FitOptions& options);
 LawFit fit_isoflop(const Runs& runs, const FitOptions& options);

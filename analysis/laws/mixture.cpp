@@ -9,7 +9,7 @@
 #include "analysis/laws/mixture_best.hpp"
 #include "analysis/laws/mixture_figures.hpp"
 #include "analysis/laws/mixture_forms.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -9,8 +9,8 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/joint.hpp"
-#include "analysis/laws/surface_form.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/laws/surface_runs.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -171,12 +171,7 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
          .report = [&](std::span<const double> at) { return model.report(at); },
          .starts = model.starts()},
         options);
-    fit.refused = found.refused;
-    fit.warnings = found.warnings;
-    fit.notes = found.notes;
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
+    if (!tell_fit(found, fit)) return fit;
     if (fit.refused) return fit;
     fit.derived = {derived(found, "best_ratio", best_ratio)};
     if (runs.used.size() < 8)

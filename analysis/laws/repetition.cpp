@@ -11,7 +11,7 @@
 #include "analysis/laws/repetition_figures.hpp"
 #include "analysis/laws/repetition_model.hpp"
 #include "analysis/laws/repetition_optima.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -98,40 +98,21 @@ void judge_decay(const char* name, const char* what, const Estimate& estimate, d
                                                        what + " show no worth at all) check the runs"});
 }
 
-}  // namespace
-
-LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
-    LawFit fit;
-    fit.name = "repetition";
-    fit.objective = to_string(options.objective);
-    const RepetitionModel data(runs.used, options.base);
-    if ((fit.refused = too_few(data))) return fit;
-    const ParametricFit found = fit_parametric(parametric(data), options);
-    fit.refused = found.refused;
-    fit.warnings = found.warnings;
-    fit.notes = found.notes;
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
-    if (fit.refused && fit.refused->kind == Refusal::ill_conditioned &&
-        separable(data, found.minima.front().at))
-        fit.refused.reset();  // a decay at its limit has no slope, and says so below
-    const auto optima = local_optima(found.minima);
-    if (!optima.empty()) fit.tables.push_back(optima_table(data, optima));
-    if (fit.refused || optima.empty()) return fit;
-
-    // From here on D' (or N') differs by less than 1% from no decay at all.
+/// Where the replicates of a decay run away, its interval is open, and said to be.
+void judge_decays(const RepetitionModel& data, const RepetitionLaw& law, const ParametricFit& found,
+                  LawFit& fit) {
     const double most_epochs = data.most_epochs();
     double most_excess = 1;
-    RepetitionLaws laws{data.law(found.values), {}, found.widening};
-    for (const auto& replicate : found.replicates)
-        laws.replicates.push_back(data.law(replicate));
     for (const auto& row : data.rows)
-        most_excess = std::max(most_excess, std::exp(row.log_n) / laws.law.optimal_size(std::exp(row.log_u)));
-    fit.parameters[0].estimate = decay_estimate(found.values[0], found, 0, 50 * most_epochs);
-    fit.parameters[1].estimate = decay_estimate(found.values[1], found, 1, 50 * most_excess);
+        most_excess = std::max(most_excess, std::exp(row.log_n) / law.optimal_size(std::exp(row.log_u)));
+    constexpr double endless = 50;  // times: D' (or N') then differs by less than 1% from no decay at all
+    fit.parameters[0].estimate = decay_estimate(found.values[0], found, 0, endless * most_epochs);
+    fit.parameters[1].estimate = decay_estimate(found.values[1], found, 1, endless * most_excess);
     judge_decay("R_D*", "epochs", fit.parameters[0].estimate, most_epochs, fit);
     judge_decay("R_N*", "times the optimal size", fit.parameters[1].estimate, most_excess, fit);
+}
+
+void warn_of_near_optima(const std::vector<RepetitionOptimum>& optima, LawFit& fit) {
     double near = 0;
     for (const RepetitionOptimum& optimum : optima)
         if (&optimum != &optima.front() && optimum.value < 1.01 * optima.front().value) ++near;
@@ -141,6 +122,56 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
              format_significant(near, 3) +
                  " other local optima come within 1% of the lowest objective (see the table of "
                  "optima) read the worth of epochs and its interval rather than R_D*"});
+}
+
+/// Fitted to few epochs, tried on more.
+std::vector<Cut> validate(const RepetitionModel& data, const std::vector<Run>& runs,
+                          const FitOptions& options) {
+    std::vector<double> epochs, losses;
+    for (std::size_t i = 0; i < data.rows.size(); ++i) {
+        // In octaves: a fit for each number of epochs would take long and tell no more.
+        const double octave = std::ceil((data.rows[i].log_d - data.rows[i].log_u) / std::log(2.0) - 1e-9);
+        epochs.push_back(std::exp2(octave)), losses.push_back(runs[i].loss);
+    }
+    return expanding_window(
+        epochs, losses, data.parameters() + 4,
+        [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
+            std::vector<double> weights(data.rows.size(), 0.0);
+            bool repeated = false;
+            for (const std::size_t i : some)
+                weights[i] = 1, repeated = repeated || epochs[i] > 1;
+            if (!repeated) return std::nullopt;
+            const auto minima = minimize_from_many(data.model(), options.objective, weights, starts(data), 6);
+            if (minima.empty()) return std::nullopt;
+            return [law = data.law(data.report(minima.front().at)), &runs](std::size_t i) {
+                const Run& run = runs[i];
+                return law.loss(run.parameters, run.tokens, run.unique_tokens.value_or(run.tokens));
+            };
+        });
+}
+
+}  // namespace
+
+LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    fit.name = "repetition";
+    fit.objective = to_string(options.objective);
+    const RepetitionModel data(runs.used, options.base);
+    if ((fit.refused = too_few(data))) return fit;
+    const ParametricFit found = fit_parametric(parametric(data), options);
+    if (!tell_fit(found, fit)) return fit;
+    if (fit.refused && fit.refused->kind == Refusal::ill_conditioned &&
+        separable(data, found.minima.front().at))
+        fit.refused.reset();  // a decay at its limit has no slope, and says so below
+    const auto optima = local_optima(found.minima);
+    if (!optima.empty()) fit.tables.push_back(optima_table(data, optima));
+    if (fit.refused || optima.empty()) return fit;
+
+    RepetitionLaws laws{data.law(found.values), {}, found.widening};
+    for (const auto& replicate : found.replicates)
+        laws.replicates.push_back(data.law(replicate));
+    judge_decays(data, laws.law, found, fit);
+    warn_of_near_optima(optima, fit);
     const double size = laws.law.optimal_size(1e9);
     fit.notes.push_back("the optimal size for 1B different tokens is " + format_count(size, 3) +
                         "; parameters beyond it count less");
@@ -158,33 +189,12 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
 
     fit.tables.push_back(worth_table(laws));
     fit.tables.push_back(frontier_table(laws, runs.used));
-    std::vector<double> epochs;
-    for (std::size_t i = 0; i < data.rows.size(); ++i) {
-        // In octaves: a fit for each number of epochs would take long and tell no more.
-        const double octave = std::ceil((data.rows[i].log_d - data.rows[i].log_u) / std::log(2.0) - 1e-9);
-        epochs.push_back(std::exp2(octave));
-    }
-    const auto cuts = expanding_window(
-        epochs, observed, data.parameters() + 4,
-        [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
-            std::vector<double> weights(data.rows.size(), 0.0);
-            bool repeated = false;
-            for (const std::size_t i : some)
-                weights[i] = 1, repeated = repeated || epochs[i] > 1;
-            if (!repeated) return std::nullopt;
-            const auto minima = minimize_from_many(data.model(), options.objective, weights, starts(data), 6);
-            if (minima.empty()) return std::nullopt;
-            return [law = data.law(data.report(minima.front().at)), &runs](std::size_t i) {
-                const Run& run = runs.used[i];
-                return law.loss(run.parameters, run.tokens, run.unique_tokens.value_or(run.tokens));
-            };
-        });
-    if (!cuts.empty())
+    if (const auto cuts = validate(data, runs.used, options); !cuts.empty())
         fit.tables.push_back(validation_table(cuts, {"epochs", "up to epochs", Quantity::number}, "loss"));
     fit.figures.push_back(worth_figure(laws, runs.used));
     fit.figures.push_back(curves_figure(laws, runs.used));
-    fit.figures.push_back(
-        profile_figure(data, profile(data, options, optima, std::max(1000.0, 3 * most_epochs)), optima));
+    fit.figures.push_back(profile_figure(
+        data, profile(data, options, optima, std::max(1000.0, 3 * data.most_epochs())), optima));
     return fit;
 }
 

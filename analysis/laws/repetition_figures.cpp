@@ -7,7 +7,7 @@
 
 #include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

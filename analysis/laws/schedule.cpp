@@ -11,7 +11,7 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/schedule_figures.hpp"
 #include "analysis/laws/schedule_model.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -25,6 +25,20 @@ ScheduleLaw law_of(std::span<const double> v) {
 }
 
 const std::array<const char*, 7> names = {"L0", "A", "alpha", "B", "C", "beta", "gamma"};
+
+ParametricLaw parametric(const ScheduleModel& model) {
+    return {.model = model.model(),
+            .parameters = {{"L0", 1e-3, std::numeric_limits<double>::infinity(), /*soft=*/true},
+                           {"A"},
+                           {"alpha", 0.01, 5},
+                           {"B"},
+                           {"C"},
+                           {"beta", 1e-3, 20, /*soft=*/true},
+                           {"gamma", -2, 5, /*soft=*/true}},
+            .report = [&](std::span<const double> at) { return model.report(at); },
+            .starts = model.starts(),
+            .minimized_starts = 12};
+}
 
 std::optional<Reason> too_few(const ScheduleModel& model) {
     std::size_t changing = 0, different = 0;
@@ -87,6 +101,43 @@ std::vector<ScheduleLaw> replicates(const ScheduleModel& model, const FitOptions
     for (const auto& values : drawn)
         laws.push_back(law_of(values));
     return laws;
+}
+
+/// What the law explains of each curve: of the `fitted` first ones, which it was fitted to, and of the
+/// others.
+void tell_curves(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curves, std::size_t fitted,
+                 LawFit& fit) {
+    Table table{"curves",
+                "How much of each curve's variance the law explains",
+                {{"run", "run", Quantity::text},
+                 {"use", "", Quantity::text},
+                 {"points", "points", Quantity::number},
+                 {"r2", "R2", Quantity::loss},
+                 {"mean_error", "mean error", Quantity::percent},
+                 {"worst", "worst", Quantity::percent},
+                 {"last", "at the end", Quantity::percent}},
+                {}};
+    double explained_out = 0;
+    for (std::size_t c = 0; c < curves.size(); ++c) {
+        const std::vector<double> predicted = law.losses(curves[c].schedule);
+        const auto count = static_cast<double>(predicted.size());
+        double mean = 0, worst = 0;
+        for (std::size_t i = 0; i < predicted.size(); ++i) {
+            const double error = std::abs(predicted[i] / curves[c].loss[i] - 1);
+            mean += error / count, worst = std::max(worst, error);
+        }
+        const double r2 = explained(curves[c].loss, predicted);
+        if (c >= fitted) explained_out += r2 / static_cast<double>(curves.size() - fitted);
+        table.rows.push_back({curves[c].name, c < fitted ? "fitted" : "held out", count, r2, mean, worst,
+                              predicted.back() / curves[c].loss.back() - 1});
+    }
+    fit.tables.push_back(std::move(table));
+    if (curves.size() > fitted)
+        fit.derived.push_back({"held_out_R2", {explained_out}});
+    else
+        fit.notes.push_back(
+            "every curve was fitted: hold some out with --hold-out RUN to see how well others "
+            "are predicted");
 }
 
 /// Fitted to what the curves knew at 1/8, 1/4 and 1/2 of the longest one's steps, tried on all that came
@@ -202,21 +253,9 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     const ScheduleModel model(chosen);
     if ((fit.refused = too_few(model))) return fit;
 
-    FitOptions point = options;
-    point.bootstrap = 0;
-    const ParametricFit found =
-        fit_parametric({.model = model.model(),
-                        .parameters = {{"L0", 1e-3, std::numeric_limits<double>::infinity(), /*soft=*/true},
-                                       {"A"},
-                                       {"alpha", 0.01, 5},
-                                       {"B"},
-                                       {"C"},
-                                       {"beta", 1e-3, 20, /*soft=*/true},
-                                       {"gamma", -2, 5, /*soft=*/true}},
-                        .report = [&](std::span<const double> at) { return model.report(at); },
-                        .starts = model.starts(),
-                        .minimized_starts = 12},
-                       point);
+    FitOptions without_replicates = options;  // they draw blocks, below
+    without_replicates.bootstrap = 0;
+    const ParametricFit found = fit_parametric(parametric(model), without_replicates);
     fit.refused = found.refused;
     fit.warnings = found.warnings;
     fit.notes.insert(fit.notes.end(), found.notes.begin(), found.notes.end());
@@ -240,37 +279,7 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     for (const auto* list : {&chosen, &held})
         for (const Run* run : *list)
             curves.emplace_back(*run, answer_resolution);
-    Table table{"curves",
-                "How much of each curve's variance the law explains",
-                {{"run", "run", Quantity::text},
-                 {"use", "", Quantity::text},
-                 {"points", "points", Quantity::number},
-                 {"r2", "R2", Quantity::loss},
-                 {"mean_error", "mean error", Quantity::percent},
-                 {"worst", "worst", Quantity::percent},
-                 {"last", "at the end", Quantity::percent}},
-                {}};
-    double explained_out = 0;
-    for (std::size_t c = 0; c < curves.size(); ++c) {
-        const std::vector<double> predicted = law.losses(curves[c].schedule);
-        const auto count = static_cast<double>(predicted.size());
-        double mean = 0, worst = 0;
-        for (std::size_t i = 0; i < predicted.size(); ++i) {
-            const double error = std::abs(predicted[i] / curves[c].loss[i] - 1);
-            mean += error / count, worst = std::max(worst, error);
-        }
-        const double r2 = explained(curves[c].loss, predicted);
-        if (c >= chosen.size()) explained_out += r2 / static_cast<double>(held.size());
-        table.rows.push_back({curves[c].name, c < chosen.size() ? "fitted" : "held out", count, r2, mean,
-                              worst, predicted.back() / curves[c].loss.back() - 1});
-    }
-    fit.tables.push_back(std::move(table));
-    if (!held.empty())
-        fit.derived.push_back({"held_out_R2", {explained_out}});
-    else
-        fit.notes.push_back(
-            "every curve was fitted: hold some out with --hold-out RUN to see how well others "
-            "are predicted");
+    tell_curves(law, curves, chosen.size(), fit);
     fit.tables.push_back(forecast_table(law, others, widening, curves));
     if (const auto cuts = validate(model, options); !cuts.empty())
         fit.tables.push_back(validation_table(cuts, {"step", "fitted up to step", Quantity::tokens}, "loss"));

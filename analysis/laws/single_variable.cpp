@@ -6,7 +6,7 @@
 
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/single_variable_figures.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -206,12 +206,7 @@ LawFit fit_single_variable(Ladder ladder, const FitOptions& options) {
         fit.redrawn = name(own.resampling);
     }
     const ParametricFit found = fit_parametric(law_of(curve_forms().front(), points), own);
-    fit.warnings = found.warnings;
-    fit.notes.insert(fit.notes.end(), found.notes.begin(), found.notes.end());
-    fit.refused = found.refused;
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
-    fit.parameters = found.parameters;
+    if (!tell_fit(found, fit)) return fit;
     for (Parameter& parameter : fit.parameters)  // none of E, A and alpha is ever negative
         parameter.estimate.low = std::max(parameter.estimate.low, 0.0);
     const FittedForm* best = chosen < candidates.size() ? &candidates[chosen].fit : nullptr;

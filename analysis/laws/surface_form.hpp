@@ -1,16 +1,13 @@
 // What the forms of L(N, D) have in common: joint, joint_kaplan and joint_rosenfeld are fitted, tried on
-// held-out runs, drawn and compared alike.
+// held-out runs and drawn alike.
 #pragma once
 
 #include <array>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "analysis/fit/parametric.hpp"
-#include "analysis/fit/validation.hpp"
 #include "analysis/laws/joint.hpp"
 #include "analysis/laws/law.hpp"
 
@@ -40,39 +37,5 @@ struct SurfaceFit {
 /// Fits one form. Refused: fewer than three runs more than parameters, under three sizes or token counts,
 /// sizes and tokens that moved together (not_separable), and what fit_parametric refuses.
 SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptions& options);
-
-/// Runs that differ by their seed alone share a number.
-std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);
-
-/// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
-double flops_per_parameter_token(const std::vector<Run>& runs);
-
-/// What a reader must know of it: `the optimum at a budget assumes C = ..`.
-std::string assumed_cost(double flops_per_parameter_token);
-
-/// The lowest loss of all.
-double lowest_loss(const std::vector<Run>& runs);
-
-/// A warning where the law expects 3% more or less of the run of lowest loss than it came to: recommendations
-/// lie beyond that run, not beyond the many that decide the fit.
-std::optional<Reason> misses_the_best_run(const std::vector<Run>& runs, const LossSurface::Loss& law);
-
-/// log L observed minus log L of the law, for each run.
-std::vector<double> log_residuals(const std::vector<Run>& runs, const LossSurface::Loss& law);
-
-/// Minus twice the log likelihood, up to a constant, under the errors that the objective supposes: normal for
-/// l2, Laplace's for l1, for asymmetric its two-sided kind (Yu and Zhang 2005), for huber whichever of the
-/// first two its delta makes of most residuals.
-double deviance(const Objective& objective, std::span<const double> log_residuals);
-
-/// Akaike's criterion, 2 k + deviance (Akaike 1974); one of the k is the errors' scale.
-double akaike(const Objective& objective, std::span<const double> log_residuals, std::size_t parameters);
-
-/// All forms on the same runs, and the one that predicts held-out runs best.
-struct FormComparison {
-    Table table;
-    std::string winner;  ///< a law's name; empty when no form could be tried
-};
-FormComparison compare_forms(const Runs& runs, const FitOptions& options);
 
 }  // namespace isogrid::analysis

@@ -27,14 +27,8 @@ struct NotAsked {
     std::vector<std::string_view> studies;  ///< that it is about, where no run is of one
 };
 
-/// `batch and steps`.
-std::string to_string(const std::vector<Role>& roles);
-
 /// The studies that a law is about, where all runs are of others.
 std::vector<std::string_view> missing_studies(const Law& law, const Runs& runs);
-
-/// `needs batch and steps`, `the same learning_rate in all runs`, `no run is of the study isoflop`.
-std::string describe(const NotAsked& law);
 
 struct Answer {
     Runs runs;
@@ -58,27 +52,6 @@ std::vector<Role> missing_roles(const Law& law, const Runs& runs);
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
               std::vector<double> targets, std::vector<Reference> references,
               std::optional<double> inference_tokens = std::nullopt);
-
-const Law& law_of(const LawFit& fit);
-
-/// The most FLOPs any run spent; its budget's nominal value where it met that within 2%.
-double largest_budget(const Runs& runs);
-
-/// How near the best run of the largest budget comes to the references, in words; empty when the runs know no
-/// bits per byte.
-std::string describe_compression(const Answer& answer);
-
-/// What to train for the decision's budget, in sentences.
-std::vector<std::string> describe(const Decision& decision);
-
-/// `365k parameters on 139M tokens, a loss of 1.44`, with intervals: a line for each of `rivals`.
-std::string describe_rival(const Prediction& rival);
-
-/// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
-std::string describe(const Prediction& prediction);
-
-/// How far the laws differ over the first target's best size, in a sentence; empty for fewer than two laws.
-std::string describe_agreement(const Answer& answer);
 
 /// For a terminal of 80 columns.
 std::string to_text(const Answer& answer);

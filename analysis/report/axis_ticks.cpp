@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

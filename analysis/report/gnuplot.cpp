@@ -11,6 +11,8 @@
 
 #include <sys/wait.h>
 
+#include "analysis/report/html_elements.hpp"
+
 extern "C" char** environ;
 
 namespace isogrid::analysis {
@@ -71,7 +73,7 @@ std::string prepare_for_html(std::string svg, const Figure& figure) {
     svg = std::regex_replace(svg, std::regex("xlink:href=(['\"])#"), "href=$1#" + figure.key + "-");
     svg = std::regex_replace(svg, std::regex("\\bid=(['\"])"), "id=$1" + figure.key + "-");
     svg = std::regex_replace(svg, std::regex("url\\(#"), "url(#" + figure.key + "-");
-    svg.insert(std::strlen("<svg"), " role=\"img\" aria-label=\"" + figure.title + "\"");
+    svg.insert(std::strlen("<svg"), " role=\"img\" aria-label=\"" + escape(figure.title) + "\"");
     return svg;
 }
 

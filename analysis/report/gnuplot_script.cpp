@@ -7,6 +7,7 @@
 
 #include "analysis/report/axis_ticks.hpp"
 #include "analysis/report/gnuplot.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -60,9 +61,7 @@ std::string style_of(const Series& series) {
 }
 
 std::string number(double value) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.10g", value);
-    return text.data();
+    return study::rounded(value, 10);
 }
 
 /// The words between gnuplot's single quotes, where only the quote itself is special; `_ ^ @` are marks of

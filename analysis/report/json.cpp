@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "analysis/report/answer.hpp"
+#include "analysis/report/sentences.hpp"
 
 namespace isogrid::analysis {
 namespace {

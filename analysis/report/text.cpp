@@ -1,25 +1,33 @@
 // The answer for a terminal.
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
+#include "analysis/numbers.hpp"
 #include "analysis/report/answer.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/report/sentences.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
 constexpr std::size_t width = 80;
 
+/// Columns that a text takes: its letters. Of what is no UTF-8 every byte is one.
+std::size_t columns_of(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](unsigned char byte) { return byte < 0x80 || byte >= 0xC0; }));
+}
+
 /// Breaks words into lines of the terminal's width; the first begins with `head`, the others with spaces.
 std::string wrap(const std::string& head, const std::string& words) {
-    const std::string indent(head.size(), ' ');
+    const std::string indent(columns_of(head), ' ');
     std::string text, line = head;
     bool empty = true;
     for (std::size_t begin = 0; begin < words.size();) {
         const std::size_t end = std::min(words.find(' ', begin), words.size());
         const std::string word = words.substr(begin, end - begin);
         begin = end + 1;
-        if (!empty && line.size() + 1 + word.size() > width) {
+        if (!empty && columns_of(line) + 1 + columns_of(word) > width) {
             text += line + "\n";
             line = indent;
             empty = true;
@@ -31,21 +39,17 @@ std::string wrap(const std::string& head, const std::string& words) {
 }
 
 std::string pad(const std::string& text, std::size_t columns, bool right = false) {
-    const std::string space(columns > text.size() ? columns - text.size() : 0, ' ');
+    const std::size_t taken = columns_of(text);
+    const std::string space(columns > taken ? columns - taken : 0, ' ');
     return right ? space + text : text + space;
-}
-
-std::string cell_text(const Cell& cell, Quantity quantity) {
-    const double* value = std::get_if<double>(&cell);
-    return value ? format_quantity(*value, quantity) : std::get<std::string>(cell);
 }
 
 std::string table_text(const Table& table) {
     std::vector<std::size_t> widths;
     for (std::size_t c = 0; c < table.columns.size(); ++c) {
-        std::size_t widest = table.columns[c].title.size();
+        std::size_t widest = columns_of(table.columns[c].title);
         for (const auto& row : table.rows)
-            widest = std::max(widest, cell_text(row[c], table.columns[c].quantity).size());
+            widest = std::max(widest, columns_of(format_cell(row[c], table.columns[c].quantity)));
         widths.push_back(widest);
     }
     const auto line = [&](const auto& text_of) {
@@ -58,7 +62,7 @@ std::string table_text(const Table& table) {
     };
     std::string text = line([&](std::size_t c) { return table.columns[c].title; });
     for (const auto& row : table.rows)
-        text += line([&](std::size_t c) { return cell_text(row[c], table.columns[c].quantity); });
+        text += line([&](std::size_t c) { return format_cell(row[c], table.columns[c].quantity); });
     return text;
 }
 

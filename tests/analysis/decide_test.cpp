@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/check_runs.hpp"
-#include "analysis/report/answer.hpp"
+#include "analysis/report/sentences.hpp"
 #include "synthetic_runs.hpp"
 
 namespace isogrid::analysis {

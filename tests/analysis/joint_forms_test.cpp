@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/laws/surface_form.hpp"
+#include "analysis/laws/surface_comparison.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"
 

@@ -7,11 +7,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "analysis/report/answer.hpp"
+#include "analysis/numbers.hpp"
 #include "analysis/report/axis_ticks.hpp"
 #include "analysis/report/frontier_figures.hpp"
 #include "analysis/report/gnuplot.hpp"
-#include "analysis/report/numbers.hpp"
+#include "analysis/report/sentences.hpp"
 #include "synthetic_runs.hpp"
 
 namespace isogrid::analysis {
@@ -166,6 +166,18 @@ TEST(Text, fitsEightyColumnsAndNamesRefusals) {
     EXPECT_THAT(text, HasSubstr("rejected b9"));
 }
 
+TEST(Text, alignsNamesByTheirLettersNotTheirBytes) {
+    Answer all = synthetic_answer();
+    all.fits.front().tables.push_back(
+        {"k",
+         "Names",
+         {{"run", "run", Quantity::text}, {"x", "x", Quantity::number}, {"status", "status", Quantity::text}},
+         {{"caf\xC3\xA9", 1.0, "ok"}, {"cafe", 1.0, "ok"}}});
+    const std::string text = to_text(all);
+    EXPECT_THAT(text, HasSubstr("\n  caf\xC3\xA9 1  ok\n"));
+    EXPECT_THAT(text, HasSubstr("\n  cafe 1  ok\n"));
+}
+
 TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
     Answer all = synthetic_answer();
     ASSERT_FALSE(all.decisions.empty());
@@ -244,6 +256,13 @@ TEST(Gnuplot, drawsAnInlinePictureWithItsOwnIds) {
     EXPECT_THAT(*svg, HasSubstr("id='shape-gpPt5'"));
     EXPECT_THAT(*svg, HasSubstr("href='#shape-gpPt"));
     EXPECT_THAT(*svg, HasSubstr("5 o'clock"));
+}
+
+TEST(Gnuplot, drawsTitlesThatStayWords) {
+    // A parametrization of somebody's CSV, say; the picture stands in a page that others open.
+    const auto svg = draw({"k", "mup\" onload=\"x", "", {}, {}, {{"", Mark::points, 0.5, 0, {1}, {1}, {}}}});
+    if (!svg) GTEST_SKIP() << study::to_string(svg.error());
+    EXPECT_THAT(*svg, HasSubstr(" aria-label=\"mup&quot; onload=&quot;x\""));
 }
 
 TEST(Gnuplot, isMissedWithAClearMessage) {

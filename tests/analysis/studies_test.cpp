@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/report/answer.hpp"
+#include "analysis/report/sentences.hpp"
 #include "synthetic_runs.hpp"
 
 namespace isogrid::analysis {

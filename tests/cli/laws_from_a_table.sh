@@ -62,3 +62,11 @@ set -o pipefail
 # A law of a study that an archive does not have is refused by what is missing.
 expect_status 2 "$fit" "$repository/analysis/example/batch-ramp.h5" --law isoflop
 grep -q 'no run is of the study isoflop' err.txt || fail "nothing is said of the study: $(cat err.txt)"
+
+# Names need not be UTF-8, and a curve to be held out must be there.
+{ echo "name,n,flops,loss"; tail -n +2 runs.csv | awk -F, '{printf "r\351sum\351 %d,%s,%s,%s\n", NR, $2, $1, $3}'; } >latin.csv
+expect_status 0 "$fit" --csv latin.csv --columns name=name,parameters=n,loss=loss,flops=flops --law joint --bootstrap 0 \
+    --report latin
+grep -q '"schema": *"isogrid-fit/1"' latin/fit.json || fail "no JSON of runs whose names are no UTF-8"
+expect_status 2 "$fit" --csv latin.csv --columns name=name,parameters=n,loss=loss,flops=flops --hold-out 'resume 1'
+grep -q 'no run is called resume 1' err.txt || fail "a curve that is not there is held out: $(cat err.txt)"

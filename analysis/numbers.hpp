@@ -16,4 +16,7 @@ std::string format_count(double value, int digits = 3);
 /// By quantity: FLOPs as 3.2e+15, counts with a suffix, losses with four decimals.
 std::string format_quantity(double value, Quantity quantity);
 
+/// The same of a number; a text as it is.
+std::string format_cell(const Cell& cell, Quantity quantity);
+
 }  // namespace isogrid::analysis

@@ -1,8 +1,10 @@
-#include "analysis/report/numbers.hpp"
+#include "analysis/numbers.hpp"
 
 #include <array>
 #include <cmath>
 #include <cstdio>
+
+#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -16,7 +18,7 @@ std::string print(const char* format, int precision, double value) {
 }  // namespace
 
 std::string format_significant(double value, int digits) {
-    return std::isnan(value) ? "-" : print("%.*g", digits, value);
+    return std::isnan(value) ? "-" : study::rounded(value, digits);
 }
 
 std::string format_count(double value, int digits) {
@@ -42,12 +44,17 @@ std::string format_quantity(double value, Quantity quantity) {
         case Quantity::loss:
             return print("%.*f", 4, value);
         case Quantity::percent:
-            return print("%.*g", 3, 100 * value) + "%";
+            return study::rounded(100 * value) + "%";
         case Quantity::number:
         case Quantity::text:
             break;
     }
     return format_significant(value, 3);
+}
+
+std::string format_cell(const Cell& cell, Quantity quantity) {
+    const double* value = std::get_if<double>(&cell);
+    return value ? format_quantity(*value, quantity) : std::get<std::string>(cell);
 }
 
 }  // namespace isogrid::analysis

@@ -1,0 +1,23 @@
+#include "analysis/laws/law.hpp"
+
+#include <stdexcept>
+
+namespace isogrid::analysis {
+
+const Law& law_of(const LawFit& fit) {
+    for (const Law& law : laws())
+        if (law.name == fit.name) return law;
+    throw std::logic_error("no law is called " + fit.name);
+}
+
+bool tell_fit(const ParametricFit& found, LawFit& fit) {
+    fit.refused = found.refused;
+    fit.warnings.insert(fit.warnings.end(), found.warnings.begin(), found.warnings.end());
+    fit.notes.insert(fit.notes.end(), found.notes.begin(), found.notes.end());
+    if (found.minima.empty()) return false;
+    fit.objective_value = found.minima.front().value;
+    fit.parameters = found.parameters;
+    return true;
+}
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,36 @@
+// What laws of L(N, D) must know of their runs before and after a fit.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analysis/laws/law.hpp"
+
+namespace isogrid::analysis {
+
+/// Correlation of log N and log D.
+double togetherness(const std::vector<Run>& runs);
+
+/// Fewer than three runs more than the law has parameters, under three sizes or token counts, or sizes and
+/// tokens that moved together.
+std::optional<Reason> too_few_for_surface(const std::vector<Run>& runs, std::size_t parameters);
+
+/// Runs that differ by their seed alone share a number.
+std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);
+
+/// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
+double flops_per_parameter_token(const std::vector<Run>& runs);
+
+/// What a reader must know of it: `the optimum at a budget assumes C = ..`.
+std::string assumed_cost(double flops_per_parameter_token);
+
+/// The lowest loss of all.
+double lowest_loss(const std::vector<Run>& runs);
+
+/// A warning where the law expects 3% more or less of the run of lowest loss than it came to: recommendations
+/// lie beyond that run, not beyond the many that decide the fit.
+std::optional<Reason> misses_the_best_run(const std::vector<Run>& runs, const LossSurface::Loss& law);
+
+}  // namespace isogrid::analysis

@@ -1,0 +1,153 @@
+#include "analysis/report/sentences.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "analysis/extent.hpp"
+#include "analysis/numbers.hpp"
+
+namespace isogrid::analysis {
+namespace {
+
+std::string percent(double share) {
+    return format_significant(std::round(1000 * share) / 10, 3) + "%";
+}
+
+std::string with_range(const Estimate& e, Quantity quantity) {
+    std::string text = format_quantity(e.value, quantity);
+    if (std::isfinite(e.low))
+        text += " (" + format_quantity(e.low, quantity) + " to " + format_quantity(e.high, quantity) + ")";
+    return text;
+}
+
+/// Batch, steps and learning rate, or which of them no law says.
+std::string describe_recipe(const Decision& decision) {
+    std::string text;
+    if (decision.batch) {
+        text += "Batch " + with_range(*decision.batch, Quantity::tokens);
+        if (decision.batch_unit && *decision.batch_unit != 1)
+            text += " of " + format_significant(*decision.batch_unit, 5) + " tokens each";
+        text += " (" + decision.batch_law + ")";
+        text += decision.steps
+                    ? ", so " + with_range(*decision.steps, Quantity::tokens) + " steps. "
+                    : ", in the unit of the runs. How many steps that makes is not known: the runs "
+                      "do not say what one unit is in tokens (name steps= and tokens= beside "
+                      "batch=). ";
+    }
+    if (decision.learning_rate)
+        text += "Peak learning rate " + with_range(*decision.learning_rate, Quantity::number) + " (" +
+                decision.learning_rate_law + "). ";
+    if (decision.batch && decision.learning_rate) {
+        text.pop_back();
+        return text;
+    }
+    const char* missing = decision.batch           ? "which learning rate"
+                          : decision.learning_rate ? "which batch"
+                                                   : "which batch or learning rate";
+    return text + "No law says " + missing +
+           " suits it: sweep them, and fit hyperparameters or critical_batch.";
+}
+
+}  // namespace
+
+std::string to_string(const std::vector<Role>& missing) {
+    std::string text;
+    for (std::size_t i = 0; i < missing.size(); ++i)
+        text += (i == 0 ? "" : i + 1 < missing.size() ? ", " : " and ") + std::string(name(missing[i]));
+    return text;
+}
+
+std::string describe(const NotAsked& law) {
+    if (!law.studies.empty()) {
+        std::string text = "no run is of the study";
+        for (std::size_t i = 0; i < law.studies.size(); ++i)
+            text += (i == 0 ? " " : " or ") + std::string(law.studies[i]);
+        return text;
+    }
+    if (!law.missing.empty()) return "needs " + to_string(law.missing);
+    return "the same " + to_string(law.unvaried) + " in all runs";
+}
+
+std::string describe_compression(const Answer& answer) {
+    const double largest = largest_budget(answer.runs);
+    const Run* best = nullptr;
+    for (const Run& run : answer.runs.used)
+        if (std::isfinite(run.bits_per_byte) && run.flops > 0.95 * largest &&
+            (best == nullptr || run.bits_per_byte < best->bits_per_byte))
+            best = &run;
+    if (best == nullptr) return {};
+    std::string text = "The best trial of the largest budget, " + best->name + ", reaches " +
+                       format_significant(best->bits_per_byte, 4) + " bits per byte on held-out text";
+    for (std::size_t i = 0; i < answer.references.size(); ++i) {
+        const Reference& reference = answer.references[i];
+        const double ratio = best->bits_per_byte / reference.bits_per_byte;
+        text += (i == 0 ? ": " : i + 1 < answer.references.size() ? ", " : " and ");
+        text += ratio < 1 ? percent(1 - ratio) + " better than " : percent(ratio - 1) + " short of ";
+        text += reference.name + " (" + format_significant(reference.bits_per_byte, 4) + ")";
+    }
+    return text + ".";
+}
+
+std::string describe_agreement(const Answer& answer) {
+    Extent sizes, losses;
+    std::size_t count = 0;
+    for (const Prediction& prediction : answer.predictions)
+        if (prediction.flops == answer.targets.at(0)) {
+            sizes.add(prediction.parameters.value), losses.add(prediction.loss.value);
+            ++count;
+        }
+    if (count < 2) return {};
+    const double ratio = sizes.high / sizes.low, apart = losses.high / losses.low - 1;
+    if (!(ratio > 0)) return {};
+    return "The laws differ by a factor of " + format_significant(ratio, 2) +
+           " over the best size there, and by " + format_quantity(apart, Quantity::percent) +
+           " over its loss" +
+           (ratio > 2 || apart > 0.1 ? ": more budgets, or larger ones, would settle it." : ".");
+}
+
+std::string describe(const Prediction& prediction) {
+    return "For " + format_quantity(prediction.flops, Quantity::flops) + " FLOPs train " +
+           with_range(prediction.parameters, Quantity::parameters) + " parameters on " +
+           with_range(prediction.tokens, Quantity::tokens) + " tokens, " +
+           format_significant(prediction.tokens.value / prediction.parameters.value, 3) +
+           " tokens a parameter; expect a loss of " + with_range(prediction.loss, Quantity::loss) + ".";
+}
+
+std::string describe_rival(const Prediction& rival) {
+    return with_range(rival.parameters, Quantity::parameters) + " parameters on " +
+           with_range(rival.tokens, Quantity::tokens) + " tokens, a loss of " +
+           with_range(rival.loss, Quantity::loss);
+}
+
+std::vector<std::string> describe(const Decision& decision) {
+    std::vector<std::string> sentences = {
+        "For " + format_quantity(decision.flops, Quantity::flops) + " FLOPs train " +
+            with_range(decision.parameters, Quantity::parameters) + " parameters on " +
+            with_range(decision.tokens, Quantity::tokens) + " tokens, " +
+            format_significant(decision.tokens.value / decision.parameters.value, 3) +
+            " tokens a parameter; expect a loss of " + with_range(decision.loss, Quantity::loss) + " (" +
+            decision.law + ").",
+        describe_recipe(decision)};
+    if (decision.reached_already)
+        sentences.push_back("But a run has come to " +
+                            format_quantity(*decision.reached_already, Quantity::loss) +
+                            " already: the law does not describe the best runs, and its loss is none to "
+                            "expect.");
+    if (decision.decades > 0)
+        sentences.push_back(
+            "That is " + format_significant(decision.decades, 2) +
+            " decades of compute beyond the largest run: an extrapolation, and as good as the law." +
+            (decision.floorless ? " It has no floor: there its loss is a lower limit." : ""));
+    if (const auto& life = decision.lifetime)
+        sentences.push_back(
+            "If it will also read or write " + format_quantity(life->inference_tokens, Quantity::tokens) +
+            " tokens, the same loss is cheapest with " + with_range(life->parameters, Quantity::parameters) +
+            " parameters trained on " + with_range(life->tokens, Quantity::tokens) +
+            " tokens: " + with_range(life->training_flops, Quantity::flops) + " FLOPs of training, " +
+            with_range(life->total_flops, Quantity::flops) + " over its whole life, " +
+            percent(1 - life->total_flops.value / life->compute_optimal_total) +
+            " less than with the model that is cheapest to train.");
+    return sentences;
+}
+
+}  // namespace isogrid::analysis

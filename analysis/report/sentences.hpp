@@ -1,0 +1,33 @@
+// The answer in sentences, which the text and the page have in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analysis/report/answer.hpp"
+
+namespace isogrid::analysis {
+
+/// `batch and steps`.
+std::string to_string(const std::vector<Role>& roles);
+
+/// `needs batch and steps`, `the same learning_rate in all runs`, `no run is of the study isoflop`.
+std::string describe(const NotAsked& law);
+
+/// How near the best run of the largest budget comes to the references, in words; empty when the runs know no
+/// bits per byte.
+std::string describe_compression(const Answer& answer);
+
+/// What to train for the decision's budget, in sentences.
+std::vector<std::string> describe(const Decision& decision);
+
+/// `365k parameters on 139M tokens, a loss of 1.44`, with intervals: a line for each of `rivals`.
+std::string describe_rival(const Prediction& rival);
+
+/// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
+std::string describe(const Prediction& prediction);
+
+/// How far the laws differ over the first target's best size, in a sentence; empty for fewer than two laws.
+std::string describe_agreement(const Answer& answer);
+
+}  // namespace isogrid::analysis
