@@ -1,6 +1,4 @@
 // The critical batch size of McCandlish et al. 2018, a size and a target loss at a time, and its laws.
-#include "analysis/laws/critical_batch.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,6 +8,7 @@
 #include "analysis/laws/critical_batch_figures.hpp"
 #include "analysis/laws/critical_batch_laws.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/steps_law.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -88,73 +87,77 @@ void tell_noise_scales(const std::vector<BatchCell>& cells, LawFit& fit) {
                              : std::to_string(inside) + " of " + of + " cells, and not for " + beyond));
 }
 
-}  // namespace
-
-double StepsLaw::steps(double batch) const {
-    return std::exp(log_steps_min) * (1 + std::exp(log_critical) / batch);
-}
-double StepsLaw::steps_min() const {
-    return std::exp(log_steps_min);
-}
-double StepsLaw::examples_min() const {
-    return std::exp(log_steps_min + log_critical);
-}
-double StepsLaw::critical() const {
-    return std::exp(log_critical);
-}
-double StepsLaw::overhead_batch(double reference) const {
-    return (1 + overhead) * reference + overhead * critical();
-}
-
-StepsLaw fit_steps(std::span<const double> log_batch, std::span<const double> log_steps) {
-    const auto count = static_cast<double>(log_batch.size());
-    // For a given critical batch the best Smin is a mean, and what is left has one minimum worth finding.
-    const auto bend = [&](double critical, std::size_t i) {
-        const double u = critical - log_batch[i];
-        return u > 30 ? u : std::log1p(std::exp(u));
-    };
-    const auto at = [&](double critical) {
-        StepsLaw law;
-        law.log_critical = critical;
-        for (std::size_t i = 0; i < log_batch.size(); ++i)
-            law.log_steps_min += (log_steps[i] - bend(critical, i)) / count;
-        double mean_slope = 0, slope_squares = 0;
-        for (std::size_t i = 0; i < log_batch.size(); ++i) {
-            const double residual = log_steps[i] - bend(critical, i) - law.log_steps_min;
-            law.squares += residual * residual;
-            const double slope = 1 / (1 + std::exp(log_batch[i] - critical));
-            mean_slope += slope / count;
-            slope_squares += slope * slope;
-        }
-        law.critical_variance = 1 / (slope_squares - count * mean_slope * mean_slope);
-        return law;
-    };
-    const auto [least, most] = std::minmax_element(log_batch.begin(), log_batch.end());
-    constexpr double reach = 5, spacing = 0.5;  // a factor of 150 outside: no bend is left to see
-    const double low = *least - reach, high = *most + reach;
-    double best = low;
-    for (double critical = low; critical <= high; critical += spacing)
-        if (at(critical).squares < at(best).squares) best = critical;
-    const bool inside = best > low && best + spacing <= high;
-    for (int round = 0; round < 60; ++round) {  // Gauss and Newton, in steps of at most a half
-        const StepsLaw here = at(best);
-        double slope_residual = 0, mean_slope = 0;
-        for (std::size_t i = 0; i < log_batch.size(); ++i)
-            mean_slope += 1 / (1 + std::exp(log_batch[i] - best)) / count;
-        for (std::size_t i = 0; i < log_batch.size(); ++i)
-            slope_residual += (1 / (1 + std::exp(log_batch[i] - best)) - mean_slope) *
-                              (log_steps[i] - bend(best, i) - here.log_steps_min);
-        double step = std::clamp(slope_residual * here.critical_variance, -spacing, spacing);
-        if (!std::isfinite(step)) break;
-        while (std::abs(step) > 1e-14 && at(best + step).squares > here.squares)
-            step /= 2;
-        best = std::clamp(best + step, low, high);
-        if (std::abs(step) < 1e-12) break;
+/// Table, validation, pictures and scatter of each law.
+void show_laws(const std::vector<BatchLaw>& laws, const std::vector<BatchCell>& usable,
+               const RedrawnSteps& redrawn, const FitOptions& options, LawFit& fit) {
+    fit.tables.push_back(law_table(laws));
+    for (const BatchLaw& law : laws) {
+        if (&law == &laws.front() && !law.cuts.empty())
+            fit.tables.push_back(validation_table(law.cuts, {law.in->key, law.in->symbol, law.in->quantity},
+                                                  "critical batch"));
+        if (std::string_view(law.in->key) != "examples")
+            fit.figures.push_back(law_figure(law, usable, redrawn, options.overhead_from));
+        if (law.line.scattered)
+            fit.notes.push_back("the critical batches scatter " +
+                                format_significant(100 * law.line.deviation, 2) + "% about the law in " +
+                                law.in->symbol +
+                                ", more than the noise of the steps explains; its interval is that of the "
+                                "scatter");
     }
-    StepsLaw law = at(best);
-    law.bend_seen = inside && best > low && best < high;
-    return law;
 }
+
+void tell_how_to_read(const Runs& runs, bool from_curves, std::size_t laws, const FitOptions& options,
+                      LawFit& fit) {
+    if (laws > 1)
+        fit.notes.push_back(
+            "size, examples and loss move together in such runs: that the critical batch follows one of them "
+            "does not show that it is the cause (Zhang et al. 2024 find the data behind it)");
+    if (from_curves)
+        fit.notes.push_back(std::string("steps to each target are read off the smoothed training curves: ") +
+                            (runs.target_losses.empty()
+                                 ? "the lowest loss that every batch reaches, and those after a half "
+                                   "and a quarter of its examples"
+                                 : "the targets that the job names") +
+                            ". Under a decaying learning rate targets before the end are reached late");
+    fit.notes.push_back(
+        "batches are in the unit of the runs. At the critical batch twice the least examples and twice the "
+        "least "
+        "steps are needed; the batch of 20% overhead needs 20% more examples than linear scaling " +
+        (options.overhead_from > 0
+             ? "from a batch of " + format_count(options.overhead_from) + " would"
+             : std::string("would (measure it from a given batch with --overhead-from)")));
+}
+
+void warn_of_batches_outside(const std::vector<BatchCell>& usable, LawFit& fit) {
+    for (const BatchCell& cell : usable)
+        if (!cell.inside_batches())
+            fit.warnings.push_back(
+                {Refusal::edge_minimum,
+                 describe(cell) + ": the critical batch, " + format_count(cell.law.critical()) +
+                     ", lies outside the batches tried (it hangs on a slight bend) try batches around it"});
+}
+
+/// The batch of 20% overhead at a size, an amount of data or a loss.
+void recommend_batches(const std::vector<BatchLaw>& laws, const Runs& runs, LawFit& fit) {
+    const std::optional<double> unit = tokens_per_batch_unit(runs);
+    for (const BatchLaw& law : laws) {
+        const std::string_view key = law.in->key;
+        if (key == "parameters")
+            fit.batch_at = [line = law.overhead_line](double parameters, double) {
+                return line.estimate(std::array{std::log(parameters)});
+            };
+        if (key == "examples" && !fit.batch_at && unit)
+            fit.batch_at = [line = law.overhead_line, unit = *unit](double, double tokens) {
+                return line.estimate(std::array{std::log(tokens / unit)});
+            };
+        if (key == "loss")
+            fit.batch_at_loss = [line = law.overhead_line](double loss) {
+                return line.estimate(std::array{std::log(loss)});
+            };
+    }
+}
+
+}  // namespace
 
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     LawFit fit;
@@ -207,61 +210,10 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
                                     "sizes or target losses"});
         return fit;
     }
-    fit.tables.push_back(law_table(laws));
-    for (const BatchLaw& law : laws) {
-        if (&law == &laws.front() && !law.cuts.empty())
-            fit.tables.push_back(validation_table(law.cuts, {law.in->key, law.in->symbol, law.in->quantity},
-                                                  "critical batch"));
-        if (std::string_view(law.in->key) != "examples")
-            fit.figures.push_back(law_figure(law, usable, redrawn, options.overhead_from));
-        if (law.line.scattered)
-            fit.notes.push_back("the critical batches scatter " +
-                                format_significant(100 * law.line.deviation, 2) + "% about the law in " +
-                                law.in->symbol +
-                                ", more than the noise of the steps explains; its interval is that of the "
-                                "scatter");
-    }
-    if (laws.size() > 1)
-        fit.notes.push_back(
-            "size, examples and loss move together in such runs: that the critical batch follows one of them "
-            "does not show that it is the cause (Zhang et al. 2024 find the data behind it)");
-    if (from_curves)
-        fit.notes.push_back(std::string("steps to each target are read off the smoothed training curves: ") +
-                            (runs.target_losses.empty()
-                                 ? "the lowest loss that every batch reaches, and those after a half "
-                                   "and a quarter of its examples"
-                                 : "the targets that the job names") +
-                            ". Under a decaying learning rate targets before the end are reached late");
-    fit.notes.push_back(
-        "batches are in the unit of the runs. At the critical batch twice the least examples and twice the "
-        "least "
-        "steps are needed; the batch of 20% overhead needs 20% more examples than linear scaling " +
-        (options.overhead_from > 0
-             ? "from a batch of " + format_count(options.overhead_from) + " would"
-             : std::string("would (measure it from a given batch with --overhead-from)")));
-    for (const BatchCell& cell : usable)
-        if (!cell.inside_batches())
-            fit.warnings.push_back(
-                {Refusal::edge_minimum,
-                 describe(cell) + ": the critical batch, " + format_count(cell.law.critical()) +
-                     ", lies outside the batches tried (it hangs on a slight bend) try batches around it"});
-
-    const std::optional<double> unit = tokens_per_batch_unit(runs);
-    for (const BatchLaw& law : laws) {
-        const std::string_view key = law.in->key;
-        if (key == "parameters")
-            fit.batch_at = [line = law.overhead_line](double parameters, double) {
-                return line.estimate(std::array{std::log(parameters)});
-            };
-        if (key == "examples" && !fit.batch_at && unit)
-            fit.batch_at = [line = law.overhead_line, unit = *unit](double, double tokens) {
-                return line.estimate(std::array{std::log(tokens / unit)});
-            };
-        if (key == "loss")
-            fit.batch_at_loss = [line = law.overhead_line](double loss) {
-                return line.estimate(std::array{std::log(loss)});
-            };
-    }
+    show_laws(laws, usable, redrawn, options, fit);
+    tell_how_to_read(runs, from_curves, laws.size(), options, fit);
+    warn_of_batches_outside(usable, fit);
+    recommend_batches(laws, runs, fit);
     return fit;
 }
 

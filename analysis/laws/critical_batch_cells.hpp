@@ -11,7 +11,7 @@
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/fit/options.hpp"
 #include "analysis/fit/refusal.hpp"
-#include "analysis/laws/critical_batch.hpp"
+#include "analysis/laws/steps_law.hpp"
 #include "analysis/runs.hpp"
 
 namespace isogrid::analysis {

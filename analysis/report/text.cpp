@@ -12,6 +12,13 @@ namespace {
 
 constexpr std::size_t width = 80;
 
+/// Words of a CSV or a file's name for a terminal, whose lines and colours are not theirs.
+std::string plain(std::string words) {
+    for (char& letter : words)
+        if (static_cast<unsigned char>(letter) < ' ' || letter == '\x7f') letter = ' ';
+    return words;
+}
+
 /// Columns that a text takes: its letters. Of what is no UTF-8 every byte is one.
 std::size_t columns_of(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(
@@ -19,7 +26,8 @@ std::size_t columns_of(std::string_view text) {
 }
 
 /// Breaks words into lines of the terminal's width; the first begins with `head`, the others with spaces.
-std::string wrap(const std::string& head, const std::string& words) {
+std::string wrap(const std::string& head, const std::string& unsafe) {
+    const std::string words = plain(unsafe);
     const std::string indent(columns_of(head), ' ');
     std::string text, line = head;
     bool empty = true;
@@ -62,7 +70,7 @@ std::string table_text(const Table& table) {
     };
     std::string text = line([&](std::size_t c) { return table.columns[c].title; });
     for (const auto& row : table.rows)
-        text += line([&](std::size_t c) { return format_cell(row[c], table.columns[c].quantity); });
+        text += line([&](std::size_t c) { return plain(format_cell(row[c], table.columns[c].quantity)); });
     return text;
 }
 

@@ -1,5 +1,5 @@
 // The critical batch: published numbers, known laws recovered, refusals.
-#include "analysis/laws/critical_batch.hpp"
+#include "analysis/laws/steps_law.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

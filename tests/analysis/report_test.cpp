@@ -178,6 +178,18 @@ TEST(Text, alignsNamesByTheirLettersNotTheirBytes) {
     EXPECT_THAT(text, HasSubstr("\n  cafe 1  ok\n"));
 }
 
+TEST(Text, keepsLinesAndColoursOfNamesOffTheTerminal) {
+    Answer all = synthetic_answer();
+    all.runs.source = "runs\nof.csv";
+    all.runs.rejected.push_back({"b10\x1b[31m", std::string(64, 'f'), "no\tloss"});
+    all.fits.front().tables.push_back({"k", "Names", {{"run", "run", Quantity::text}}, {{"one\ntwo\x7f"}}});
+    const std::string text = to_text(all);
+    EXPECT_THAT(text, HasSubstr("runs of.csv"));
+    EXPECT_THAT(text, HasSubstr("b10 [31m: no loss"));
+    EXPECT_THAT(text, HasSubstr("one two \n"));
+    EXPECT_EQ(text.find_first_of("\x1b\x7f\t"), std::string::npos);
+}
+
 TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
     Answer all = synthetic_answer();
     ASSERT_FALSE(all.decisions.empty());
