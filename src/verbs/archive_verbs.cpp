@@ -41,6 +41,8 @@ study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
                            "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
                                archive.corpus.digest.substr(0, 12),
                            "name the right file with --tokens");
+    if (tokens)
+        if (const auto sound = tokens->verify(); !sound) return tl::unexpected(sound.error());
     return tokens;
 }
 
