@@ -152,6 +152,13 @@ double coordinate_slope(const std::vector<CoordinateSizes>& sizes, double Coordi
 }
 
 study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where) {
+    for (const CoordinateSizes& each : sizes)
+        if (!std::isfinite(each.stream) || !std::isfinite(each.stream_change) ||
+            !std::isfinite(each.logit_change))
+            return {{where, "the coordinate check tells nothing",
+                     "width " + std::to_string(each.width) +
+                         " diverged within its few steps, at the middle one of the learning rates",
+                     "lower the learning rates, or set mup.coordinate_check = false"}};
     study::Faults faults;
     const auto check = [&](const char* what, double CoordinateSizes::*size) {
         const double slope = coordinate_slope(sizes, size);

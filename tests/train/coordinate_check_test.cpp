@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,16 @@ TEST(CoordinateCheck, readsNoFurtherThanTheValidationPart) {
                           of_four = train::coordinate_sizes(trial, corpus_of(4, 32), *backend, 4);
     EXPECT_NEAR(of_two.stream, of_four.stream, 1e-12 * of_four.stream);
     EXPECT_NEAR(of_two.logit_change, of_four.logit_change, 1e-12 * of_four.logit_change);
+}
+
+TEST(CoordinateCheck, saysWhereAWidthHasDiverged) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    const study::Faults faults = train::coordinate_faults(
+        {{.width = 64, .stream = 1, .stream_change = 0.1, .logit_change = 0.1},
+         {.width = 128, .stream = 1, .stream_change = infinity, .logit_change = infinity}},
+        "x");
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_THAT(study::to_string(faults), HasSubstr("width 128 diverged within its few steps"));
 }
 
 TEST(CoordinateCheck, takesTheSlopeInLogarithms) {
