@@ -41,8 +41,6 @@ study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
                            "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
                                archive.corpus.digest.substr(0, 12),
                            "name the right file with --tokens");
-    if (tokens)
-        if (const auto sound = tokens->verify(); !sound) return tl::unexpected(sound.error());
     return tokens;
 }
 
@@ -50,7 +48,7 @@ study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
 /// it. The job's folder is not in the archive: what is relative is looked for from the archive's folder,
 /// which mostly lies beside the job's, and from the current one. The digest says whether it is the right
 /// file.
-study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+study::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const std::filesystem::path& place,
                                          const options::variables_map& given) {
     if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
     std::filesystem::path named;
@@ -65,6 +63,15 @@ study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const 
                        "neither from the archive's folder nor from here is it the file of digest " +
                            archive.corpus.digest.substr(0, 12) + "...",
                        "name it with --tokens");
+}
+
+/// The same, its tokens being those of its digest.
+study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+                                         const options::variables_map& given) {
+    study::Result<data::TokenFile> tokens = tokens_at(archive, place, given);
+    if (tokens)
+        if (auto sound = tokens->verify(); !sound) return tl::unexpected(std::move(sound.error()));
+    return tokens;
 }
 
 /// A fault when a program of another numerics version made the trial: this one has other bits for it.
