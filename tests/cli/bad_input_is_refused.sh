@@ -38,9 +38,9 @@ expect_message 'text\.h5'
 # Tokens that are not those of the digest, which is part of every trial's identity: a token that is another one, and
 # one that the vocabulary does not have.
 make_job tokens.toml
-for byte in '\141' '\377'; do
+for byte in '\0141' '\0377'; do
     cp small.tok kept.tok
-    printf "$byte" | dd of=small.tok bs=1 seek=1001 conv=notrunc status=none
+    printf '%b' "$byte" | dd of=small.tok bs=1 seek=1001 conv=notrunc status=none
     expect_status 2 "$isogrid" run tokens.toml --archive out.h5
     expect_message 'small\.tok: is damaged \(its content does not have the digest'
     [[ ! -e out.h5 && ! -e out.h5.d ]] || fail "a job with damaged tokens left an archive behind"

@@ -233,6 +233,13 @@ TEST(Schedules, changeTheRecipeOfTheSameGrid) {
     EXPECT_EQ(by_variant["large_batch"].front()->trial.batch, 64);
 }
 
+// All of its trials would be those of `tuned`, and nothing left to compare.
+TEST(Schedules, refuseAVariantThatIsTheRecipe) {
+    EXPECT_THAT(faults_with("[recipe]\nschedule = \"warmup_stable_decay\"\n[schedules]\n"
+                            "variants = [\"tuned\", \"stable_decay\"]\n"),
+                ElementsAre(HasSubstr("schedules.variants[2]: \"stable_decay\" is the recipe itself")));
+}
+
 TEST(Studies, shareTrialsThatAreTheSame) {
     const std::string two =
         "[learning_rate]\nwidths = [32, 64]\nlearning_rates = [0.001, 0.002, 0.004, 0.008]\n"
