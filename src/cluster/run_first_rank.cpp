@@ -64,6 +64,10 @@ class FirstRank {
         }
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
+        // The digest is part of every trial's identity: it must be that of the tokens, not of the header
+        // only.
+        if (!left.trials.empty())
+            if (const auto sound = tokens->verify(); !sound) return refuse(sound.error());
         if (request_.check && !left.trials.empty())
             if (const study::Faults faults = request_.check(*tokens); !faults.empty()) return refuse(faults);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <tuple>
 
 namespace isogrid::study {
 
@@ -27,11 +28,15 @@ bool is_constant(const Trial& trial) {
            trial.stop_loss == 0;
 }
 
+/// Trials that differ here have no state in common; most pairs of a grid do.
+auto kinship(const Trial& trial) {
+    return std::tuple(trial.shape.width, trial.shape.depth, trial.seed, trial.batch,
+                      trial.schedule.warmup_steps, trial.optimizer.learning_rate);
+}
+
 /// The last step after which both have the same state; 0 where there is none.
 std::int64_t shared_until(const Trial& one, const Trial& other) {
-    if (one.shape != other.shape || one.seed != other.seed || one.batch != other.batch ||
-        one.schedule.warmup_steps != other.schedule.warmup_steps)
-        return 0;  // most pairs of a grid
+    if (kinship(one) != kinship(other)) return 0;
     const std::int64_t end = std::min(constant_until(one), constant_until(other));
     const auto& steps = one.evaluation.steps;
     const auto differ = std::mismatch(steps.begin(), steps.end(), other.evaluation.steps.begin(),
@@ -41,6 +46,28 @@ std::int64_t shared_until(const Trial& one, const Trial& other) {
     const std::int64_t step = *std::prev(beyond);
     const auto of_one = beginning(one, step);
     return of_one && of_one == beginning(other, step) ? step : 0;
+}
+
+/// Those of the trials at `places`, which rise.
+std::vector<Branch> branches_among(std::span<const std::size_t> places, std::size_t trunk,
+                                   const std::vector<PlannedTrial>& all) {
+    std::vector<Branch> branches;
+    const Trial& stem = all.at(trunk).trial;
+    if (!is_constant(stem)) return branches;
+    for (const std::size_t i : places) {
+        const Trial& trial = all[i].trial;
+        if (i == trunk || (i < trunk && is_constant(trial))) continue;
+        if (const std::int64_t step = shared_until(stem, trial);
+            step > 0 && 2 * step >= constant_until(trial))
+            branches.push_back({&all[i], step});
+    }
+    return branches;
+}
+
+std::vector<std::size_t> every_place(const std::vector<PlannedTrial>& all) {
+    std::vector<std::size_t> places(all.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    return places;
 }
 
 }  // namespace
@@ -67,34 +94,34 @@ bool is_beginning_of_one(const Trial& trial, const std::vector<PlannedTrial>& al
 }
 
 std::vector<Branch> branches_of(std::size_t trunk, const std::vector<PlannedTrial>& all) {
-    std::vector<Branch> branches;
-    const Trial& stem = all.at(trunk).trial;
-    if (!is_constant(stem)) return branches;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const Trial& trial = all[i].trial;
-        if (i == trunk || (i < trunk && is_constant(trial))) continue;
-        if (const std::int64_t step = shared_until(stem, trial);
-            step > 0 && 2 * step >= constant_until(trial))
-            branches.push_back({&all[i], step});
-    }
+    return branches_among(every_place(all), trunk, all);
+}
+
+std::vector<std::vector<Branch>> branches_of_each(std::span<const std::size_t> trunks,
+                                                  const std::vector<PlannedTrial>& all) {
+    std::map<decltype(kinship(Trial{})), std::vector<std::size_t>> kin;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        kin[kinship(all[i].trial)].push_back(i);
+    std::vector<std::vector<Branch>> branches;
+    for (const std::size_t trunk : trunks)
+        branches.push_back(branches_among(kin.at(kinship(all.at(trunk).trial)), trunk, all));
     return branches;
 }
 
 std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all,
                                             std::span<const std::size_t> trunks) {
     std::map<std::size_t, Departure> departures;
-    for (const std::size_t trunk : trunks)
-        for (const Branch& branch : branches_of(trunk, all)) {
+    const auto branches = branches_of_each(trunks, all);
+    for (std::size_t i = 0; i < trunks.size(); ++i)
+        for (const Branch& branch : branches[i]) {
             Departure& furthest = departures[static_cast<std::size_t>(branch.trial - all.data())];
-            if (branch.step > furthest.step) furthest = {trunk, branch.step};
+            if (branch.step > furthest.step) furthest = {trunks[i], branch.step};
         }
     return departures;
 }
 
 std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all) {
-    std::vector<std::size_t> places(all.size());
-    std::iota(places.begin(), places.end(), std::size_t{0});
-    return departures(all, places);
+    return departures(all, every_place(all));
 }
 
 BranchCosts branch_costs(const std::vector<PlannedTrial>& all) {

@@ -32,6 +32,11 @@ struct Branch {
 /// goes on from where less than half of its own constant part is done, as it would wait for the trunk's end.
 std::vector<Branch> branches_of(std::size_t trunk, const std::vector<PlannedTrial>& all);
 
+/// The branches of each of `trunks` (places), in their order: what branches_of gives for one after the other,
+/// without comparing every trial with every other.
+std::vector<std::vector<Branch>> branches_of_each(std::span<const std::size_t> trunks,
+                                                  const std::vector<PlannedTrial>& all);
+
 /// Where a trial leaves its trunk.
 struct Departure {
     std::size_t trunk = 0;  ///< its place in the grid

@@ -90,6 +90,12 @@ Trials expand(const Schedules& schedules, const TrialMaker& maker, JobFaults& fa
                 break;
             }
             case Variant::stable_decay:
+                if (job.recipe.schedule == ScheduleKind::warmup_stable_decay) {
+                    faults.add("schedules.variants[" + std::to_string(i + 1) + "]",
+                               "\"stable_decay\" is the recipe itself",
+                               "recipe.schedule is warmup_stable_decay", "remove one of them");
+                    return {};
+                }
                 study.recipe.schedule = ScheduleKind::warmup_stable_decay;
                 break;
             case Variant::large_batch:

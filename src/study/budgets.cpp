@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "study/ladder.hpp"
@@ -118,6 +119,19 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
     return true;
 }
 
+/// Two budgets so near each other that rounding makes their trials the same would be one in every archive.
+bool check_apart(double budget, const std::string& key, const std::vector<Candidate>& chosen,
+                 std::set<std::pair<const Rung*, double>>& taken, JobFaults& faults) {
+    for (const Candidate& candidate : chosen) {
+        if (taken.emplace(candidate.rung, candidate.steps).second) continue;
+        faults.add(key, as_written(budget) + " trains what a budget before it trains",
+                   "both are " + as_written(candidate.steps) + " steps of " + label(candidate.rung->shape),
+                   "spread the budgets further");
+        return false;
+    }
+    return true;
+}
+
 void expand_budget(std::size_t index, const BudgetStudy& study, const std::vector<Candidate>& chosen,
                    const TrialMaker& maker, Trials& trials) {
     for (const Candidate& candidate : chosen)
@@ -145,11 +159,13 @@ void expand_budget(std::size_t index, const BudgetStudy& study, const std::vecto
 Trials expand_budgets(const BudgetStudy& study, const TrialMaker& maker, JobFaults& faults) {
     Trials trials;
     const std::vector<Rung> rungs = rungs_of(study, maker);
+    std::set<std::pair<const Rung*, double>> taken;  // with how many steps
     for (std::size_t i = 0; i < study.budgets.size(); ++i) {
         const std::string key = study.table + ".budgets[" + std::to_string(i + 1) + "]";
         if (!faults.sound({key})) continue;
         const std::vector<Candidate> chosen = chosen_for(study.budgets[i], rungs, study, maker.job());
-        if (check_budget(study.budgets[i], key, rungs, chosen, study.recipe, maker.job(), faults))
+        if (check_budget(study.budgets[i], key, rungs, chosen, study.recipe, maker.job(), faults) &&
+            check_apart(study.budgets[i], key, chosen, taken, faults))
             expand_budget(i, study, chosen, maker, trials);
     }
     return trials;

@@ -59,6 +59,13 @@ bool check_available(const std::string& key, const std::vector<std::int64_t>& to
                        "raise it, or lower recipe.batch");
             return false;
         }
+        if (tokens[i] <= job.ladder.context) {
+            faults.add(element(key, i), std::to_string(tokens[i]) + " hold no sequence",
+                       "model.context is " + std::to_string(job.ladder.context) +
+                           ", and the last target stands behind it",
+                       "raise it");
+            return false;
+        }
     }
     return true;
 }
@@ -94,9 +101,32 @@ bool check_places(const std::string& key, const std::vector<std::int64_t>& place
     return true;
 }
 
+/// The warm-up of trunk and branches: the recipe's, or a share of the first branch.
+std::int64_t warmup_tokens_of(const Decays& study, const Recipe& recipe) {
+    if (recipe.warmup_tokens > 0) return recipe.warmup_tokens;
+    return std::llround(recipe.warmup_fraction * static_cast<double>(study.branches.front()));
+}
+
+/// A decay that began in the warm-up would come down from a peak that was never reached.
+bool check_warm(const std::string& key, const std::vector<std::int64_t>& places, const Decays& study,
+                const Job& job, JobFaults& faults) {
+    const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
+    const std::int64_t warmup = warmup_tokens_of(study, job.recipe);
+    for (std::size_t i = 0; i < places.size(); ++i)
+        if (places[i] / tokens_per_step < warmup / tokens_per_step) {
+            faults.add(element(key, i), std::to_string(places[i]) + " lies in the warm-up",
+                       "which takes " + std::to_string(warmup) + " tokens",
+                       "raise it, or shorten the warm-up");
+            return false;
+        }
+    return true;
+}
+
 bool check_branches(const Decays& study, const Job& job, JobFaults& faults) {
     if (!check_places("wsd.branches", study.branches, study, job, faults) ||
-        !check_places("wsd.added_branches", study.added_branches, study, job, faults))
+        !check_places("wsd.added_branches", study.added_branches, study, job, faults) ||
+        !check_warm("wsd.branches", study.branches, study, job, faults) ||
+        !check_warm("wsd.added_branches", study.added_branches, study, job, faults))
         return false;
     const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
     for (std::size_t i = 0; i < study.added_branches.size(); ++i)
@@ -118,9 +148,11 @@ Trials decays_at(std::int64_t branch, const std::vector<std::int64_t>& evaluated
     const Job& job = maker.job();
     const auto finals = study.final_fractions.empty() ? std::vector<double>{job.recipe.final_fraction}
                                                       : study.final_fractions;
-    const std::int64_t start = branch / (job.recipe.batch * job.ladder.context);
+    const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
+    const std::int64_t start = branch / tokens_per_step;
     setting.recipe.schedule = ScheduleKind::warmup_stable_decay;
-    setting.tokens = static_cast<double>(branch) / (1 - std::min(0.9, job.recipe.decay_fraction));
+    setting.tokens = std::max(static_cast<double>(branch) / (1 - job.recipe.decay_fraction),
+                              static_cast<double>((start + 1) * tokens_per_step));  // a step at least
     Trials decays;
     for (const DecayForm form : study.forms)
         for (const double final_fraction : finals) {
@@ -156,6 +188,11 @@ Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& fault
                    "list some, for example 1, 2, 4 and 8");
         return trials;
     }
+    const auto fewest = std::min_element(study.epochs.begin(), study.epochs.end());
+    if (!check_steps(element("repetition.epochs", static_cast<std::size_t>(fewest - study.epochs.begin())),
+                     std::round(*fewest * static_cast<double>(study.unique_tokens.front())), job.recipe.batch,
+                     job, faults))
+        return trials;
     for (const std::int64_t width : widths)
         for (const std::int64_t unique : study.unique_tokens)
             for (const double epochs : study.epochs)
@@ -212,9 +249,7 @@ Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
         return trials;
     const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
     Recipe recipe = job.recipe;
-    if (recipe.warmup_tokens == 0)  // all branches leave one trunk: their warm-up is that of the shortest
-        recipe.warmup_tokens =
-            std::llround(recipe.warmup_fraction * static_cast<double>(study.branches.front()));
+    recipe.warmup_tokens = warmup_tokens_of(study, job.recipe);  // all branches leave one trunk
     std::vector<std::int64_t> starts;
     for (const std::int64_t branch : study.branches)
         starts.push_back(branch / tokens_per_step);

@@ -71,6 +71,27 @@ void check_recipe(const Recipe& recipe, JobFaults& faults) {
     }
 }
 
+/// A decay of no step is none: the learning rate would be the last one from the warm-up on.
+void check_decay(const Job& job, JobFaults& faults) {
+    constexpr double most_of_a_branch = 0.9;
+    if (!faults.sound({"recipe.schedule", "recipe.decay_fraction", "wsd", "schedules"})) return;
+    if (job.wsd && job.recipe.decay_fraction > most_of_a_branch)
+        faults.add(
+            "recipe.decay_fraction", "is " + as_written(job.recipe.decay_fraction),
+            "a branch of [wsd] may spend " + as_written(most_of_a_branch) + " of its length on its decay",
+            "lower it");
+    if (job.recipe.decay_fraction > 0) return;
+    const bool varied = job.schedules && std::count(job.schedules->variants.begin(),
+                                                    job.schedules->variants.end(), Variant::stable_decay) > 0;
+    if (job.recipe.schedule == ScheduleKind::warmup_stable_decay)
+        faults.add("recipe.decay_fraction", "is 0", "warmup_stable_decay ends with a decay",
+                   "raise it, or set recipe.schedule = \"constant\"");
+    else if (job.wsd || varied)
+        faults.add("recipe.decay_fraction", "is 0",
+                   job.wsd ? "the branches of [wsd] decay" : "the variant stable_decay ends with a decay",
+                   "raise it");
+}
+
 void check_budgets(const Isoflop& isoflop, JobFaults& faults) {
     for (std::size_t i = 1; i < isoflop.budgets.size(); ++i) {
         const std::string key = element("isoflop.budgets", i), before = element("isoflop.budgets", i - 1);
@@ -118,6 +139,10 @@ void check_batch_schedule(const Job& job, JobFaults& faults) {
     clash(job.critical_batch.has_value(), "[critical_batch]", "it compares batches that stay as they are");
     clash(job.batch_ramp.has_value(), "[batch_ramp]", "it has ramps of its own");
     clash(job.schedules.has_value(), "[schedules]", "its variants have one batch");
+    const auto keeps_its_own = [&](std::int64_t batch) { return batch != job.recipe.batch; };
+    clash(job.learning_rate && std::any_of(job.learning_rate->batches.begin(),
+                                           job.learning_rate->batches.end(), keeps_its_own),
+          "learning_rate.batches", "only trials that begin with recipe.batch would change theirs");
 }
 
 void check_evaluation(const Job& job, JobFaults& faults) {
@@ -152,6 +177,7 @@ void check_job(const Job& job, JobFaults& faults) {
     check_name(job, faults);
     check_ladder(job.ladder, faults);
     check_recipe(job.recipe, faults);
+    check_decay(job, faults);
     check_budgets(job.isoflop, faults);
     check_trunks(job, faults);
     check_batch_schedule(job, faults);

@@ -1,6 +1,11 @@
 // Studies that sweep what a recipe sets: learning rate, width.
 #include <algorithm>
+#include <cstddef>
+#include <map>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "study/axes.hpp"
 #include "study/expand.hpp"
@@ -26,6 +31,11 @@ Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& fa
         !check_count("learning_rate.learning_rates", study.learning_rates.size(), fewest_rates,
                      "a parabola through fewer cannot be doubted", faults))
         return trials;
+    if (!study.warmup_fractions.empty() && job.recipe.warmup_tokens > 0) {
+        faults.add("learning_rate.warmup_fractions", "would change nothing",
+                   "recipe.warmup_tokens sets the warm-up of every trial", "remove one of them");
+        return trials;
+    }
     for (std::size_t i = 0; i < study.tokens.size(); ++i)
         if (!check_steps("learning_rate.tokens[" + std::to_string(i + 1) + "]",
                          static_cast<double>(study.tokens[i]),
@@ -86,17 +96,28 @@ Trials expand(const MupLadder& study, const TrialMaker& maker, JobFaults& faults
 }
 
 void join(Trials& all, Trials more) {
+    // Trials that differ here are not the same; so those that are compared as wholes are few.
+    const auto key_of = [](const Trial& trial) {
+        return std::tuple(trial.shape.width, trial.shape.depth, trial.batch, trial.steps, trial.seed,
+                          trial.optimizer.learning_rate);
+    };
+    std::map<decltype(key_of(Trial{})), std::vector<std::size_t>> places;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        places[key_of(all[i].trial)].push_back(i);
     for (PlannedTrial& planned : more) {
-        const auto known = std::find_if(
-            all.begin(), all.end(), [&](const PlannedTrial& other) { return other.trial == planned.trial; });
-        if (known == all.end()) {
+        std::vector<std::size_t>& alike = places[key_of(planned.trial)];
+        const auto same = std::find_if(alike.begin(), alike.end(),
+                                       [&](std::size_t i) { return all[i].trial == planned.trial; });
+        if (same == alike.end()) {
+            alike.push_back(all.size());
             all.push_back(std::move(planned));
             continue;
         }
-        if (known->variant.empty()) known->variant = std::move(planned.variant);
+        PlannedTrial& known = all[*same];
+        if (known.variant.empty()) known.variant = std::move(planned.variant);
         for (std::string& study : planned.studies)
-            if (std::find(known->studies.begin(), known->studies.end(), study) == known->studies.end())
-                known->studies.push_back(std::move(study));
+            if (std::find(known.studies.begin(), known.studies.end(), study) == known.studies.end())
+                known.studies.push_back(std::move(study));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
+#include <set>
 
 #include "study/wording.hpp"
 
@@ -18,9 +19,10 @@ constexpr std::size_t fewest_sizes = 5;
 constexpr double narrowest_range = 4;  // largest over smallest tokens per parameter in a budget
 constexpr double most_epochs = 4;      // Muennighoff et al. 2023: to about 4 epochs, repeated text is as good
 constexpr std::int64_t fewest_warmup_steps = 10;
+constexpr double longest_warmup = 0.5;  // of a trial's steps
 
 struct BudgetSummary {
-    std::size_t sizes = 0;
+    std::set<std::int64_t> sizes;    // parameters: repeats under other seeds are no further sizes
     double lowest = 0, highest = 0;  // tokens per parameter
 };
 
@@ -31,9 +33,9 @@ std::map<double, BudgetSummary> summarize(const std::vector<PlannedTrial>& trial
         if (std::find(studies.begin(), studies.end(), "isoflop") == studies.end()) continue;
         BudgetSummary& budget = budgets[planned.budget];
         const double ratio = planned.tokens_per_parameter();
-        budget.lowest = budget.sizes == 0 ? ratio : std::min(budget.lowest, ratio);
+        budget.lowest = budget.sizes.empty() ? ratio : std::min(budget.lowest, ratio);
         budget.highest = std::max(budget.highest, ratio);
-        ++budget.sizes;
+        budget.sizes.insert(planned.parameters.total());
     }
     return budgets;
 }
@@ -59,8 +61,8 @@ void warn_of_budgets(const std::map<double, BudgetSummary>& budgets, std::vector
 void warn_of_sizes(const std::map<double, BudgetSummary>& budgets, std::vector<std::string>& warnings) {
     for (const auto& [flops, budget] : budgets) {
         const std::string who = "budget " + as_written(flops);
-        if (budget.sizes < fewest_sizes) {
-            warnings.push_back(who + " has too few sizes: " + std::to_string(budget.sizes) +
+        if (budget.sizes.size() < fewest_sizes) {
+            warnings.push_back(who + " has too few sizes: " + std::to_string(budget.sizes.size()) +
                                " (a parabola needs " + std::to_string(fewest_sizes) +
                                " to show its own error) raise isoflop.sizes, add widths, or widen "
                                "isoflop.tokens_per_parameter");
@@ -94,7 +96,7 @@ void warn_of_epochs(const CorpusFacts& corpus, const std::vector<PlannedTrial>& 
                        "budgets or isoflop.tokens_per_parameter");
 }
 
-void warn_of_warmup(const std::vector<PlannedTrial>& trials, std::vector<std::string>& warnings) {
+void warn_of_short_warmup(const std::vector<PlannedTrial>& trials, std::vector<std::string>& warnings) {
     std::size_t count = 0;
     const PlannedTrial* shortest = nullptr;
     for (const PlannedTrial& planned : trials) {
@@ -112,6 +114,26 @@ void warn_of_warmup(const std::vector<PlannedTrial>& trials, std::vector<std::st
                        "recipe.batch");
 }
 
+/// A warm-up of so many tokens, the same for all, may leave short trials nothing to come down in.
+void warn_of_long_warmup(const std::vector<PlannedTrial>& trials, std::vector<std::string>& warnings) {
+    std::size_t count = 0;
+    const PlannedTrial* worst = nullptr;
+    const auto part = [](const PlannedTrial& planned) {  // rounding to a whole step is forgiven
+        return planned.trial.part_done(std::max<std::int64_t>(0, planned.trial.schedule.warmup_steps - 1));
+    };
+    for (const PlannedTrial& planned : trials) {
+        if (part(planned) <= longest_warmup) continue;
+        ++count;
+        if (worst == nullptr || part(planned) > part(*worst)) worst = &planned;
+    }
+    if (worst == nullptr) return;
+    warnings.push_back("the warm-up takes more than half of " + share(count, trials) + " (" + worst->name +
+                       ": " + std::to_string(worst->trial.schedule.warmup_steps) + " of " +
+                       std::to_string(worst->trial.steps) +
+                       " steps; their losses are those of a learning rate that hardly came down) shorten it, "
+                       "or lengthen these trials");
+}
+
 }  // namespace
 
 std::vector<std::string> grid_warnings(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials) {
@@ -120,7 +142,8 @@ std::vector<std::string> grid_warnings(const CorpusFacts& corpus, const std::vec
     warn_of_budgets(budgets, warnings);
     warn_of_sizes(budgets, warnings);
     warn_of_epochs(corpus, trials, warnings);
-    warn_of_warmup(trials, warnings);
+    warn_of_short_warmup(trials, warnings);
+    warn_of_long_warmup(trials, warnings);
     return warnings;
 }
 

@@ -18,16 +18,24 @@
 namespace isogrid::train {
 namespace {
 
-constexpr std::int64_t sequences = 4;
+constexpr std::int64_t most_sequences = 4;
 constexpr double steepest = 0.3;
+
+/// Validation sequences to look at; each has its last target behind it.
+std::int64_t sequences_of(const study::Trial& trial, const data::TokenFile& tokens) {
+    const auto all = static_cast<std::int64_t>(tokens.validation().size());
+    return std::min(most_sequences, (all - 1) / trial.shape.context);
+}
 
 /// A model on the first validation sequences, its last residual stream and logits kept.
 class Probe {
   public:
     Probe(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend)
-        : trial_(trial), backend_(backend), model_(kept(trial)), program_(model_.graph, backend) {
-        const std::int64_t context = trial.shape.context;
-        for (std::int64_t i = 0; i < sequences * context; ++i) {
+        : trial_(trial),
+          backend_(backend),
+          model_(kept(trial, sequences_of(trial, tokens))),
+          program_(model_.graph, backend) {
+        for (std::int64_t i = 0; i < model_.graph.rows(); ++i) {
             inputs_.push_back(tokens.validation()[static_cast<std::size_t>(i)]);
             targets_.push_back(tokens.validation()[static_cast<std::size_t>(i + 1)]);
         }
@@ -66,7 +74,7 @@ class Probe {
     }
 
   private:
-    static model::Llama kept(const study::Trial& trial) {
+    static model::Llama kept(const study::Trial& trial, std::int64_t sequences) {
         model::Llama model =
             model::build_forward(trial.shape, trial.parametrization, trial.precision, sequences);
         model.graph.keep(model.stream);
@@ -107,7 +115,7 @@ CoordinateSizes coordinate_sizes(const study::Trial& trial, const data::TokenFil
     study::Trial few = trial;
     few.schedule = {.kind = study::ScheduleKind::constant};
     few.steps = steps;
-    few.evaluation = {.tokens = sequences * trial.shape.context, .steps = {steps}};
+    few.evaluation = {.tokens = sequences_of(trial, tokens) * trial.shape.context, .steps = {steps}};
     Alone alone;
     const archive::TrialResult trained = train(few, tokens, backend, alone, {});
     Probe probe(few, tokens, backend);
@@ -138,6 +146,13 @@ double coordinate_slope(const std::vector<CoordinateSizes>& sizes, double Coordi
 }
 
 study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where) {
+    for (const CoordinateSizes& each : sizes)
+        if (!std::isfinite(each.stream) || !std::isfinite(each.stream_change) ||
+            !std::isfinite(each.logit_change))
+            return {{where, "the coordinate check tells nothing",
+                     "width " + std::to_string(each.width) +
+                         " diverged within its few steps, at the middle one of the learning rates",
+                     "lower the learning rates, or set mup.coordinate_check = false"}};
     study::Faults faults;
     const auto check = [&](const char* what, double CoordinateSizes::*size) {
         const double slope = coordinate_slope(sizes, size);

@@ -29,7 +29,8 @@ CoordinateSizes coordinate_sizes(const study::Trial& trial, const data::TokenFil
 double coordinate_slope(const std::vector<CoordinateSizes>& sizes, double CoordinateSizes::*size);
 
 /// A fault for each size that grows or shrinks with the width: a slope beyond 0.3 either way, where muP
-/// promises 0 and the standard parametrization gives about 1. `where` begins each fault.
+/// promises 0 and the standard parametrization gives about 1; or one where a width has diverged. `where`
+/// begins each fault.
 study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where);
 
 /// The check of [mup], where the job asks for it: a few steps at each width under muP, at the middle one of

@@ -22,6 +22,23 @@ study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
     return tokens;
 }
 
+study::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const std::filesystem::path& place,
+                                         const options::variables_map& given) {
+    if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
+    std::filesystem::path named;
+    for (const archive::Fact& fact : archive.build)
+        if (fact.name == "token_file") named = fact.value;
+    study::Result<data::TokenFile> beside =
+        open_tokens((place.parent_path() / named).lexically_normal(), archive);
+    if (beside || named.is_absolute()) return beside;
+    study::Result<data::TokenFile> here = open_tokens(named, archive);
+    if (here) return here;
+    return study::fail(named.string(), "is not found as the job of this archive names it",
+                       "neither from the archive's folder nor from here is it the file of digest " +
+                           archive.corpus.digest.substr(0, 12) + "...",
+                       "name it with --tokens");
+}
+
 }  // namespace
 
 void add_training(Verb& verb) {
@@ -43,19 +60,10 @@ study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
 
 study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
                                          const options::variables_map& given) {
-    if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
-    std::filesystem::path named;
-    for (const archive::Fact& fact : archive.build)
-        if (fact.name == "token_file") named = fact.value;
-    study::Result<data::TokenFile> beside =
-        open_tokens((place.parent_path() / named).lexically_normal(), archive);
-    if (beside || named.is_absolute()) return beside;
-    study::Result<data::TokenFile> here = open_tokens(named, archive);
-    if (here) return here;
-    return study::fail(named.string(), "is not found as the job of this archive names it",
-                       "neither from the archive's folder nor from here is it the file of digest " +
-                           archive.corpus.digest.substr(0, 12) + "...",
-                       "name it with --tokens");
+    study::Result<data::TokenFile> tokens = tokens_at(archive, place, given);
+    if (tokens)
+        if (auto sound = tokens->verify(); !sound) return tl::unexpected(std::move(sound.error()));
+    return tokens;
 }
 
 study::Faults other_numerics(const study::PlannedTrial& planned) {

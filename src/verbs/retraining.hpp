@@ -24,7 +24,7 @@ study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
 /// The token file that the trials of the archive at `place` were trained on: --tokens, or as the job names
 /// it. The job's folder is not in the archive: what is relative is looked for from the archive's folder,
 /// which mostly lies beside the job's, and from the current one. The digest says whether it is the right
-/// file.
+/// file, and all of it is read to see that its tokens are those of the digest.
 study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
                                          const options::variables_map& given);
 

@@ -35,6 +35,18 @@ echo "this is no archive" >text.h5
 expect_status 2 "$isogrid" verify text.h5
 expect_message 'text\.h5'
 
+# Tokens that are not those of the digest, which is part of every trial's identity: a token that is another one, and
+# one that the vocabulary does not have.
+make_job tokens.toml
+for byte in '\0141' '\0377'; do
+    cp small.tok kept.tok
+    printf '%b' "$byte" | dd of=small.tok bs=1 seek=1001 conv=notrunc status=none
+    expect_status 2 "$isogrid" run tokens.toml --archive out.h5
+    expect_message 'small\.tok: is damaged \(its content does not have the digest'
+    [[ ! -e out.h5 && ! -e out.h5.d ]] || fail "a job with damaged tokens left an archive behind"
+    mv kept.tok small.tok
+done
+
 # What was meant, where a word is nearly right.
 expect_status 2 "$isogrid" plann small.toml
 expect_message 'write plan,'

@@ -51,6 +51,15 @@ expect_status 0 "$isogrid" verify moved/out.h5 --retrain "$trial"
 )
 mv moved/out.h5 .
 
+# One of the right digest whose tokens are others is not trained on again.
+cp small.tok damaged.tok
+printf '\377' | dd of=damaged.tok bs=1 seek=1001 conv=notrunc status=none
+for again in "verify out.h5 --retrain $trial" "export out.h5 --trial $trial --step 1 --to none"; do
+    read -ra words <<<"$again"
+    expect_status 2 "$isogrid" "${words[@]}" --tokens damaged.tok
+    grep -q 'damaged\.tok: is damaged' err.txt || fail "damaged tokens are not told: $(cat err.txt)"
+done
+
 # The crate holds the same archive and says its digest; what is no archive makes none.
 expect_status 0 "$isogrid" crate out.h5 --to crate --license https://spdx.org/licenses/CC-BY-4.0
 grep -q 'crate/ro-crate-metadata.json' out.txt || fail "crate does not say what it wrote: $(cat out.txt)"

@@ -123,8 +123,7 @@ TEST(Grid, turnsFractionsIntoStepsOneAtLeast) {
         EXPECT_EQ(planned.trial.schedule.warmup_steps, 1) << planned.name;
         EXPECT_EQ(planned.trial.schedule.decay_steps, 1) << planned.name;
     }
-    for (const PlannedTrial& planned : trials_with("[recipe]\nschedule = \"warmup_stable_decay\"\n"
-                                                   "warmup_fraction = 0\ndecay_fraction = 0\n")) {
+    for (const PlannedTrial& planned : trials_with("[recipe]\nwarmup_fraction = 0\ndecay_fraction = 0\n")) {
         EXPECT_EQ(planned.trial.schedule.warmup_steps, 0) << planned.name;
         EXPECT_EQ(planned.trial.schedule.decay_steps, 0) << planned.name;
     }
@@ -133,6 +132,27 @@ TEST(Grid, turnsFractionsIntoStepsOneAtLeast) {
         const Schedule& schedule = planned.trial.schedule;
         EXPECT_EQ(schedule.warmup_steps + schedule.decay_steps, planned.trial.steps) << planned.name;
     }
+}
+
+TEST(GridWarnings, takeRepeatsForNoFurtherSizes) {
+    const Result<Study> study = testing::parsed(
+        testing::edited(testing::smallest_job(), "[isoflop]\nflops = \"six_n\"\nsizes = 4\nseeds = 2\n"));
+    ASSERT_TRUE(study) << to_string(study.error());
+    EXPECT_THAT(study->grid.warnings,
+                ::testing::Contains(::testing::HasSubstr("budget 1e+12 has too few sizes: 4")));
+}
+
+TEST(GridWarnings, forgiveAWarmUpOfHalfATrialItsRounding) {
+    const auto warnings_at = [](const std::string& fraction) {
+        return testing::parsed(
+                   testing::edited(testing::smallest_job(), "[recipe]\nwarmup_fraction = " + fraction + "\n"))
+            .value()
+            .grid.warnings;
+    };
+    EXPECT_THAT(warnings_at("0.5"), ::testing::Not(::testing::Contains(::testing::HasSubstr("warm-up"))));
+    EXPECT_THAT(
+        warnings_at("0.6"),
+        ::testing::Contains(::testing::HasSubstr("the warm-up takes more than half of 23 of 23 trials")));
 }
 
 TEST(Quickstart, expandsToAGridThatCanAnswer) {

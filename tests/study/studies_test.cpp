@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 std::vector<PlannedTrial> trials_of(const std::string& study) {
     std::string job = testing::smallest_job();
     job.resize(job.find("[isoflop]"));
-    const Result<Study> parsed = testing::parsed(job + study);
+    const Result<Study> parsed = testing::parsed(testing::edited(job, study));
     EXPECT_TRUE(parsed) << to_string(parsed.error());
     return parsed ? parsed->grid.trials : std::vector<PlannedTrial>{};
 }
@@ -137,6 +137,36 @@ TEST(Decays, agreeWithTheirTrunkUpToWhereTheyLeaveIt) {
     }
 }
 
+// A trial of no decay would have the last learning rate all through, and its trunk another one.
+TEST(Decays, takeAStepHoweverShort) {
+    for (const std::string fraction : {"1e-6", "0.001", "0.3"})
+        for (const PlannedTrial& planned : trials_of("[recipe]\ndecay_fraction = " + fraction +
+                                                     "\nlearning_rate = 0.01\n[wsd]\nwidths = [32]\n"
+                                                     "branches = [102_400, 204_800]\n"))
+            if (planned.name.starts_with("decay")) {
+                EXPECT_GE(planned.trial.schedule.decay_steps, 1) << planned.name << " of " << fraction;
+            }
+}
+
+TEST(Decays, refuseToBeNoneOrAlmostAll) {
+    const std::string study = "[wsd]\nbranches = [1_000_000]\n[recipe]\n";
+    EXPECT_THAT(faults_with(study + "decay_fraction = 0\n"),
+                ElementsAre(HasSubstr("recipe.decay_fraction: is 0 (the branches of [wsd] decay)")));
+    EXPECT_THAT(faults_with(study + "decay_fraction = 0.95\n"),
+                ElementsAre(HasSubstr("recipe.decay_fraction: is 0.95 (a branch of [wsd] may spend 0.9")));
+    EXPECT_THAT(faults_with("[schedules]\nvariants = [\"stable_decay\"]\n[recipe]\ndecay_fraction = 0\n"),
+                ElementsAre(HasSubstr("is 0 (the variant stable_decay ends with a decay)")));
+}
+
+TEST(Decays, refuseToBeginInTheWarmUp) {
+    EXPECT_THAT(faults_with("[recipe]\nwarmup_tokens = 1_000_000\n[wsd]\nbranches = [2_000_000]\n"
+                            "added_branches = [500_000]\n"),
+                ElementsAre(HasSubstr("wsd.added_branches[1]: 500000 lies in the warm-up (which takes "
+                                      "1000000 tokens) raise it, or shorten the warm-up")));
+    EXPECT_THAT(faults_with("[recipe]\nwarmup_tokens = 1_000_000\n[wsd]\nbranches = [1_000_000]\n"),
+                ElementsAre());
+}
+
 TEST(Decays, refuseBranchesBeyondTheTrunk) {
     EXPECT_THAT(faults_with("[wsd]\nbranches = [100_000, 400_000]\ntrunk_tokens = 300_000\n"),
                 ElementsAre(HasSubstr("wsd.branches[2]: 400000 lies beyond the trunk (wsd.trunk_tokens is "
@@ -154,6 +184,18 @@ TEST(Repetition, readsTheSameTokensAgain) {
         ElementsAre(HasSubstr("40000000 is more than there is (the training part has 31000000 tokens)")));
     EXPECT_THAT(faults_with("[repetition]\nunique_tokens = [500_000]\nepochs = [0.5, 1]\n"),
                 ElementsAre(HasSubstr("repetition.epochs: has none above 1 (nothing would be read again)")));
+}
+
+TEST(Repetition, refusesWhatTrainsHardlyAStep) {
+    EXPECT_THAT(faults_with("[repetition]\nunique_tokens = [500_000, 1_000_000]\nepochs = [4, 0.01]\n"),
+                ElementsAre(HasSubstr("repetition.epochs[2]: 5000 is less than 20 steps")));
+    // A sequence has its last target behind it.
+    const auto faults = testing::faults_of(
+        testing::edited(testing::smallest_job(),
+                        "[study]\nscale = 0.001\n[recipe]\nbatch = 1\nleaves = 1\n[repetition]\n"
+                        "unique_tokens = [128_000]\nepochs = [1, 2]\n"));
+    EXPECT_THAT(faults, ::testing::Contains(HasSubstr("repetition.unique_tokens[1]: 128 hold no sequence "
+                                                      "(model.context is 128")));
 }
 
 TEST(DataSize, needsSixAmounts) {
@@ -189,6 +231,13 @@ TEST(Schedules, changeTheRecipeOfTheSameGrid) {
     for (const PlannedTrial* planned : by_variant["fixed_warmup"])
         EXPECT_EQ(planned->trial.schedule.warmup_steps, std::min(warmup, planned->trial.steps));
     EXPECT_EQ(by_variant["large_batch"].front()->trial.batch, 64);
+}
+
+// All of its trials would be those of `tuned`, and nothing left to compare.
+TEST(Schedules, refuseAVariantThatIsTheRecipe) {
+    EXPECT_THAT(faults_with("[recipe]\nschedule = \"warmup_stable_decay\"\n[schedules]\n"
+                            "variants = [\"tuned\", \"stable_decay\"]\n"),
+                ElementsAre(HasSubstr("schedules.variants[2]: \"stable_decay\" is the recipe itself")));
 }
 
 TEST(Studies, shareTrialsThatAreTheSame) {

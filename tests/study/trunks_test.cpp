@@ -1,6 +1,7 @@
 // isoFLOP budgets as decays from one trunk a shape: the same cells, for fewer FLOPs.
 #include <map>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -162,6 +163,28 @@ Trial constant(std::int64_t steps, std::vector<std::int64_t> evaluated) {
     trial.steps = steps;
     trial.evaluation.steps = std::move(evaluated);
     return trial;
+}
+
+// Among trials of other seeds and lengths, whatever the places asked for.
+TEST(Branches, ofEachAreThoseOfOneAfterTheOther) {
+    const auto trials =
+        with("seeds = 3\ntrunks = true\n[wsd]\nbranches = [1_000_000, 2_000_000]\n").grid.trials;
+    std::vector<std::size_t> places;
+    for (std::size_t i = trials.size(); i-- > 0;)
+        if (i % 5 != 0) places.push_back(i);
+    const auto each = branches_of_each(places, trials);
+    ASSERT_EQ(each.size(), places.size());
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const std::vector<Branch> expected = branches_of(places[i], trials);
+        ASSERT_EQ(each[i].size(), expected.size()) << trials[places[i]].name;
+        for (std::size_t k = 0; k < expected.size(); ++k) {
+            EXPECT_EQ(each[i][k].trial, expected[k].trial);
+            EXPECT_EQ(each[i][k].step, expected[k].step);
+        }
+        found += expected.size();
+    }
+    EXPECT_GT(found, 30u);
 }
 
 TEST(Branches, goOnFromTheLastStateThatTheyShare) {

@@ -4,6 +4,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -75,6 +78,46 @@ TEST(CoordinateCheck, failsTheStandardParametrization) {
     ASSERT_THAT(faults, Not(IsEmpty()));
     EXPECT_THAT(study::to_string(faults), HasSubstr("updates of logits do not keep their size"));
     EXPECT_GT(train::coordinate_slope(sizes, &CoordinateSizes::logit_change), 0.5);
+}
+
+/// A validation part of so many sequences of one token, and its last target.
+data::TokenFile corpus_of(std::int64_t sequences, std::int64_t context) {
+    std::vector<data::Token> training(2000);
+    for (std::size_t i = 0; i < training.size(); ++i)
+        training[i] = static_cast<data::Token>(i * 5 % vocabulary);
+    const std::vector<data::Token> validation(static_cast<std::size_t>(sequences * context + 1), 7);
+    const auto path = std::filesystem::path(testing::TempDir()) /
+                      ("coordinate_check_test_" + std::to_string(sequences) + ".tok");
+    const auto written = data::write_token_file(path, training, validation, "bytes", vocabulary, 2000,
+                                                sequences * context + 1);
+    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
+    return data::TokenFile::open(path).value();
+}
+
+// All sequences are alike, so that two of them and four have the same mean squares.
+TEST(CoordinateCheck, readsNoFurtherThanTheValidationPart) {
+    study::Trial trial;
+    trial.shape = {
+        .width = 32, .depth = 1, .heads = 2, .mlp_width = 64, .vocabulary = vocabulary, .context = 32};
+    trial.optimizer.learning_rate = 0.005;
+    trial.batch = 4;
+    trial.leaves = 1;
+    trial.steps = 10;
+    const auto backend = kernels::make_cpu_backend();
+    const CoordinateSizes of_two = train::coordinate_sizes(trial, corpus_of(2, 32), *backend, 4),
+                          of_four = train::coordinate_sizes(trial, corpus_of(4, 32), *backend, 4);
+    EXPECT_NEAR(of_two.stream, of_four.stream, 1e-12 * of_four.stream);
+    EXPECT_NEAR(of_two.logit_change, of_four.logit_change, 1e-12 * of_four.logit_change);
+}
+
+TEST(CoordinateCheck, saysWhereAWidthHasDiverged) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    const study::Faults faults = train::coordinate_faults(
+        {{.width = 64, .stream = 1, .stream_change = 0.1, .logit_change = 0.1},
+         {.width = 128, .stream = 1, .stream_change = infinity, .logit_change = infinity}},
+        "x");
+    ASSERT_EQ(faults.size(), 1u);
+    EXPECT_THAT(study::to_string(faults), HasSubstr("width 128 diverged within its few steps"));
 }
 
 TEST(CoordinateCheck, takesTheSlopeInLogarithms) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "cluster/folder/checkpoints.hpp"
 #include "study/branches.hpp"
@@ -35,8 +37,11 @@ TrunkStates::TrunkStates(Path folder, const study::Study& study, const std::vect
     const std::vector<study::PlannedTrial>& trials = study.grid.trials;
     const std::set<int> unfinished(to_do.begin(), to_do.end());
     std::map<Path, std::set<int>> states;
-    for (std::size_t trunk = 0; trunk < trials.size(); ++trunk)
-        for (const study::Branch& branch : study::branches_of(trunk, trials)) {
+    std::vector<std::size_t> places(trials.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    const auto branches = study::branches_of_each(places, trials);
+    for (const std::size_t trunk : places)
+        for (const study::Branch& branch : branches[trunk]) {
             const auto state = shared_state(folder, trials[trunk].trial, branch.step);
             if (!state) continue;
             std::set<int>& awaited = states[state->file.path];
