@@ -29,6 +29,7 @@
 #include "cluster/sweep/progress.hpp"
 #include "cluster/sweep/progress_file.hpp"
 #include "cluster/terminal/console.hpp"
+#include "cluster/terminal/quantities.hpp"
 #include "files/durable.hpp"
 
 namespace isogrid::cluster {
@@ -64,10 +65,8 @@ class FirstRank {
         }
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
-        // The digest is part of every trial's identity: it must be that of the tokens, not of the header
-        // only.
         if (!left.trials.empty())
-            if (const auto sound = tokens->verify(); !sound) return refuse(sound.error());
+            if (const auto sound = verify(*tokens); !sound) return refuse(sound.error());
         if (request_.check && !left.trials.empty())
             if (const study::Faults faults = request_.check(*tokens); !faults.empty()) return refuse(faults);
 
@@ -86,6 +85,16 @@ class FirstRank {
         auto found = archive::find_trials(request_.archive, study_.grid);
         if (found && !found->foreign.empty()) return tl::unexpected(std::move(found->foreign));
         return found;
+    }
+
+    /// The digest is part of every trial's identity: it must be that of the tokens, not of the header only.
+    study::Result<void> verify(const data::TokenFile& tokens) {
+        constexpr double takes_seconds = 4e9;  // bytes, of which 1 to 2e9 are hashed a second
+        const auto size = static_cast<double>(std::filesystem::file_size(study_.job.token_file));
+        if (size > takes_seconds)
+            console_.line("reading all of " + study_.job.token_file.string() + " (" + bytes(size) +
+                          ") to see that its tokens are those of its digest");
+        return tokens.verify();
     }
 
     /// No run folder, or one with nothing in it but the states that the job keeps.

@@ -12,7 +12,8 @@ namespace {
 
 int tokenize(const options::variables_map& given) {
     files::remove_unfinished_files_when_ended();
-    const auto written = data::tokenize({.texts = given["TEXT"].as<std::vector<std::string>>(),
+    const auto texts = given["TEXT"].as<std::vector<std::string>>();
+    const auto written = data::tokenize({.texts = texts,
                                          .out = text(given, "out"),
                                          .tokenizer = text(given, "tokenizer"),
                                          .validation = given["validation"].as<double>()});
@@ -20,6 +21,10 @@ int tokenize(const options::variables_map& given) {
     std::cout << text(given, "out") << ": " << written->training_tokens << " training and "
               << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
               << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
+    if (texts.size() > 1)
+        std::cout << "held-out blocks stand in the order of the texts: a study measures its losses on the "
+                     "first evaluation.tokens of "
+                  << written->validation_tokens << ", so shuffle texts that differ in kind\n";
     return exit_done;
 }
 

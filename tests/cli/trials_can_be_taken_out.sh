@@ -38,6 +38,10 @@ mv small.tok moved/
 (cd other && expect_status 0 "$isogrid" verify ../moved/out.h5 --retrain "$trial")
 tr a-z b-za <text.txt >other/text.txt
 expect_status 0 "$isogrid" tokenize other/text.txt --out moved/other.tok --validation 0.05
+! grep -q 'in the order of the texts' out.txt || fail "one text has an order: $(cat out.txt)"
+expect_status 0 "$isogrid" tokenize text.txt other/text.txt --out two.tok --validation 0.05
+grep -q 'in the order of the texts' out.txt || fail "nothing is said of the order of two texts: $(cat out.txt)"
+rm two.tok
 mv moved/small.tok small.tok
 mv moved/other.tok moved/small.tok
 expect_status 0 "$isogrid" verify moved/out.h5 --retrain "$trial"
