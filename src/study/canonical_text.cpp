@@ -109,6 +109,12 @@ Schedule schedule_from(const json& text) {
             .horizon_steps = whole_or_0(text, "horizon_steps")};
 }
 
+json to_json(const Evaluation& evaluation) {
+    json text = {{"tokens", evaluation.tokens}, {"steps", evaluation.steps}};
+    if (evaluation.sample != EvaluationSample::first) text["sample"] = name(evaluation.sample);
+    return text;
+}
+
 json to_json(const std::vector<BatchStage>& stages) {
     json text = json::array();
     for (const BatchStage& stage : stages)
@@ -134,14 +140,20 @@ std::vector<std::int64_t> steps_from(const json& text) {
     return steps;
 }
 
+Evaluation evaluation_from(const json& text) {
+    return {.tokens = whole(text.at("tokens")),
+            .steps = steps_from(text.at("steps")),
+            .sample = text.contains("sample") ? value_of(text.at("sample"), evaluation_samples)
+                                              : EvaluationSample::first};
+}
+
 Trial trial_from(const json& text) {
     return {.numerics = static_cast<int>(whole(text.at("numerics_version"))),
             .shape = shape_from(text.at("shape")),
             .parametrization = parametrization_from(text.at("parametrization")),
             .optimizer = optimizer_from(text.at("optimizer")),
             .schedule = schedule_from(text.at("schedule")),
-            .evaluation = {.tokens = whole(text.at("evaluation").at("tokens")),
-                           .steps = steps_from(text.at("evaluation").at("steps"))},
+            .evaluation = evaluation_from(text.at("evaluation")),
             .precision = value_of(text.at("precision"), precisions),
             .batch = whole(text.at("batch")),
             .batch_schedule = stages_from(text.value("batch_schedule", json::array())),
@@ -165,7 +177,7 @@ std::string canonical_text(const Trial& trial) {
         {"parametrization", to_json(trial.parametrization)},
         {"optimizer", to_json(trial.optimizer)},
         {"schedule", to_json(trial.schedule)},
-        {"evaluation", {{"tokens", trial.evaluation.tokens}, {"steps", trial.evaluation.steps}}},
+        {"evaluation", to_json(trial.evaluation)},
         {"precision", name(trial.precision)},
         {"batch", trial.batch},
         {"leaves", trial.leaves},

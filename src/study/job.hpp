@@ -47,6 +47,7 @@ struct Recipe {
 struct EvaluationPlan {
     std::int64_t tokens = 131072;  ///< fixed validation set; cut to whole sequences
     std::int64_t points = 10;      ///< evaluations a trial, evenly spaced in log tokens, the last at its end
+    EvaluationSample sample = EvaluationSample::first;  ///< of the validation part
 };
 
 /// [run]: what trials are trained on; `automatic` takes cards where every rank has one.

@@ -107,6 +107,7 @@ void read_isoflop_table(JobDocument& document, Isoflop& isoflop, JobFaults& faul
 void read_evaluation_table(JobDocument& document, EvaluationPlan& evaluation) {
     document.read("evaluation.tokens", evaluation.tokens, {1, 1e12});
     document.read("evaluation.points", evaluation.points, {1, 1000});
+    document.read_choice("evaluation.sample", evaluation.sample, evaluation_samples);
 }
 
 void read_run_table(JobDocument& document, Job& job) {

@@ -84,8 +84,10 @@ class Scanner {
 std::optional<Trial> scan_canonical_text(std::string_view text) {
     Trial trial;
     Scanner scanner(text);
-    scanner.number("{\"batch\":", trial.batch)
-        .numbers(",\"evaluation\":{\"steps\":", trial.evaluation.steps)
+    scanner.number("{\"batch\":", trial.batch).word(",\"evaluation\":{");
+    if (!scanner.next_is("\"steps\":"))
+        scanner.choice("\"sample\":", trial.evaluation.sample, evaluation_samples).word(",");
+    scanner.numbers("\"steps\":", trial.evaluation.steps)
         .number(",\"tokens\":", trial.evaluation.tokens)
         .number("},\"leaves\":", trial.leaves)
         .number(",\"numerics_version\":", trial.numerics);

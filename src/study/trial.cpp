@@ -112,4 +112,14 @@ std::string_view name(GradientSum sum) {
     throw std::invalid_argument("no such sum of gradients");
 }
 
+std::string_view name(EvaluationSample sample) {
+    switch (sample) {
+        case EvaluationSample::first:
+            return "first";
+        case EvaluationSample::spread:
+            return "spread";
+    }
+    throw std::invalid_argument("no such sample of the validation part");
+}
+
 }  // namespace isogrid::study

@@ -56,9 +56,14 @@ struct Schedule {
     bool operator==(const Schedule&) const = default;
 };
 
+/// Which sequences of a token file's validation part the validation set is: its first ones, or as many that
+/// are spread evenly over all of it.
+enum class EvaluationSample { first, spread };
+
 struct Evaluation {
     std::int64_t tokens = 0;          ///< size of the fixed validation set, a multiple of the context
     std::vector<std::int64_t> steps;  ///< evaluate after these steps, rising; the last one is the trial's end
+    EvaluationSample sample = EvaluationSample::first;
     bool operator==(const Evaluation&) const = default;
 };
 
@@ -129,6 +134,7 @@ inline constexpr std::array schedule_kinds = {ScheduleKind::constant, ScheduleKi
 inline constexpr std::array decay_forms = {DecayForm::linear, DecayForm::cosine, DecayForm::square_root};
 inline constexpr std::array precisions = {Precision::float32, Precision::bfloat16};
 inline constexpr std::array gradient_sums = {GradientSum::tree, GradientSum::all_reduce};
+inline constexpr std::array evaluation_samples = {EvaluationSample::first, EvaluationSample::spread};
 
 /// The word that job files and canonical texts use for it.
 std::string_view name(ParametrizationKind kind);
@@ -136,11 +142,12 @@ std::string_view name(ScheduleKind kind);
 std::string_view name(DecayForm form);
 std::string_view name(Precision precision);
 std::string_view name(GradientSum sum);
+std::string_view name(EvaluationSample sample);
 
 /// The canonical specification: JSON, keys sorted, shortest round-trip numbers, numerics version included.
-/// Keys that came after version 2 (batch_schedule, gradient_sum, parametrization.residual_multiplier,
-/// schedule.decay, schedule.horizon_steps, stop_loss, unique_tokens) stand there only where they are not at
-/// their default.
+/// Keys that came after version 2 (batch_schedule, evaluation.sample, gradient_sum, schedule.decay,
+/// parametrization.residual_multiplier, schedule.horizon_steps, stop_loss, unique_tokens) stand there only
+/// where they are not at their default.
 std::string canonical_text(const Trial& trial);
 
 /// Inverse of canonical_text, of this numerics version or an earlier one; throws std::invalid_argument on

@@ -139,6 +139,7 @@ PlannedTrial TrialMaker::make(std::string name, std::string_view study, const Se
     trial.evaluation.tokens = job_->evaluation.tokens / setting.shape.context * setting.shape.context;
     trial.evaluation.steps =
         evaluations_of(trial, setting.points > 0 ? setting.points : job_->evaluation.points);
+    trial.evaluation.sample = job_->evaluation.sample;
     trial.seed = setting.seed;
     trial.token_digest = corpus_->digest;
     return planned;

@@ -10,7 +10,8 @@ namespace isogrid::train {
 Evaluation::Evaluation(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
                        Communicator& group, ThreadTeam& team,
                        std::shared_ptr<graph::PackedParameters> parameters)
-    : context_(trial.shape.context),
+    : sample_(trial.evaluation.sample),
+      context_(trial.shape.context),
       sequences_(trial.evaluation.tokens / trial.shape.context),
       sequences_a_chunk_(trial.leaf_batch()),
       tokens_(tokens),
@@ -32,6 +33,12 @@ Evaluation::Evaluation(const study::Trial& trial, const data::TokenFile& tokens,
     on_backend_ = backend.allocate(chunk_losses_.size() * sizeof(double));
 }
 
+std::int64_t Evaluation::start(std::int64_t sequence) const {
+    if (sample_ == study::EvaluationSample::first) return sequence * context_;
+    const std::int64_t whole = (static_cast<std::int64_t>(tokens_.validation().size()) - 1) / context_;
+    return sequence * whole / sequences_ * context_;
+}
+
 double* Evaluation::number(const kernels::Storage& storage, std::int64_t at) {
     return reinterpret_cast<double*>(storage.get()) + at;
 }
@@ -45,7 +52,7 @@ void Evaluation::run_chunk(Member& member, std::int64_t chunk) {
     const std::int64_t first = chunk * sequences_a_chunk_;
     const std::int64_t filled = std::min(sequences_a_chunk_, sequences_ - first);
     member.windows.fill(tokens_.validation(), [&](std::int64_t sequence) {
-        return (first + std::min(sequence, filled - 1)) * context_;  // behind the last: anything, and ignored
+        return start(first + std::min(sequence, filled - 1));  // behind the last: anything, and ignored
     });
     if (filled == sequences_a_chunk_)
         member.whole_chunk();

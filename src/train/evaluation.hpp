@@ -19,8 +19,8 @@ namespace isogrid::train {
 
 class Evaluation {
   public:
-    /// The first `trial.evaluation.tokens` of the validation part, in whole sequences. It must also hold one
-    /// token more, the last target. `parameters` are those of the training program.
+    /// Of `trial.evaluation.tokens` of the validation part, in whole sequences, as its sample says. The part
+    /// must also hold one token more, the last target. `parameters` are those of the training program.
     Evaluation(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
                Communicator& group, ThreadTeam& team, std::shared_ptr<graph::PackedParameters> parameters);
     Evaluation(const Evaluation&) = delete;
@@ -38,11 +38,15 @@ class Evaluation {
         std::function<void()> whole_chunk;  ///< from windows to loss, recorded
     };
 
+    /// Where the window of a sequence of the validation set begins in the validation part. Of `spread`,
+    /// sequence i of n is number floor(i W / n) of the part's W.
+    std::int64_t start(std::int64_t sequence) const;
     static double* number(const kernels::Storage& storage, std::int64_t at);
     /// The first `sequences` of the member's windows.
     void run_into_loss(Member& member, std::int64_t sequences);
     void run_chunk(Member& member, std::int64_t chunk);
 
+    study::EvaluationSample sample_;
     std::int64_t context_, sequences_, sequences_a_chunk_;
     data::TokenFile tokens_;
     kernels::Backend* backend_;

@@ -22,9 +22,9 @@ int tokenize(const options::variables_map& given) {
               << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
               << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
     if (texts.size() > 1)
-        std::cout << "held-out blocks stand in the order of the texts: a study measures its losses on the "
-                     "first evaluation.tokens of "
-                  << written->validation_tokens << ", so shuffle texts that differ in kind\n";
+        std::cout << "held-out blocks stand in the order of the texts: where these differ in kind, and a job "
+                     "has evaluation.tokens below "
+                  << written->validation_tokens << ", let it say evaluation.sample = \"spread\"\n";
     return exit_done;
 }
 

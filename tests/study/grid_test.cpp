@@ -99,7 +99,7 @@ TEST(Grid, passesTheRecipeOn) {
     const PlannedTrial planned = trials_with(
         "[study]\nseed = 7\n[recipe]\nparametrization = \"standard\"\nlearning_rate = 0.003\nbatch = 8\n"
         "leaves = 2\nschedule = \"linear\"\nwarmup_fraction = 0.25\nfinal_fraction = 0\n"
-        "[evaluation]\ntokens = 1000\npoints = 3\n")[0];
+        "[evaluation]\ntokens = 1000\npoints = 3\nsample = \"spread\"\n")[0];
     const Trial& trial = planned.trial;
     EXPECT_EQ(trial.seed, 7);
     EXPECT_EQ(trial.parametrization.kind, ParametrizationKind::standard);
@@ -112,6 +112,7 @@ TEST(Grid, passesTheRecipeOn) {
     EXPECT_EQ(trial.schedule.final_fraction, 0);
     EXPECT_EQ(trial.evaluation.tokens, 7 * 128);  // whole sequences of 1,000 tokens
     EXPECT_EQ(trial.evaluation.steps, evaluation_steps(trial.steps, 3));
+    EXPECT_EQ(trial.evaluation.sample, EvaluationSample::spread);
     EXPECT_EQ(trial.token_digest, std::string(64, 'a'));
     EXPECT_EQ(planned.parameters, count_parameters(trial.shape));
     EXPECT_EQ(planned.flops_per_token, count_flops(trial.shape, testing::closed_form_flops(trial.shape)));

@@ -85,6 +85,7 @@ const std::vector<std::function<void(Trial&)>>& every_change() {
         [](Trial& trial) { trial.schedule.final_fraction = 0; },
         [](Trial& trial) { trial.evaluation.tokens = 128; },
         [](Trial& trial) { trial.evaluation.steps = {500}; },
+        [](Trial& trial) { trial.evaluation.sample = EvaluationSample::spread; },
         [](Trial& trial) { trial.precision = Precision::bfloat16; },
         [](Trial& trial) { trial.batch = 32; },
         [](Trial& trial) {

@@ -211,6 +211,44 @@ TEST(Trainer, evaluatesAtItsStepsAndCountsTokensAndFlops) {
               2.5 * six_n);  // tiny widths: norms and attention weigh as much as products
 }
 
+/// Of a part whose sequences of 16 all begin with the same token, the last target of one is right before any.
+data::TokenFile corpus_validated_on(std::span<const data::Token> validation, const std::string& name) {
+    const data::TokenFile training = corpus();
+    const auto path = std::filesystem::path(testing::TempDir()) / name;
+    const auto written =
+        data::write_token_file(path, training.training(), validation, "bytes", vocabulary, 5000, 1000);
+    EXPECT_TRUE(written);
+    return data::TokenFile::open(path).value();
+}
+
+TEST(Trainer, evaluatesASampleThatIsSpreadOverTheWholeValidationPart) {
+    const std::int64_t context = small_trial().shape.context, whole = 27;
+    std::vector<data::Token> part(static_cast<std::size_t>(whole * context + 1));
+    for (std::size_t i = 0; i < part.size(); ++i)
+        part[i] = static_cast<data::Token>(i % context == 0 ? 0 : i * i / 7 % vocabulary);
+    std::vector<data::Token> chosen;  // 10 of 27: 0 2 5 8 10 13 16 18 21 24
+    for (const std::int64_t sequence : {0, 2, 5, 8, 10, 13, 16, 18, 21, 24})
+        chosen.insert(chosen.end(), part.begin() + sequence * context,
+                      part.begin() + (sequence + 1) * context);
+    chosen.push_back(0);
+
+    const auto loss = [](const data::TokenFile& tokens, study::EvaluationSample sample,
+                         std::int64_t sequences) {
+        study::Trial trial = small_trial();
+        trial.evaluation.sample = sample;
+        trial.evaluation.tokens = sequences * trial.shape.context;
+        const auto backend = kernels::make_cpu_backend();
+        train::Alone alone;
+        return train::train(trial, tokens, *backend, alone, {}).validation_loss;
+    };
+    using enum study::EvaluationSample;
+    const data::TokenFile all = corpus_validated_on(part, "all.tok"),
+                          few = corpus_validated_on(chosen, "few.tok");
+    EXPECT_EQ(loss(all, spread, 10), loss(few, first, 10));
+    EXPECT_NE(loss(all, spread, 10), loss(all, first, 10));
+    EXPECT_EQ(loss(all, spread, whole), loss(all, first, whole));
+}
+
 TEST(Trainer, endsAtTheFirstStepWithoutALossWhetherOrNotSomebodyLooks) {
     // Decay takes ever more than twice of each weight, so that weights grow until they overflow.
     study::Trial wild = small_trial();
