@@ -78,7 +78,8 @@ po::options_description options() {
                       "also find the cheapest model over a life of T tokens read or written");
     all.add_options()("reference", texts()->value_name("NAME=BITS"),
                       "bits per byte to compare with, as \"xz -9=2.13\"; may be repeated");
-    all.add_options()("json", text()->value_name("FILE"), "write the answer as JSON");
+    all.add_options()("json", text()->value_name("FILE"),
+                      "write the answer as JSON; - prints it instead of the text");
     all.add_options()("report", text()->value_name("DIR"),
                       "write DIR/report.html (and DIR/fit.json unless --json is given)");
     return all;

@@ -21,7 +21,7 @@ struct Request {
     std::vector<double> targets;  ///< FLOPs
     std::optional<double> inference_tokens;
     std::vector<Reference> references;
-    std::string json, report;  ///< where to; empty for nowhere
+    std::string json, report;  ///< where to; empty for nowhere; `-` of json is standard output
     bool help = false;         ///< only the help was asked for; nothing else is set
 };
 

@@ -153,14 +153,15 @@ study::Faults check_held_out(const Request& request, const Runs& runs) {
 }
 
 int run(const Request& request) {
+    const bool prints_json = request.json == "-", writes_json = !request.json.empty() && !prints_json;
     study::Faults misplaced;
-    if (!request.json.empty()) misplaced = check_place("--json", request.json);
+    if (writes_json) misplaced = check_place("--json", request.json);
     if (!request.report.empty())
         if (auto faults = check_place("--report", page_of(request)); !faults.empty())
             misplaced = std::move(faults);
     if (!misplaced.empty()) return refuse(misplaced);
     // The files are written though nobody reads the text to its end.
-    if (!request.json.empty()) std::signal(SIGPIPE, SIG_IGN);
+    if (writes_json) std::signal(SIGPIPE, SIG_IGN);
     auto runs = request.csv ? read_csv(request.files, *request.csv) : read_archive_runs(request.archive);
     if (!runs) return refuse(runs.error());
     if (runs->used.empty()) {
@@ -174,12 +175,12 @@ int run(const Request& request) {
     if (auto faults = check_held_out(request, *runs); !faults.empty()) return refuse(faults);
     const Answer all = answer(std::move(*runs), request.laws, request.fit, request.targets,
                               request.references, request.inference_tokens);
-    std::cout << to_text(all);
-    if (!request.json.empty()) write(request.json, study::json_text(to_json(all), 2));
+    std::cout << (prints_json ? study::json_text(to_json(all), 2) : to_text(all));
+    if (writes_json) write(request.json, study::json_text(to_json(all), 2));
     if (!request.report.empty()) {
         const std::filesystem::path page = page_of(request);
         write(page, to_html(all, draw_all(all)));
-        std::cout << "\nreport: " << page.string() << "\n";
+        (prints_json ? std::cerr : std::cout) << "\nreport: " << page.string() << "\n";
     }
     return done;
 }

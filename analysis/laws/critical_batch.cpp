@@ -121,8 +121,7 @@ void tell_how_to_read(const Runs& runs, bool from_curves, std::size_t laws, cons
                             ". Under a decaying learning rate targets before the end are reached late");
     fit.notes.push_back(
         "batches are in the unit of the runs. At the critical batch twice the least examples and twice the "
-        "least "
-        "steps are needed; the batch of 20% overhead needs 20% more examples than linear scaling " +
+        "least steps are needed; the batch of 20% overhead needs 20% more examples than linear scaling " +
         (options.overhead_from > 0
              ? "from a batch of " + format_count(options.overhead_from) + " would"
              : std::string("would (measure it from a given batch with --overhead-from)")));

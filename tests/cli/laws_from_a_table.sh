@@ -21,6 +21,10 @@ grep -q 'For 1.00e+21 FLOPs train' out.txt || fail "no recommendation: $(cat out
 [[ -s page/report.html ]] || fail "no page"
 if grep -qE '(src|href)="?https?:' page/report.html; then fail "the page needs the network"; fi
 
+expect_status 0 "$fit" --csv runs.csv --columns parameters=n,loss=loss,flops=flops --law all --bootstrap 50 \
+    --at-flops 1e21 --json -
+cmp out.txt fit.json || fail "--json - prints something else than --json FILE writes"
+
 sed '7s/.*/1e18,many,2.5/' runs.csv >bad.csv
 expect_status 2 "$fit" --csv bad.csv --columns parameters=n,loss=loss,flops=flops
 grep -q 'bad\.csv:7' err.txt || fail "the fault has no line: $(cat err.txt)"
