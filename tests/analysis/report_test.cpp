@@ -12,6 +12,7 @@
 #include "analysis/report/frontier_figures.hpp"
 #include "analysis/report/gnuplot.hpp"
 #include "analysis/report/sentences.hpp"
+#include "analysis/report/text_lines.hpp"
 #include "synthetic_runs.hpp"
 
 namespace isogrid::analysis {
@@ -176,6 +177,32 @@ TEST(Text, alignsNamesByTheirLettersNotTheirBytes) {
     const std::string text = to_text(all);
     EXPECT_THAT(text, HasSubstr("\n  caf\xC3\xA9 1  ok\n"));
     EXPECT_THAT(text, HasSubstr("\n  cafe 1  ok\n"));
+}
+
+TEST(Text, breaksATableThatIsTooWideAndNamesItsRowsInEachPart) {
+    Table wide{"k",
+               "Wide",
+               {{"kind", "kind", Quantity::text}, {"width", "width", Quantity::number}},
+               {{"mup", 64.0}, {"mup", 128.0}, {"standard", 64.0}}};
+    for (const char* title :
+         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbbbbbb", "cccccccccccccccccccc"}) {
+        wide.columns.push_back({title, title, Quantity::number});
+        for (auto& row : wide.rows)
+            row.emplace_back(1.0);
+    }
+    wide.columns.push_back({"status", "status", Quantity::text});
+    for (auto& row : wide.rows)
+        row.emplace_back("ok");
+    EXPECT_EQ(table_lines(wide),
+              "      kind width aaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
+              "       mup    64                            1                            1\n"
+              "       mup   128                            1                            1\n"
+              "  standard    64                            1                            1\n"
+              "\n"
+              "      kind width cccccccccccccccccccc  status\n"
+              "       mup    64                    1  ok\n"
+              "       mup   128                    1  ok\n"
+              "  standard    64                    1  ok\n");
 }
 
 TEST(Text, keepsLinesAndColoursOfNamesOffTheTerminal) {
