@@ -14,21 +14,20 @@ namespace isogrid::archive {
 
 namespace {
 
-int anonymous_file() {
-    const int descriptor = ::memfd_create("isogrid", MFD_CLOEXEC);
-    if (descriptor < 0)
-        throw std::system_error(errno, std::generic_category(), "cannot make a file in memory");
+files::Descriptor anonymous_file() {
+    files::Descriptor descriptor(::memfd_create("isogrid", MFD_CLOEXEC));
+    if (!descriptor) throw std::system_error(errno, std::generic_category(), "cannot make a file in memory");
     return descriptor;
 }
 
 }  // namespace
 
 FileImage::FileImage()
-    : descriptor_(anonymous_file()), file_(create_file("/proc/self/fd/" + std::to_string(descriptor_))) {}
+    : descriptor_(anonymous_file()),
+      file_(create_file("/proc/self/fd/" + std::to_string(descriptor_.get()))) {}
 
 FileImage::~FileImage() {
     if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
-    ::close(descriptor_);
 }
 
 std::span<const std::byte> FileImage::finish(const std::filesystem::path& path) {
@@ -40,10 +39,10 @@ std::span<const std::byte> FileImage::finish(const std::filesystem::path& path) 
             ") make room or set the limits there and start again; what is finished is kept");
     { const Handle closed = std::move(file_); }
     struct stat now {};
-    if (::fstat(descriptor_, &now) != 0)
+    if (::fstat(descriptor_.get(), &now) != 0)
         throw std::system_error(errno, std::generic_category(), "cannot measure a file in memory");
     const auto size = static_cast<std::size_t>(now.st_size);
-    void* place = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_, 0);
+    void* place = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor_.get(), 0);
     if (place == MAP_FAILED)
         throw std::system_error(errno, std::generic_category(), "cannot map a file in memory");
     return bytes_ = {static_cast<const std::byte*>(place), size};

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "archive/hdf5_handles.hpp"
+#include "files/descriptor.hpp"
 
 namespace isogrid::archive {
 
@@ -29,7 +30,7 @@ class FileImage {
     std::span<const std::byte> finish(const std::filesystem::path& path);
 
   private:
-    int descriptor_;
+    files::Descriptor descriptor_;
     Handle file_;
     std::span<const std::byte> bytes_;
 };

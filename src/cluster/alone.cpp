@@ -12,7 +12,9 @@ void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer
             return;
         }
         sweep.worker_idle(0);
-        const int trial = sweep.assign(steady_seconds()).front().trial;
+        const auto next = sweep.assign(steady_seconds());
+        if (next.empty()) return sweep.stop();  // nothing that is left can end in time
+        const int trial = next.front().trial;
         const auto on_progress = [&](const train::Progress& progress) {
             sweep.progressed({.trial = trial,
                               .steps_done = progress.steps_done,

@@ -44,6 +44,7 @@ class Coordinator {
             }
             if (!envelope && !sweep_.over()) transport_.wait_briefly();
         }
+        if (sweep_.stopped()) stop_workers();  // it may have been assign() that stopped it, in the last round
     }
 
   private:

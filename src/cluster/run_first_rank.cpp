@@ -65,14 +65,9 @@ class FirstRank {
         }
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
-        if (!left.trials.empty())
-            if (const auto sound = verify(*tokens); !sound) return refuse(sound.error());
-        if (request_.check && !left.trials.empty())
-            if (const study::Faults faults = request_.check(*tokens); !faults.empty()) return refuse(faults);
-
-        const int code = run_locked(*tokens);
-        std::error_code not_empty;
-        if (code == exit_done) std::filesystem::remove(folder_.root, not_empty);  // the lock has just left it
+        const int code = run_locked(*tokens, /*trains=*/!left.trials.empty());
+        // The lock has just left it. What was refused leaves nothing behind but what was there.
+        if (code == exit_done || code == exit_bad_input) remove_empty_folders();
         return code;
     }
 
@@ -103,7 +98,13 @@ class FirstRank {
                (study_.job.keep_trunks && holds_only_states(folder_.root, folder_.checkpoints));
     }
 
-    int run_locked(const data::TokenFile& tokens) {
+    void remove_empty_folders() const {
+        std::error_code not_empty;
+        for (const auto& folder : {folder_.trials, folder_.checkpoints, folder_.attempts, folder_.root})
+            std::filesystem::remove(folder, not_empty);
+    }
+
+    int run_locked(const data::TokenFile& tokens, bool trains) {
         files::make_folders(folder_.trials);
         files::make_folders(folder_.checkpoints);
         files::make_folders(folder_.attempts);
@@ -113,6 +114,11 @@ class FirstRank {
             console_.line("taking over from a run that is gone: " + describe(*lock->predecessor()));
         const archive::Writer writer{.tag = archive::writer_tag(),
                                      .still_holder = [&] { return lock->held(); }};
+        // With the lock, whose heartbeat says that somebody is at it: both may take long.
+        if (trains)
+            if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
+        if (trains && request_.check)
+            if (const study::Faults faults = request_.check(tokens); !faults.empty()) return refuse(faults);
         archive::remove_unfinished(request_.archive);
         archive::remove_temporaries(folder_.checkpoints);
 
@@ -121,11 +127,11 @@ class FirstRank {
         for (const study::Fault& fault : found->rejected)
             console_.line("not used: " + study::to_string(fault));
 
-        note_disappeared(folder_.attempts, newest_checkpoints(folder_.checkpoints));
+        note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).newest());
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
         for (const int trial : left.retried)
-            forget_attempts(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
+            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
@@ -197,7 +203,7 @@ class FirstRank {
             sweep.ends_at(stop_at, deadline.least_worth);
         }
         double lease_due = 0;
-        std::size_t not_packed = 0;
+        std::size_t not_packed = 0, worth_packing = archive::trials_a_segment;
         const CoordinatorHooks hooks{.keep_going =
                                          [&](const Sweep& now) {
                                              const double time = steady_seconds();
@@ -212,9 +218,12 @@ class FirstRank {
                                              progress.trial_finished(now, finished, steady_seconds());
                                              if (finished.stored && archive::is_finished(finished.outcome))
                                                  states.ended(finished.trial);
-                                             if (++not_packed < archive::trials_a_segment) return;
+                                             if (++not_packed < worth_packing) return;
                                              not_packed = 0;
-                                             pack(writer);
+                                             // Looking at files that are too large to be packed takes time
+                                             // too.
+                                             worth_packing =
+                                                 pack(writer) ? archive::trials_a_segment : 2 * worth_packing;
                                          },
                                      .say = [&](const std::string& text) { console_.line(text); },
                                      .on_host_set_aside =
@@ -236,12 +245,13 @@ class FirstRank {
         stopped_ = sweep.stopped();
     }
 
-    /// Trial files that find no room for a segment are as good as one.
-    void pack(const archive::Writer& writer) {
+    /// Trial files that find no room for a segment are as good as one. Whether any were packed.
+    bool pack(const archive::Writer& writer) {
         try {
-            archive::pack_trial_files(request_.archive, writer, archive::trials_a_segment);
+            return archive::pack_trial_files(request_.archive, writer, archive::trials_a_segment) > 0;
         } catch (const std::exception& error) {
             console_.line("trial files are not packed: " + std::string(error.what()));
+            return false;
         }
     }
 

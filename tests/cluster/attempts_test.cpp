@@ -35,8 +35,15 @@ TEST_F(AttemptsOfATrial, areNoneAtFirstAndForgottenWhenAsked) {
     note(Outcome::failed, 1);
     note(Outcome::failed, 1);
     EXPECT_TRUE(set_aside(read(), 1));
-    forget_attempts(folder_.path(), trial_);
+    EXPECT_FALSE(read().retried);
+    note_retried(folder_.path(), trial_);
+    EXPECT_TRUE(read().retried);
+    EXPECT_EQ(read().last, "");
     EXPECT_FALSE(set_aside(read(), 1));
+    note(Outcome::failed, 1);
+    EXPECT_EQ(read().failed, 1) << "counted from there";
+    EXPECT_TRUE(is_last_cause(read(), "why\nnot"));
+    EXPECT_EQ(read_all_attempts(folder_.path()).at(archive::trial_file_stem(trial_)).failed, 1);
 }
 
 TEST_F(AttemptsOfATrial, failTwiceBeforeItIsSetAside) {

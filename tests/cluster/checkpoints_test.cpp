@@ -47,7 +47,7 @@ TEST_F(Checkpoints, areTwoGenerationsATrial) {
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{10, 9}));
     EXPECT_EQ(keeper.load()->step, 10);
     EXPECT_EQ(keeper.taken_up_at(), 10);
-    EXPECT_EQ(newest_checkpoints(folder_.path()),
+    EXPECT_EQ(CheckpointListing(folder_.path()).newest(),
               (std::map<std::string, std::int64_t>{{archive::trial_file_stem(trial_), 10}}));
 }
 
@@ -89,6 +89,26 @@ TEST_F(Checkpoints, ofOtherArithmeticAreNamedAndPassedOver) {
     EXPECT_FALSE(keeper(10, "avx512").load());
     EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("another instruction set"));
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{3}));
+}
+
+// A job that goes on under other arithmetic begins anew, far behind what it cannot use.
+TEST_F(Checkpoints, thatCannotBeUsedPushNoneOfItsOwnAway) {
+    keeper().save(after(3));
+    keeper().save(after(7));
+    testing::internal::CaptureStderr();
+    TrialCheckpoints anew = keeper(10, "avx512");
+    EXPECT_FALSE(anew.load());
+    for (const std::int64_t step : {1, 2})
+        anew.save(after(step));
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{7, 3, 2, 1}));
+    TrialCheckpoints again = keeper(10, "avx512");
+    EXPECT_EQ(again.load()->step, 2);
+    again.save(after(5));
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{7, 5, 2})) << "3 is of no use to anybody any more";
+    again.save(after(7));
+    EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{7, 5}));
+    EXPECT_EQ(keeper(10, "avx512").load()->step, 7);
+    testing::internal::GetCapturedStderr();
 }
 
 TEST_F(Checkpoints, ofOtherTrialsAndFilesBeingWrittenAreNotSeen) {

@@ -206,6 +206,18 @@ TEST(Coordinator, stopsStartingTrialsWhenAskedToAndWaitsForThoseThatRun) {
     EXPECT_THAT(transport.stopped, testing::ElementsAre(1, 2)) << "each worker is told once";
 }
 
+TEST(Coordinator, sendsItsWorkersHomeWhereNothingThatIsLeftCanEndInTime) {
+    // 4 s on one rank, then 3 s, which would end after 5 s.
+    const study::Study study = test::study_of({4e9, 3e9});
+    SimulatedTransport transport(study, 1, 1e9);
+    Sweep sweep(study, test::all_of(study), 0, 1);
+    sweep.ends_at(5, /*least_worth=*/2);
+    coordinate(transport, sweep, "lease", {});
+    EXPECT_EQ(transport.starts.size(), 1u);
+    EXPECT_TRUE(sweep.stopped());
+    EXPECT_THAT(transport.stopped, testing::ElementsAre(1));
+}
+
 TEST(Coordinator, takesAnInterruptedTrialForTheEndOfTheSweep) {
     // A worker got the signal before the coordinator did.
     const study::Study study = test::study_of({4e9, 3e9, 2e9});

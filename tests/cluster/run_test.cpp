@@ -18,9 +18,11 @@
 #include "archive/archive.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
+#include "cluster/alone.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/run_refusals.hpp"
+#include "cluster/site/clocks.hpp"
 #include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
 #include "scratch_folder.hpp"
@@ -213,6 +215,22 @@ TEST_F(RunAlone, stopsByItselfBeforeTheAllocationEnds) {
     unsetenv("SLURM_JOB_END_TIME");
 }
 
+TEST_F(RunAlone, stopsWhereNothingThatIsLeftCanEndInTime) {
+    Sweep sweep(study_, test::all_of(study_), 0, 1);
+    for (const int trial : test::all_of(study_))
+        sweep.measured(trial, /*seconds_per_step=*/100);
+    sweep.ends_at(steady_seconds() + 30, /*least_worth=*/60);
+    const auto tokens = data::TokenFile::open(study_.job.token_file);
+    FakeTraining never;
+    never.on_step = [](int) { FAIL() << "a trial of 1000 s was started in the last half minute"; };
+    train_alone(sweep, {.study = study_, .tokens = *tokens, .trials_folder = folder_.path(), .train = never},
+                {},
+                {.keep_going = [](const Sweep&) { return true; },
+                 .on_finished = [](const Sweep&, const Finished&) {}});
+    EXPECT_TRUE(sweep.stopped());
+    EXPECT_EQ(sweep.state(0).done, 0);
+}
+
 TEST_F(RunAlone, refusesAnArchiveOfAnotherJobAndTouchesNothing) {
     ASSERT_EQ(run(FakeTraining()), exit_done);
     const std::string before = bytes();
@@ -393,6 +411,22 @@ TEST_F(RunAlone, showsARetryThatWasInterruptedAsStopped) {
     retry_ = {archive::Outcome::failed};
     ASSERT_EQ(run(interrupted_at(1, SIGTERM)), exit_interrupted);
     EXPECT_EQ(read_status(archive_)->stage, Stage::stopped);
+    retry_ = {};
+    ASSERT_EQ(run(FakeTraining()), exit_done) << "a job that goes on by itself does not ask again";
+    EXPECT_EQ(archive().trials[0].result.outcome, archive::Outcome::completed);
+}
+
+TEST_F(RunAlone, recordsWhyATrialWasGivenUpInTheEnd) {
+    FakeTraining training;
+    training.troubles = {{0, Trouble::exception}};
+    ASSERT_EQ(run(training), exit_done);
+    std::filesystem::create_directories(run_folder_.attempts);
+    std::ofstream(run_folder_.attempts / archive::trial_file_stem(study_.grid.trials[0]))
+        << "retried h 0 as was asked for\ncrashed h 1 SIGSEGV\ncrashed h 1 SIGSEGV\n";
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_EQ(archive().trials[0].result.outcome, archive::Outcome::failed);
+    EXPECT_THAT(archive().trials[0].result.cause,
+                HasSubstr("crashed 2 times (the last: crashed on h: SIGSEGV)"));
 }
 
 TEST_F(RunAlone, showsARunThatDiedAsStopped) {

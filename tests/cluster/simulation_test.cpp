@@ -213,6 +213,10 @@ class Story {
                     << "it stopped without a reason";
             else
                 EXPECT_EQ(recorded.size() + sweep.store_faults().size(), to_do.size()) << "a trial is lost";
+            if (sweep.stopped())
+                EXPECT_EQ(std::set(transport.stopped.begin(), transport.stopped.end()).size(),
+                          static_cast<std::size_t>(transport.size() - 1))
+                    << "a worker waits for ever";
             jobs_stopped += sweep.stopped();
             not_stored += static_cast<int>(sweep.store_faults().size());
         } catch (const JobKilled&) {

@@ -33,17 +33,17 @@ void note(const Path& folder, const study::PlannedTrial& trial, std::string_view
         << what << " " + archive::host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
 }
 
-}  // namespace
-
-Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
+Attempts read_notes(const Path& file) {
     Attempts attempts;
-    std::ifstream notes(notes_of(folder, trial));
+    std::ifstream notes(file);
     std::string disappeared_with;
     for (std::string line; std::getline(notes, line);) {
         std::istringstream words(line);
         std::string what, host;
         int ranks = 1;
         if (!(words >> what >> host >> ranks)) continue;  // torn, as when a node lost its power
+        if (what == "retried") attempts = {.retried = true};
+        if (what == "retried") continue;
         if (what == "crashed") ++attempts.crashed;
         if (what == "failed") ++attempts.failed;
         if (what == "crowded") attempts.crowded = true;
@@ -59,6 +59,24 @@ Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
         attempts.last = what + " on " + host + ": " + cause;
     }
     return attempts;
+}
+
+}  // namespace
+
+Attempts read_attempts(const Path& folder, const study::PlannedTrial& trial) {
+    return read_notes(notes_of(folder, trial));
+}
+
+std::map<std::string, Attempts> read_all_attempts(const Path& folder) {
+    std::map<std::string, Attempts> all;
+    std::error_code none_there;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none_there))
+        all.emplace(entry.path().filename().string(), read_notes(entry.path()));
+    return all;
+}
+
+bool is_last_cause(const Attempts& attempts, const std::string& cause) {
+    return attempts.last.ends_with(": " + one_line(cause));
 }
 
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
@@ -86,9 +104,10 @@ void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std
         std::filesystem::remove(temporary, ignored);
 }
 
-void forget_attempts(const Path& folder, const study::PlannedTrial& trial) {
+void note_retried(const Path& folder, const study::PlannedTrial& trial) {
     std::error_code none_there;
     std::filesystem::remove(notes_of(folder, trial), none_there);
+    note(folder, trial, "retried", 0, "as was asked for");
 }
 
 int least_ranks(const Attempts& attempts) {

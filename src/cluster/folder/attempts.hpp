@@ -24,6 +24,7 @@ struct Attempts {
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
     bool crowded = false;         ///< among others on its card memory was not enough, or the card was lost:
                                   ///< it needs one alone
+    bool retried = false;         ///< it had been given up and recorded, and was asked for again
     std::string last = {};        ///< the newest line: what, where and why
 };
 
@@ -36,6 +37,12 @@ inline constexpr int most_disappearances = 4;
 
 /// Counts what the notes of a trial say. No file: nothing went wrong.
 Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
+/// The same of all trials that have notes, by archive::trial_file_stem.
+std::map<std::string, Attempts> read_all_attempts(const std::filesystem::path& folder);
+
+/// Whether `cause`, as a record has it, is why the last of these attempts ended badly.
+bool is_last_cause(const Attempts& attempts, const std::string& cause);
 
 /// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `crowded HOST RANKS CAUSE` where
 /// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
@@ -51,8 +58,9 @@ void note_card_lost(const std::filesystem::path& folder, const study::PlannedTri
 void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,
                  const std::string& host);
 
-/// Forgets what went wrong with a trial: it is to be tried as if for the first time.
-void forget_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+/// Forgets what went wrong with a trial: it is to be tried as if for the first time, by this start or, where
+/// that is interrupted, by the next ones, whatever a record says of it.
+void note_retried(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Ranks that a trial whose memory was not enough needs next: twice as many, so that each holds fewer leaves'
 /// gradients. 1 where it was always enough.

@@ -92,12 +92,24 @@ bool is_shared_state(const Path& file) {
     return is_state_stem(parts_of(file).first);
 }
 
-std::map<std::string, std::int64_t> newest_checkpoints(const Path& folder) {
-    std::map<std::string, std::int64_t> newest;
+CheckpointListing::CheckpointListing(const Path& folder) {
     for_each_checkpoint(folder, [&](const Path&, const std::string& stem, std::int64_t step) {
-        newest[stem] = std::max(newest[stem], step);
+        if (is_state_stem(stem))
+            states_.emplace(step, stem);
+        else
+            newest_[stem] = std::max(newest_[stem], step);
     });
-    return newest;
+}
+
+std::int64_t CheckpointListing::latest_state(const study::Trial& trial) const {
+    const auto& steps = trial.evaluation.steps;  // a state that others can have is at one of them
+    for (auto step = steps.rbegin(); step != steps.rend() && !states_.empty(); ++step) {
+        const auto first = states_.lower_bound({*step, ""});
+        if (first == states_.end() || first->first != *step) continue;
+        const auto beginning = study::beginning(trial, *step);
+        if (beginning && states_.contains({*step, state_stem(*beginning)})) return *step;
+    }
+    return 0;
 }
 
 void remove_checkpoints(const Path& folder, const study::PlannedTrial& trial) {
@@ -136,16 +148,26 @@ std::optional<archive::Checkpoint> TrialCheckpoints::load() {
     }
     std::stable_sort(candidates.begin(), candidates.end(),
                      [](const SharedState& a, const SharedState& b) { return a.file.step > b.file.step; });
-    for (const SharedState& candidate : candidates) {
+    generations_.clear();
+    refused_.clear();
+    std::optional<archive::Checkpoint> used;
+    for (SharedState& candidate : candidates) {
+        const bool its_own = !is_shared_state(candidate.file.path);
+        if (used) {  // older than that: as good, as far as one knows
+            if (its_own) generations_.push_back(std::move(candidate.file));
+            continue;
+        }
         auto checkpoint =
             archive::read_checkpoint(candidate.file.path, candidate.beginning, instruction_set_);
         if (checkpoint) {
             taken_up_at_ = checkpoint->step;
-            return std::move(*checkpoint);
+            used = std::move(*checkpoint);
+        } else {
+            std::cerr << "not used: " << study::to_string(checkpoint.error()) << std::flush;
         }
-        std::cerr << "not used: " << study::to_string(checkpoint.error()) << std::flush;
+        if (its_own) (checkpoint ? generations_ : refused_).push_back(std::move(candidate.file));
     }
-    return std::nullopt;
+    return used;
 }
 
 bool TrialCheckpoints::wanted(std::int64_t step) const {
@@ -155,6 +177,21 @@ bool TrialCheckpoints::wanted(std::int64_t step) const {
 bool TrialCheckpoints::due(std::int64_t step) {
     if (wanted(step)) return true;
     return interval_ > Clock::duration::zero() && Clock::now() - saved_ >= interval_;
+}
+
+void TrialCheckpoints::remove_older_than_two(const CheckpointFile& newest) {
+    std::error_code stays;
+    const auto is_newest = [&](const CheckpointFile& file) { return file.path == newest.path; };
+    std::erase_if(generations_, is_newest);
+    std::erase_if(refused_, is_newest);
+    generations_.insert(generations_.begin(), newest);
+    while (generations_.size() > generations) {
+        std::filesystem::remove(generations_.back().path, stays);
+        generations_.pop_back();
+    }
+    std::erase_if(refused_, [&](const CheckpointFile& file) {
+        return file.step < newest.step && (std::filesystem::remove(file.path, stays), true);
+    });
 }
 
 void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
@@ -171,10 +208,7 @@ void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
         if (!archive::write_checkpoint(path, trial_.trial, instruction_set_, std::move(checkpoint), writer_))
             return;  // another run has taken over: what is there is its own
         saved_at_ = step;
-        const auto files = checkpoints_of(folder_, trial_);
-        std::error_code stays;
-        for (std::size_t i = generations; i < files.size(); ++i)
-            std::filesystem::remove(files[i].path, stays);
+        remove_older_than_two({path, step});
     } catch (const std::exception& error) {
         std::cerr << "no checkpoint: " << error.what() << std::endl;
     }

@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "archive/durable_file.hpp"
@@ -42,15 +44,29 @@ std::vector<SharedState> shared_states(const std::filesystem::path& folder, cons
 /// True for the file of such a state.
 bool is_shared_state(const std::filesystem::path& file);
 
-/// Steps that the newest checkpoint of each trial has done, by the beginning of the file's name
-/// (archive::trial_file_stem): what a plan may count as done, though reading may show it to be unusable.
-std::map<std::string, std::int64_t> newest_checkpoints(const std::filesystem::path& folder);
+/// What is in the folder by the names of its files, looked at once for all trials: what a plan may count as
+/// done, though reading may show it to be unusable.
+class CheckpointListing {
+  public:
+    /// Of nothing where the folder is missing.
+    explicit CheckpointListing(const std::filesystem::path& folder);
+
+    /// Steps that the newest checkpoint of each trial has done, by archive::trial_file_stem.
+    const std::map<std::string, std::int64_t>& newest() const { return newest_; }
+    /// The step of the latest state that `trial` can go on from; 0 where there is none.
+    std::int64_t latest_state(const study::Trial& trial) const;
+
+  private:
+    std::map<std::string, std::int64_t> newest_;
+    std::set<std::pair<std::int64_t, std::string>> states_;  ///< steps, and the beginnings of their names
+};
 
 /// Removes all checkpoints of a trial; what cannot be removed stays.
 void remove_checkpoints(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Saves every so often, and keeps the newest two: should the newest turn out damaged, the older one serves.
-/// Where others leave the trial it saves one state for all of them, and none of its own.
+/// Those that load() could not use are no such two, however far they came, and stay until the trial has come
+/// as far. Where others leave the trial it saves one state for all of them, and none of its own.
 class TrialCheckpoints final : public train::CheckpointKeeper {
   public:
     /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and after the
@@ -76,6 +92,8 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
   private:
     using Clock = std::chrono::steady_clock;
 
+    void remove_older_than_two(const CheckpointFile& newest);
+
     std::filesystem::path folder_;
     const study::PlannedTrial& trial_;
     std::string instruction_set_;
@@ -85,6 +103,8 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     std::vector<std::int64_t> shared_;
     std::int64_t expected_;
     std::int64_t taken_up_at_ = 0, saved_at_ = 0;
+    std::vector<CheckpointFile> generations_;  ///< the trial's own that it can go on from, the newest first
+    std::vector<CheckpointFile> refused_;      ///< its own that it cannot
 };
 
 }  // namespace isogrid::cluster

@@ -240,14 +240,17 @@ void Scheduler::finished(int trial, double fraction, double now) {
     unblock(trial);
 }
 
-/// What came after the trial that `ended` waits for nothing but ranks.
+/// What came after the trial that `ended` waits for nothing but ranks. It is the next to start; where
+/// planning takes long, whether it should be must wait: a study of many trunks would plan at each one's end.
 void Scheduler::unblock(int ended) {
+    constexpr std::size_t quickly_planned = 1000;
     const auto still = std::stable_partition(blocked_.begin(), blocked_.end(),
                                              [&](const Task& task) { return task.after != ended; });
     for (auto task = still; task != blocked_.end(); ++task) {
         waiting_.push_back(*task);
-        sizes_.push_back(1);
-        next_plan_ = -std::numeric_limits<double>::infinity();
+        sizes_.push_back(std::max(task->least_ranks, group_among(seating_.cards_there())));
+        if (waiting_.size() + blocked_.size() <= quickly_planned)
+            next_plan_ = -std::numeric_limits<double>::infinity();
     }
     blocked_.erase(still, blocked_.end());
 }

@@ -6,6 +6,7 @@
 #include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/folder/checkpoints.hpp"
+#include "cluster/site/clocks.hpp"
 
 namespace isogrid::cluster {
 
@@ -20,6 +21,7 @@ archive::TrialRecord record_of(const study::Study& study, std::size_t place, arc
     record.planned = study.grid.trials[place];
     record.index = static_cast<std::int64_t>(place);
     record.provenance = archive::provenance_here();
+    record.provenance.started_unix = unix_seconds();  // later than any attempt at it
     record.result = std::move(result);
     return record;
 }
@@ -30,34 +32,38 @@ LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
                     const std::filesystem::path& archive, const RunFolder& folder, int workers,
                     const std::set<archive::Outcome>& retry) {
     LeftToDo left;
-    const auto steps = newest_checkpoints(folder.checkpoints);
+    const CheckpointListing checkpoints(folder.checkpoints);
+    const auto notes = read_all_attempts(folder.attempts);
     for (const std::size_t place : archive::remaining(found)) {
         const study::PlannedTrial& planned = study.grid.trials[place];
         const auto& record = found.trials[place];
+        const std::string stem = archive::trial_file_stem(planned);
         const bool retried = record && retry.contains(record->record.result.outcome);
-        if (retried) {
+        Attempts attempts;
+        if (retried)
             left.retried.push_back(static_cast<int>(place));
-        } else if (record && record->file == archive) {
+        else if (const auto noted = notes.find(stem); noted != notes.end())
+            attempts = noted->second;
+        if (!retried && !attempts.retried && record && record->file == archive) {
             left.failed.push_back(failed_trial(record->record));
             continue;
         }
-        const Attempts attempts = retried ? Attempts() : read_attempts(folder.attempts, planned);
         if (auto result = set_aside(attempts, most_ranks(planned.trial, workers))) {
             left.failed.push_back({planned.name, std::string(archive::name(result->outcome)), result->cause});
-            if (!record) left.aside.push_back(record_of(study, place, std::move(*result)));
+            // What is recorded may be an attempt before the last.
+            const std::string* recorded = record ? &record->record.result.cause : nullptr;
+            if (!recorded || (*recorded != result->cause && !is_last_cause(attempts, *recorded)))
+                left.aside.push_back(record_of(study, place, std::move(*result)));
             continue;
         }
         const int trial = static_cast<int>(place);
         left.trials.push_back(trial);
         left.history.attempts[trial] = attempts;
-        if (const auto newest = steps.find(archive::trial_file_stem(planned)); newest != steps.end())
-            left.history.steps_before[trial] = newest->second;
-        const auto states = shared_states(folder.checkpoints, planned.trial);
-        if (states.empty()) continue;
-        std::int64_t& before = left.history.steps_before[trial];
-        if (states.front().file.step <= before) continue;
-        before = states.front().file.step;
-        ++left.from_states;
+        const auto newest = checkpoints.newest().find(stem);
+        const std::int64_t own = newest == checkpoints.newest().end() ? 0 : newest->second;
+        const std::int64_t state = checkpoints.latest_state(planned.trial);
+        if (own > 0 || state > 0) left.history.steps_before[trial] = std::max(own, state);
+        if (state > own) ++left.from_states;
     }
     return left;
 }
