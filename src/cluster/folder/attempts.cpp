@@ -91,7 +91,8 @@ void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ra
 }
 
 void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {
-    const Path file = notes_of(folder, trial), temporary = file.string() + ".new";
+    const Path file = notes_of(folder, trial);
+    const Path temporary = folder / ("." + file.filename().string() + ".new");  // no trial's, were it left
     std::ifstream notes(file);
     std::ofstream kept(temporary);
     for (std::string line; std::getline(notes, line);)
