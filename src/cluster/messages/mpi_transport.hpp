@@ -9,8 +9,8 @@ namespace isogrid::cluster {
 
 class MpiTransport final : public Transport {
   public:
-    /// Over all ranks of `session`, which must have been started by a launcher and must outlive this. At most
-    /// one at a time.
+    /// Over all ranks of `session`, which must have been started by a launcher and must outlive this. Of
+    /// several in a rank only one may receive: what it takes the others do not see.
     explicit MpiTransport(const MpiSession& session);
 
     int rank() const override { return session_.rank(); }
