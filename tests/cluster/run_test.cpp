@@ -223,10 +223,12 @@ TEST_F(RunAlone, stopsWhereNothingThatIsLeftCanEndInTime) {
     const auto tokens = data::TokenFile::open(study_.job.token_file);
     FakeTraining never;
     never.on_step = [](int) { FAIL() << "a trial of 1000 s was started in the last half minute"; };
-    train_alone(sweep, {.study = study_, .tokens = *tokens, .trials_folder = folder_.path(), .train = never},
-                {},
-                {.keep_going = [](const Sweep&) { return true; },
-                 .on_finished = [](const Sweep&, const Finished&) {}});
+    const Workplace workplace{.study = study_,
+                              .tokens = *tokens,
+                              .trials_folder = folder_.path(),
+                              .train = never,
+                              .instruction_set = "none"};
+    train_alone(sweep, workplace, {}, {});
     EXPECT_TRUE(sweep.stopped());
     EXPECT_EQ(sweep.state(0).done, 0);
 }
