@@ -41,15 +41,16 @@ options_without_retry() { # sets options_of_later_starts
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
 # the job.
 had_its_time() { [[ $stopping == nearly_over ]] || (($(seconds_left) < whole / 4)); }
+count_lost_time() {
+    [[ -z $cancelled ]] || return 0
+    had_its_time || return 0
+    count_failure "$at_start"
+    give_up_after_failures 1
+}
 
 go_on() {
     [[ -z $cancelled ]] || end 75
-    if [[ $(marks) != "$at_start" ]]; then
-        forget_failures
-    elif had_its_time; then
-        count_failure "$at_start"
-        give_up_after_failures 1
-    fi
+    [[ $(marks) == "$at_start" ]] || forget_failures
     [[ $chains != yes || -n $successor ]] || queue_successor
     if [[ -n $successor ]]; then
         say "work is left; job $successor goes on"
@@ -110,9 +111,15 @@ while :; do
             }
             continue
             ;;
-        75) go_on ;;
+        75)
+            count_lost_time
+            go_on
+            ;;
     esac
-    [[ -z $stopping ]] || go_on # told to end, the launcher has a status of its own
+    if [[ -n $stopping ]]; then # told to end, the launcher has a status of its own
+        count_lost_time
+        go_on
+    fi
     mkdir -p "$archive.d"
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"
