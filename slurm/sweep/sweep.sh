@@ -104,12 +104,15 @@ while :; do
             end 0
             ;;
         2)
-            lock_is_left_behind || {
-                say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
-                    "nothing that was finished is lost"
-                end 2
-            }
-            continue
+            ! lock_is_left_behind || continue
+            # Trials may ask for more ranks than fewer nodes have; a node that does not answer may be back.
+            if ((${#nodes[@]} < ${#all_nodes[@]})); then
+                say "refused on ${#nodes[@]} of ${#all_nodes[@]} nodes (see above) it may not be on all of them"
+                go_on
+            fi
+            say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
+                "nothing that was finished is lost"
+            end 2
             ;;
         75)
             count_lost_time
