@@ -105,6 +105,10 @@ while :; do
             ;;
         2)
             ! lock_is_left_behind || continue
+            if lock_is_this_starts; then
+                say "ranks of this start have outlived their launcher: they end with it"
+                go_on
+            fi
             # Trials may ask for more ranks than fewer nodes have; a node that does not answer may be back.
             if ((${#nodes[@]} < ${#all_nodes[@]})); then
                 say "refused on ${#nodes[@]} of ${#all_nodes[@]} nodes (see above) it may not be on all of them"

@@ -39,3 +39,25 @@ END_OF_START
 expect_starts 3 75
 ! grep -q 'refused on' log.txt || fail "refused for the lock alone, and the log says: $(cat log.txt)"
 rm out.h5.d/lock
+
+# Ranks that live on when their launcher has died: the lock is of this start, and beats.
+write_lock() { # JOB RESTARTS
+    printf '{\n    "host": "node1",\n    "job": "%s",\n    "restarts": "%s",\n    "lease": "l"\n}\n' "$@" >lock.txt
+}
+cat >start <<'END_OF_START'
+cp lock.txt out.h5.d/lock
+(($(wc -l <started.txt) > 1)) || exit 1
+(for second in {1..50}; do /bin/sleep 0.1; touch -d "@$second" out.h5.d/lock; done) >/dev/null 2>&1 &
+exit 2
+END_OF_START
+stand_in srun </dev/null # all nodes answer
+write_lock 7 0
+expect_starts 2 75
+expect_in_log 'ranks of this start have outlived their launcher'
+rm out.h5.d/failures
+for other in '8 0' '7 1'; do # another job, or another start of this one
+    # shellcheck disable=SC2086  # two words
+    write_lock $other
+    expect_starts 2 2
+    rm out.h5.d/failures
+done
