@@ -51,6 +51,10 @@ count_lost_time() {
 go_on() {
     [[ -z $cancelled ]] || end 75
     [[ $(marks) == "$at_start" ]] || forget_failures
+    if [[ -n $successor ]] && ! successor_is_there; then
+        say "job $successor, which waited to go on from here, is no longer there"
+        successor=
+    fi
     [[ $chains != yes || -n $successor ]] || queue_successor
     if [[ -n $successor ]]; then
         say "work is left; job $successor goes on"
