@@ -94,5 +94,18 @@ TEST_F(Retraining, goesOnWhereATrialFindsNoMemory) {
     EXPECT_THAT(out_, HasSubstr("t2: made with avx2, retrained with avx2: the same bits\n"));
 }
 
+TEST_F(Retraining, warnsOfAModelThatComesOutOtherwise) {
+    EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--to", folder_ / "same"}), exit_done) << err_;
+    EXPECT_EQ(err_, "");
+    trials_[1].result.weights_digest = std::string(64, 'a');
+    trials_[1].provenance.instruction_set = "sm_90x132";
+    EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--to", folder_ / "other"}), exit_done) << err_;
+    EXPECT_THAT(err_,
+                HasSubstr("warning: t1 has other weights than when it was trained (made with sm_90x132"));
+    // Of an earlier step nothing is known.
+    EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--step", "3", "--to", folder_ / "early"}), exit_done);
+    EXPECT_EQ(err_, "");
+}
+
 }  // namespace
 }  // namespace isogrid::verbs
