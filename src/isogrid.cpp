@@ -62,7 +62,7 @@ int main(int count, char** values) {
                   << ") set the rights there, make room, or name another place\n";
         return isogrid::verbs::exit_other;
     } catch (const std::exception& error) {
-        std::cerr << "isogrid: " << error.what() << "\n";
+        std::cerr << "isogrid: " << isogrid::cluster::words_of(error) << "\n";
         return isogrid::verbs::exit_other;
     }
 }

@@ -12,7 +12,7 @@ declare -A below=(
     [cluster/terminal]="" [cluster/site]="kernels study" [cluster/schedule]="study"
     [cluster/folder]="train archive files study"
     [cluster/messages]="cluster/schedule cluster/site train archive study"
-    [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site cluster/terminal train archive kernels study"
+    [cluster/sweep]="cluster/exit_codes.hpp cluster/messages cluster/schedule cluster/folder cluster/site cluster/terminal train archive kernels study"
     [verbs]="cluster train model archive graph kernels data files study"
 )
 status=0

@@ -10,15 +10,19 @@
 namespace isogrid::analysis {
 namespace {
 
+/// A name that would push its numbers off the terminal stands above them.
 std::string parameter_text(const Parameter& parameter) {
+    constexpr std::size_t name_columns = 24;
     const Estimate& e = parameter.estimate;
-    std::string text = "  " + padded(parameter.name + " ", 24) + padded(format_significant(e.value, 5), 12);
+    std::string numbers = padded(format_significant(e.value, 5), 12);
     if (std::isfinite(e.low) || std::isfinite(e.high))  // one end may be infinite
-        text += padded("+/- " + format_significant(e.se, 2), 15) + "[" + format_significant(e.low, 4) + ", " +
-                format_significant(e.high, 4) + "]";
-    while (text.ends_with(' '))
-        text.pop_back();
-    return text + "\n";
+        numbers += padded("+/- " + format_significant(e.se, 2), 15) + "[" + format_significant(e.low, 4) +
+                   ", " + format_significant(e.high, 4) + "]";
+    while (numbers.ends_with(' '))
+        numbers.pop_back();
+    const std::string line = "  " + padded(parameter.name + " ", name_columns) + numbers;
+    if (fits_the_terminal(line)) return line + "\n";
+    return "  " + parameter.name + "\n  " + padded("", name_columns) + numbers + "\n";
 }
 
 std::string law_text(const LawFit& fit) {

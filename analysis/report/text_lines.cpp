@@ -82,6 +82,10 @@ std::string padded(const std::string& text, std::size_t columns) {
     return text + blanks_before(text, columns);
 }
 
+bool fits_the_terminal(const std::string& line) {
+    return columns_of(line) <= terminal;
+}
+
 std::string wrapped(const std::string& head, const std::string& words) {
     const std::string safe = plain(words), indent(columns_of(head), ' ');
     std::string text, line = head;

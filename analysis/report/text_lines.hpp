@@ -10,6 +10,9 @@ namespace isogrid::analysis {
 /// `text` and blanks behind it, to so many columns of the terminal.
 std::string padded(const std::string& text, std::size_t columns);
 
+/// Whether a line is no wider than the terminal.
+bool fits_the_terminal(const std::string& line);
+
 /// Breaks words into lines of the terminal's width; the first begins with `head`, the others with spaces.
 /// Control characters among them, which are a CSV's or a file name's, become spaces.
 std::string wrapped(const std::string& head, const std::string& words);

@@ -73,11 +73,12 @@ was_cancelled() {
     grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other
 }
 
-requeue() {
+insist() { # COMMAND to the controller, which may be busy, or just starting
     local tries
-    for tries in {1..6}; do # the controller may be busy, or just starting
-        ! scontrol requeue "$me" || return 0
+    for tries in {1..6}; do
+        ! "$@" || return 0
         ((tries == 6)) || sleep 10
     done
     return 1
 }
+requeue() { insist scontrol requeue "$me"; }

@@ -7,9 +7,13 @@ on_one_node=(srun --mpi=none --nodes=1 --ntasks=1) # a step beside the ranks
 # look_for_nodes: sets nodes. One is left out when it does not answer, when it does not see the program or the
 # job file (a file system that is not mounted), or when programs have crashed on it in two different trials.
 look_for_nodes() {
-    local node answering
+    local node answering asked=0
     mapfile -t answering < <(
-        for node in "${all_nodes[@]}"; do (answers "$node" && echo "$node") & done
+        for node in "${all_nodes[@]}"; do
+            # One step a node, and some hundred at once: none would have its answer in time.
+            ((++asked <= 64)) || wait -n
+            (answers "$node" && echo "$node") &
+        done
         wait
     )
     nodes=()

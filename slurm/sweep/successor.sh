@@ -13,12 +13,13 @@ needs_successor() {
         grep -q 'PreemptMode=CANCEL' <<<"$(scontrol show partition "${SLURM_JOB_PARTITION:-}" 2>/dev/null)"
 }
 
-# It starts when no job of its name, one a sweep, is there any more.
+# It starts when no job of its name, one a sweep, is there any more. So this one must have that name first, or
+# the other starts at once, is refused, and nobody goes on.
 queue_successor() {
     local number name
     number=$(cksum <<<"$(realpath -m "$archive")")
     name=${SLURM_JOB_NAME%%.*}.${number%% *}
-    scontrol update JobId="$me" JobName="$name"
+    insist scontrol update JobId="$me" JobName="$name" || return 1
     # One may wait already, when this job was started again.
     successor=$(squeue -h -t PENDING -u "$(id -un)" -n "$name" -o %i 2>/dev/null | head -n 1)
     # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
@@ -32,6 +33,16 @@ queue_successor() {
             --output="$(line StdOut)" ${ISOGRID_SBATCH:-} "$0" "$job" "$archive" \
             "${options_of_later_starts[@]}")
     [[ -n $successor ]] && say "job $successor waits to go on from here"
+}
+
+# Somebody may have cancelled it. A controller that does not answer has not lost it.
+successor_is_there() {
+    local found
+    if found=$(squeue -h -j "$successor" -o %i 2>&1); then
+        [[ -n $found ]]
+    else
+        [[ $found != *'Invalid job id'* ]]
+    fi
 }
 
 withdraw_successor() {

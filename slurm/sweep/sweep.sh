@@ -41,14 +41,19 @@ options_without_retry() { # sets options_of_later_starts
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
 # the job.
 had_its_time() { [[ $stopping == nearly_over ]] || (($(seconds_left) < whole / 4)); }
+count_lost_time() {
+    [[ -z $cancelled ]] || return 0
+    had_its_time || return 0
+    count_failure "$at_start"
+    give_up_after_failures 1
+}
 
 go_on() {
     [[ -z $cancelled ]] || end 75
-    if [[ $(marks) != "$at_start" ]]; then
-        forget_failures
-    elif had_its_time; then
-        count_failure "$at_start"
-        give_up_after_failures 1
+    [[ $(marks) == "$at_start" ]] || forget_failures
+    if [[ -n $successor ]] && ! successor_is_there; then
+        say "job $successor, which waited to go on from here, is no longer there"
+        successor=
     fi
     [[ $chains != yes || -n $successor ]] || queue_successor
     if [[ -n $successor ]]; then
@@ -103,16 +108,29 @@ while :; do
             end 0
             ;;
         2)
-            lock_is_left_behind || {
-                say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
-                    "nothing that was finished is lost"
-                end 2
-            }
-            continue
+            ! lock_is_left_behind || continue
+            if lock_is_this_starts; then
+                say "ranks of this start have outlived their launcher: they end with it"
+                go_on
+            fi
+            # Trials may ask for more ranks than fewer nodes have; a node that does not answer may be back.
+            if ((${#nodes[@]} < ${#all_nodes[@]})); then
+                say "refused on ${#nodes[@]} of ${#all_nodes[@]} nodes (see above) it may not be on all of them"
+                go_on
+            fi
+            say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
+                "nothing that was finished is lost"
+            end 2
             ;;
-        75) go_on ;;
+        75)
+            count_lost_time
+            go_on
+            ;;
     esac
-    [[ -z $stopping ]] || go_on # told to end, the launcher has a status of its own
+    if [[ -n $stopping ]]; then # told to end, the launcher has a status of its own
+        count_lost_time
+        go_on
+    fi
     mkdir -p "$archive.d"
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"

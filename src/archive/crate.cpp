@@ -12,6 +12,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "files/durable.hpp"
 #include "study/digest.hpp"
 #include "study/json_text.hpp"
 #include "study/wording.hpp"
@@ -53,11 +54,12 @@ std::string iso_8601(double unix_seconds) {
     return text;
 }
 
-/// Different values of one provenance column, sorted.
+/// Different values of one provenance column, sorted; trials that were set aside may have none.
 std::vector<std::string> all_of(const Archive& archive, std::string TrialProvenance::*column) {
     std::set<std::string> values;
     for (const TrialRecord& record : archive.trials)
         values.insert(record.provenance.*column);
+    values.erase("");
     return {values.begin(), values.end()};
 }
 
@@ -108,6 +110,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
     double begin = 0, end = 0;
     for (const TrialRecord& record : archive.trials) {
         const TrialProvenance& provenance = record.provenance;
+        if (provenance.started_unix == 0) continue;  // set aside without a start that could note it
         begin = begin == 0 ? provenance.started_unix : std::min(begin, provenance.started_unix);
         end = std::max(end, provenance.started_unix + provenance.seconds);
     }
@@ -131,6 +134,19 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
     archive_file["description"] = "The results: " + trials + " (schema isogrid-archive/1, docs/archive.md)";
     archive_file["identifier"] = "sha256:" + digest;
 
+    Json sweep = {
+        {"@id", "#sweep"},
+        {"@type", "CreateAction"},
+        {"name", "Training of " + trials},
+        {"description", "On " + study::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
+                            study::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
+        {"startTime", iso_8601(begin)},
+        {"endTime", iso_8601(end)},
+        {"instrument", reference("#isogrid")},
+        {"object", {reference(job_name), reference("#tokens")}},
+        {"result", reference(file)}};
+    if (begin == 0) sweep.erase("startTime"), sweep.erase("endTime");
+
     Json graph = {
         {{"@id", "ro-crate-metadata.json"},
          {"@type", "CreativeWork"},
@@ -151,16 +167,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
          {"@type", "SoftwareApplication"},
          {"name", "isogrid"},
          {"version", study::listed(all_of(archive, &TrialProvenance::code_revision))}},
-        {{"@id", "#sweep"},
-         {"@type", "CreateAction"},
-         {"name", "Training of " + trials},
-         {"description", "On " + study::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
-                             study::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
-         {"startTime", iso_8601(begin)},
-         {"endTime", iso_8601(end)},
-         {"instrument", reference("#isogrid")},
-         {"object", {reference(job_name), reference("#tokens")}},
-         {"result", reference(file)}}};
+        sweep};
     if (!license.empty()) graph.push_back({{"@id", license}, {"@type", "CreativeWork"}, {"name", license}});
     // RO-Crate 1.1's own context does not know sha256.
     const Json metadata = {
@@ -180,7 +187,7 @@ study::Result<void> write_crate(const Path& archive, const Path& folder, const s
                            "name a folder that is not there");
     Unfinished unfinished{folder};
     const Path file = folder / archive.filename();
-    std::filesystem::create_hard_link(archive, file, error);
+    std::filesystem::create_hard_link(files::behind_links(archive), file, error);  // or the link is linked
     if (error)
         write_durably(
             file, [&](const Put& put) { for_each_block(archive, put); }, writer);

@@ -1,6 +1,9 @@
 // How isogrid ends: scripts and the batch script go by these codes.
 #pragma once
 
+#include <exception>
+#include <string>
+
 #include "study/fault.hpp"
 
 namespace isogrid::cluster {
@@ -12,5 +15,8 @@ inline constexpr int exit_interrupted = 75;  ///< work is left: start the same c
 
 /// Prints the faults of an input to standard error and returns exit_bad_input.
 int refuse(const study::Faults& faults);
+
+/// What an exception that nothing can be done about says to people: `problem (why) what to do`.
+std::string words_of(const std::exception& error);
 
 }  // namespace isogrid::cluster

@@ -40,6 +40,11 @@ class WorkersLeave {
 
 }  // namespace
 
+void end_all(const MpiSession& session, const std::exception& error) {
+    std::cerr << "rank " << session.rank() << ": " << words_of(error) << std::endl;
+    session.abort(exit_other);
+}
+
 int run_sweep(const RunRequest& request, const MpiSession& session) {
     std::signal(SIGPIPE, SIG_IGN);  // a sweep goes on when nobody reads what it says any more
     if (const auto fault = singleton_fault(session, request.alone)) {
@@ -47,17 +52,13 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         return exit_bad_input;
     }
     const bool pin = request.pin && request.cards.cards.seats.each == 1;  // seats need more than one core
-    const Misplaced misplaced =
-        session.size() > 1 ? take_place(session, request.study.job.threads_per_rank, pin) : Misplaced{};
+    const Misplaced misplaced = or_end_all(session, [&] {
+        return session.size() > 1 ? take_place(session, request.study.job.threads_per_rank, pin)
+                                  : Misplaced{};
+    });
     const StopSignals signals;
-    if (session.rank() != 0) {
-        try {
-            return run_worker(request, session, signals);
-        } catch (const std::exception& error) {
-            std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;
-            session.abort(exit_other);
-        }
-    }
+    if (session.rank() != 0)
+        return or_end_all(session, [&] { return run_worker(request, session, signals); });
     if (session.size() == 1) return run_first_rank(request, session, signals, misplaced).exit_code;
     WorkersTransport transport(session, request.cards.cards.seats);
     WorkersLeave leave(*transport);

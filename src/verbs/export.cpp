@@ -42,12 +42,17 @@ int export_model(const options::variables_map& given) {
         if (!tokens) return refuse(tokens.error());
         const auto pinned = pinned_instruction_set("export", given);
         if (!pinned) return refuse(pinned.error());
-        archive::TrialResult result =
-            retrain(trial, *tokens, step,
-                    cluster::retraining(record.provenance.instruction_set, *pinned, kernels::cuda_cards()));
+        const cluster::Retraining how =
+            cluster::retraining(record.provenance.instruction_set, *pinned, kernels::cuda_cards());
+        archive::TrialResult result = retrain(trial, *tokens, step, how);
         if (result.outcome != archive::Outcome::completed)
             return refuse({{record.planned.name, "has no weights at step " + std::to_string(step),
                             result.cause, "export an earlier --step"}});
+        if (step == trial.steps && archive::is_finished(record.result.outcome) &&
+            result.weights_digest != record.result.weights_digest)
+            std::cerr << "warning: " << record.planned.name << " has other weights than when it was trained ("
+                      << how.words
+                      << ") export it where it was trained, or keep weights (run.keep_weights)\n";
         weights = std::move(result.weights);
         loss = result.validation_loss;
     }

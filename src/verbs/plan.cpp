@@ -36,8 +36,10 @@ int columns_to_fill() {
 
 int plan(const options::variables_map& given) {
     const int ranks = given["ranks"].as<int>();
-    if (ranks < 1)
-        return refuse({{"isogrid plan", "--ranks must be at least 1", std::to_string(ranks), "ask for one"}});
+    constexpr int most_ranks = 1'000'000;
+    if (ranks < 1 || ranks > most_ranks)
+        return refuse({{"isogrid plan", "--ranks " + std::to_string(ranks) + " cannot be planned for",
+                        "there may be 1 to " + std::to_string(most_ranks), "ask for as many as will train"}});
     const auto instruction_set = cluster::instruction_set_of("plan", text(given, "isa"));
     if (!instruction_set) return refuse(instruction_set.error());
     auto study = read_job(given);

@@ -68,9 +68,20 @@ bool may_link(study::Study& study, std::optional<int> card, const kernels::Backe
     return true;
 }
 
-/// Every rank comes here; the first one speaks for all.
-int run(const options::variables_map& given) {
-    const cluster::MpiSession session;
+/// What every rank knows before the sweep begins.
+struct Prepared {
+    study::Study study;
+    std::set<archive::Outcome> retry;
+    std::optional<int> card;
+    std::unique_ptr<kernels::Backend> backend;
+    cluster::CardPlan cards;
+};
+
+/// An exit code where the input, or what a rank has, is not fit for it; the first rank speaks for all.
+tl::expected<Prepared, int> prepare(const options::variables_map& given, const cluster::MpiSession& session) {
+    const auto refused = [&](int without, const study::Faults& faults) {
+        return tl::unexpected(session.rank() == without ? refuse(faults) : exit_bad_input);
+    };
     auto study = read_job(given);
     // A file that only some ranks can read must not leave the others waiting for them. If the first rank can,
     // the input is good, and another start may go without the node that has lost sight of it.
@@ -78,14 +89,14 @@ int run(const options::variables_map& given) {
         if (session.rank() == without && without > 0)
             std::cerr << "rank " << without << " on " << archive::provenance_here().host << ": ";
         if (session.rank() == without) refuse(study.error());
-        return without > 0 ? exit_other : exit_bad_input;
+        return tl::unexpected(without > 0 ? exit_other : exit_bad_input);
     }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
-        return session.rank() == without ? refuse(best.error()) : exit_bad_input;
+        return refused(without, best.error());
 
-    const auto retry = outcomes_to_retry(given);
-    if (!retry) return session.rank() == 0 ? refuse(retry.error()) : exit_bad_input;
+    auto retry = outcomes_to_retry(given);
+    if (!retry) return refused(0, retry.error());
 
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
@@ -95,41 +106,53 @@ int run(const options::variables_map& given) {
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
     const auto card = cluster::choose_card(study->job, session, seen);
     if (const int without = session.first_without(card.has_value()); without >= 0)
-        return session.rank() == without ? refuse(card.error()) : exit_bad_input;
+        return refused(without, card.error());
     auto made =
         *card ? backend_of_card(study->job, **card)
               : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
     if (const int without = session.first_without(made.has_value()); without >= 0)
-        return session.rank() == without ? refuse(made.error()) : exit_bad_input;
-    const std::unique_ptr<kernels::Backend> backend = std::move(*made);
+        return refused(without, made.error());
+    std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
     warn_of_small_cards(*study, *card, seen, *backend, session);
-    if (!may_link(*study, *card, *backend, session)) return exit_bad_input;
+    if (!may_link(*study, *card, *backend, session)) return tl::unexpected(int{exit_bad_input});
     const std::int64_t card_bytes = *card ? seen.cards[static_cast<std::size_t>(**card)].bytes : 0;
-    const cluster::CardPlan cards = study->job.device == study::Device::cpu
-                                        ? cluster::CardPlan{}
-                                        : cluster::plan_cards(*study, session, card_bytes, *backend);
+    cluster::CardPlan cards = study->job.device == study::Device::cpu
+                                  ? cluster::CardPlan{}
+                                  : cluster::plan_cards(*study, session, card_bytes, *backend);
+    return Prepared{.study = std::move(*study),
+                    .retry = std::move(*retry),
+                    .card = *card,
+                    .backend = std::move(backend),
+                    .cards = std::move(cards)};
+}
+
+/// Every rank comes here.
+int run(const options::variables_map& given) {
+    const cluster::MpiSession session;
+    const auto prepared = cluster::or_end_all(session, [&] { return prepare(given, session); });
+    if (!prepared) return prepared.error();
+    const study::Study& study = prepared->study;
+    kernels::Backend& backend = *prepared->backend;
     const auto train = [&](const study::Trial& trial, const data::TokenFile& tokens,
                            train::Communicator& group, const train::TrainOptions& how) {
-        return train::train(trial, tokens, *backend, group, how);
+        return train::train(trial, tokens, backend, group, how);
     };
     return cluster::run_sweep(
-        {.study = *study,
+        {.study = study,
          .archive = text(given, "archive"),
          .train = train,
-         .instruction_set = backend->instruction_set(),
+         .instruction_set = backend.instruction_set(),
          .seconds_per_step =
-             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, backend); },
          .check =
-             [&](const data::TokenFile& tokens) {
-                 return train::check_coordinates(*study, tokens, *backend);
-             },
-         .libraries = {{"token_file", study->job.tokens}, {"mpi", cluster::mpi_library_version()}},
+             [&](const data::TokenFile& tokens) { return train::check_coordinates(study, tokens, backend); },
+         .libraries = {{"token_file", study.job.tokens}, {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
-         .retry = *retry,
+         .retry = prepared->retry,
          .alone = given.contains("alone"),
-         .cards = cards,
-         .machine = [&] { return cluster::machine_on_card(card->value()); }},
+         .cards = prepared->cards,
+         .machine = [&] { return cluster::machine_on_card(prepared->card.value()); }},
         session);
 }
 

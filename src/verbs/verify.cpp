@@ -1,7 +1,10 @@
 #include "archive/verify.hpp"
 
 #include <cstddef>
+#include <exception>
+#include <functional>
 #include <iostream>
+#include <new>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -45,39 +48,70 @@ study::Result<std::vector<std::size_t>> chosen_trials(const archive::Archive& ar
     });
 }
 
-/// Trains trials of a good archive again and adds what came of it to `json` and `words`. True when all have
+/// What came of one trial that was to be trained again.
+struct Comparison {
+    bool good;
+    std::string words;
+    nlohmann::ordered_json json;
+};
+
+/// One of which there are no bits to compare: it has no result, or has none here.
+Comparison not_compared(bool good, const std::string& trial, const std::string& why) {
+    return {good, trial + ": " + why + "\n", {{"name", trial}, {"same_bits", nullptr}, {"why", why}}};
+}
+
+Comparison compare(archive::TrialRecord record, const data::TokenFile& tokens,
+                   std::optional<cluster::InstructionSet> pinned, const kernels::CudaCards& seen) {
+    const std::string& trial = record.planned.name;
+    if (!archive::is_finished(record.result.outcome))
+        return not_compared(
+            true, trial, std::string(archive::name(record.result.outcome)) + ", there is nothing to compare");
+    const std::string expected = archive::digest(record);
+    const cluster::Retraining how = cluster::retraining(record.provenance.instruction_set, pinned, seen);
+    try {
+        record.result = retrain(record.planned.trial, tokens, -1, how);
+    } catch (const std::bad_alloc&) {
+        return not_compared(false, trial,
+                            "cannot be trained again (memory was not enough) take a machine with more of it");
+    } catch (const std::exception& error) {
+        return not_compared(false, trial, "cannot be trained again: " + std::string(error.what()));
+    }
+    const bool same = archive::digest(record) == expected;
+    return {same,
+            trial + ": " + how.words +
+                (same ? std::string(": the same bits\n")
+                      : ": OTHER BITS (" + differences(record.provenance) + ") compare the provenance\n"),
+            {{"name", trial},
+             {"same_bits", same},
+             {"made_with", how.made_with},
+             {"retrained_with", how.retrained_with}}};
+}
+
+/// Trains trials of a good archive again and tells of each as it ends. True when all that have a result have
 /// the bits that the archive has.
 study::Result<bool> compare_again(const std::string& path, const options::variables_map& given,
-                                  std::optional<cluster::InstructionSet> pinned, nlohmann::ordered_json& json,
-                                  std::string& words) {
+                                  std::optional<cluster::InstructionSet> pinned,
+                                  const std::function<void(const Comparison&)>& tell) {
     const auto archive = archive::read_archive(path, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
     const auto chosen = chosen_trials(*archive, text(given, "retrain"));
     if (!chosen) return tl::unexpected(chosen.error());
     const auto tokens = tokens_of(*archive, path, given);
     if (!tokens) return tl::unexpected(tokens.error());
-    for (const std::size_t index : *chosen)
-        if (auto faults = other_numerics(archive->trials[index].planned); !faults.empty())
-            return tl::unexpected(std::move(faults));
-    json["retrained"] = nlohmann::ordered_json::array();
-    const kernels::CudaCards seen = kernels::cuda_cards();
-    bool all_same = true;
     for (const std::size_t index : *chosen) {
-        archive::TrialRecord again = archive->trials[index];
-        const std::string expected = archive::digest(again);
-        const cluster::Retraining how = cluster::retraining(again.provenance.instruction_set, pinned, seen);
-        again.result = retrain(again.planned.trial, *tokens, -1, how);
-        const bool same = archive::digest(again) == expected;
-        all_same = all_same && same;
-        json["retrained"].push_back({{"name", again.planned.name},
-                                     {"same_bits", same},
-                                     {"made_with", how.made_with},
-                                     {"retrained_with", how.retrained_with}});
-        words += again.planned.name + ": " + how.words +
-                 (same ? std::string(": the same bits\n")
-                       : ": OTHER BITS (" + differences(again.provenance) + ") compare the provenance\n");
+        const archive::TrialRecord& record = archive->trials[index];
+        if (!archive::is_finished(record.result.outcome)) continue;
+        if (auto faults = other_numerics(record.planned); !faults.empty())
+            return tl::unexpected(std::move(faults));
     }
-    return all_same;
+    const kernels::CudaCards seen = kernels::cuda_cards();
+    bool all_good = true;
+    for (const std::size_t index : *chosen) {
+        const Comparison comparison = compare(archive->trials[index], *tokens, pinned, seen);
+        all_good = all_good && comparison.good;
+        tell(comparison);
+    }
+    return all_good;
 }
 
 int verify(const options::variables_map& given) {
@@ -85,17 +119,21 @@ int verify(const options::variables_map& given) {
     const auto pinned = pinned_instruction_set("verify", given);
     if (!pinned) return refuse(pinned.error());
     const archive::VerifyReport report = archive::verify_archive(path);
-    const bool readable = !report.digest.empty();
-    if (!readable && !given.contains("json")) return refuse(report.faults);
+    const bool readable = !report.digest.empty(), as_json = given.contains("json");
+    if (!readable && !as_json) return refuse(report.faults);
     nlohmann::ordered_json json = archive::to_json(report);
-    std::string words = archive::to_text(report);
+    if (!as_json) std::cout << archive::to_text(report) << std::flush;
     bool good = report.good();
     if (good && given.contains("retrain")) {
-        const auto same = compare_again(path, given, *pinned, json, words);
+        json["retrained"] = nlohmann::ordered_json::array();
+        const auto same = compare_again(path, given, *pinned, [&](const Comparison& comparison) {
+            json["retrained"].push_back(comparison.json);
+            if (!as_json) std::cout << comparison.words << std::flush;
+        });
         if (!same) return refuse(same.error());
         good = *same;
     }
-    std::cout << (given.contains("json") ? study::json_text(json, 2) : words);
+    if (as_json) std::cout << study::json_text(json, 2);
     return good ? exit_done : readable ? exit_other : exit_bad_input;
 }
 

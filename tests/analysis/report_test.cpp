@@ -1,4 +1,5 @@
 // Text, JSON and page: the contract, the width, nothing fetched from outside.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
@@ -165,6 +166,20 @@ TEST(Text, fitsEightyColumnsAndNamesRefusals) {
         EXPECT_LE(line.size(), 80u) << line;
     EXPECT_THAT(text, HasSubstr("REFUSED  no_curves"));
     EXPECT_THAT(text, HasSubstr("rejected b9"));
+}
+
+TEST(Text, putsNumbersBelowANameThatIsTooLong) {
+    Answer all = synthetic_answer();
+    LawFit& fit = *std::find_if(all.fits.begin(), all.fits.end(), [](const LawFit& f) { return !f.refused; });
+    fit.derived = {{"ramp_critical_batch_against_batch_32_loss_difference", {.value = -0.012345}},
+                   {"thirty_letters_make_no_new_line", {.value = 1.5}}};
+    fit.derived.front().estimate.se = 0.00123;
+    fit.derived.front().estimate.low = -0.01512;
+    fit.derived.front().estimate.high = -0.009876;
+    const std::string text = to_text(all);
+    EXPECT_THAT(text, HasSubstr("\n  ramp_critical_batch_against_batch_32_loss_difference\n" +
+                                std::string(26, ' ') + "-0.012345   +/- 0.0012     [-0.01512, -0.009876]\n"));
+    EXPECT_THAT(text, HasSubstr("\n  thirty_letters_make_no_new_line 1.5\n"));
 }
 
 TEST(Text, alignsNamesByTheirLettersNotTheirBytes) {

@@ -106,6 +106,35 @@ TEST_F(Crate, isTheSameEachTime) {
               sample::bytes_of(folder_.path() / "again" / "ro-crate-metadata.json"));
 }
 
+TEST_F(Crate, holdsTheArchiveBehindALink) {
+    std::filesystem::create_directory(folder_.path() / "elsewhere");
+    const auto behind = folder_.path() / "elsewhere" / path_.filename();
+    std::filesystem::rename(path_, behind);
+    for (const auto& target : {std::filesystem::path("elsewhere") / path_.filename(), behind}) {
+        std::filesystem::create_symlink(target, path_);
+        ASSERT_TRUE(write_crate(path_, crate_, "", writer_)) << target;
+        EXPECT_FALSE(std::filesystem::is_symlink(crate_ / path_.filename())) << target;
+        EXPECT_EQ(sample::bytes_of(crate_ / path_.filename()), sample::bytes_of(behind)) << target;
+        std::filesystem::remove(path_);
+        std::filesystem::remove_all(crate_);
+    }
+}
+
+TEST_F(Crate, takesNoTimeFromTrialsThatWereSetAside) {
+    const auto sweep = [&] {
+        return entities(json::parse(crate_metadata(archive_, "out.h5", 1, "digest", ""))).at("#sweep");
+    };
+    const json whole = sweep();
+    TrialRecord set_aside = sample::ended(sample::record(3), Outcome::failed, "crashed");
+    set_aside.provenance = {};
+    archive_.trials.insert(archive_.trials.begin() + 1, set_aside);
+    EXPECT_EQ(sweep().at("startTime"), whole.at("startTime"));
+    EXPECT_EQ(sweep().at("endTime"), whole.at("endTime"));
+    EXPECT_EQ(sweep().at("description").get<std::string>().substr(0, 15), "On a processor ");
+    archive_.trials = {set_aside};
+    EXPECT_FALSE(sweep().contains("startTime"));
+}
+
 TEST_F(Crate, isNotMadeOfADamagedArchiveNorOverAFolder) {
     std::filesystem::create_directory(crate_);
     EXPECT_FALSE(write_crate(path_, crate_, "", writer_));

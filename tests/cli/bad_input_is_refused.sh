@@ -55,6 +55,11 @@ expect_message 'write --ranks,'
 expect_status 2 "$isogrid" batches small.toml --trial b1-w16 --steps 0:1
 expect_message 'the nearest name is b1-w16-d1\)'
 
+for ranks in 0 2000000000; do
+    expect_status 2 "$isogrid" plan small.toml --ranks "$ranks"
+    expect_message "isogrid plan: --ranks $ranks cannot be planned for \\(there may be 1 to 1000000\\)"
+done
+
 # An archive without a name, as of an unset variable, is not found out when all is trained.
 for archive in "" nowhere/; do
     expect_status 2 "$isogrid" run small.toml --archive "$archive"

@@ -21,11 +21,16 @@ using testing::HasSubstr;
 namespace {
 
 bool answer_is_lost = false;
+bool there_are_links = true;
 
 }  // namespace
 
 /// In the place of the C library's.
 extern "C" int link(const char* from, const char* to) noexcept {
+    if (!there_are_links) {
+        errno = EPERM;
+        return -1;
+    }
     const auto done = static_cast<int>(syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
     if (done != 0 || !answer_is_lost) return done;
     errno = EEXIST;
@@ -64,6 +69,31 @@ TEST(Lock, saysWhyItCannotBeWritten) {
         EXPECT_THAT(error.what(), HasSubstr("cannot be written ("));
         EXPECT_THAT(error.what(), testing::Not(HasSubstr("No such file")));
     }
+}
+
+TEST(Lock, saysWhereTheFileSystemHasNoHardLinks) {
+    const ScratchFolder folder;
+    there_are_links = false;
+    try {
+        static_cast<void>(Lock::take(folder / "lock"));
+        ADD_FAILURE() << "a lock without a link";
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("choose an archive on a file system with hard links"));
+    }
+    there_are_links = true;
+    EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST(Lock, saysWhereItIsThereAndCannotBeRead) {
+    const ScratchFolder folder;
+    std::filesystem::create_symlink("nowhere", folder / "lock");
+    try {
+        static_cast<void>(Lock::take(folder / "lock"));
+        ADD_FAILURE() << "a lock in the place of a link";
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("lock: is there and cannot be read (No such file or directory)"));
+    }
+    EXPECT_EQ(folder.entries(), 1);
 }
 
 TEST(Lock, leavesNothingBehind) {

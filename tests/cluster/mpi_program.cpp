@@ -1,6 +1,7 @@
 // What mpi_test.cpp starts under mpirun: exchanges of real groups, and whole sweeps with made-up training.
 //
 //   cluster_mpi_program exchange
+//   cluster_mpi_program throw              on the last rank, while the others wait for it
 //   cluster_mpi_program time               how long exchanges take, and what waiting costs
 //   cluster_mpi_program sweep ARCHIVE CORPUS [--ranks-per-trial N] [--seconds-per-step S] [--trouble RANK]
 //   [--pin yes|no] [--seats N] [--measure yes|no]   (of trials that share a card, as if ranks had some)
@@ -231,6 +232,11 @@ int main(int count, char** values) {
     const MpiSession session;
     try {
         if (arguments.at(0) == "sweep") return sweep(session, arguments);
+        if (arguments.at(0) == "throw")
+            return or_end_all(session, [&] {
+                if (session.rank() + 1 == session.size()) throw std::bad_alloc();
+                return session.lowest(0);
+            });
         if (arguments.at(0) == "time") {
             time_waits(session);
             return 0;

@@ -100,6 +100,11 @@ TEST_F(UnderMpirun, groupsExchangeAndNobodyHangsWhenAMemberEnds) {
         EXPECT_EQ(run(ranks, {"exchange"}), 0) << ranks << " ranks: " << output();
 }
 
+TEST_F(UnderMpirun, endsAllRanksWhereOneHasNoMemoryBeforeTheSweep) {
+    EXPECT_EQ(run(3, {"throw"}), exit_other) << output();
+    EXPECT_THAT(output(), HasSubstr("rank 2: memory was not enough (an allocation failed)"));
+}
+
 TEST_F(UnderMpirun, givesTheSameDigestAloneAndOnAnyNumberOfRanks) {
     ASSERT_EQ(sweep(0), exit_done) << output();
     const std::string digest = digest_and_remove();

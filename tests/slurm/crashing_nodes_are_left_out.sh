@@ -41,3 +41,24 @@ note_crashes
 sweep
 expect_in_log 'node10 is left out (it does not answer, or does not see job.toml)'
 grep -q -- '--host node3:2 -n 2 ' started.txt || fail "the starts were: $(cat started.txt)"
+
+# Many nodes are asked in turn: more steps at once than the controller takes would be taken for nodes that are gone.
+stand_in scontrol <<'END_OF_PROGRAM'
+case "$1 $2" in
+    'show hostnames') printf 'node%s\n' {1..100} ;;
+    'show job') echo "JobId=7 Requeue=1 Restarts=0 PreemptMode=REQUEUE" ;;
+esac
+END_OF_PROGRAM
+stand_in srun <<'END_OF_PROGRAM'
+[[ $* == *\ test\ * ]] || exit 0
+touch "asked.$$"
+find . -name 'asked.*' | wc -l >>at_once.txt
+/bin/sleep 0.5
+rm "asked.$$"
+[[ $* != *--nodelist=node70\ * ]]
+END_OF_PROGRAM
+note_crashes
+rm -r out.h5.d/attempts/*
+sweep SLURM_TASKS_PER_NODE='2(x100)'
+(($(sort -n at_once.txt | tail -n 1) <= 64)) || fail "asked at once: $(sort -n at_once.txt | tail -n 1) nodes"
+grep -q -- '-n 198 ' started.txt || fail "the starts were: $(cat started.txt)"

@@ -8,7 +8,7 @@ echo "${SRUN_CPUS_PER_TASK:-} ${SLURM_OVERLAP:-}" >cores.txt
 exit 75
 END_OF_PROGRAM
 stand_in sbatch <<<'echo 8'
-stand_in squeue <<<'[[ ! -e waiting.txt ]] || cat waiting.txt'
+stand_in squeue <<<'if [[ $* == *"-j "* ]]; then echo "$3"; elif [[ -e waiting.txt ]]; then cat waiting.txt; fi'
 stand_in scontrol <<'END_OF_PROGRAM'
 case "$1 $2" in
     'show hostnames') printf '%s\n' node1 node2 node3 node10 ;;

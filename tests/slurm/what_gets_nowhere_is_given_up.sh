@@ -46,6 +46,14 @@ expect_in_log '3 starts in a row have brought nothing new on disk: given up'
 echo 'kill -TERM $PPID; /bin/sleep 0.2; exit 75' >start # preempted: nobody's fault
 for _ in {1..4}; do expect_starts 1 75; done
 
+# One that fails when there is no time left for another is one failure.
+stand_in date <<<'exec /bin/date -d "$(cat passed.txt 2>/dev/null)" "$@"'
+echo "echo '7100 seconds' >passed.txt; exit 1" >start
+rm -f out.h5.d/failures
+expect_starts 1 75
+[[ $(cat out.h5.d/failures) == 1 ]] || fail "one start counts as $(cat out.h5.d/failures)"
+rm passed.txt bin/date out.h5.d/failures
+
 # Refused, beside a lock that nobody holds.
 touch out.h5.d/lock
 echo 'exit 2' >start

@@ -49,6 +49,18 @@ Holder myself() {
                              ") choose an archive in a folder where you may write");
 }
 
+[[noreturn]] void cannot_link(const path& file) {
+    throw std::runtime_error(file.string() + ": cannot be put in place (" + files::last_error().message() +
+                             ": there are no hard links) choose an archive on a file system with hard links");
+}
+
+[[noreturn]] void cannot_read(const path& file) {
+    const bool readable = access(file.c_str(), R_OK) == 0;
+    throw std::runtime_error(file.string() + ": is there and cannot be read (" +
+                             (readable ? "it comes and goes" : files::last_error().message()) +
+                             ") set its rights, or remove it when no run works on this archive");
+}
+
 /// Of this host. A zombie is dead: its parent only has not asked yet (mpirun may be gone before its ranks).
 bool process_lives(long process) {
     if (kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return false;
@@ -89,6 +101,7 @@ class Candidate {
     /// False where a lock stands.
     bool put_in_place(const path& lock) const {
         if (link(file_.c_str(), lock.c_str()) == 0) return true;
+        if (errno == EPERM || errno == ENOTSUP || errno == ENOSYS) cannot_link(lock);
         if (errno != EEXIST) cannot_write(lock);
         return false;
     }
@@ -169,11 +182,16 @@ struct Lock::State {
 study::Result<Lock> Lock::take(const path& file) {
     const Holder me = myself();
     std::optional<Holder> predecessor;
-    for (;;) {
+    constexpr int most_looks = 50;  // five seconds
+    for (int looks = 0;;) {
         const Candidate candidate(file, me);
         if (candidate.put_in_place(file)) break;
         const auto holder = read_lock(file);
-        if (!holder) continue;                 // its holder has just let go
+        if (!holder) {  // its holder has just let go, or this one may not read it
+            if (++looks == most_looks) cannot_read(file);
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            continue;
+        }
         if (holder->lease == me.lease) break;  // NFS: the answer to link() was lost, and it was asked again
         if (!is_stale(*holder, candidate.written()) && !is_earlier_start(*holder, me))
             return study::fail(file.string(), "another run works on this archive", describe(*holder),

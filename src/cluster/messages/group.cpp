@@ -4,19 +4,11 @@
 
 namespace isogrid::cluster {
 
-namespace {
-
-bool is_result(archive::Outcome outcome) {
-    return outcome == archive::Outcome::completed || outcome == archive::Outcome::diverged;
-}
-
-}  // namespace
-
 Verdict agreed(std::span<const Verdict> verdicts) {
     assert(!verdicts.empty());
     const Verdict* first_follower = nullptr;
     for (const Verdict& verdict : verdicts) {
-        if (is_result(verdict.outcome)) continue;
+        if (archive::is_finished(verdict.outcome)) continue;
         if (!verdict.followed) return verdict;
         if (first_follower == nullptr) first_follower = &verdict;
     }

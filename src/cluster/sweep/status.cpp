@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "cluster/exit_codes.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/site/stop_signals.hpp"
@@ -176,13 +177,13 @@ int show_status(const StatusRequest& request) {
         const auto status = read_status(request.archive);
         if (!status) {
             std::cerr << study::to_string(status.error());
-            return 2;
+            return exit_bad_input;
         }
         const bool more = request.watch && status->stage == Stage::running && !signals.received();
         if (!more) {
             console.clear();
             std::cout << (request.json ? status_json(*status) : status_text(*status)) << std::flush;
-            return status->stage == Stage::absent ? 2 : 0;
+            return status->stage == Stage::absent ? exit_bad_input : exit_done;
         }
         if (status->progress) {
             const SweepState& state = status->progress->state;

@@ -1,0 +1,111 @@
+// What is said of trials that are trained again: by `verify --retrain all` of every one, whatever comes of
+// it, and by `export` of one that comes out otherwise.
+#include "verbs/retraining.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "archive/archive.hpp"
+#include "scratch_folder.hpp"
+#include "train/small_trial.hpp"
+#include "verbs/verbs.hpp"
+
+namespace isogrid::verbs {
+namespace {
+
+using testing::HasSubstr;
+
+/// A trial as a sweep leaves it, trained here.
+archive::TrialRecord trained(std::int64_t index, const data::TokenFile& tokens) {
+    archive::TrialRecord record;
+    record.index = index;
+    record.planned.name = std::string("t").append(std::to_string(index));
+    study::Trial& trial = record.planned.trial;
+    trial = tests::small_trial();
+    trial.seed = static_cast<std::uint64_t>(index);
+    trial.token_digest = tokens.header().digest;
+    record.planned.parameters = study::count_parameters(trial.shape);
+    record.planned.flops_per_token = study::count_flops(trial.shape, 1000);
+    record.provenance.instruction_set = "avx2";
+    record.result =
+        retrain(trial, tokens, -1, cluster::retraining("avx2", cluster::InstructionSet::avx2, {}));
+    record.result.weights.clear();
+    return record;
+}
+
+class Retraining : public testing::Test {
+  protected:
+    /// Writes the archive and runs `verb` on it; what it says is in out_ and err_.
+    int run(const Verb& verb, std::vector<std::string> arguments) {
+        archive::Archive archive;
+        archive.corpus.digest = tokens_.header().digest;
+        archive.trials = trials_;
+        archive.build = {{"token_file", testing::TempDir() + "trainer_test.tok"}};
+        archive::write_archive(file_, archive, {.tag = "test"});
+        arguments.insert(arguments.begin(), file_);
+        testing::internal::CaptureStdout();
+        testing::internal::CaptureStderr();
+        const int code = carry_out(verb, arguments);
+        out_ = testing::internal::GetCapturedStdout();
+        err_ = testing::internal::GetCapturedStderr();
+        return code;
+    }
+
+    ScratchFolder folder_;
+    std::string file_ = folder_ / "out.h5";
+    data::TokenFile tokens_ = tests::corpus();
+    std::vector<archive::TrialRecord> trials_ = {trained(0, tokens_), trained(1, tokens_),
+                                                 trained(2, tokens_)};
+    std::string out_, err_;
+};
+
+TEST_F(Retraining, leavesOutTrialsWithoutAResult) {
+    trials_[0].result = archive::TrialResult();  // failed
+    trials_[1].result = archive::TrialResult();
+    trials_[1].result.outcome = archive::Outcome::out_of_memory;
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "all"}), exit_done) << out_ << err_;
+    EXPECT_THAT(out_, HasSubstr("t0: failed, there is nothing to compare\n"));
+    EXPECT_THAT(out_, HasSubstr("t1: out_of_memory, there is nothing to compare\n"));
+    EXPECT_THAT(out_, HasSubstr("t2: made with avx2, retrained with avx2: the same bits\n"));
+
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "all", "--json"}), exit_done);
+    const auto json = nlohmann::json::parse(out_).at("retrained");
+    ASSERT_EQ(json.size(), 3u);
+    EXPECT_TRUE(json[0].at("same_bits").is_null());
+    EXPECT_EQ(json[1].at("why"), "out_of_memory, there is nothing to compare");
+    EXPECT_EQ(json[2].at("same_bits"), true);
+}
+
+TEST_F(Retraining, goesOnWhereATrialFindsNoMemory) {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "the address sanitizer ends a program that asks for so much memory";
+#endif
+    study::Trial& trial = trials_[0].planned.trial;  // of more memory than there are addresses
+    trial.shape.width = std::int64_t{1} << 18;
+    trial.shape.depth = 64;
+    trials_[0].planned.parameters = study::count_parameters(trial.shape);
+    trials_[0].planned.flops_per_token = study::count_flops(trial.shape, 1000);
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "all"}), exit_other) << out_ << err_;
+    EXPECT_THAT(out_, HasSubstr("t0: cannot be trained again (memory was not enough)"));
+    EXPECT_THAT(out_, HasSubstr("t2: made with avx2, retrained with avx2: the same bits\n"));
+}
+
+TEST_F(Retraining, warnsOfAModelThatComesOutOtherwise) {
+    EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--to", folder_ / "same"}), exit_done) << err_;
+    EXPECT_EQ(err_, "");
+    trials_[1].result.weights_digest = std::string(64, 'a');
+    trials_[1].provenance.instruction_set = "sm_90x132";
+    EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--to", folder_ / "other"}), exit_done) << err_;
+    EXPECT_THAT(err_,
+                HasSubstr("warning: t1 has other weights than when it was trained (made with sm_90x132"));
+    // Of an earlier step nothing is known.
+    EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--step", "3", "--to", folder_ / "early"}), exit_done);
+    EXPECT_EQ(err_, "");
+}
+
+}  // namespace
+}  // namespace isogrid::verbs
