@@ -72,6 +72,7 @@ TEST_P(Differentiate, aSecondRunGivesTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Graphs, Differentiate,
                          testing::Values(Case{"residual", [] { return residual_graph(); }},
                                          Case{"tangled", tangled_graph},
+                                         Case{"sum_with_its_source", sum_with_its_source_graph},
                                          Case{"attention", [] { return attention_graph(); }}),
                          [](const auto& info) { return info.param.name; });
 
