@@ -137,8 +137,8 @@ std::vector<TensorId> writes(const Op& op) {
 }
 
 InPlace in_place(const Op& op) {
-    return std::visit(Overloaded{[](const Linear& o) {
-                                     return InPlace{o.addend, o.out};
+    return std::visit(Overloaded{[](const Linear& o) {  // the product reads x to its end
+                                     return o.addend == o.x ? InPlace{} : InPlace{o.addend, o.out};
                                  },
                                  [](const Add& o) {
                                      return InPlace{o.a, o.out};

@@ -65,6 +65,16 @@ inline graph::Graph sum_with_its_source_graph() {
     return graph;
 }
 
+/// A product added to what it is the product of, which nobody needs afterwards.
+inline graph::Graph product_added_to_its_input_graph() {
+    graph::Graph graph(batch, context);
+    const auto table = graph.parameter("table", vocabulary, width);
+    const auto weights = graph.parameter("weights", width, width);
+    const auto x = graph.embedding(table, 1.0f);
+    graph.cross_entropy(graph.logits(graph.add_linear(x, x, weights), table));
+    return graph;
+}
+
 /// Attention with rotary positions over two heads, added to the residual stream.
 inline graph::Graph attention_graph(kernels::Element element = kernels::Element::float32) {
     graph::Graph graph(batch, context, element);
