@@ -86,13 +86,13 @@ class Trainer {
                     return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
                                                         " is above the loss it started from");
             }
-            const bool stops = !go_on && step != last_step;
-            if (wants_checkpoint(stops)) {
+            const bool stops = !go_on && step != last_step;  // the same on every rank
+            // Only the first rank keeps checkpoints: what it finds here must not end its part alone.
+            if (wants_checkpoint(stops) && is_sound()) save_checkpoint();
+            if (stops) {
                 if (!is_sound()) return ended_unsound();
-                save_checkpoint();
+                return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
             }
-            if (step == last_step) break;
-            if (stops) return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
         }
         finish(last_step);
         return std::move(result_);

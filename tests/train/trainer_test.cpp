@@ -249,21 +249,72 @@ TEST(Trainer, evaluatesASampleThatIsSpreadOverTheWholeValidationPart) {
     EXPECT_EQ(loss(all, spread, whole), loss(all, first, whole));
 }
 
-TEST(Trainer, endsAtTheFirstStepWithoutALossWhetherOrNotSomebodyLooks) {
-    // Decay takes ever more than twice of each weight, so that weights grow until they overflow.
+/// Decay takes ever more than twice of each weight, so that weights grow until they overflow: at step 135,
+/// between rows of the curve (132 and 136), where nobody looks.
+study::Trial trial_that_overflows() {
     study::Trial wild = small_trial();
-    wild.optimizer.learning_rate = 80;
+    wild.optimizer.learning_rate = 70;
     wild.steps = wild.schedule.warmup_steps = 400;
     wild.evaluation.steps = {400};
+    return wild;
+}
+
+TEST(Trainer, endsAtTheFirstStepWithoutALossWhetherOrNotSomebodyLooks) {
+    study::Trial wild = trial_that_overflows();
     const TrialResult found = train_alone(wild);
     ASSERT_EQ(found.outcome, Outcome::diverged);
-    ASSERT_GT(found.steps_done, found.curve.back().step + 1);  // between rows, where nobody looks
+    ASSERT_EQ(found.steps_done, found.curve.back().step + 3);  // of four from row to row
     EXPECT_NE(found.cause.find("step " + std::to_string(found.steps_done) + " "), std::string::npos);
     wild.evaluation.steps = {found.steps_done - 1, found.steps_done, 400};
     const TrialResult watched = train_alone(wild);
     EXPECT_EQ(watched.steps_done, found.steps_done);
     EXPECT_EQ(watched.cause, found.cause);
     EXPECT_EQ(watched.curve.back().step, found.steps_done - 1);
+}
+
+/// Saves the state after one step, and keeps it.
+class KeepsOne final : public train::CheckpointKeeper {
+  public:
+    explicit KeepsOne(std::int64_t step) : step_(step) {}
+    std::optional<archive::Checkpoint> load() override { return kept; }
+    bool due(std::int64_t step) override { return step == step_; }
+    void save(archive::Checkpoint checkpoint) override { kept = std::move(checkpoint); }
+
+    std::optional<archive::Checkpoint> kept;
+
+  private:
+    std::int64_t step_;
+};
+
+TEST(Trainer, endsOnEveryRankWhereTheFirstOneWouldSaveAStateWithoutALoss) {
+    const study::Trial wild = trial_that_overflows();
+    const TrialResult found = train_alone(wild);
+    const data::TokenFile tokens = corpus();
+    const auto on_two_ranks = [&](KeepsOne& of_first, const train::TrainOptions& options) {
+        return on_ranks<TrialResult>(2, [&](train::Communicator& group) {
+            const auto backend = kernels::make_cpu_backend();
+            KeepsOne of_second(-1);
+            train::TrainOptions of_rank = options;
+            of_rank.checkpoints = group.rank() == 0 ? &of_first : &of_second;
+            return train::train(wild, tokens, *backend, group, of_rank);
+        });
+    };
+    KeepsOne before(found.steps_done - 1), there(found.steps_done);
+    for (KeepsOne* keeper : {&before, &there})
+        for (const TrialResult& result : on_two_ranks(*keeper, {})) {
+            EXPECT_EQ(result.outcome, Outcome::diverged);
+            EXPECT_EQ(result.cause, found.cause);
+        }
+    EXPECT_FALSE(there.kept) << "a state that nobody can go on from";
+
+    // Asked to stop in its first step, which is that one.
+    ASSERT_TRUE(before.kept);
+    train::TrainOptions stopped;
+    stopped.on_progress = [](const train::Progress&) { return false; };
+    for (const TrialResult& result : on_two_ranks(before, stopped)) {
+        EXPECT_EQ(result.outcome, Outcome::diverged);
+        EXPECT_EQ(result.cause, found.cause);
+    }
 }
 
 TEST(Trainer, aLearningRateThatIsTooLargeIsAnOutcome) {
