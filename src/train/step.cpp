@@ -100,13 +100,16 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
 /// Links end before memory is freed, which waits for the card, which may wait for a rank that is gone; and
 /// after what was recorded with them.
 Step::~Step() {
-    whole_steps_.clear();
-    leaves_part_ = update_part_ = nullptr;
+    forget_recorded();
     links_.reset();
 }
 
-void Step::record() {
+void Step::forget_recorded() {
     whole_steps_.clear();
+    leaves_part_ = update_part_ = nullptr;
+}
+
+void Step::record() {
     for (std::int64_t steps = 1; steps <= most_at_once_; steps *= 2)
         whole_steps_.push_back(backend_.recorded([this, steps] {
             for (std::int64_t slot = 0; slot < steps; ++slot) {
@@ -121,6 +124,9 @@ void Step::record() {
 void Step::enter(const study::BatchStage& stage) {
     if (stage.batch != stage_.batch) {
         const std::shared_ptr<graph::PackedParameters> kept = parameters();
+        // The old arenas go before the new ones come, as planned_bytes() has it.
+        forget_recorded();
+        blocks_.clear();
         blocks_ = blocks_of(trial_.within(stage), team_.size(), backend_, kept);
         if (most_at_once_ > 1) most_at_once_ = steps_a_launch(trial_.within(stage), group_.size(), backend_);
         windows_ = Windows(stage.batch / group_.size(), trial_.shape.context, backend_, most_at_once_);

@@ -74,6 +74,7 @@ class Step {
     std::span<float> state(std::int64_t index);
     std::vector<kernels::AdamWStep> adamw_steps(std::int64_t step, double learning_rate) const;
     void record();
+    void forget_recorded();
     void sum_leaves(std::int64_t slot);
     void update(std::int64_t slot);
 
