@@ -77,10 +77,7 @@ class Trainer {
                 if (evaluates) {
                     evaluate_into(row);
                     ++next_evaluation;
-                    if (row.validation_loss <= trial_.stop_loss && may_stop(step)) {
-                        finish(step);
-                        return std::move(result_);
-                    }
+                    if (row.validation_loss <= trial_.stop_loss && may_stop(step)) return finished(step);
                 }
                 if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
                     return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
@@ -94,8 +91,7 @@ class Trainer {
                 return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
             }
         }
-        finish(last_step);
-        return std::move(result_);
+        return finished(last_step);
     }
 
   private:
@@ -185,12 +181,16 @@ class Trainer {
         return std::move(result_);
     }
 
-    void finish(std::int64_t last_step) {
-        result_.outcome = Outcome::completed;
+    /// No further step shows whether the weights that the last one left have a loss.
+    TrialResult finished(std::int64_t last_step) {
         result_.steps_done = last_step;
-        result_.training_loss = result_.curve.back().training_loss;
-        if (std::isnan(result_.curve.back().validation_loss)) evaluate_into(result_.curve.back());
-        result_.validation_loss = result_.curve.back().validation_loss;
+        CurvePoint& last = result_.curve.back();
+        if (std::isnan(last.validation_loss)) evaluate_into(last);
+        if (!std::isfinite(last.validation_loss))
+            return ended(Outcome::diverged, "the validation loss after step " + std::to_string(last_step) +
+                                                " is not a number (lower recipe.learning_rate)");
+        result_.training_loss = last.training_loss;
+        result_.validation_loss = last.validation_loss;
         const data::TokenFileHeader& corpus = tokens_.header();
         result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 *
                                 static_cast<double>(corpus.validation_tokens) /
@@ -200,6 +200,7 @@ class Trainer {
         std::vector<float> packed = packed_from(step_.weights());
         result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
         if (options_.keep_weights) result_.weights = std::move(packed);
+        return ended(Outcome::completed, "");
     }
 
     /// The numbers of a buffer of the state in the model's parameter order, without what the layout leaves

@@ -317,6 +317,22 @@ TEST(Trainer, endsOnEveryRankWhereTheFirstOneWouldSaveAStateWithoutALoss) {
     }
 }
 
+TEST(Trainer, aModelWithoutALossAfterItsLastStepHasDiverged) {
+    // Its last step still has one, of the weights before it; no step comes whose loss would tell.
+    study::Trial wild = trial_that_overflows();
+    wild.optimizer.learning_rate = 1e10;
+    wild.steps = train_alone(wild).steps_done - 1;
+    for (const bool evaluates_there : {true, false}) {  // by its own steps, or as the end of any trial is
+        wild.evaluation.steps = {evaluates_there ? wild.steps : 1};
+        const TrialResult result = train_alone(wild);
+        EXPECT_EQ(result.outcome, Outcome::diverged);
+        EXPECT_NE(result.cause.find("step " + std::to_string(wild.steps) + " "), std::string::npos);
+        EXPECT_EQ(result.steps_done, wild.steps);
+        EXPECT_TRUE(result.weights_digest.empty());
+        EXPECT_TRUE(std::isfinite(result.curve.back().training_loss));
+    }
+}
+
 TEST(Trainer, aLearningRateThatIsTooLargeIsAnOutcome) {
     study::Trial wild = small_trial();
     wild.optimizer.learning_rate = 50;
