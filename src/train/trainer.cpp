@@ -77,7 +77,7 @@ class Trainer {
                 if (evaluates) {
                     evaluate_into(row);
                     ++next_evaluation;
-                    if (row.validation_loss <= trial_.stop_loss && may_stop(step)) return finished(step);
+                    if (reaches_stop_loss(row) && may_stop(step)) return finished(step);
                 }
                 if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
                     return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
@@ -95,6 +95,11 @@ class Trainer {
     }
 
   private:
+    /// Zero is none to stop at, even for a model whose loss is zero.
+    bool reaches_stop_loss(const CurvePoint& row) const {
+        return trial_.stop_loss > 0 && row.validation_loss <= trial_.stop_loss;
+    }
+
     /// What others share with this trial until its batch changes may be better than its last target.
     bool may_stop(std::int64_t step) const {
         return trial_.batch_schedule.empty() || step > trial_.batch_schedule.front().step;

@@ -358,6 +358,21 @@ TEST(Trainer, stopsWhereItIsAskedTo) {
               train_alone(small_trial()).curve[10].validation_loss);
 }
 
+TEST(Trainer, trainsToItsEndWhereItStopsAtNoLoss) {
+    // One token again and again: a loss of exactly zero long before the end.
+    const std::vector<data::Token> all_zero(5000);
+    const auto path = std::filesystem::path(testing::TempDir()) / "all_zero.tok";
+    ASSERT_TRUE(data::write_token_file(path, all_zero, all_zero, "bytes", vocabulary, 5000, 5000));
+    study::Trial trial = small_trial();
+    trial.optimizer.learning_rate = 0.5;
+    trial.evaluation.steps = {10, 20, 30, 40};
+    const auto backend = kernels::make_cpu_backend();
+    train::Alone alone;
+    const TrialResult result = train::train(trial, data::TokenFile::open(path).value(), *backend, alone, {});
+    EXPECT_EQ(result.steps_done, 40);
+    EXPECT_EQ(result.validation_loss, 0.0);
+}
+
 TEST(Trainer, anInterruptionIsNoResult) {
     train::TrainOptions options;
     options.on_progress = [](const train::Progress&) { return false; };
