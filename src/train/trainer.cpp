@@ -245,7 +245,7 @@ class Trainer {
         step_.parameters()->pack(step_.weights());
         result_.steps_done = checkpoint->step;
         result_.curve = checkpoint->curve;
-        take_up(checkpoint->sums);
+        step_.set_sums(checkpoint->sums.loss, {checkpoint->sums.of_leaves, checkpoint->sums.of_batch});
         return true;
     }
 
@@ -260,7 +260,7 @@ class Trainer {
         try {
             options_.checkpoints->save({.step = result_.steps_done,
                                         .curve = result_.curve,
-                                        .sums = sums_of_checkpoint(),
+                                        .sums = sums_since_row(),
                                         .weights = packed_from(step_.weights()),
                                         .first_moment = packed_from(step_.first_moment()),
                                         .second_moment = packed_from(step_.second_moment())});
@@ -268,20 +268,9 @@ class Trainer {
         }
     }
 
-    /// What is summed since the last row: the loss, the number of steps, and the norms of leaves and batches.
-    std::vector<double> sums_of_checkpoint() const {
+    archive::RowSums sums_since_row() const {
         const NoiseSums noise = step_.noise_sums();
-        std::vector<double> sums = {standing_.loss_sum, static_cast<double>(steps_since_row())};
-        sums.insert(sums.end(), noise.of_leaves.begin(), noise.of_leaves.end());
-        sums.insert(sums.end(), noise.of_batch.begin(), noise.of_batch.end());
-        return sums;
-    }
-    void take_up(const std::vector<double>& sums) {
-        NoiseSums noise;
-        assert(sums.size() == 2 + noise.of_leaves.size() + noise.of_batch.size());
-        std::copy_n(sums.begin() + 2, noise.of_leaves.size(), noise.of_leaves.begin());
-        std::copy_n(sums.end() - std::ssize(noise.of_batch), noise.of_batch.size(), noise.of_batch.begin());
-        step_.set_sums(sums.at(0), noise);
+        return {standing_.loss_sum, static_cast<double>(steps_since_row()), noise.of_leaves, noise.of_batch};
     }
 
     /// Tells whoever listens, now and then; true when they ask to stop.

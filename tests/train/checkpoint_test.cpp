@@ -113,16 +113,16 @@ TEST(Checkpoint, isAllThatTheRestDependsOn) {
     // A test that the comparison above can fail: another number anywhere in the state gives other results.
     const std::string expected = digest_of(train_on(1, 1, nullptr));
     const Checkpoint good = checkpoint_after(301, 1);
-    ASSERT_EQ(good.sums.size(), 12u);  // of losses; steps and norms, of leaves and batch, in five groups
-    ASSERT_NE(good.sums[0], 0.0) << "step 301 should be inside a row";
+    ASSERT_EQ(good.sums.steps, 5);
+    ASSERT_NE(good.sums.loss, 0.0) << "step 301 should be inside a row";
     std::map<std::string, Checkpoint> changed = {{"weights", good},       {"first moment", good},
                                                  {"second moment", good}, {"sum", good},
                                                  {"norms", good},         {"curve", good}};
     changed["weights"].weights[5] += 1e-3f;
     changed["first moment"].first_moment[5] += 1e-3f;
     changed["second moment"].second_moment[5] += 1e-3f;
-    changed["sum"].sums[0] += 1e-3;
-    changed["norms"].sums[4] += 1e-3;
+    changed["sum"].sums.loss += 1e-3;
+    changed["norms"].sums.of_leaves[2] += 1e-3;
     changed["curve"].curve[1].training_loss += 1e-3;
     for (const auto& [what, checkpoint] : changed) {
         Memory memory(checkpoint);
@@ -152,7 +152,7 @@ TEST(Checkpoint, isLeftWhenATrialIsAskedToStop) {
 TEST(ShareCheckpoint, givesEveryRankWhatTheFirstHas) {
     Checkpoint first{.step = 7,
                      .curve = {{.step = 0, .training_loss = std::nan("")}, {.step = 7, .flops = 1e20}},
-                     .sums = {0.25, 3},
+                     .sums = {.loss = 0.25, .steps = 3, .of_leaves = {1, 2, 3, 4, 5}, .of_batch = {6, 7}},
                      .weights = {1, 2, 3},
                      .first_moment = {4, 5, 6},
                      .second_moment = {7, 8, 9}};
@@ -168,7 +168,10 @@ TEST(ShareCheckpoint, givesEveryRankWhatTheFirstHas) {
             ASSERT_EQ(checkpoint->curve.size(), 2u);
             EXPECT_TRUE(std::isnan(checkpoint->curve[0].training_loss));
             EXPECT_EQ(checkpoint->curve[1].flops, 1e20);
-            EXPECT_EQ(checkpoint->sums, first.sums);
+            EXPECT_EQ(checkpoint->sums.loss, first.sums.loss);
+            EXPECT_EQ(checkpoint->sums.steps, first.sums.steps);
+            EXPECT_EQ(checkpoint->sums.of_leaves, first.sums.of_leaves);
+            EXPECT_EQ(checkpoint->sums.of_batch, first.sums.of_batch);
             EXPECT_EQ(checkpoint->weights, first.weights);
             EXPECT_EQ(checkpoint->first_moment, first.first_moment);
             EXPECT_EQ(checkpoint->second_moment, first.second_moment);
