@@ -15,6 +15,7 @@
 #include "model/llama.hpp"
 #include "study/flops.hpp"
 #include "train/blocks.hpp"
+#include "train/kept_in_memory.hpp"
 #include "train/small_trial.hpp"
 #include "train/thread_group.hpp"
 
@@ -272,49 +273,33 @@ TEST(Trainer, endsAtTheFirstStepWithoutALossWhetherOrNotSomebodyLooks) {
     EXPECT_EQ(watched.curve.back().step, found.steps_done - 1);
 }
 
-/// Saves the state after one step, and keeps it.
-class KeepsOne final : public train::CheckpointKeeper {
-  public:
-    explicit KeepsOne(std::int64_t step) : step_(step) {}
-    std::optional<archive::Checkpoint> load() override { return kept; }
-    bool due(std::int64_t step) override { return step == step_; }
-    void save(archive::Checkpoint checkpoint) override { kept = std::move(checkpoint); }
-
-    std::optional<archive::Checkpoint> kept;
-
-  private:
-    std::int64_t step_;
-};
-
 TEST(Trainer, endsOnEveryRankWhereTheFirstOneWouldSaveAStateWithoutALoss) {
     const study::Trial wild = trial_that_overflows();
     const TrialResult found = train_alone(wild);
     const data::TokenFile tokens = corpus();
-    const auto on_two_ranks = [&](KeepsOne& of_first, const train::TrainOptions& options) {
-        return on_ranks<TrialResult>(2, [&](train::Communicator& group) {
+    const auto expect_found_on_both = [&](KeptInMemory& of_first, train::TrainOptions options) {
+        const auto results = on_ranks<TrialResult>(2, [&](train::Communicator& group) {
             const auto backend = kernels::make_cpu_backend();
-            KeepsOne of_second(-1);
+            KeptInMemory of_second;
             train::TrainOptions of_rank = options;
             of_rank.checkpoints = group.rank() == 0 ? &of_first : &of_second;
             return train::train(wild, tokens, *backend, group, of_rank);
         });
-    };
-    KeepsOne before(found.steps_done - 1), there(found.steps_done);
-    for (KeepsOne* keeper : {&before, &there})
-        for (const TrialResult& result : on_two_ranks(*keeper, {})) {
+        for (const TrialResult& result : results) {
             EXPECT_EQ(result.outcome, Outcome::diverged);
             EXPECT_EQ(result.cause, found.cause);
         }
-    EXPECT_FALSE(there.kept) << "a state that nobody can go on from";
+    };
+    const std::int64_t without = found.steps_done, before = without - 1;
+    KeptInMemory keeper;
+    keeper.kept = {{before, {}}, {without, {}}};
+    expect_found_on_both(keeper, {});
+    ASSERT_EQ(keeper.kept.at(before).step, before);
+    EXPECT_EQ(keeper.kept.at(without).step, 0) << "saved a state that nobody can go on from";
 
     // Asked to stop in its first step, which is that one.
-    ASSERT_TRUE(before.kept);
-    train::TrainOptions stopped;
-    stopped.on_progress = [](const train::Progress&) { return false; };
-    for (const TrialResult& result : on_two_ranks(before, stopped)) {
-        EXPECT_EQ(result.outcome, Outcome::diverged);
-        EXPECT_EQ(result.cause, found.cause);
-    }
+    KeptInMemory from_before(keeper.kept.at(before));
+    expect_found_on_both(from_before, {.on_progress = [](const train::Progress&) { return false; }});
 }
 
 TEST(Trainer, aModelWithoutALossAfterItsLastStepHasDiverged) {
