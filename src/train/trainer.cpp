@@ -58,15 +58,15 @@ class Trainer {
 
     TrialResult run() {
         if (!resume()) evaluate_into(new_row(0));
-        const std::int64_t first_step = result_.steps_done + 1;
+        std::int64_t step = result_.steps_done;
         const double initial_loss = result_.curve.front().validation_loss;
         auto next_evaluation =
-            std::lower_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), first_step);
+            std::upper_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), step);
         const std::int64_t last_step =
             options_.stop_after_step < 0 ? trial_.steps : std::min(trial_.steps, options_.stop_after_step);
 
-        for (std::int64_t step = first_step; step <= last_step; ++step) {
-            const std::int64_t first = step;
+        while (step < last_step) {
+            const std::int64_t first = step + 1;
             step = last_of_launch(first, last_step);
             const bool go_on = take_steps(first, step);
             const bool evaluates =
