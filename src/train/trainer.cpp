@@ -213,24 +213,20 @@ class Trainer {
     std::vector<float> packed_from(std::span<const float> buffer) {
         std::vector<float> packed;
         packed.reserve(buffer.size());
-        for (std::size_t i = 0; i < step_.layout().sizes.size(); ++i) {
-            const std::size_t first = packed.size(), size = static_cast<std::size_t>(step_.layout().sizes[i]);
-            packed.resize(first + size);
-            backend_.copy_out(packed.data() + first, buffer.data() + step_.layout().offsets[i],
-                              size * sizeof(float));
-        }
+        for_each_tensor(step_.layout(), [&](std::size_t packed_first, std::size_t laid_first,
+                                            std::size_t size) {
+            packed.resize(packed_first + size);
+            backend_.copy_out(packed.data() + packed_first, buffer.data() + laid_first, size * sizeof(float));
+        });
         return packed;
     }
 
     /// The inverse of packed_from.
     void unpack_into(std::span<float> buffer, std::span<const float> packed) {
-        std::size_t first = 0;
-        for (std::size_t i = 0; i < step_.layout().sizes.size(); ++i) {
-            const std::size_t size = static_cast<std::size_t>(step_.layout().sizes[i]);
-            backend_.copy_in(buffer.data() + step_.layout().offsets[i], packed.data() + first,
-                             size * sizeof(float));
-            first += size;
-        }
+        for_each_tensor(step_.layout(), [&](std::size_t packed_first, std::size_t laid_first,
+                                            std::size_t size) {
+            backend_.copy_in(buffer.data() + laid_first, packed.data() + packed_first, size * sizeof(float));
+        });
     }
 
     /// Takes up a checkpoint, if there is one.
