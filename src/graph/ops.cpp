@@ -161,8 +161,8 @@ double flops(const Op& op, const std::vector<Tensor>& tensors) {
         Overloaded{
             [&](const Embedding& o) { return size(o.out); },  // the scale
             [&](const EmbeddingBackward& o) { return 2 * size(o.out_gradient); },
-            // Forward: square, sum, times inverse_rms, times gain; a root and a division a row are left to
-            // the rows.
+            // Square, sum, times inverse_rms, times gain; and three a row: a division by the width, a root, a
+            // division.
             [&](const RmsNorm& o) { return 4 * size(o.x) + 3 * size(o.inverse_rms); },
             // Normalized x, its product with the gain's gradient (2), the row's dot product (2), and the
             // result (4).

@@ -62,8 +62,8 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
       numbers_(backend.allocate(sizeof(Numbers))),
       at_(reinterpret_cast<Numbers*>(numbers_.get())) {
     const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
-    state_ = backend.allocate(3 * bytes);
-    backend.fill_zero(state_.get(), 3 * bytes);
+    state_ = backend.allocate(parts * bytes);
+    backend.fill_zero(state_.get(), parts * bytes);
     backend.copy_in(
         weights().data(),
         model::initial_weights(model_.roles, layout(), trial.shape, trial.parametrization, trial.seed).data(),
@@ -135,9 +135,10 @@ void Step::enter(const study::BatchStage& stage) {
     stage_ = stage;
 }
 
-std::span<float> Step::state(std::int64_t index) {
+std::span<float> Step::state(Part part) {
     const std::int64_t floats = layout().floats;
-    return {reinterpret_cast<float*>(state_.get()) + index * floats, static_cast<std::size_t>(floats)};
+    return {reinterpret_cast<float*>(state_.get()) + static_cast<std::int64_t>(part) * floats,
+            static_cast<std::size_t>(floats)};
 }
 
 // Decay takes learning_rate * weight_decay of a weight whatever the tensor's own learning rate, so that
