@@ -1,5 +1,6 @@
 #include "archive/checkpoint_file.hpp"
 
+#include <bit>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -51,6 +52,19 @@ std::vector<float> read_values(hid_t file, const std::string& name, std::int64_t
     return values;
 }
 
+RowSums read_sums(hid_t file) {
+    RowSumNumbers sums{};
+    double sum = 0;
+    const StoredTable table(file, "sums", {{"value", &sum}});
+    if (table.rows() != sums.size())
+        throw Hdf5Error("cannot use /sums (it should hold " + std::to_string(sums.size()) + " numbers)");
+    for (std::size_t row = 0; row < sums.size(); ++row) {
+        table.load(row);
+        sums[row] = sum;
+    }
+    return std::bit_cast<RowSums>(sums);
+}
+
 /// Only what is bit for bit the beginning of this trial may be gone on from.
 study::Result<void> check_stamp(const std::string& where, const Stamp& stamp,
                                 const std::string& specification, const study::Trial& trial,
@@ -93,9 +107,10 @@ bool write_checkpoint(const std::filesystem::path& path, const study::Trial& tri
     CurvePoint point;
     write_table(file, "curve", columns_of(point), checkpoint.curve.size(), /*sealed=*/true,
                 [&](std::size_t row) { point = checkpoint.curve[row]; });
+    const auto sums = std::bit_cast<RowSumNumbers>(checkpoint.sums);
     double sum = 0;
-    write_table(file, "sums", {{"value", &sum}}, checkpoint.sums.size(), /*sealed=*/true,
-                [&](std::size_t row) { sum = checkpoint.sums[row]; });
+    write_table(file, "sums", {{"value", &sum}}, sums.size(), /*sealed=*/true,
+                [&](std::size_t row) { sum = sums[row]; });
     write_values(file, "weights", std::exchange(checkpoint.weights, {}));
     write_values(file, "first_moment", std::exchange(checkpoint.first_moment, {}));
     write_values(file, "second_moment", std::exchange(checkpoint.second_moment, {}));
@@ -127,12 +142,7 @@ study::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, con
             curve.load(row);
             checkpoint.curve.push_back(point);
         }
-        double sum = 0;
-        const StoredTable sums(*file, "sums", {{"value", &sum}});
-        for (std::size_t row = 0; row < sums.rows(); ++row) {
-            sums.load(row);
-            checkpoint.sums.push_back(sum);
-        }
+        checkpoint.sums = read_sums(*file);
         if (checkpoint.step < 1 || checkpoint.step > trial.steps || checkpoint.curve.empty())
             throw Hdf5Error("cannot use /checkpoint (its step is none of the trial's)");
         const std::int64_t parameters = study::count_parameters(trial.shape).total();

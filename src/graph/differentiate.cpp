@@ -173,13 +173,13 @@ class Differentiator {
         return out;
     }
 
-    /// Whether `gradient` also belongs to a tensor whose producer has still to be differentiated, so that
+    /// Whether `gradient` also belongs to a tensor whose producer has still to read it, or does so now, so that
     /// adding to it in place would spoil that tensor's gradient.
     bool awaited_by_others(TensorId of, TensorId gradient) const {
         for (const auto& [tensor, its_gradient] : gradient_) {
             const auto producer = producer_.find(tensor);
             if (tensor != of && its_gradient == gradient && producer != producer_.end() &&
-                producer->second < position_)
+                producer->second <= position_)
                 return true;
         }
         return false;

@@ -1,6 +1,7 @@
 // Where every tensor lives: parameters in one flat buffer, activations in one arena, before anything runs.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -25,6 +26,18 @@ struct ParameterLayout {
     std::int64_t floats = 0;
 };
 ParameterLayout lay_out_parameters(const Graph& graph);
+
+/// Calls visit(packed_first, laid_first, size) for every parameter in their order: where its numbers begin
+/// without the gaps between tensors, as archives have them, and where in the layout.
+template <class Visit>
+void for_each_tensor(const ParameterLayout& layout, Visit visit) {
+    std::size_t packed_first = 0;
+    for (std::size_t i = 0; i < layout.sizes.size(); ++i) {
+        const auto size = static_cast<std::size_t>(layout.sizes[i]);
+        visit(packed_first, static_cast<std::size_t>(layout.offsets[i]), size);
+        packed_first += size;
+    }
+}
 
 struct MemoryPlan {
     std::vector<std::int64_t> offsets;  ///< by tensor index; -1 for tensors that are not activations

@@ -137,8 +137,8 @@ std::vector<TensorId> writes(const Op& op) {
 }
 
 InPlace in_place(const Op& op) {
-    return std::visit(Overloaded{[](const Linear& o) {
-                                     return InPlace{o.addend, o.out};
+    return std::visit(Overloaded{[](const Linear& o) {  // the product reads x to its end
+                                     return o.addend == o.x ? InPlace{} : InPlace{o.addend, o.out};
                                  },
                                  [](const Add& o) {
                                      return InPlace{o.a, o.out};
@@ -161,8 +161,8 @@ double flops(const Op& op, const std::vector<Tensor>& tensors) {
         Overloaded{
             [&](const Embedding& o) { return size(o.out); },  // the scale
             [&](const EmbeddingBackward& o) { return 2 * size(o.out_gradient); },
-            // Forward: square, sum, times inverse_rms, times gain; a root and a division a row are left to
-            // the rows.
+            // Square, sum, times inverse_rms, times gain; and three a row: a division by the width, a root, a
+            // division.
             [&](const RmsNorm& o) { return 4 * size(o.x) + 3 * size(o.inverse_rms); },
             // Normalized x, its product with the gain's gradient (2), the row's dot product (2), and the
             // result (4).

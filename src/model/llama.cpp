@@ -156,10 +156,10 @@ std::vector<float> initial_weights(const std::vector<Role>& roles, const graph::
 
 std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const float> weights) {
     std::vector<float> packed;
-    for (std::size_t i = 0; i < layout.sizes.size(); ++i) {
-        const auto first = weights.begin() + layout.offsets[i];
-        packed.insert(packed.end(), first, first + layout.sizes[i]);
-    }
+    for_each_tensor(layout, [&](std::size_t, std::size_t laid_first, std::size_t size) {
+        const std::span<const float> tensor = weights.subspan(laid_first, size);
+        packed.insert(packed.end(), tensor.begin(), tensor.end());
+    });
     return packed;
 }
 

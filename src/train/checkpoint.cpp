@@ -1,6 +1,7 @@
 #include "train/checkpoint.hpp"
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <span>
 #include <type_traits>
@@ -46,15 +47,16 @@ void share_curve(Communicator& group, std::vector<CurvePoint>& curve, double row
 std::optional<archive::Checkpoint> share_checkpoint(Communicator& group,
                                                     std::optional<archive::Checkpoint> checkpoint) {
     archive::Checkpoint shared = std::move(checkpoint).value_or(archive::Checkpoint{});
-    std::array<double, 4> sizes = {static_cast<double>(shared.step), static_cast<double>(shared.curve.size()),
-                                   static_cast<double>(shared.sums.size()),
+    std::array<double, 3> sizes = {static_cast<double>(shared.step), static_cast<double>(shared.curve.size()),
                                    static_cast<double>(shared.weights.size())};
     share(group, std::span<double>(sizes));
-    const auto [step, rows, sums, parameters] = sizes;
+    const auto [step, rows, parameters] = sizes;
     if (step == 0) return std::nullopt;
     shared.step = static_cast<std::int64_t>(step);
     share_curve(group, shared.curve, rows);
-    share(group, shared.sums, sums);
+    auto sums = std::bit_cast<archive::RowSumNumbers>(shared.sums);
+    share(group, std::span<double>(sums));
+    shared.sums = std::bit_cast<archive::RowSums>(sums);
     share(group, shared.weights, parameters);
     share(group, shared.first_moment, parameters);
     share(group, shared.second_moment, parameters);

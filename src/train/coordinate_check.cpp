@@ -63,13 +63,9 @@ class Probe {
     std::vector<float> laid_out(std::span<const float> packed) const {
         const graph::ParameterLayout& layout = program_.layout();
         std::vector<float> weights(static_cast<std::size_t>(layout.floats), 0.0f);
-        std::size_t first = 0;
-        for (std::size_t i = 0; i < layout.sizes.size(); ++i) {
-            const auto size = static_cast<std::size_t>(layout.sizes[i]);
-            std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(first), size,
-                        weights.begin() + layout.offsets[i]);
-            first += size;
-        }
+        for_each_tensor(layout, [&](std::size_t packed_first, std::size_t laid_first, std::size_t size) {
+            std::copy_n(packed.data() + packed_first, size, weights.data() + laid_first);
+        });
         return weights;
     }
 

@@ -57,9 +57,12 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     if (!backend.on_host()) threads = 1;
     const graph::Graph training = training_graph(trial, backend),
                        evaluation = evaluation_graph(trial, backend);
-    std::int64_t arena = graph::program_floats(training, backend), batch = trial.batch;
+    std::int64_t arena = graph::program_floats(training, backend), rows = training.rows(),
+                 batch = trial.batch;
     for (const study::BatchStage& stage : trial.batch_schedule) {
-        arena = std::max(arena, graph::program_floats(training_graph(trial.within(stage), backend), backend));
+        const graph::Graph of_stage = training_graph(trial.within(stage), backend);
+        arena = std::max(arena, graph::program_floats(of_stage, backend));
+        rows = std::max(rows, of_stage.rows());
         batch = std::max(batch, stage.batch);
     }
     const std::int64_t parameters = graph::lay_out_parameters(training).floats;
@@ -75,7 +78,7 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     // Of one step, two, four, ... in a launch; of an evaluation; of what is not recorded.
     const auto launches = std::bit_width(static_cast<std::uint64_t>(steps_a_launch(trial, ranks, backend)));
     const std::int64_t scratch =
-        (launches + 2) * backend.scratch_bytes(training.rows(), trial.shape.width, trial.shape.vocabulary);
+        (launches + 2) * backend.scratch_bytes(rows, trial.shape.width, trial.shape.vocabulary);
     return floats * static_cast<std::int64_t>(sizeof(float)) + scratch;
 }
 

@@ -16,6 +16,16 @@ std::int64_t depth(std::int64_t leaves) {
     return std::bit_width(static_cast<std::uint64_t>(leaves));
 }
 
+/// On a rank whose last leaf stands at level `waiting`, or at 1 where it is the only one: adds it to what
+/// waits at the levels below, down to 0, and what the other ranks have to that, into level 0. `part` gives a
+/// level's numbers.
+template <class Part>
+void sum_levels(kernels::Backend& backend, kernels::Links& links, std::int64_t waiting, Part part) {
+    for (std::int64_t level = waiting; level > 0; --level)
+        backend.accumulate(part(level - 1), part(level));
+    links.sum(part(waiting == 0 ? 1 : 0), part(0), part(waiting < 2 ? 2 : 1));
+}
+
 }  // namespace
 
 ReductionTree::ReductionTree(std::int64_t leaves, std::int64_t floats, std::int64_t sums,
@@ -119,21 +129,16 @@ void ReductionTree::sum_by_links(const ComputeLeaf& compute_leaf) {
     });
     sum_from(0);
 
-    for (std::int64_t level = waiting; level > 0; --level)
-        backend_->accumulate(sums(level - 1), sums(level));
-    links_->sum(sums(waiting == 0 ? last : 0), sums(0), sums(last == 1 ? 2 : 1));
+    sum_levels(*backend_, *links_, waiting, [&](std::int64_t level) { return sums(level); });
     links_->join();
 }
 
 /// Of the gradient [first, end): the last leaf's, what waits for it on this rank, and what the others have.
 void ReductionTree::sum_slice(std::int64_t first, std::int64_t end, std::int64_t waiting) {
     if (first == end) return;
-    const auto slice = [&](std::int64_t level) {
+    sum_levels(*backend_, *links_, waiting, [&](std::int64_t level) {
         return buffer(level).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(end - first));
-    };
-    for (std::int64_t level = waiting; level > 0; --level)
-        backend_->accumulate(slice(level - 1), slice(level));
-    links_->sum(slice(waiting == 0 ? 1 : 0), slice(0), slice(waiting < 2 ? 2 : 1));
+    });
 }
 
 /// The sums of a level and those of another, into the first.

@@ -62,8 +62,8 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
       numbers_(backend.allocate(sizeof(Numbers))),
       at_(reinterpret_cast<Numbers*>(numbers_.get())) {
     const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
-    state_ = backend.allocate(3 * bytes);
-    backend.fill_zero(state_.get(), 3 * bytes);
+    state_ = backend.allocate(parts * bytes);
+    backend.fill_zero(state_.get(), parts * bytes);
     backend.copy_in(
         weights().data(),
         model::initial_weights(model_.roles, layout(), trial.shape, trial.parametrization, trial.seed).data(),
@@ -100,13 +100,16 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
 /// Links end before memory is freed, which waits for the card, which may wait for a rank that is gone; and
 /// after what was recorded with them.
 Step::~Step() {
-    whole_steps_.clear();
-    leaves_part_ = update_part_ = nullptr;
+    forget_recorded();
     links_.reset();
 }
 
-void Step::record() {
+void Step::forget_recorded() {
     whole_steps_.clear();
+    leaves_part_ = update_part_ = nullptr;
+}
+
+void Step::record() {
     for (std::int64_t steps = 1; steps <= most_at_once_; steps *= 2)
         whole_steps_.push_back(backend_.recorded([this, steps] {
             for (std::int64_t slot = 0; slot < steps; ++slot) {
@@ -121,6 +124,9 @@ void Step::record() {
 void Step::enter(const study::BatchStage& stage) {
     if (stage.batch != stage_.batch) {
         const std::shared_ptr<graph::PackedParameters> kept = parameters();
+        // The old arenas go before the new ones come, as planned_bytes() has it.
+        forget_recorded();
+        blocks_.clear();
         blocks_ = blocks_of(trial_.within(stage), team_.size(), backend_, kept);
         if (most_at_once_ > 1) most_at_once_ = steps_a_launch(trial_.within(stage), group_.size(), backend_);
         windows_ = Windows(stage.batch / group_.size(), trial_.shape.context, backend_, most_at_once_);
@@ -129,9 +135,10 @@ void Step::enter(const study::BatchStage& stage) {
     stage_ = stage;
 }
 
-std::span<float> Step::state(std::int64_t index) {
+std::span<float> Step::state(Part part) {
     const std::int64_t floats = layout().floats;
-    return {reinterpret_cast<float*>(state_.get()) + index * floats, static_cast<std::size_t>(floats)};
+    return {reinterpret_cast<float*>(state_.get()) + static_cast<std::int64_t>(part) * floats,
+            static_cast<std::size_t>(floats)};
 }
 
 // Decay takes learning_rate * weight_decay of a weight whatever the tensor's own learning rate, so that

@@ -63,17 +63,20 @@ class Step {
     bool linked() const { return links_ != nullptr; }  ///< with the cards of the other ranks
 
     // In the backend's memory. Whoever changes weights packs parameters() anew.
-    std::span<float> weights() { return state(0); }
-    std::span<float> first_moment() { return state(1); }
-    std::span<float> second_moment() { return state(2); }
+    std::span<float> weights() { return state(Part::weights); }
+    std::span<float> first_moment() { return state(Part::first_moment); }
+    std::span<float> second_moment() { return state(Part::second_moment); }
 
     /// Frees the gradient's memory: no further step is taken.
     void release_gradient() { tree_.release(); }
 
   private:
-    std::span<float> state(std::int64_t index);
+    enum class Part : std::int64_t { weights, first_moment, second_moment };
+    static constexpr std::size_t parts = 3;
+    std::span<float> state(Part part);
     std::vector<kernels::AdamWStep> adamw_steps(std::int64_t step, double learning_rate) const;
     void record();
+    void forget_recorded();
     void sum_leaves(std::int64_t slot);
     void update(std::int64_t slot);
 
@@ -88,7 +91,7 @@ class Step {
     std::int64_t most_at_once_;
     Windows windows_;  ///< of this rank's part of so many batches
     ReductionTree tree_;
-    kernels::Storage state_;  ///< weights, first moment, second moment
+    kernels::Storage state_;  ///< its parts, one after the other
 
     struct Kind {
         double learning_rate_multiplier;

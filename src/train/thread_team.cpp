@@ -1,16 +1,25 @@
 #include "train/thread_team.hpp"
 
+#include <algorithm>
 #include <cstddef>
-#include <utility>
 
 namespace isogrid::train {
 
 ThreadTeam::ThreadTeam(int size) : thrown_(static_cast<std::size_t>(size)) {
-    for (int member = 1; member < size; ++member)
-        threads_.emplace_back([this, member] { serve(member); });
+    try {
+        for (int member = 1; member < size; ++member)
+            threads_.emplace_back([this, member] { serve(member); });
+    } catch (...) {
+        end();
+        throw;
+    }
 }
 
 ThreadTeam::~ThreadTeam() {
+    end();
+}
+
+void ThreadTeam::end() {
     {
         const std::lock_guard lock(mutex_);
         round_ = -1;
@@ -31,8 +40,11 @@ void ThreadTeam::run(const std::function<void(int)>& work) {
     call(0);
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return busy_ == 0; });
-    for (std::exception_ptr& thrown : thrown_)
-        if (thrown) std::rethrow_exception(std::exchange(thrown, nullptr));
+    const auto first = std::ranges::find_if(thrown_, [](const auto& each) { return each != nullptr; });
+    if (first == thrown_.end()) return;
+    const std::exception_ptr thrown = *first;
+    std::ranges::fill(thrown_, nullptr);  // the others' too: they are of this round
+    std::rethrow_exception(thrown);
 }
 
 void ThreadTeam::serve(int member) {

@@ -13,7 +13,8 @@ namespace isogrid::train {
 
 class ThreadTeam {
   public:
-    /// `size` threads, the caller's own among them; with 1 none is started.
+    /// `size` threads, the caller's own among them; with 1 none is started. Throws std::system_error where
+    /// the system starts no more.
     explicit ThreadTeam(int size);
     ~ThreadTeam();
     ThreadTeam(const ThreadTeam&) = delete;
@@ -26,6 +27,7 @@ class ThreadTeam {
     void run(const std::function<void(int member)>& work);
 
   private:
+    void end();
     void serve(int member);
     void call(int member);
 

@@ -58,15 +58,15 @@ class Trainer {
 
     TrialResult run() {
         if (!resume()) evaluate_into(new_row(0));
-        const std::int64_t first_step = result_.steps_done + 1;
+        std::int64_t step = result_.steps_done;
         const double initial_loss = result_.curve.front().validation_loss;
         auto next_evaluation =
-            std::lower_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), first_step);
+            std::upper_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), step);
         const std::int64_t last_step =
             options_.stop_after_step < 0 ? trial_.steps : std::min(trial_.steps, options_.stop_after_step);
 
-        for (std::int64_t step = first_step; step <= last_step; ++step) {
-            const std::int64_t first = step;
+        while (step < last_step) {
+            const std::int64_t first = step + 1;
             step = last_of_launch(first, last_step);
             const bool go_on = take_steps(first, step);
             const bool evaluates =
@@ -77,28 +77,29 @@ class Trainer {
                 if (evaluates) {
                     evaluate_into(row);
                     ++next_evaluation;
-                    if (row.validation_loss <= trial_.stop_loss && may_stop(step)) {
-                        finish(step);
-                        return std::move(result_);
-                    }
+                    if (reaches_stop_loss(row) && may_stop(step)) return finished(step);
                 }
                 if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
                     return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
                                                         " is above the loss it started from");
             }
-            const bool stops = !go_on && step != last_step;
-            if (wants_checkpoint(stops)) {
+            const bool stops = !go_on && step != last_step;  // the same on every rank
+            // Only the first rank keeps checkpoints: what it finds here must not end its part alone.
+            if (wants_checkpoint(stops) && is_sound()) save_checkpoint();
+            if (stops) {
                 if (!is_sound()) return ended_unsound();
-                save_checkpoint();
+                return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
             }
-            if (step == last_step) break;
-            if (stops) return ended(Outcome::interrupted, "asked to stop after step " + std::to_string(step));
         }
-        finish(last_step);
-        return std::move(result_);
+        return finished(last_step);
     }
 
   private:
+    /// Zero is none to stop at, even for a model whose loss is zero.
+    bool reaches_stop_loss(const CurvePoint& row) const {
+        return trial_.stop_loss > 0 && row.validation_loss <= trial_.stop_loss;
+    }
+
     /// What others share with this trial until its batch changes may be better than its last target.
     bool may_stop(std::int64_t step) const {
         return trial_.batch_schedule.empty() || step > trial_.batch_schedule.front().step;
@@ -185,12 +186,16 @@ class Trainer {
         return std::move(result_);
     }
 
-    void finish(std::int64_t last_step) {
-        result_.outcome = Outcome::completed;
+    /// No further step shows whether the weights that the last one left have a loss.
+    TrialResult finished(std::int64_t last_step) {
         result_.steps_done = last_step;
-        result_.training_loss = result_.curve.back().training_loss;
-        if (std::isnan(result_.curve.back().validation_loss)) evaluate_into(result_.curve.back());
-        result_.validation_loss = result_.curve.back().validation_loss;
+        CurvePoint& last = result_.curve.back();
+        if (std::isnan(last.validation_loss)) evaluate_into(last);
+        if (!std::isfinite(last.validation_loss))
+            return ended(Outcome::diverged, "the validation loss after step " + std::to_string(last_step) +
+                                                " is not a number (lower recipe.learning_rate)");
+        result_.training_loss = last.training_loss;
+        result_.validation_loss = last.validation_loss;
         const data::TokenFileHeader& corpus = tokens_.header();
         result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 *
                                 static_cast<double>(corpus.validation_tokens) /
@@ -200,6 +205,7 @@ class Trainer {
         std::vector<float> packed = packed_from(step_.weights());
         result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
         if (options_.keep_weights) result_.weights = std::move(packed);
+        return ended(Outcome::completed, "");
     }
 
     /// The numbers of a buffer of the state in the model's parameter order, without what the layout leaves
@@ -207,24 +213,20 @@ class Trainer {
     std::vector<float> packed_from(std::span<const float> buffer) {
         std::vector<float> packed;
         packed.reserve(buffer.size());
-        for (std::size_t i = 0; i < step_.layout().sizes.size(); ++i) {
-            const std::size_t first = packed.size(), size = static_cast<std::size_t>(step_.layout().sizes[i]);
-            packed.resize(first + size);
-            backend_.copy_out(packed.data() + first, buffer.data() + step_.layout().offsets[i],
-                              size * sizeof(float));
-        }
+        for_each_tensor(step_.layout(), [&](std::size_t packed_first, std::size_t laid_first,
+                                            std::size_t size) {
+            packed.resize(packed_first + size);
+            backend_.copy_out(packed.data() + packed_first, buffer.data() + laid_first, size * sizeof(float));
+        });
         return packed;
     }
 
     /// The inverse of packed_from.
     void unpack_into(std::span<float> buffer, std::span<const float> packed) {
-        std::size_t first = 0;
-        for (std::size_t i = 0; i < step_.layout().sizes.size(); ++i) {
-            const std::size_t size = static_cast<std::size_t>(step_.layout().sizes[i]);
-            backend_.copy_in(buffer.data() + step_.layout().offsets[i], packed.data() + first,
-                             size * sizeof(float));
-            first += size;
-        }
+        for_each_tensor(step_.layout(), [&](std::size_t packed_first, std::size_t laid_first,
+                                            std::size_t size) {
+            backend_.copy_in(buffer.data() + laid_first, packed.data() + packed_first, size * sizeof(float));
+        });
     }
 
     /// Takes up a checkpoint, if there is one.
@@ -239,7 +241,7 @@ class Trainer {
         step_.parameters()->pack(step_.weights());
         result_.steps_done = checkpoint->step;
         result_.curve = checkpoint->curve;
-        take_up(checkpoint->sums);
+        step_.set_sums(checkpoint->sums.loss, {checkpoint->sums.of_leaves, checkpoint->sums.of_batch});
         return true;
     }
 
@@ -254,7 +256,7 @@ class Trainer {
         try {
             options_.checkpoints->save({.step = result_.steps_done,
                                         .curve = result_.curve,
-                                        .sums = sums_of_checkpoint(),
+                                        .sums = sums_since_row(),
                                         .weights = packed_from(step_.weights()),
                                         .first_moment = packed_from(step_.first_moment()),
                                         .second_moment = packed_from(step_.second_moment())});
@@ -262,20 +264,9 @@ class Trainer {
         }
     }
 
-    /// What is summed since the last row: the loss, the number of steps, and the norms of leaves and batches.
-    std::vector<double> sums_of_checkpoint() const {
+    archive::RowSums sums_since_row() const {
         const NoiseSums noise = step_.noise_sums();
-        std::vector<double> sums = {standing_.loss_sum, static_cast<double>(steps_since_row())};
-        sums.insert(sums.end(), noise.of_leaves.begin(), noise.of_leaves.end());
-        sums.insert(sums.end(), noise.of_batch.begin(), noise.of_batch.end());
-        return sums;
-    }
-    void take_up(const std::vector<double>& sums) {
-        NoiseSums noise;
-        assert(sums.size() == 2 + noise.of_leaves.size() + noise.of_batch.size());
-        std::copy_n(sums.begin() + 2, noise.of_leaves.size(), noise.of_leaves.begin());
-        std::copy_n(sums.end() - std::ssize(noise.of_batch), noise.of_batch.size(), noise.of_batch.begin());
-        step_.set_sums(sums.at(0), noise);
+        return {standing_.loss_sum, static_cast<double>(steps_since_row()), noise.of_leaves, noise.of_batch};
     }
 
     /// Tells whoever listens, now and then; true when they ask to stop.

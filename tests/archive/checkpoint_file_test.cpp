@@ -9,6 +9,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "archive/durable_file.hpp"
+#include "archive/record_rows.hpp"
+#include "archive/schema.hpp"
+#include "archive/table.hpp"
+#include "archive/texts.hpp"
+
 namespace isogrid::tests {
 namespace {
 
@@ -31,7 +37,7 @@ class CheckpointFile : public testing::Test {
         checkpoint_ = {.step = 41,
                        .curve = {{.step = 0, .training_loss = std::nan(""), .validation_loss = 2.5},
                                  {.step = 40, .tokens = 320, .flops = 1e12, .training_loss = 2.25}},
-                       .sums = {0.1, -0.0},
+                       .sums = {.loss = 0.1, .steps = 1, .of_leaves = {-0.0, 2, 3, 4, 5}, .of_batch = {6}},
                        .weights = std::vector<float>(parameters, 0.5f),
                        .first_moment = std::vector<float>(parameters, -1e-30f),
                        .second_moment = std::vector<float>(parameters, 3e-41f)};
@@ -65,9 +71,11 @@ TEST_F(CheckpointFile, comesBackBitForBit) {
     EXPECT_TRUE(std::isnan(read->curve[0].training_loss));
     EXPECT_EQ(read->curve[1].tokens, 320);
     EXPECT_EQ(read->curve[1].flops, 1e12);
-    ASSERT_EQ(read->sums.size(), 2u);
-    EXPECT_EQ(read->sums[0], 0.1);
-    EXPECT_TRUE(std::signbit(read->sums[1]));
+    EXPECT_EQ(read->sums.loss, 0.1);
+    EXPECT_EQ(read->sums.steps, 1);
+    EXPECT_EQ(read->sums.of_leaves, checkpoint_.sums.of_leaves);
+    EXPECT_TRUE(std::signbit(read->sums.of_leaves[0]));
+    EXPECT_EQ(read->sums.of_batch, checkpoint_.sums.of_batch);
     EXPECT_EQ(read->weights, checkpoint_.weights);
     EXPECT_EQ(read->first_moment, checkpoint_.first_moment);
     EXPECT_EQ(read->second_moment, checkpoint_.second_moment);  // denormal numbers too
@@ -83,6 +91,31 @@ TEST_F(CheckpointFile, ofAnotherTrialNumericsVersionOrInstructionSetIsRefusedByN
     EXPECT_THAT(fault(other), HasSubstr("is a checkpoint of another numerics version"));
     EXPECT_THAT(fault(trial_, "avx512"), HasSubstr("another instruction set (avx2, not avx512)"));
     EXPECT_EQ(fault(trial_), "none");
+}
+
+TEST_F(CheckpointFile, withAnotherNumberOfSumsIsRefusedByName) {
+    for (const std::size_t count : {0, 11, 12, 13}) {
+        const archive::Handle file = archive::create_image();
+        archive::write_attribute(file, "schema", archive::checkpoint_schema);
+        std::string trial = study::identity(trial_), instruction_set = "avx2", revision;
+        std::int64_t step = 41;
+        archive::write_table(file, "checkpoint",
+                             {{"trial", &trial},
+                              {"instruction_set", &instruction_set},
+                              {"code_revision", &revision},
+                              {"step", &step}},
+                             1, /*sealed=*/true, [](std::size_t) {});
+        archive::write_text(file, "specification", study::canonical_text(trial_));
+        archive::CurvePoint point;
+        archive::write_table(file, "curve", archive::columns_of(point), 1, /*sealed=*/true,
+                             [](std::size_t) {});
+        double sum = 0.5;
+        archive::write_table(file, "sums", {{"value", &sum}}, count, /*sealed=*/true, [](std::size_t) {});
+        ASSERT_TRUE(archive::write_durably(path_, archive::image_bytes(file), {.tag = "t"}));
+        const bool right = count == 12;  // the loss, its steps and two norms of each of five groups
+        EXPECT_THAT(fault(trial_),
+                    HasSubstr(right ? "weights" : "cannot use /sums (it should hold 12 numbers)"));
+    }
 }
 
 TEST_F(CheckpointFile, isNeverUsedWhenCutOrChangedAnywhere) {

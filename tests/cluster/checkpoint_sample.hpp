@@ -15,7 +15,6 @@ inline archive::Checkpoint checkpoint_of(const study::Shape& shape, std::int64_t
     const std::vector<float> values(parameters, static_cast<float>(step));
     return {.step = step,
             .curve = {{.step = 0}},
-            .sums = {0},
             .weights = values,
             .first_moment = values,
             .second_moment = values};

@@ -49,7 +49,7 @@ std::string checkpoint_file(const Path& path) {
     archive::Checkpoint checkpoint;
     checkpoint.step = 41;
     checkpoint.curve.resize(2);
-    checkpoint.sums = {0.1, 0.2};
+    checkpoint.sums = {.loss = 0.1, .steps = 0.2};
     checkpoint.weights = checkpoint.first_moment = checkpoint.second_moment =
         std::vector<float>(parameters, 0.5F);
     archive::write_checkpoint(path, trial, "avx2", std::move(checkpoint), writer);

@@ -72,6 +72,8 @@ TEST_P(Differentiate, aSecondRunGivesTheSameBits) {
 INSTANTIATE_TEST_SUITE_P(Graphs, Differentiate,
                          testing::Values(Case{"residual", [] { return residual_graph(); }},
                                          Case{"tangled", tangled_graph},
+                                         Case{"sum_with_its_source", sum_with_its_source_graph},
+                                         Case{"product_added_to_its_input", product_added_to_its_input_graph},
                                          Case{"attention", [] { return attention_graph(); }}),
                          [](const auto& info) { return info.param.name; });
 

@@ -35,10 +35,35 @@ TEST(Flops, ofAttentionCountOnlyWhatTheMaskLetsThrough) {
 }
 
 TEST(Flops, addingToAGradientCostsItsSize) {
+    constexpr double rows = batch * context;
+    graph::Graph residual = residual_graph();
+    graph::differentiate(residual, 1.0f);
+    // Two norms, and the gradient of the second one's input is added to that of the residual stream.
+    EXPECT_EQ(flops_of(residual, "rms_norm_backward"), 2 * (9 * rows * width + 3 * rows) + rows * width);
+
+    graph::Graph twice(batch, context);
+    const auto table = twice.parameter("table", vocabulary, width);
+    const auto weights = twice.parameter("weights", width, width);
+    const auto x = twice.embedding(table, 1.0f);
+    twice.cross_entropy(twice.logits(twice.swiglu(twice.linear(twice.linear(x, weights), weights)),
+                                     twice.parameter("out", vocabulary, width / 2)));
+    graph::differentiate(twice, 1.0f);
+    const double products = 2 * rows * (2 * width * width + vocabulary * width / 2);
+    EXPECT_EQ(flops_of(twice, "linear_backward_weights"), products + width * width);
+    EXPECT_EQ(flops_of(twice, "linear_backward_input"), products);
+
+    // Two products read what the embedding gives.
+    graph::Graph tangled = tangled_graph();
+    graph::differentiate(tangled, 1.0f);
+    EXPECT_EQ(flops_of(tangled, "linear_backward_input"),
+              2 * rows * (4 * width * width + vocabulary * width) + rows * width);
+}
+
+TEST(Flops, ofAnEmbeddingsGradientAreTwoPerNumber) {
+    // A tied table: what the head has left in the gradient is added to, row by row, as it would be if that
+    // were zero.
     graph::Graph tied = residual_graph();
     graph::differentiate(tied, 1.0f);
-    // The tied table's gradient is made by the head and added to by the embedding, two operations an element
-    // of rows.
     EXPECT_EQ(flops_of(tied, "embedding_backward"), 2.0 * batch * context * width);
 }
 

@@ -53,6 +53,28 @@ inline graph::Graph tangled_graph() {
     return graph;
 }
 
+/// A sum of a tensor and of what is made of it: the op between has the sum's gradient for its output, and
+/// must not add to it what it finds for its input.
+inline graph::Graph sum_with_its_source_graph() {
+    graph::Graph graph(batch, context);
+    const auto table = graph.parameter("table", vocabulary, width);
+    const auto weights = graph.parameter("weights", width, width);
+    const auto x = graph.embedding(table, 1.0f);
+    const auto y = graph.linear(x, weights);
+    graph.cross_entropy(graph.logits(graph.add(x, y), table));
+    return graph;
+}
+
+/// A product added to what it is the product of, which nobody needs afterwards.
+inline graph::Graph product_added_to_its_input_graph() {
+    graph::Graph graph(batch, context);
+    const auto table = graph.parameter("table", vocabulary, width);
+    const auto weights = graph.parameter("weights", width, width);
+    const auto x = graph.embedding(table, 1.0f);
+    graph.cross_entropy(graph.logits(graph.add_linear(x, x, weights), table));
+    return graph;
+}
+
 /// Attention with rotary positions over two heads, added to the residual stream.
 inline graph::Graph attention_graph(kernels::Element element = kernels::Element::float32) {
     graph::Graph graph(batch, context, element);

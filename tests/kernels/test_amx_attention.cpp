@@ -77,8 +77,11 @@ TEST_P(TileTest, attentionAgreesWithTheReference) {
     constexpr Element element = Element::bfloat16;
     std::vector<AttentionShape> shapes{{1, 33, 1, 16, 0.25f}};
     if (!emulated)
-        shapes = {
-            {2, 1, 1, 8, 0.35f}, {1, 33, 3, 16, 0.25f}, {2, 130, 1, 48, 0.14f}, {1, 200, 2, 64, 0.125f}};
+        shapes = {{2, 1, 1, 8, 0.35f},
+                  {1, 33, 3, 16, 0.25f},
+                  {2, 130, 1, 48, 0.14f},
+                  {1, 200, 2, 64, 0.125f},
+                  {1, 5, 1, 128, 0.09f}};
     for (const AttentionShape& shape : shapes) {
         const AttentionResults found = attention_on(simd, shape);
         const Rotations rotations(shape);

@@ -2,12 +2,12 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <optional>
 
 #include <gtest/gtest.h>
 
 #include "archive/record.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
+#include "train/kept_in_memory.hpp"
 #include "train/small_trial.hpp"
 #include "train/thread_group.hpp"
 #include "train/trainer.hpp"
@@ -25,23 +25,12 @@ study::Trial growing() {
     return trial;
 }
 
-class Memory final : public train::CheckpointKeeper {
-  public:
-    std::optional<archive::Checkpoint> load() override { return start_from; }
-    bool due(std::int64_t step) override { return keeps_all || kept.contains(step); }
-    void save(archive::Checkpoint checkpoint) override { kept[checkpoint.step] = std::move(checkpoint); }
-
-    std::optional<archive::Checkpoint> start_from;
-    bool keeps_all = false;
-    std::map<std::int64_t, archive::Checkpoint> kept;
-};
-
-archive::TrialResult train_on(const study::Trial& trial, int ranks, Memory* memory = nullptr) {
+archive::TrialResult train_on(const study::Trial& trial, int ranks, KeptInMemory* memory = nullptr) {
     const data::TokenFile tokens = corpus();
     return on_ranks<archive::TrialResult>(ranks,
                                           [&](train::Communicator& group) {
                                               const auto backend = kernels::make_cpu_backend();
-                                              Memory others;
+                                              KeptInMemory others;
                                               train::TrainOptions options;
                                               if (memory != nullptr)
                                                   options.checkpoints = group.rank() == 0 ? memory : &others;
@@ -64,11 +53,11 @@ TEST(BatchSchedule, givesTheSameBitsOnAnyNumberOfRanks) {
 }
 
 TEST(BatchSchedule, goesOnFromEveryCheckpoint) {
-    Memory memory;
+    KeptInMemory memory;
     memory.keeps_all = true;
     const std::string expected = digest_of(growing(), train_on(growing(), 1, &memory));
     for (const std::int64_t step : {16, 17, 18, 26, 27, 35}) {
-        Memory from;
+        KeptInMemory from;
         from.start_from = memory.kept.at(step);
         EXPECT_EQ(digest_of(growing(), train_on(growing(), 1, &from)), expected) << step;
     }
@@ -79,7 +68,7 @@ TEST(BatchSchedule, leavesATrunkThatHadOneBatch) {
     trunk.batch_schedule.clear();
     trunk.steps = 17;
     trunk.evaluation.steps = {10, 17};
-    Memory of_trunk, from_trunk;
+    KeptInMemory of_trunk, from_trunk;
     of_trunk.kept[17];
     train_on(trunk, 1, &of_trunk);
     from_trunk.start_from = of_trunk.kept.at(17);

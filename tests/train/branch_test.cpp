@@ -1,32 +1,18 @@
 // A decay that leaves a trunk is the trial trained straight through, bit for bit.
 #include <algorithm>
-#include <filesystem>
-#include <map>
 
 #include <gtest/gtest.h>
 
 #include "archive/record.hpp"
-#include "data/token_writer.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "study/branches.hpp"
 #include "train/communicator.hpp"
+#include "train/kept_in_memory.hpp"
+#include "train/small_trial.hpp"
 #include "train/trainer.hpp"
 
 namespace isogrid::tests {
 namespace {
-
-constexpr std::int64_t vocabulary = 12;
-
-data::TokenFile corpus() {
-    std::vector<data::Token> tokens(3000);
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-        tokens[i] = static_cast<data::Token>((i % 8 == 3 ? i * i / 7 : i * 5) % vocabulary);
-    const auto path = std::filesystem::path(testing::TempDir()) / "branch_test.tok";
-    const auto written = data::write_token_file(
-        path, std::span(tokens).first(2500), std::span(tokens).subspan(2500), "bytes", vocabulary, 2500, 500);
-    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
-    return data::TokenFile::open(path).value();
-}
 
 study::PlannedTrial trunk() {
     study::PlannedTrial planned;
@@ -57,18 +43,7 @@ study::PlannedTrial branch(std::int64_t start, study::DecayForm form) {
     return planned;
 }
 
-/// Hands out the checkpoints of one trial to others.
-class Memory final : public train::CheckpointKeeper {
-  public:
-    std::optional<archive::Checkpoint> load() override { return start_from; }
-    bool due(std::int64_t step) override { return kept.contains(step); }
-    void save(archive::Checkpoint checkpoint) override { kept[checkpoint.step] = std::move(checkpoint); }
-
-    std::optional<archive::Checkpoint> start_from;
-    std::map<std::int64_t, archive::Checkpoint> kept;  ///< those asked for, by step
-};
-
-std::string digest_after(const study::PlannedTrial& planned, Memory& memory) {
+std::string digest_after(const study::PlannedTrial& planned, KeptInMemory& memory) {
     const data::TokenFile tokens = corpus();
     const auto backend = kernels::make_cpu_backend();
     train::Alone alone;
@@ -82,12 +57,12 @@ std::string digest_after(const study::PlannedTrial& planned, Memory& memory) {
 }
 
 TEST(Branches, areTheTrialsThatWereTrainedStraightThrough) {
-    Memory of_trunk;
+    KeptInMemory of_trunk;
     of_trunk.kept = {{101, {}}, {203, {}}};  // in the middle of a row's mean, and after the trunk's last step
     digest_after(trunk(), of_trunk);
     for (const std::int64_t start : {101, 203})
         for (const study::DecayForm form : study::decay_forms) {
-            Memory straight, from_trunk;
+            KeptInMemory straight, from_trunk;
             from_trunk.start_from = of_trunk.kept.at(start);
             ASSERT_EQ(from_trunk.start_from->step, start);
             EXPECT_EQ(digest_after(branch(start, form), from_trunk),

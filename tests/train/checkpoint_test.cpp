@@ -3,14 +3,14 @@
 
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <map>
 
 #include <gtest/gtest.h>
 
 #include "archive/record.hpp"
-#include "data/token_writer.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
+#include "train/kept_in_memory.hpp"
+#include "train/small_trial.hpp"
 #include "train/thread_group.hpp"
 #include "train/trainer.hpp"
 
@@ -20,19 +20,6 @@ namespace {
 using archive::Checkpoint;
 using archive::Outcome;
 using archive::TrialResult;
-
-constexpr std::int64_t vocabulary = 12;
-
-data::TokenFile corpus() {
-    std::vector<data::Token> tokens(3000);
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-        tokens[i] = static_cast<data::Token>((i % 8 == 3 ? i * i / 7 : i * 5) % vocabulary);
-    const auto path = std::filesystem::path(testing::TempDir()) / "checkpoint_test.tok";
-    const auto written = data::write_token_file(
-        path, std::span(tokens).first(2500), std::span(tokens).subspan(2500), "bytes", vocabulary, 2500, 500);
-    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
-    return data::TokenFile::open(path).value();
-}
 
 /// 450 steps: rows of the curve are means over up to eight of them, and most steps end within a row.
 study::Trial trial_of_450_steps() {
@@ -50,23 +37,11 @@ study::Trial trial_of_450_steps() {
     return trial;
 }
 
-/// Keeps the newest checkpoint in memory, and says after which step the trial is to be stopped.
-class Memory final : public train::CheckpointKeeper {
-  public:
-    explicit Memory(std::optional<Checkpoint> checkpoint = {}) : newest(std::move(checkpoint)) {}
-    std::optional<Checkpoint> load() override { return newest; }
-    bool due(std::int64_t step) override { return step == save_at; }
-    void save(Checkpoint checkpoint) override { newest = std::move(checkpoint); }
-
-    std::optional<Checkpoint> newest;
-    std::int64_t save_at = -1;
-};
-
-TrialResult train_on(int ranks, int threads, Memory* first_ranks) {
+TrialResult train_on(int ranks, int threads, KeptInMemory* first_ranks) {
     const data::TokenFile tokens = corpus();
     const auto results = on_ranks<TrialResult>(ranks, [&](train::Communicator& group) {
         const auto backend = kernels::make_cpu_backend();
-        Memory nobody_asks;
+        KeptInMemory nobody_asks;
         train::TrainOptions options;
         options.threads = threads;
         if (first_ranks != nullptr) options.checkpoints = group.rank() == 0 ? first_ranks : &nobody_asks;
@@ -87,10 +62,10 @@ std::string digest_of(const TrialResult& result) {
 
 /// What the trial leaves when its state is saved after `step` on `ranks` ranks.
 Checkpoint checkpoint_after(std::int64_t step, int ranks) {
-    Memory memory;
-    memory.save_at = step;
+    KeptInMemory memory;
+    memory.kept[step];
     train_on(ranks, 1, &memory);
-    return memory.newest.value();
+    return memory.kept.at(step);
 }
 
 TEST(Checkpoint, givesTheSameBitsWhereverItIsTakenAndOnAnyNumberOfRanks) {
@@ -99,8 +74,8 @@ TEST(Checkpoint, givesTheSameBitsWhereverItIsTakenAndOnAnyNumberOfRanks) {
     for (const std::int64_t step : {1, 2, 9, 10, 21, 22, 300, 449}) {
         for (const auto [before, after, threads] :
              {std::array{1, 1, 1}, std::array{1, 8, 1}, std::array{4, 2, 1}, std::array{2, 4, 2}}) {
-            Memory memory(checkpoint_after(step, before));
-            ASSERT_EQ(memory.newest->step, step);
+            KeptInMemory memory(checkpoint_after(step, before));
+            ASSERT_EQ(memory.start_from->step, step);
             const TrialResult result = train_on(after, threads, &memory);
             EXPECT_EQ(result.outcome, Outcome::completed);
             EXPECT_EQ(digest_of(result), expected)
@@ -113,19 +88,19 @@ TEST(Checkpoint, isAllThatTheRestDependsOn) {
     // A test that the comparison above can fail: another number anywhere in the state gives other results.
     const std::string expected = digest_of(train_on(1, 1, nullptr));
     const Checkpoint good = checkpoint_after(301, 1);
-    ASSERT_EQ(good.sums.size(), 12u);  // of losses; steps and norms, of leaves and batch, in five groups
-    ASSERT_NE(good.sums[0], 0.0) << "step 301 should be inside a row";
+    ASSERT_EQ(good.sums.steps, 5);
+    ASSERT_NE(good.sums.loss, 0.0) << "step 301 should be inside a row";
     std::map<std::string, Checkpoint> changed = {{"weights", good},       {"first moment", good},
                                                  {"second moment", good}, {"sum", good},
                                                  {"norms", good},         {"curve", good}};
     changed["weights"].weights[5] += 1e-3f;
     changed["first moment"].first_moment[5] += 1e-3f;
     changed["second moment"].second_moment[5] += 1e-3f;
-    changed["sum"].sums[0] += 1e-3;
-    changed["norms"].sums[4] += 1e-3;
+    changed["sum"].sums.loss += 1e-3;
+    changed["norms"].sums.of_leaves[2] += 1e-3;
     changed["curve"].curve[1].training_loss += 1e-3;
     for (const auto& [what, checkpoint] : changed) {
-        Memory memory(checkpoint);
+        KeptInMemory memory(checkpoint);
         EXPECT_NE(digest_of(train_on(1, 1, &memory)), expected) << what;
     }
 }
@@ -134,14 +109,15 @@ TEST(Checkpoint, isLeftWhenATrialIsAskedToStop) {
     const data::TokenFile tokens = corpus();
     const auto backend = kernels::make_cpu_backend();
     train::Alone alone;
-    Memory memory;
+    KeptInMemory memory;
     train::TrainOptions options;
     options.checkpoints = &memory;
     options.on_progress = [](const train::Progress&) { return false; };
     const TrialResult cut = train::train(trial_of_450_steps(), tokens, *backend, alone, options);
     EXPECT_EQ(cut.outcome, Outcome::interrupted);
-    ASSERT_TRUE(memory.newest);
-    EXPECT_EQ(memory.newest->step, cut.steps_done);
+    ASSERT_EQ(memory.kept.size(), 1u);
+    ASSERT_EQ(memory.kept.begin()->first, cut.steps_done);
+    memory.start_from = memory.kept.begin()->second;
 
     // Asked again at each first look, it still gets to its end, by a step at a time at least.
     options.on_progress = nullptr;
@@ -152,7 +128,7 @@ TEST(Checkpoint, isLeftWhenATrialIsAskedToStop) {
 TEST(ShareCheckpoint, givesEveryRankWhatTheFirstHas) {
     Checkpoint first{.step = 7,
                      .curve = {{.step = 0, .training_loss = std::nan("")}, {.step = 7, .flops = 1e20}},
-                     .sums = {0.25, 3},
+                     .sums = {.loss = 0.25, .steps = 3, .of_leaves = {1, 2, 3, 4, 5}, .of_batch = {6, 7}},
                      .weights = {1, 2, 3},
                      .first_moment = {4, 5, 6},
                      .second_moment = {7, 8, 9}};
@@ -168,7 +144,10 @@ TEST(ShareCheckpoint, givesEveryRankWhatTheFirstHas) {
             ASSERT_EQ(checkpoint->curve.size(), 2u);
             EXPECT_TRUE(std::isnan(checkpoint->curve[0].training_loss));
             EXPECT_EQ(checkpoint->curve[1].flops, 1e20);
-            EXPECT_EQ(checkpoint->sums, first.sums);
+            EXPECT_EQ(checkpoint->sums.loss, first.sums.loss);
+            EXPECT_EQ(checkpoint->sums.steps, first.sums.steps);
+            EXPECT_EQ(checkpoint->sums.of_leaves, first.sums.of_leaves);
+            EXPECT_EQ(checkpoint->sums.of_batch, first.sums.of_batch);
             EXPECT_EQ(checkpoint->weights, first.weights);
             EXPECT_EQ(checkpoint->first_moment, first.first_moment);
             EXPECT_EQ(checkpoint->second_moment, first.second_moment);

@@ -2,9 +2,12 @@
 #include "train/reduction_tree.hpp"
 
 #include <array>
+#include <cstdlib>
 #include <stdexcept>
+#include <system_error>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "data/random.hpp"
 #include "train/thread_group.hpp"
@@ -127,6 +130,36 @@ TEST(ThreadTeam, callsEveryMemberAndPassesOnWhatOneThrows) {
         if (member == 0) ++calls;
     });
     EXPECT_EQ(calls, 1);
+}
+
+TEST(ThreadTeam, passesOnOneExceptionOfARoundAndNoneLater) {
+    train::ThreadTeam team(3);
+    EXPECT_THROW(team.run([](int member) {
+        if (member > 0) throw std::runtime_error("full");
+    }),
+                 std::runtime_error);
+    EXPECT_NO_THROW(team.run([](int) {}));
+}
+
+TEST(ThreadTeam, isNotMadeWhereTheSystemGivesTooFewThreads) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers reserve more memory than any limit";
+#endif
+    // Stacks of 8 MB each, and room for some of them, in a process of its own.
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            rlimit room{};
+            room.rlim_cur = room.rlim_max = rlim_t{1} << 29;
+            if (setrlimit(RLIMIT_AS, &room) != 0) std::exit(2);
+            try {
+                train::ThreadTeam team(1000);
+            } catch (const std::system_error&) {
+                std::exit(0);
+            }
+            std::exit(1);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

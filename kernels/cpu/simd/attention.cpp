@@ -64,11 +64,16 @@ void attention_backward_of(const AttentionShape& shape, const RotaryTables& rota
     const int64_t k = size.out_stride, v = 2 * size.out_stride;
     Pass pass;
     for_heads(shape, [&](int64_t at, int64_t out_at, int64_t row) {
-        pass.attend_backward(
-            size, rotary, shape.scale,
-            HeadGradients<Number>{gradients + out_at, q + at, q + k + at, q + v + at, results + out_at,
-                                  log_sum + row, q_gradient + at, q_gradient + k + at, q_gradient + v + at},
-            workspace);
+        const HeadGradients<Number> head{.out_gradient = gradients + out_at,
+                                         .q = q + at,
+                                         .k = q + k + at,
+                                         .v = q + v + at,
+                                         .out = results + out_at,
+                                         .log_sum = log_sum + row,
+                                         .q_gradient = q_gradient + at,
+                                         .k_gradient = q_gradient + k + at,
+                                         .v_gradient = q_gradient + v + at};
+        pass.attend_backward(size, rotary, shape.scale, head, workspace);
     });
 }
 

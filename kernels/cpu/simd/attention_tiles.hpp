@@ -11,7 +11,8 @@ inline int64_t tiled_attention_floats(const HeadSize& size) {
     const TiledHead head(size);
     const int64_t block = block_tokens * head.words, group = group_queries * head.words;
     const int64_t forward = 2 * head.row_floats() + head.width * head.tokens / 2 + 2 * block +
-                            block_tokens * head.width + (block_tokens + lanes) * head.tokens;
+                            block_tokens * head.width + (block_tokens + lanes) * head.tokens +
+                            lanes * head.width;
     const int64_t backward = 2 * head.row_floats() + head.width * head.tokens / 2 +
                              2 * head.tokens * head.width + 2 * group + 2 * group_queries / 2 * head.width +
                              3 * block + block_tokens * head.width + 2 * block_tokens * block_tokens +
@@ -33,6 +34,7 @@ void attend_on_tiles(Tiles& tiles, const HeadSize& size, const RotaryTables& tab
     float* mixed = pieces.take(block_tokens * head.width);
     float* scores = pieces.take(block_tokens * head.tokens);
     float* weights = pieces.take(lanes * head.tokens);  // two panels of sixteen queries, words along the keys
+    float* tokens = pieces.take(lanes * head.width);
 
     gather_rotated(size, tables, 0, size.context, k, 1.0f, keys, head.numbers());
     pad_tokens(head, size.context, head.tokens, keys);
@@ -74,7 +76,6 @@ void attend_on_tiles(Tiles& tiles, const HeadSize& size, const RotaryTables& tab
         for_halves(first, count, [&](int64_t half, int64_t query, int64_t queries_of_half) {
             const Lanes log_sums = multiply_add(tops[half], broadcast(ln_of_2), logarithm(totals[half]));
             for_lanes(queries_of_half, [&](int64_t, auto part) { store(log_sum + query, log_sums, part); });
-            float* tokens = scores;  // of which nothing is needed any more
             transpose_block(head, half, mixed, broadcast(1.0f) / totals[half], tokens);
             for (int64_t token = 0; token < queries_of_half; ++token)
                 for_lanes(size.width, [&](int64_t i, auto part) {

@@ -1,0 +1,25 @@
+// Checkpoints that are kept in memory, and handed on.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "train/checkpoint.hpp"
+
+namespace isogrid::tests {
+
+class KeptInMemory final : public train::CheckpointKeeper {
+  public:
+    explicit KeptInMemory(std::optional<archive::Checkpoint> start = {}) : start_from(std::move(start)) {}
+    std::optional<archive::Checkpoint> load() override { return start_from; }
+    bool due(std::int64_t step) override { return keeps_all || kept.contains(step); }
+    void save(archive::Checkpoint checkpoint) override { kept[checkpoint.step] = std::move(checkpoint); }
+
+    std::optional<archive::Checkpoint> start_from;
+    bool keeps_all = false;
+    std::map<std::int64_t, archive::Checkpoint> kept;  ///< by step; those that stand here are asked for
+};
+
+}  // namespace isogrid::tests
