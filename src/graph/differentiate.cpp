@@ -173,8 +173,8 @@ class Differentiator {
         return out;
     }
 
-    /// Whether `gradient` also belongs to a tensor whose producer has still to read it, or does so now, so that
-    /// adding to it in place would spoil that tensor's gradient.
+    /// Whether `gradient` also belongs to a tensor whose producer has still to read it, or does so now, so
+    /// that adding to it in place would spoil that tensor's gradient.
     bool awaited_by_others(TensorId of, TensorId gradient) const {
         for (const auto& [tensor, its_gradient] : gradient_) {
             const auto producer = producer_.find(tensor);
