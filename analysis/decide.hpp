@@ -25,7 +25,7 @@ struct Lifetime {
 struct Decision {
     std::string law;     ///< whose N, D and loss these are
     double flops = 0;    ///< C
-    double decades = 0;  ///< log10 of C over the largest run; below 0 inside the runs
+    double decades = 0;  ///< log10 of C over the largest run fitted; below 0 inside the runs
     Estimate parameters, tokens, loss;
     std::optional<double> reached_already;     ///< the lowest loss of the runs, where no less is expected
     bool floorless = false;                    ///< the law's loss falls to 0: beyond the runs, a lower limit
@@ -57,8 +57,8 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
 
 /// Decides for a budget. N, D and loss come from the joint law or from a rival that predicts held-out runs
 /// clearly better, else from isoflop, else from the envelope, and last from a law whose floor a run has gone
-/// below; nothing when none of them stands. `largest` is the largest compute of a run, `batch_unit` what
-/// tokens_per_batch_unit says of them.
+/// below; nothing when none of them stands. `largest` is the largest compute of a run fitted, `batch_unit`
+/// what tokens_per_batch_unit says of them.
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
                                std::optional<double> inference_tokens,
                                std::optional<double> batch_unit = std::nullopt);

@@ -70,20 +70,22 @@ void predict_validation(const Runs& runs, const FitOptions& options, std::vector
                      {"loss", "came to", Quantity::loss},
                      {"error", "error", Quantity::percent}},
                     {}};
-        std::size_t inside = 0;
+        std::size_t inside = 0, intervals = 0;
         double largest = 0;
         for (const Run* run : held_out) {
             const Estimate predicted = predict(*fit.surface, residuals, *run, options.seed);
             const double error = predicted.value / run->loss - 1;
             table.rows.push_back({run->name, run->flops, run->parameters, run->tokens, predicted.value,
                                   predicted.low, predicted.high, run->loss, error});
+            intervals += std::isfinite(predicted.low) && std::isfinite(predicted.high);
             inside += run->loss >= predicted.low && run->loss <= predicted.high;
             largest = std::max(largest, std::abs(error));
         }
         fit.tables.push_back(std::move(table));
         fit.notes.push_back("of " + std::to_string(held_out.size()) + " runs held out for validation, " +
-                            std::to_string(inside) + " lie inside their 95% interval; the largest error is " +
-                            format_quantity(largest, Quantity::percent));
+                            (intervals > 0 ? std::to_string(inside) + " lie inside their 95% interval"
+                                           : std::string("none of which has an interval")) +
+                            "; the largest error is " + format_quantity(largest, Quantity::percent));
     }
 }
 

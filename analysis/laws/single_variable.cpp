@@ -46,6 +46,18 @@ double squares_about_mean(std::span<const CurvePoint> points) {
     return squares;
 }
 
+/// The whole numbers from `first` to `last`, or 40 of them spread evenly: a fit to all of a long curve at
+/// each of its places would take the square of its length.
+std::vector<std::size_t> places_to_try(std::size_t first, std::size_t last) {
+    constexpr std::size_t most = 40;
+    std::vector<std::size_t> places;
+    if (first > last) return places;
+    const std::size_t steps = std::min(most - 1, last - first);
+    for (std::size_t i = 0; i <= steps; ++i)
+        places.push_back(steps == 0 ? first : first + i * (last - first) / steps);
+    return places;
+}
+
 /// How many of the lowest x lie on a plateau: a constant there and E + A x^-alpha beyond, against the law
 /// alone, by Akaike's criterion. The constant and the place where it ends count as two parameters.
 std::size_t find_plateau(std::span<const CurvePoint> points) {
@@ -54,7 +66,8 @@ std::size_t find_plateau(std::span<const CurvePoint> points) {
     const std::size_t count = points.size(), own = form.parameters.size();
     double best = corrected_akaike(fit_form(form, points).squares, count, own) - clearly;
     std::size_t plateau = 0;
-    for (std::size_t left = 1; left <= count / 3 && count - left >= fewest_points; ++left) {
+    const std::size_t longest = std::min(count / 3, count - std::min(count, fewest_points));
+    for (const std::size_t left : places_to_try(1, longest)) {
         const FittedForm fit = fit_form(form, points.subspan(left));
         bool below = fit.sound;  // a plateau is lower than the law would have it
         for (std::size_t i = 0; i < left; ++i)
@@ -78,7 +91,7 @@ StraightPart find_straight_part(std::span<const CurvePoint> points) {
     const std::size_t count = points.size(), own = form.parameters.size();
     StraightPart best;
     double lowest = std::numeric_limits<double>::infinity();
-    for (std::size_t inside = count; inside >= 4; --inside) {
+    for (const std::size_t inside : places_to_try(std::min<std::size_t>(4, count), count)) {
         const FittedForm fit = fit_form(form, points.first(inside));
         const bool all = inside == count;
         const double rest = all ? 0 : squares_about_mean(points.subspan(inside));
@@ -93,8 +106,10 @@ std::vector<Cut> windows(const CurveForm& form, std::span<const CurvePoint> poin
     for (const CurvePoint& point : points)
         x.push_back(point.x), loss.push_back(point.loss);
     const std::size_t fewest = std::max<std::size_t>(form.parameters.size() + 1, 4);
+    const auto tried = places_to_try(fewest, points.size());
     return expanding_window(x, loss, fewest,
                             [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+                                if (!std::ranges::binary_search(tried, fitted.size())) return std::nullopt;
                                 std::vector<CurvePoint> some;
                                 for (const std::size_t i : fitted)
                                     some.push_back(points[i]);

@@ -58,6 +58,19 @@ std::vector<std::string_view> missing_studies(const Law& law, const Runs& runs) 
     return law.studies;
 }
 
+namespace {
+
+/// The largest compute of a run that a law which recommends is fitted to; of any run where none recommends.
+double largest_fitted(const Answer& all) {
+    double largest = 0;
+    for (const LawFit& fit : all.fits)
+        if (fit.predict || fit.surface)
+            largest = std::max(largest, largest_budget(runs_for(law_of(fit), all.runs)));
+    return largest > 0 ? largest : largest_budget(all.runs);
+}
+
+}  // namespace
+
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
               std::vector<double> targets, std::vector<Reference> references,
               std::optional<double> inference_tokens) {
@@ -65,7 +78,6 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
     all.runs = std::move(runs), all.options = options;
     all.targets = std::move(targets), all.references = std::move(references);
     all.warnings = check_runs(all.runs);
-    if (all.targets.empty() && largest_budget(all.runs) > 0) all.targets = {100 * largest_budget(all.runs)};
     for (const Law& law : laws()) {
         if (!law_names.empty() && std::find(law_names.begin(), law_names.end(), law.name) == law_names.end())
             continue;
@@ -81,6 +93,8 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
         else
             all.fits.push_back(fit_without_repeats(law, about, options));
     }
+    all.largest_fitted = largest_fitted(all);
+    if (all.targets.empty() && all.largest_fitted > 0) all.targets = {100 * all.largest_fitted};
     predict_validation(all.runs, options, all.fits);
     if (options.objective_asked)
         for (LawFit& fit : all.fits)
@@ -93,7 +107,7 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
             if (!fit->refused && fit->predict && !(fit->surface && fit->surface->contradicted()))
                 all.predictions.push_back(fit->predict(target));
     for (const double target : all.targets)
-        if (auto decision = decide(all.fits, target, largest_budget(all.runs), inference_tokens,
+        if (auto decision = decide(all.fits, target, all.largest_fitted, inference_tokens,
                                    tokens_per_batch_unit(all.runs)))
             all.decisions.push_back(std::move(*decision));
     for (const Decision& decision : all.decisions)

@@ -33,9 +33,10 @@ std::vector<std::string_view> missing_studies(const Law& law, const Runs& runs);
 struct Answer {
     Runs runs;
     FitOptions options;
-    std::vector<LawFit> fits;             ///< in the order of laws()
-    std::vector<NotAsked> not_asked;      ///< laws whose subject the runs do not hold
-    std::vector<double> targets;          ///< FLOPs to recommend for
+    std::vector<LawFit> fits;         ///< in the order of laws()
+    std::vector<NotAsked> not_asked;  ///< laws whose subject the runs do not hold
+    double largest_fitted = 0;        ///< FLOPs of the largest run behind a recommendation: not one held out
+    std::vector<double> targets;      ///< FLOPs to recommend for
     std::vector<Prediction> predictions;  ///< by target, laws in reverse; a deciding law last
     std::vector<Prediction> rivals;       ///< of other forms of the joint law, by target; none decides there
     std::vector<Decision> decisions;      ///< one a target, where a law stands
@@ -47,7 +48,7 @@ struct Answer {
 std::vector<Role> missing_roles(const Law& law, const Runs& runs);
 
 /// Fits the laws named (all that the runs vary enough for when empty) that the runs can be asked about, and
-/// predicts at the targets; without targets, at 100 times the largest budget. With `inference_tokens`,
+/// predicts at the targets; without targets, at 100 times the largest budget fitted. With `inference_tokens`,
 /// decisions say what is cheapest over a model's whole life. Takes at least one used run.
 Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOptions& options,
               std::vector<double> targets, std::vector<Reference> references,

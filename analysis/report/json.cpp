@@ -148,7 +148,7 @@ json to_json(const Answer& answer) {
     const auto predicted = [&](const Prediction& p) {
         return json({{"law", p.law},
                      {"flops", p.flops},
-                     {"decades_beyond_runs", number(std::log10(p.flops / largest_budget(answer.runs)))},
+                     {"decades_beyond_runs", number(std::log10(p.flops / answer.largest_fitted))},
                      {"parameters", number(p.parameters.value)},
                      {"parameters_ci95", interval(p.parameters)},
                      {"tokens", number(p.tokens.value)},

@@ -74,6 +74,14 @@ TEST(CurveForms, haveTheGradientsTheySay) {
     }
 }
 
+TEST(Data, triesFortyPlacesOfALongCurve) {
+    const LawFit fit = fit_data(data_ladder(300, 1.04, power_with_floor), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.3, 1e-4);
+    EXPECT_LE(table_of(fit, "validation").rows.size(), 40u);
+    EXPECT_GE(table_of(fit, "validation").rows.size(), 30u);
+}
+
 TEST(Data, recoversTheLawThatMadeTheRuns) {
     const LawFit fit = fit_data(data_ladder(10, 2.5, power_with_floor), without_bootstrap());
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);

@@ -123,6 +123,16 @@ TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
     for (const auto& row : held_out->rows)
         EXPECT_NEAR(std::get<double>(row.back()), 1 / 1.02 - 1, 1e-3);
     EXPECT_THAT(joint.notes, testing::Contains(HasSubstr("of 3 runs held out for validation, 0 lie inside")));
+
+    // A recommendation lies so far beyond the runs that the law was fitted to, not those held out.
+    EXPECT_EQ(all.largest_fitted, four_budgets.back());
+    EXPECT_THAT(all.targets, ElementsAre(100 * four_budgets.back()));
+    EXPECT_DOUBLE_EQ(all.decisions.at(0).decades, 2);
+
+    options.bootstrap = 0;
+    EXPECT_THAT(
+        answer(runs, {"joint"}, options, {}, {}, {}).fits.front().notes,
+        testing::Contains(HasSubstr("of 3 runs held out for validation, none of which has an interval")));
 }
 
 }  // namespace
