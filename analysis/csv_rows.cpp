@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <tuple>
 
 #include "study/digest.hpp"
 
@@ -25,7 +26,8 @@ bool has_decimal_comma(std::string text) {
 /// Tokens and FLOPs that no column gives, from those that one does.
 void derive_counts(Run& run, std::optional<double> tokens, std::optional<double> flops,
                    std::optional<double> step) {
-    if (!tokens && run.batch && run.steps) tokens = *run.batch * *run.steps;
+    // Of a curve's point, `steps` may be the whole run's: the steps so far are what tells the points apart.
+    if (!tokens && run.batch && run.steps) tokens = *run.batch * step.value_or(*run.steps);
     if (!tokens && flops && run.parameters > 0) tokens = *flops / (6 * run.parameters);
     if (!tokens && step) tokens = *step * run.batch.value_or(1);
     run.tokens = tokens.value_or(0);
@@ -115,8 +117,14 @@ Run RowReader::read(const CsvRow& row) {
     return run;
 }
 
+bool comes_before(const CurveSample& a, const CurveSample& b) {
+    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
+    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
+}
+
 void join_curves(std::vector<Run>& runs) {
     std::vector<Run> joined;
+    std::vector<CurveSample> ends;  // of each, so far
     std::map<std::string, std::size_t> place;
     for (Run& row : runs) {
         const auto [at, fresh] = place.try_emplace(row.name, joined.size());
@@ -124,6 +132,7 @@ void join_curves(std::vector<Run>& runs) {
         if (fresh) {
             row.curve.clear();
             joined.push_back(row);
+            ends.push_back(sample);
         } else {
             Run& run = joined[at->second];
             std::vector<CurveSample> curve = std::move(run.curve);
@@ -131,7 +140,10 @@ void join_curves(std::vector<Run>& runs) {
                                   ? std::optional(std::max(*run.learning_rate, *row.learning_rate))
                                   : std::nullopt;
             const std::string digest = study::sha256(run.digest + row.digest);
-            if (row.tokens > run.tokens) run = row;
+            if (comes_before(ends[at->second], sample)) {
+                run = row;
+                ends[at->second] = sample;
+            }
             run.curve = std::move(curve);
             run.learning_rate = peak;
             run.digest = digest;
@@ -139,8 +151,7 @@ void join_curves(std::vector<Run>& runs) {
         joined[at->second].curve.push_back(sample);
     }
     for (Run& run : joined) {
-        std::stable_sort(run.curve.begin(), run.curve.end(),
-                         [](const auto& a, const auto& b) { return a.tokens < b.tokens; });
+        std::stable_sort(run.curve.begin(), run.curve.end(), comes_before);
         if (!run.steps && run.curve.back().step > 0) run.steps = run.curve.back().step;
     }
     runs = std::move(joined);

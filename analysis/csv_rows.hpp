@@ -41,8 +41,10 @@ class RowReader {
     std::string reason_;
 };
 
-/// Joins the rows of one run, told by its name, into its training curve; the row with the most tokens is the
-/// run's end.
+/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
+bool comes_before(const CurveSample& a, const CurveSample& b);
+
+/// Joins the rows of one run, told by its name, into its training curve; the last row is the run's end.
 void join_curves(std::vector<Run>& runs);
 
 }  // namespace isogrid::analysis

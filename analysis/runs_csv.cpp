@@ -41,6 +41,17 @@ study::Faults find_duplicates(const CsvTable& table, const std::vector<const Csv
     return faults;
 }
 
+/// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
+study::Faults find_unordered(const Runs& runs) {
+    study::Faults faults;
+    for (const Run& run : runs.used)
+        if (run.curve.size() > 1 && !comes_before(run.curve.front(), run.curve.back()))
+            faults.push_back({runs.source, "the rows of run " + run.name + " have no order",
+                              "none has more tokens, FLOPs or steps than another",
+                              "name the column that counts them (step=, tokens= or flops=)"});
+    return shortened(std::move(faults), runs.source);
+}
+
 /// Says where budgets are not met to the digit.
 void note_rounding(Runs& runs) {
     double off = 0;
@@ -92,11 +103,14 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
     if (places->contains("step") && !places->contains("run"))  // the file is one run's curve
         for (Run& run : runs.used)
             run.name = request.file.stem().string();
-    if (places->contains("run") || places->contains("step"))
+    if (places->contains("run") || places->contains("step")) {
         join_curves(runs.used);
-    else
+        if (study::Faults unordered = find_unordered(runs); !unordered.empty())
+            return tl::unexpected(std::move(unordered));
+    } else {
         for (Run& run : runs.used)
             run.curve.clear();
+    }
     join_budgets(runs.used);
     drop_highest_loss(runs, request.drop_highest_loss);
     if (rows.size() < table->rows.size())

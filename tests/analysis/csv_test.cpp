@@ -309,6 +309,40 @@ TEST(ReadCsv, joinsRowsOfOneRunIntoACurveThatEndsWithTheMostTokens) {
     EXPECT_DOUBLE_EQ(runs->used[0].curve[1].tokens, 200);
 }
 
+TEST(ReadCsv, endsARunWithItsLastStepWhereOtherColumnsSayTheSameOfAllItsRows) {
+    const CsvFile steps("run,B,S,s,L\na,64,300,100,4\na,64,300,300,2\na,64,300,200,3\n");
+    const auto by_step = read_csv(steps.request("run=run,batch=B,steps=S,step=s,loss=L"));
+    ASSERT_TRUE(by_step);
+    ASSERT_EQ(by_step->used.size(), 1u);
+    EXPECT_DOUBLE_EQ(by_step->used[0].loss, 2);
+    EXPECT_DOUBLE_EQ(by_step->used[0].tokens, 64 * 300);
+    EXPECT_DOUBLE_EQ(by_step->used[0].curve[0].tokens, 64 * 100);
+    EXPECT_DOUBLE_EQ(by_step->used[0].curve[1].loss, 3);
+    EXPECT_THAT(by_step->conventions.tokens, HasSubstr("batch times the steps so far"));
+    const CsvFile total("run,D,s,L\na,900,100,4\na,900,300,2\na,900,200,3\n");
+    const auto by_tie = read_csv(total.request("run=run,tokens=D,step=s,loss=L"));
+    ASSERT_TRUE(by_tie);
+    EXPECT_DOUBLE_EQ(by_tie->used[0].loss, 2);
+    EXPECT_DOUBLE_EQ(by_tie->used[0].curve[1].loss, 3);
+}
+
+TEST(ReadCsv, endsARunWithTheMostFlopsWhereTokensAreNotGiven) {
+    const CsvFile file("run,C,L\na,1e18,4\na,3e18,2\na,2e18,3\n");
+    const auto runs = read_csv(file.request("run=run,flops=C,loss=L"));
+    ASSERT_TRUE(runs);
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 2);
+    EXPECT_DOUBLE_EQ(runs->used[0].flops, 3e18);
+    EXPECT_DOUBLE_EQ(runs->used[0].curve[1].loss, 3);
+}
+
+TEST(ReadCsv, refusesARunWhoseRowsNothingPutsInOrder) {
+    const CsvFile file("run,D,L\na,1e8,4\na,1e8,2\nb,1e8,3\n");
+    for (const char* columns : {"run=run,loss=L", "run=run,tokens=D,loss=L"})
+        EXPECT_EQ(faults_of(file.request(columns)).find(file.name() + ": the rows of run a have no order"),
+                  0u);
+    EXPECT_THAT(faults_of(file.request("run=run,loss=L")), HasSubstr("name the column that counts them"));
+}
+
 TEST(ReadCsv, givesBudgetsThatDifferByRoundingOneValue) {
     const CsvFile file("N,D,L\n3,1e8,3\n6,0.50000001e8,4\n7,1e8,5\n");
     const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
