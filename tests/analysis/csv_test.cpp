@@ -58,6 +58,15 @@ TEST(Csv, keepsQuotedCommasQuotesAndLineEnds) {
     EXPECT_EQ(table->rows[1].line, 5u);  // the quoted cell spans lines 2 and 3, line 4 is blank
 }
 
+TEST(Csv, takesAQuotationMarkInsideACellForALetter) {
+    const auto table = parse_csv("a,b\n3\" rack,1\n19\" rack,2\n\"x\"\"y\", \"2,5\"\n", "f.csv");
+    ASSERT_TRUE(table);
+    ASSERT_EQ(table->rows.size(), 3u);
+    EXPECT_THAT(table->rows[0].cells, ElementsAre("3\" rack", "1"));
+    EXPECT_THAT(table->rows[1].cells, ElementsAre("19\" rack", "2"));
+    EXPECT_THAT(table->rows[2].cells, ElementsAre("x\"y", " 2,5"));
+}
+
 /// Five budgets of seven sizes; tokens are whole batches.
 std::string rounded_budgets(double batch) {
     std::string text = "n,d,loss\n";
