@@ -220,7 +220,7 @@ TEST(ReadCsv, rejectsSuchRowsWhenAskedToAndKeepsTheRest) {
     EXPECT_EQ(runs->rejected[0].name, "line 3");
     EXPECT_EQ(runs->rejected[0].reason, "loss (column 3, L) is missing (a number is needed)");
     EXPECT_THAT(runs->rejected[1].reason, HasSubstr("tokens (column 2, D) is -5"));
-    EXPECT_EQ(runs->rejected[2].reason, "the same row stands above it");
+    EXPECT_EQ(runs->rejected[2].reason, "the same run as line 2");
 }
 
 TEST(ReadCsv, refusesRunsThatStandTwice) {
@@ -228,6 +228,34 @@ TEST(ReadCsv, refusesRunsThatStandTwice) {
     EXPECT_THAT(faults_of(file.request("parameters=N,tokens=D,loss=L")),
                 HasSubstr(file.name() + ":4: the same run as line 2 (equal in the columns L, N, D)"));
     EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L,seed=note")), "");
+}
+
+TEST(ReadCsv, rejectsRunsThatStandTwiceThoughOtherColumnsDiffer) {
+    const CsvFile file("N,D,L,note\n1e6,1e8,3.5,a\n1e6,2e8,3.4,b\n1e6,1e8,3.5,c\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.skip_bad_rows = true;
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 2u);
+    ASSERT_EQ(runs->rejected.size(), 1u);
+    EXPECT_EQ(runs->rejected[0].name, "line 4");
+    EXPECT_EQ(runs->rejected[0].reason, "the same run as line 2");
+}
+
+TEST(ReadCsv, findsRunsThatStandInTwoFiles) {
+    const CsvFile first("N,D,L\n1e6,1e8,3.5\n1e6,2e8,3.4\n"), second("N,D,L\n1e6,4e8,3.2\n1e6,1e8,3.5\n");
+    CsvRequest request = first.request("parameters=N,tokens=D,loss=L");
+    const auto refused = read_csv({first.name(), second.name()}, request);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(study::to_string(refused.error()),
+                HasSubstr(second.name() + ":3: the same run as " + first.name() + ":2 (equal in"));
+    request.skip_bad_rows = true;
+    const auto runs = read_csv({first.name(), second.name()}, request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 3u);
+    // Curves may begin alike.
+    const CsvFile a("s,L\n0,9\n10,5\n"), b("s,L\n0,9\n10,4\n");
+    EXPECT_TRUE(read_csv({a.name(), b.name()}, a.request("step=s,loss=L")));
 }
 
 TEST(ReadCsv, namesADecimalCommaForWhatItIs) {
@@ -305,6 +333,30 @@ TEST(ReadCsv, dropsTheHighestLossesAndListsThem) {
     EXPECT_EQ(runs->used.size(), 2u);
     EXPECT_EQ(runs->rejected[0].name, "line 3");
     EXPECT_EQ(runs->rejected[1].name, "line 5");
+}
+
+TEST(ReadCsv, dropsTheHighestLossesOfAllFiles) {
+    const CsvFile low("N,D,L\n1,1,3\n2,2,4\n"), high("N,D,L\n3,3,9\n4,4,8\n5,5,7\n");
+    CsvRequest request = low.request("parameters=N,tokens=D,loss=L");
+    request.drop_highest_loss = 2;
+    const auto runs = read_csv({low.name(), high.name()}, request);
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 3u);
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 3);
+    EXPECT_DOUBLE_EQ(runs->used[2].loss, 7);
+    EXPECT_EQ(runs->rejected.size(), 2u);
+}
+
+TEST(ReadCsv, findsTheSameBudgetsHoweverRowsAreSplitOverFiles) {
+    // One file's own computes are near each other; together with the other's no gaps remain.
+    const std::string header = "N,D,L\n", near = "1,100,5\n1,101,4\n", far = "1,102.5,3\n1,104,2\n";
+    const CsvFile whole(header + near + far), first(header + near), second(header + far);
+    const CsvRequest request = whole.request("parameters=N,tokens=D,loss=L");
+    const Runs together = read_csv(request).value();
+    const Runs split = read_csv({first.name(), second.name()}, request).value();
+    ASSERT_EQ(split.used.size(), together.used.size());
+    for (std::size_t i = 0; i < split.used.size(); ++i)
+        EXPECT_EQ(split.used[i].budget, together.used[i].budget);
 }
 
 TEST(ReadCsv, joinsRowsOfOneRunIntoACurveThatEndsWithTheMostTokens) {
