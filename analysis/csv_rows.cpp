@@ -15,12 +15,35 @@ bool is_missing(std::string_view text) {
     return std::find(words.begin(), words.end(), text) != words.end();
 }
 
-/// `1,5` for 1.5: how half of the world writes it, and no CSV can mean.
-bool has_decimal_comma(std::string text) {
+/// What is wrong with a cell that is no number, and what to do.
+struct Advice {
+    const char* why;
+    const char* what_to_do;
+};
+
+/// The text's commas stand between thousands: 1,000 and 70,000,000.5.
+bool has_thousands(std::string_view text) {
+    const std::string_view whole = text.substr(0, text.find('.'));
+    const std::size_t first = whole.find(',');
+    if (first == std::string_view::npos || first < 1 || first > 3 || whole.front() == '0') return false;
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        const bool comma = at >= first && (at - first) % 4 == 0;
+        if (comma ? whole[at] != ',' : whole[at] < '0' || whole[at] > '9') return false;
+    }
+    return (whole.size() - first) % 4 == 0;
+}
+
+/// `1,5` for 1.5 is how half of the world writes it; `1,000` may be a thousand too. No CSV can mean either.
+Advice advice_on(std::string text) {
     const std::size_t comma = text.find(',');
-    if (comma == std::string::npos || text.find(',', comma + 1) != std::string::npos) return false;
-    text[comma] = '.';
-    return number(text).has_value();
+    const bool thousands = has_thousands(trimmed(text));
+    if (comma != std::string::npos) text[comma] = '.';
+    const bool decimals = comma != std::string::npos && number(text).has_value();
+    if (thousands && decimals)
+        return {"a comma that may separate thousands or decimals", "leave it out, or write it as a point"};
+    if (thousands) return {"a number with commas between thousands", "leave them out"};
+    if (decimals) return {"a number with a decimal comma", "write it with a point"};
+    return {"a number is needed", "correct the cell"};
 }
 
 /// Tokens and FLOPs that no column gives, from those that one does.
@@ -44,10 +67,9 @@ std::optional<double> RowReader::value(const CsvRow& row, const std::string& rol
     if (is_missing(cell)) return bad(row, *place, "is missing", "a number is needed");
     const std::optional<double> found = number(cell);
     if (!found) {
-        const bool comma = has_decimal_comma(cell);
-        faults_.push_back({where(row), column(*place) + " is \"" + cell + "\"",
-                           comma ? "a number with a decimal comma" : "a number is needed",
-                           comma ? "write it with a point" : "correct the cell"});
+        const Advice advice = advice_on(cell);
+        faults_.push_back(
+            {where(row), column(*place) + " is \"" + cell + "\"", advice.why, advice.what_to_do});
         return std::nullopt;
     }
     if (!std::isfinite(*found) || *found < 0 || (*found == 0 && !zero_allowed))

@@ -267,6 +267,23 @@ TEST(ReadCsv, namesADecimalCommaForWhatItIs) {
                   ":2: loss (column 3, L) is \"3,5\" (a number with a decimal comma) write it with a point"));
 }
 
+TEST(ReadCsv, saysThatACommaMaySeparateThousands) {
+    const auto said = [](const std::string& cell) {
+        const CsvFile file("N,D,L\n1e6,\"" + cell + "\",3.5\n");
+        return faults_of(file.request("parameters=N,tokens=D,loss=L"));
+    };
+    for (const char* cell : {"1,000", "70,000", " 3,142 "})
+        EXPECT_THAT(said(cell),
+                    HasSubstr("(a comma that may separate thousands or decimals) leave it out, or "
+                              "write it as a point"));
+    for (const char* cell : {"1,000,000", "1,000.5"})
+        EXPECT_THAT(said(cell), HasSubstr("(a number with commas between thousands) leave them out"));
+    for (const char* cell : {"0,123", "1234,567", "1,0000", "3,5"})
+        EXPECT_THAT(said(cell), HasSubstr("(a number with a decimal comma)"));
+    for (const char* cell : {"1,00,000", ",100,", "1,abc"})
+        EXPECT_THAT(said(cell), HasSubstr("(a number is needed)"));
+}
+
 TEST(ReadCsv, treatsTextWhereANumberBelongsAsAFaultOfThatLine) {
     const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,many,3.4\n");
     EXPECT_THAT(faults_of(file.request("parameters=N,tokens=D,loss=L")),
