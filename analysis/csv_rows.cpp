@@ -12,7 +12,7 @@ namespace {
 
 bool is_missing(std::string_view text) {
     constexpr std::array<std::string_view, 8> words = {"", "NA", "N/A", "nan", "NaN", "NAN", "null", "None"};
-    return std::find(words.begin(), words.end(), text) != words.end();
+    return std::find(words.begin(), words.end(), trimmed(text)) != words.end();
 }
 
 /// What is wrong with a cell that is no number, and what to do.
@@ -43,7 +43,7 @@ Advice advice_on(std::string text) {
         return {"a comma that may separate thousands or decimals", "leave it out, or write it as a point"};
     if (thousands) return {"a number with commas between thousands", "leave them out"};
     if (decimals) return {"a number with a decimal comma", "write it with a point"};
-    return {"a number is needed", "correct the cell"};
+    return {"a number is needed", "correct it"};
 }
 
 /// Tokens and FLOPs that no column gives, from those that one does.
@@ -68,9 +68,7 @@ std::optional<double> RowReader::value(const CsvRow& row, const std::string& rol
     const std::optional<double> found = number(cell);
     if (!found) {
         const Advice advice = advice_on(cell);
-        faults_.push_back(
-            {where(row), column(*place) + " is \"" + cell + "\"", advice.why, advice.what_to_do});
-        return std::nullopt;
+        return bad(row, *place, "is \"" + cell + "\"", advice.why, advice.what_to_do);
     }
     if (!std::isfinite(*found) || *found < 0 || (*found == 0 && !zero_allowed))
         return bad(row, *place, "is " + cell, "a positive finite number is needed");
@@ -92,10 +90,10 @@ std::string RowReader::column(const Place& place) const {
 }
 
 std::optional<double> RowReader::bad(const CsvRow& row, const Place& place, const std::string& what,
-                                     const char* why) {
+                                     const char* why, const std::string& what_to_do) {
     if (!request_.skip_bad_rows)
         faults_.push_back({where(row), column(place) + " " + what, why,
-                           "correct it, or leave such rows out with --skip-bad-rows"});
+                           what_to_do + ", or leave such rows out with --skip-bad-rows"});
     else if (reason_.empty())
         reason_ = column(place) + " " + what + " (" + why + ")";
     return std::nullopt;

@@ -224,6 +224,22 @@ TEST(ReadCsv, rejectsSuchRowsWhenAskedToAndKeepsTheRest) {
     EXPECT_EQ(runs->rejected[2].reason, "the same run as line 2");
 }
 
+TEST(ReadCsv, rejectsTextAndDecimalCommasToo) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,many,3.4\n1e6,3e8,\"3,3\"\n1e6,4e8, NA\n 1e6 ,5e8, 3.1\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    EXPECT_THAT(faults_of(request),
+                HasSubstr(":4: loss (column 3, L) is \"3,3\" (a number with a decimal comma) write it "
+                          "with a point, or leave such rows out with --skip-bad-rows"));
+    request.skip_bad_rows = true;
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 2u);
+    ASSERT_EQ(runs->rejected.size(), 3u);
+    EXPECT_EQ(runs->rejected[0].reason, "tokens (column 2, D) is \"many\" (a number is needed)");
+    EXPECT_EQ(runs->rejected[1].reason, "loss (column 3, L) is \"3,3\" (a number with a decimal comma)");
+    EXPECT_EQ(runs->rejected[2].reason, "loss (column 3, L) is missing (a number is needed)");
+}
+
 TEST(ReadCsv, refusesRunsThatStandTwice) {
     const CsvFile file("N,D,L,note\n1e6,1e8,3.5,a\n1e6,2e8,3.4,b\n1e6,1e8,3.5,c\n");
     EXPECT_THAT(faults_of(file.request("parameters=N,tokens=D,loss=L")),
