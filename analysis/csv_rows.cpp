@@ -75,6 +75,15 @@ std::optional<double> RowReader::value(const CsvRow& row, const std::string& rol
     return found;
 }
 
+std::optional<double> RowReader::error(const CsvRow& row) {
+    const auto place = places_.find(std::string(name(Role::error)));
+    if (place == places_.end() || is_missing(row.cells[place->second])) return std::nullopt;
+    const std::string& cell = row.cells[place->second];
+    if (const auto found = number(cell); found && !(*found >= 0 && *found <= 1))
+        return bad(row, *place, "is " + cell, "a number from 0 to 1 is needed");
+    return value(row, place->first, /*zero_allowed=*/true);
+}
+
 std::string RowReader::text(const CsvRow& row, Role role) const {
     const auto place = places_.find(std::string(name(role)));
     return place == places_.end() ? std::string{} : row.cells[place->second];
@@ -119,7 +128,7 @@ Run RowReader::read(const CsvRow& row) {
     run.learning_rate = from_zero(Role::learning_rate);
     run.width = positive(Role::width);
     run.unique_tokens = positive(Role::unique_tokens);
-    run.error = from_zero(Role::error);
+    run.error = error(row);
     run.loss_error = positive(Role::loss_error);
     run.noise_scale = positive(Role::noise_scale);
     run.active_parameters = positive(Role::active_parameters);

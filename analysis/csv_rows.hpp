@@ -28,6 +28,8 @@ class RowReader {
 
     /// Above zero, or from zero on; nothing where no column was named or the cell is bad.
     std::optional<double> value(const CsvRow& row, const std::string& role, bool zero_allowed = false);
+    /// Of a downstream task, which not every run was tried on: an empty cell is no fault.
+    std::optional<double> error(const CsvRow& row);
     std::string text(const CsvRow& row, Role role) const;
     std::string where(const CsvRow& row) const;
     std::string column(const Place& place) const;

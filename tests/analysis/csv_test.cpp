@@ -321,6 +321,24 @@ TEST(ReadCsv, takesWhatSingleLawsNeed) {
     EXPECT_FALSE(know(*runs, Role::unique_tokens));
 }
 
+TEST(ReadCsv, takesRunsWithoutAnErrorOnTheTaskAndRefusesImpossibleOnes) {
+    const CsvFile some(
+        "N,D,L,e\n1e6,1e8,3.5,\n1e6,2e8,3.4,0.75\n1e6,3e8,3.3, NA\n1e6,4e8,3.2,0\n1e6,5e8,3.1,1\n");
+    const auto runs = read_csv(some.request("parameters=N,tokens=D,loss=L,error=e"));
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 5u);
+    EXPECT_FALSE(runs->used[0].error);
+    EXPECT_DOUBLE_EQ(runs->used[1].error.value(), 0.75);
+    EXPECT_FALSE(runs->used[2].error);
+    EXPECT_TRUE(know(*runs, Role::error));
+    const CsvFile bad("N,D,L,e\n1e6,1e8,3.5,75\n1e6,2e8,3.4,-0.1\n1e6,3e8,3.3,inf\n1e6,4e8,3.2,x\n");
+    const std::string faults = faults_of(bad.request("parameters=N,tokens=D,loss=L,error=e"));
+    EXPECT_THAT(faults, HasSubstr(":2: error (column 4, e) is 75 (a number from 0 to 1 is needed)"));
+    EXPECT_THAT(faults, HasSubstr(":3: error (column 4, e) is -0.1 (a number from 0 to 1 is needed)"));
+    EXPECT_THAT(faults, HasSubstr(":4: error (column 4, e) is inf (a number from 0 to 1 is needed)"));
+    EXPECT_THAT(faults, HasSubstr(":5: error (column 4, e) is \"x\" (a number is needed)"));
+}
+
 TEST(ReadCsv, readsCurvesOfSchedulesWithoutSizes) {
     const CsvFile file("run,step,lr,L\na,0,0,9\na,100,0.3,5\na,200,0.1,4\n");
     const auto runs = read_csv(file.request("run=run,step=step,learning_rate=lr,loss=L"));
