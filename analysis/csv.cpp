@@ -27,8 +27,8 @@ Broken take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
             } else {
                 quoted = false;
             }
-        } else if (letter == '"') {
-            quoted = true;
+        } else if (letter == '"' && trimmed(cell).empty()) {
+            quoted = true;  // further on it stands for itself (3" rack): it would swallow cells and rows
         } else if (letter == ',') {
             row.cells.push_back(std::exchange(cell, {}));
         } else if (letter == '\n') {

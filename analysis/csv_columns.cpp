@@ -157,8 +157,10 @@ Conventions conventions_of(const std::map<std::string, std::string>& columns) {
     said.parameters =
         given("parameters") ? "N as given in column " + columns.at("parameters") : "N is not given";
     said.loss = "as given in column " + columns.at("loss");
-    said.tokens = given("tokens")                    ? "D as given in column " + columns.at("tokens")
-                  : given("batch") && given("steps") ? "D = batch times steps, in the unit of the batch"
+    said.tokens = given("tokens") ? "D as given in column " + columns.at("tokens")
+                  : given("batch") && given("steps")
+                      ? std::string("D = batch times ") + (given("step") ? "the steps so far" : "steps") +
+                            ", in the unit of the batch"
                   : given("flops") && given("parameters")
                       ? "D = C / (6 N), derived: no tokens column was named"
                   : given("step") ? "D = steps, times the batch where it is given"

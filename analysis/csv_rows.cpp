@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <tuple>
 
 #include "study/digest.hpp"
 
@@ -11,21 +12,45 @@ namespace {
 
 bool is_missing(std::string_view text) {
     constexpr std::array<std::string_view, 8> words = {"", "NA", "N/A", "nan", "NaN", "NAN", "null", "None"};
-    return std::find(words.begin(), words.end(), text) != words.end();
+    return std::find(words.begin(), words.end(), trimmed(text)) != words.end();
 }
 
-/// `1,5` for 1.5: how half of the world writes it, and no CSV can mean.
-bool has_decimal_comma(std::string text) {
+/// What is wrong with a cell that is no number, and what to do.
+struct Advice {
+    const char* why;
+    const char* what_to_do;
+};
+
+/// The text's commas stand between thousands: 1,000 and 70,000,000.5.
+bool has_thousands(std::string_view text) {
+    const std::string_view whole = text.substr(0, text.find('.'));
+    const std::size_t first = whole.find(',');
+    if (first == std::string_view::npos || first < 1 || first > 3 || whole.front() == '0') return false;
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+        const bool comma = at >= first && (at - first) % 4 == 0;
+        if (comma ? whole[at] != ',' : whole[at] < '0' || whole[at] > '9') return false;
+    }
+    return (whole.size() - first) % 4 == 0;
+}
+
+/// `1,5` for 1.5 is how half of the world writes it; `1,000` may be a thousand too. No CSV can mean either.
+Advice advice_on(std::string text) {
     const std::size_t comma = text.find(',');
-    if (comma == std::string::npos || text.find(',', comma + 1) != std::string::npos) return false;
-    text[comma] = '.';
-    return number(text).has_value();
+    const bool thousands = has_thousands(trimmed(text));
+    if (comma != std::string::npos) text[comma] = '.';
+    const bool decimals = comma != std::string::npos && number(text).has_value();
+    if (thousands && decimals)
+        return {"a comma that may separate thousands or decimals", "leave it out, or write it as a point"};
+    if (thousands) return {"a number with commas between thousands", "leave them out"};
+    if (decimals) return {"a number with a decimal comma", "write it with a point"};
+    return {"a number is needed", "correct it"};
 }
 
 /// Tokens and FLOPs that no column gives, from those that one does.
 void derive_counts(Run& run, std::optional<double> tokens, std::optional<double> flops,
                    std::optional<double> step) {
-    if (!tokens && run.batch && run.steps) tokens = *run.batch * *run.steps;
+    // Of a curve's point, `steps` may be the whole run's: the steps so far are what tells the points apart.
+    if (!tokens && run.batch && run.steps) tokens = *run.batch * step.value_or(*run.steps);
     if (!tokens && flops && run.parameters > 0) tokens = *flops / (6 * run.parameters);
     if (!tokens && step) tokens = *step * run.batch.value_or(1);
     run.tokens = tokens.value_or(0);
@@ -42,15 +67,21 @@ std::optional<double> RowReader::value(const CsvRow& row, const std::string& rol
     if (is_missing(cell)) return bad(row, *place, "is missing", "a number is needed");
     const std::optional<double> found = number(cell);
     if (!found) {
-        const bool comma = has_decimal_comma(cell);
-        faults_.push_back({where(row), column(*place) + " is \"" + cell + "\"",
-                           comma ? "a number with a decimal comma" : "a number is needed",
-                           comma ? "write it with a point" : "correct the cell"});
-        return std::nullopt;
+        const Advice advice = advice_on(cell);
+        return bad(row, *place, "is \"" + cell + "\"", advice.why, advice.what_to_do);
     }
     if (!std::isfinite(*found) || *found < 0 || (*found == 0 && !zero_allowed))
         return bad(row, *place, "is " + cell, "a positive finite number is needed");
     return found;
+}
+
+std::optional<double> RowReader::error(const CsvRow& row) {
+    const auto place = places_.find(std::string(name(Role::error)));
+    if (place == places_.end() || is_missing(row.cells[place->second])) return std::nullopt;
+    const std::string& cell = row.cells[place->second];
+    if (const auto found = number(cell); found && !(*found >= 0 && *found <= 1))
+        return bad(row, *place, "is " + cell, "a number from 0 to 1 is needed");
+    return value(row, place->first, /*zero_allowed=*/true);
 }
 
 std::string RowReader::text(const CsvRow& row, Role role) const {
@@ -68,10 +99,10 @@ std::string RowReader::column(const Place& place) const {
 }
 
 std::optional<double> RowReader::bad(const CsvRow& row, const Place& place, const std::string& what,
-                                     const char* why) {
+                                     const char* why, const std::string& what_to_do) {
     if (!request_.skip_bad_rows)
         faults_.push_back({where(row), column(place) + " " + what, why,
-                           "correct it, or leave such rows out with --skip-bad-rows"});
+                           what_to_do + ", or leave such rows out with --skip-bad-rows"});
     else if (reason_.empty())
         reason_ = column(place) + " " + what + " (" + why + ")";
     return std::nullopt;
@@ -97,7 +128,7 @@ Run RowReader::read(const CsvRow& row) {
     run.learning_rate = from_zero(Role::learning_rate);
     run.width = positive(Role::width);
     run.unique_tokens = positive(Role::unique_tokens);
-    run.error = from_zero(Role::error);
+    run.error = error(row);
     run.loss_error = positive(Role::loss_error);
     run.noise_scale = positive(Role::noise_scale);
     run.active_parameters = positive(Role::active_parameters);
@@ -115,8 +146,14 @@ Run RowReader::read(const CsvRow& row) {
     return run;
 }
 
+bool comes_before(const CurveSample& a, const CurveSample& b) {
+    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
+    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
+}
+
 void join_curves(std::vector<Run>& runs) {
     std::vector<Run> joined;
+    std::vector<CurveSample> ends;  // of each, so far
     std::map<std::string, std::size_t> place;
     for (Run& row : runs) {
         const auto [at, fresh] = place.try_emplace(row.name, joined.size());
@@ -124,6 +161,7 @@ void join_curves(std::vector<Run>& runs) {
         if (fresh) {
             row.curve.clear();
             joined.push_back(row);
+            ends.push_back(sample);
         } else {
             Run& run = joined[at->second];
             std::vector<CurveSample> curve = std::move(run.curve);
@@ -131,7 +169,10 @@ void join_curves(std::vector<Run>& runs) {
                                   ? std::optional(std::max(*run.learning_rate, *row.learning_rate))
                                   : std::nullopt;
             const std::string digest = study::sha256(run.digest + row.digest);
-            if (row.tokens > run.tokens) run = row;
+            if (comes_before(ends[at->second], sample)) {
+                run = row;
+                ends[at->second] = sample;
+            }
             run.curve = std::move(curve);
             run.learning_rate = peak;
             run.digest = digest;
@@ -139,8 +180,7 @@ void join_curves(std::vector<Run>& runs) {
         joined[at->second].curve.push_back(sample);
     }
     for (Run& run : joined) {
-        std::stable_sort(run.curve.begin(), run.curve.end(),
-                         [](const auto& a, const auto& b) { return a.tokens < b.tokens; });
+        std::stable_sort(run.curve.begin(), run.curve.end(), comes_before);
         if (!run.steps && run.curve.back().step > 0) run.steps = run.curve.back().step;
     }
     runs = std::move(joined);

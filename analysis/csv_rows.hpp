@@ -28,11 +28,13 @@ class RowReader {
 
     /// Above zero, or from zero on; nothing where no column was named or the cell is bad.
     std::optional<double> value(const CsvRow& row, const std::string& role, bool zero_allowed = false);
+    /// Of a downstream task, which not every run was tried on: an empty cell is no fault.
+    std::optional<double> error(const CsvRow& row);
     std::string text(const CsvRow& row, Role role) const;
     std::string where(const CsvRow& row) const;
     std::string column(const Place& place) const;
-    std::optional<double> bad(const CsvRow& row, const Place& place, const std::string& what,
-                              const char* why);
+    std::optional<double> bad(const CsvRow& row, const Place& place, const std::string& what, const char* why,
+                              const std::string& what_to_do = "correct it");
 
     const CsvRequest& request_;
     const Places& places_;
@@ -41,8 +43,10 @@ class RowReader {
     std::string reason_;
 };
 
-/// Joins the rows of one run, told by its name, into its training curve; the row with the most tokens is the
-/// run's end.
+/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
+bool comes_before(const CurveSample& a, const CurveSample& b);
+
+/// Joins the rows of one run, told by its name, into its training curve; the last row is the run's end.
 void join_curves(std::vector<Run>& runs);
 
 }  // namespace isogrid::analysis

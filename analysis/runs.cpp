@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace isogrid::analysis {
 
@@ -188,8 +189,14 @@ void drop_highest_loss(Runs& runs, std::size_t count) {
         runs.rejected.push_back(
             {runs.used[index].name, runs.used[index].digest,
              "one of the " + std::to_string(count) + " highest losses (--drop-highest-loss)"});
-    for (auto index = order.rbegin(); index != order.rend(); ++index)
-        runs.used.erase(runs.used.begin() + static_cast<std::ptrdiff_t>(*index));
+    std::vector<Run> kept;  // erased one by one, half of many thousands take minutes
+    kept.reserve(runs.used.size() - order.size());
+    for (std::size_t index = 0, dropped = 0; index < runs.used.size(); ++index)
+        if (dropped < order.size() && order[dropped] == index)
+            ++dropped;
+        else
+            kept.push_back(std::move(runs.used[index]));
+    runs.used = std::move(kept);
 }
 
 }  // namespace isogrid::analysis

@@ -128,13 +128,13 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
 /// Reads a CSV whose rows are runs or, with the role `run`, points of training curves. Tokens absent are
 /// batch times steps, or flops / (6 parameters); flops absent are 6 parameters tokens (Kaplan et al. 2020,
 /// section 2.1); conventions say so. Faults, each with its line and column: a value that is missing, not a
-/// number, not finite or not positive (unless `skip_bad_rows`, which rejects the row instead), text where a
-/// number belongs, a decimal comma, two rows that say the same.
+/// number, not finite or not positive, text where a number belongs, a decimal comma, two rows that say the
+/// same (`skip_bad_rows` rejects such rows instead); rows of one run that nothing puts in order.
 /// With the role `step` but not `run` the file is the curve of one run, named after it.
 study::Result<Runs> read_csv(const CsvRequest& request);
 
-/// The runs of several files with the same columns, each read as `request` says; --drop-highest-loss counts
-/// in each.
+/// The runs of several files with the same columns, each read as `request` says. Budgets, the highest losses
+/// and rows that say the same are of all files together.
 study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request);
 
 enum class ParameterConvention { total, non_embedding };

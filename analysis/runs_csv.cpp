@@ -3,7 +3,8 @@
 #include <cmath>
 #include <iterator>
 #include <map>
-#include <set>
+#include <utility>
+#include <vector>
 
 #include "analysis/csv.hpp"
 #include "analysis/csv_columns.hpp"
@@ -16,29 +17,48 @@
 namespace isogrid::analysis {
 namespace {
 
+/// What was read before: of several files too.
+struct Seen {
+    std::map<std::string, std::filesystem::path> files;  ///< by digest
+    /// File and line, by what a row says of its roles.
+    std::map<std::vector<std::string>, std::pair<std::filesystem::path, std::size_t>> rows;
+};
+
+/// Where a row stands that said the same before: `line 2`, or `FILE:2` of another file. Empty where none did.
+std::string said_before(const CsvRow& row, const Places& places, const std::filesystem::path& file,
+                        Seen& seen) {
+    std::vector<std::string> said;
+    for (const auto& [role, column] : places)
+        said.push_back(row.cells[column]);
+    const auto [first, fresh] = seen.rows.try_emplace(std::move(said), file, row.line);
+    if (fresh) return {};
+    const auto& [first_file, line] = first->second;
+    return (first_file == file ? "line " : first_file.string() + ":") + std::to_string(line);
+}
+
 /// Rows that say the same twice would count twice.
-study::Faults find_duplicates(const CsvTable& table, const std::vector<const CsvRow*>& rows,
-                              const Places& places, const CsvRequest& request) {
+study::Fault repeated(const CsvTable& table, const CsvRow& row, const std::string& first,
+                      const CsvRequest& request) {
+    std::string columns;
+    for (const auto& [role, column] : request.columns)
+        columns += (columns.empty() ? "" : ", ") + column;
+    return {request.file.string() + ":" + std::to_string(row.line), "the same run as " + first,
+            "equal in the columns " + columns,
+            table.columns.size() > request.columns.size()
+                ? "remove it, name the column that tells them apart (seed=, name=), or leave "
+                  "repeated rows out with --skip-bad-rows"
+                : "remove it, or leave repeated rows out with --skip-bad-rows"};
+}
+
+/// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
+study::Faults find_unordered(const Runs& runs) {
     study::Faults faults;
-    std::map<std::vector<std::string>, std::size_t> seen;
-    for (const CsvRow* row : rows) {
-        std::vector<std::string> said;
-        for (const auto& [role, place] : places)
-            said.push_back(row->cells[place]);
-        const auto [first, fresh] = seen.try_emplace(std::move(said), row->line);
-        if (fresh || request.skip_bad_rows) continue;
-        std::string columns;
-        for (const auto& [role, column] : request.columns)
-            columns += (columns.empty() ? "" : ", ") + column;
-        faults.push_back({request.file.string() + ":" + std::to_string(row->line),
-                          "the same run as line " + std::to_string(first->second),
-                          "equal in the columns " + columns,
-                          table.columns.size() > request.columns.size()
-                              ? "remove it, name the column that tells them apart (seed=, name=), or leave "
-                                "repeated rows out with --skip-bad-rows"
-                              : "remove it, or leave repeated rows out with --skip-bad-rows"});
-    }
-    return faults;
+    for (const Run& run : runs.used)
+        if (run.curve.size() > 1 && !comes_before(run.curve.front(), run.curve.back()))
+            faults.push_back({runs.source, "the rows of run " + run.name + " have no order",
+                              "none has more tokens, FLOPs or steps than another",
+                              "name the column that counts them (step=, tokens= or flops=)"});
+    return shortened(std::move(faults), runs.source);
 }
 
 /// Says where budgets are not met to the digit.
@@ -53,9 +73,8 @@ void note_rounding(Runs& runs) {
         "taken for one budget");
 }
 
-}  // namespace
-
-study::Result<Runs> read_csv(const CsvRequest& request) {
+/// The runs of one file. Budgets and the highest losses are of all files together.
+study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     const auto text = study::read_text(request.file, "a CSV file");
     if (!text) return tl::unexpected(text.error());
     const auto table = parse_csv(*text, request.file.string());
@@ -66,6 +85,9 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
     Runs runs;
     runs.source = request.file.string();
     runs.digest = study::sha256(*text);
+    if (const auto [same, fresh] = seen.files.try_emplace(runs.digest, request.file); !fresh)
+        return study::fail(runs.source, "holds the same as " + same->second.string(),
+                           "its runs would count twice", "name it once");
     runs.conventions = conventions_of(request.columns);
     runs.sources = sources_of(request.columns);
     const std::vector<const CsvRow*> rows = chosen_rows(*table, request, *places);
@@ -75,13 +97,17 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
             request.where.empty() ? "the file has only a header" : "no row passes every --where",
             "check the file and the conditions");
 
-    study::Faults faults = find_duplicates(*table, rows, *places, request);
+    // A file that is one curve shares points with others: their losses at the start, say.
+    const bool one_curve = places->contains("step") && !places->contains("run");
+    if (one_curve) seen.rows.clear();
+    study::Faults faults;
     RowReader reader(request, *places, runs.sources);
-    std::set<std::string> seen;
     for (const CsvRow* row : rows) {
         Run run = reader.read(*row);
-        const bool again = request.skip_bad_rows && !seen.insert(row->text).second;
-        const std::string reason = again ? "the same row stands above it" : reader.reason();
+        const std::string first = said_before(*row, *places, request.file, seen);
+        if (!first.empty() && !request.skip_bad_rows)
+            faults.push_back(repeated(*table, *row, first, request));
+        const std::string reason = first.empty() ? reader.reason() : "the same run as " + first;
         if (reason.empty())
             runs.used.push_back(std::move(run));
         else
@@ -89,38 +115,42 @@ study::Result<Runs> read_csv(const CsvRequest& request) {
     }
     faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
     if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
-    if (places->contains("step") && !places->contains("run"))  // the file is one run's curve
+    if (one_curve)
         for (Run& run : runs.used)
             run.name = request.file.stem().string();
-    if (places->contains("run") || places->contains("step"))
+    if (places->contains("run") || places->contains("step")) {
         join_curves(runs.used);
-    else
+        if (study::Faults unordered = find_unordered(runs); !unordered.empty())
+            return tl::unexpected(std::move(unordered));
+    } else {
         for (Run& run : runs.used)
             run.curve.clear();
-    join_budgets(runs.used);
-    drop_highest_loss(runs, request.drop_highest_loss);
+    }
     if (rows.size() < table->rows.size())
         runs.notes.push_back(std::to_string(table->rows.size() - rows.size()) + " of " +
                              std::to_string(table->rows.size()) + " rows were set aside by --where");
     return runs;
 }
 
+}  // namespace
+
+study::Result<Runs> read_csv(const CsvRequest& request) {
+    return read_csv({request.file}, request);
+}
+
 study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request) {
     Runs all;
     std::string digests;
-    std::map<std::string, std::filesystem::path> read;  // by digest
+    Seen seen;
     for (const std::filesystem::path& file : files) {
         request.file = file;
-        auto runs = read_csv(request);
+        auto runs = read_file(request, seen);
         if (!runs) return runs;
         if (files.size() == 1) {
-            note_rounding(*runs);
-            return runs;
+            all = std::move(*runs);
+            break;
         }
         digests += runs->digest;
-        if (const auto [same, fresh] = read.try_emplace(runs->digest, file); !fresh)
-            return study::fail(file.string(), "holds the same as " + same->second.string(),
-                               "its runs would count twice", "name it once");
         all.source = all.source.empty()
                          ? runs->source
                          : std::to_string(files.size()) + " files, the first " + files.front().string();
@@ -131,8 +161,9 @@ study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, Cs
         for (const std::string& note : runs->notes)
             all.notes.push_back(file.filename().string() + ": " + note);
     }
-    all.digest = study::sha256(digests);
+    if (files.size() > 1) all.digest = study::sha256(digests);
     join_budgets(all.used);
+    drop_highest_loss(all, request.drop_highest_loss);
     note_rounding(all);
     return all;
 }

@@ -1,6 +1,7 @@
 // Reading runs from CSV: what is taken, what is rejected, what is a fault.
 #include "analysis/csv.hpp"
 
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -56,6 +57,15 @@ TEST(Csv, keepsQuotedCommasQuotesAndLineEnds) {
     ASSERT_EQ(table->rows.size(), 2u);
     EXPECT_THAT(table->rows[0].cells, ElementsAre("say \"hi\"", "two\nlines"));
     EXPECT_EQ(table->rows[1].line, 5u);  // the quoted cell spans lines 2 and 3, line 4 is blank
+}
+
+TEST(Csv, takesAQuotationMarkInsideACellForALetter) {
+    const auto table = parse_csv("a,b\n3\" rack,1\n19\" rack,2\n\"x\"\"y\", \"2,5\"\n", "f.csv");
+    ASSERT_TRUE(table);
+    ASSERT_EQ(table->rows.size(), 3u);
+    EXPECT_THAT(table->rows[0].cells, ElementsAre("3\" rack", "1"));
+    EXPECT_THAT(table->rows[1].cells, ElementsAre("19\" rack", "2"));
+    EXPECT_THAT(table->rows[2].cells, ElementsAre("x\"y", " 2,5"));
 }
 
 /// Five budgets of seven sizes; tokens are whole batches.
@@ -211,7 +221,23 @@ TEST(ReadCsv, rejectsSuchRowsWhenAskedToAndKeepsTheRest) {
     EXPECT_EQ(runs->rejected[0].name, "line 3");
     EXPECT_EQ(runs->rejected[0].reason, "loss (column 3, L) is missing (a number is needed)");
     EXPECT_THAT(runs->rejected[1].reason, HasSubstr("tokens (column 2, D) is -5"));
-    EXPECT_EQ(runs->rejected[2].reason, "the same row stands above it");
+    EXPECT_EQ(runs->rejected[2].reason, "the same run as line 2");
+}
+
+TEST(ReadCsv, rejectsTextAndDecimalCommasToo) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,many,3.4\n1e6,3e8,\"3,3\"\n1e6,4e8, NA\n 1e6 ,5e8, 3.1\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    EXPECT_THAT(faults_of(request),
+                HasSubstr(":4: loss (column 3, L) is \"3,3\" (a number with a decimal comma) write it "
+                          "with a point, or leave such rows out with --skip-bad-rows"));
+    request.skip_bad_rows = true;
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 2u);
+    ASSERT_EQ(runs->rejected.size(), 3u);
+    EXPECT_EQ(runs->rejected[0].reason, "tokens (column 2, D) is \"many\" (a number is needed)");
+    EXPECT_EQ(runs->rejected[1].reason, "loss (column 3, L) is \"3,3\" (a number with a decimal comma)");
+    EXPECT_EQ(runs->rejected[2].reason, "loss (column 3, L) is missing (a number is needed)");
 }
 
 TEST(ReadCsv, refusesRunsThatStandTwice) {
@@ -221,12 +247,57 @@ TEST(ReadCsv, refusesRunsThatStandTwice) {
     EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L,seed=note")), "");
 }
 
+TEST(ReadCsv, rejectsRunsThatStandTwiceThoughOtherColumnsDiffer) {
+    const CsvFile file("N,D,L,note\n1e6,1e8,3.5,a\n1e6,2e8,3.4,b\n1e6,1e8,3.5,c\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.skip_bad_rows = true;
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 2u);
+    ASSERT_EQ(runs->rejected.size(), 1u);
+    EXPECT_EQ(runs->rejected[0].name, "line 4");
+    EXPECT_EQ(runs->rejected[0].reason, "the same run as line 2");
+}
+
+TEST(ReadCsv, findsRunsThatStandInTwoFiles) {
+    const CsvFile first("N,D,L\n1e6,1e8,3.5\n1e6,2e8,3.4\n"), second("N,D,L\n1e6,4e8,3.2\n1e6,1e8,3.5\n");
+    CsvRequest request = first.request("parameters=N,tokens=D,loss=L");
+    const auto refused = read_csv({first.name(), second.name()}, request);
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(study::to_string(refused.error()),
+                HasSubstr(second.name() + ":3: the same run as " + first.name() + ":2 (equal in"));
+    request.skip_bad_rows = true;
+    const auto runs = read_csv({first.name(), second.name()}, request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 3u);
+    // Curves may begin alike.
+    const CsvFile a("s,L\n0,9\n10,5\n"), b("s,L\n0,9\n10,4\n");
+    EXPECT_TRUE(read_csv({a.name(), b.name()}, a.request("step=s,loss=L")));
+}
+
 TEST(ReadCsv, namesADecimalCommaForWhatItIs) {
     const CsvFile file("N,D,L\n1e6,1e8,\"3,5\"\n");
     EXPECT_THAT(
         faults_of(file.request("parameters=N,tokens=D,loss=L")),
         HasSubstr(file.name() +
                   ":2: loss (column 3, L) is \"3,5\" (a number with a decimal comma) write it with a point"));
+}
+
+TEST(ReadCsv, saysThatACommaMaySeparateThousands) {
+    const auto said = [](const std::string& cell) {
+        const CsvFile file("N,D,L\n1e6,\"" + cell + "\",3.5\n");
+        return faults_of(file.request("parameters=N,tokens=D,loss=L"));
+    };
+    for (const char* cell : {"1,000", "70,000", " 3,142 "})
+        EXPECT_THAT(said(cell),
+                    HasSubstr("(a comma that may separate thousands or decimals) leave it out, or "
+                              "write it as a point"));
+    for (const char* cell : {"1,000,000", "1,000.5"})
+        EXPECT_THAT(said(cell), HasSubstr("(a number with commas between thousands) leave them out"));
+    for (const char* cell : {"0,123", "1234,567", "1,0000", "3,5"})
+        EXPECT_THAT(said(cell), HasSubstr("(a number with a decimal comma)"));
+    for (const char* cell : {"1,00,000", ",100,", "1,abc"})
+        EXPECT_THAT(said(cell), HasSubstr("(a number is needed)"));
 }
 
 TEST(ReadCsv, treatsTextWhereANumberBelongsAsAFaultOfThatLine) {
@@ -248,6 +319,24 @@ TEST(ReadCsv, takesWhatSingleLawsNeed) {
     EXPECT_THAT(run.shares, ElementsAre(0.25, 0.75));
     EXPECT_TRUE(know(*runs, Role::share));
     EXPECT_FALSE(know(*runs, Role::unique_tokens));
+}
+
+TEST(ReadCsv, takesRunsWithoutAnErrorOnTheTaskAndRefusesImpossibleOnes) {
+    const CsvFile some(
+        "N,D,L,e\n1e6,1e8,3.5,\n1e6,2e8,3.4,0.75\n1e6,3e8,3.3, NA\n1e6,4e8,3.2,0\n1e6,5e8,3.1,1\n");
+    const auto runs = read_csv(some.request("parameters=N,tokens=D,loss=L,error=e"));
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 5u);
+    EXPECT_FALSE(runs->used[0].error);
+    EXPECT_DOUBLE_EQ(runs->used[1].error.value(), 0.75);
+    EXPECT_FALSE(runs->used[2].error);
+    EXPECT_TRUE(know(*runs, Role::error));
+    const CsvFile bad("N,D,L,e\n1e6,1e8,3.5,75\n1e6,2e8,3.4,-0.1\n1e6,3e8,3.3,inf\n1e6,4e8,3.2,x\n");
+    const std::string faults = faults_of(bad.request("parameters=N,tokens=D,loss=L,error=e"));
+    EXPECT_THAT(faults, HasSubstr(":2: error (column 4, e) is 75 (a number from 0 to 1 is needed)"));
+    EXPECT_THAT(faults, HasSubstr(":3: error (column 4, e) is -0.1 (a number from 0 to 1 is needed)"));
+    EXPECT_THAT(faults, HasSubstr(":4: error (column 4, e) is inf (a number from 0 to 1 is needed)"));
+    EXPECT_THAT(faults, HasSubstr(":5: error (column 4, e) is \"x\" (a number is needed)"));
 }
 
 TEST(ReadCsv, readsCurvesOfSchedulesWithoutSizes) {
@@ -298,6 +387,44 @@ TEST(ReadCsv, dropsTheHighestLossesAndListsThem) {
     EXPECT_EQ(runs->rejected[1].name, "line 5");
 }
 
+TEST(DropHighestLoss, takesNoLongerThanAFewPassesOverTheRuns) {
+    Runs runs;
+    runs.used.resize(60000);
+    for (std::size_t i = 0; i < runs.used.size(); ++i)
+        runs.used[i].loss = static_cast<double>(i % 2 == 0 ? 60000 - i : i);
+    const auto begin = std::chrono::steady_clock::now();
+    drop_highest_loss(runs, 30000);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));  // one by one: a minute
+    EXPECT_EQ(runs.used.size(), 30000u);
+    EXPECT_EQ(runs.rejected.size(), 30000u);
+    for (const auto& run : runs.used)
+        ASSERT_LE(run.loss, 30000);
+}
+
+TEST(ReadCsv, dropsTheHighestLossesOfAllFiles) {
+    const CsvFile low("N,D,L\n1,1,3\n2,2,4\n"), high("N,D,L\n3,3,9\n4,4,8\n5,5,7\n");
+    CsvRequest request = low.request("parameters=N,tokens=D,loss=L");
+    request.drop_highest_loss = 2;
+    const auto runs = read_csv({low.name(), high.name()}, request);
+    ASSERT_TRUE(runs);
+    ASSERT_EQ(runs->used.size(), 3u);
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 3);
+    EXPECT_DOUBLE_EQ(runs->used[2].loss, 7);
+    EXPECT_EQ(runs->rejected.size(), 2u);
+}
+
+TEST(ReadCsv, findsTheSameBudgetsHoweverRowsAreSplitOverFiles) {
+    // One file's own computes are near each other; together with the other's no gaps remain.
+    const std::string header = "N,D,L\n", near = "1,100,5\n1,101,4\n", far = "1,102.5,3\n1,104,2\n";
+    const CsvFile whole(header + near + far), first(header + near), second(header + far);
+    const CsvRequest request = whole.request("parameters=N,tokens=D,loss=L");
+    const Runs together = read_csv(request).value();
+    const Runs split = read_csv({first.name(), second.name()}, request).value();
+    ASSERT_EQ(split.used.size(), together.used.size());
+    for (std::size_t i = 0; i < split.used.size(); ++i)
+        EXPECT_EQ(split.used[i].budget, together.used[i].budget);
+}
+
 TEST(ReadCsv, joinsRowsOfOneRunIntoACurveThatEndsWithTheMostTokens) {
     const CsvFile file("run,N,D,L\na,10,300,2\na,10,100,4\na,10,200,3\nb,20,100,5\n");
     const auto runs = read_csv(file.request("run=run,parameters=N,tokens=D,loss=L"));
@@ -307,6 +434,40 @@ TEST(ReadCsv, joinsRowsOfOneRunIntoACurveThatEndsWithTheMostTokens) {
     EXPECT_DOUBLE_EQ(runs->used[0].loss, 2);
     ASSERT_EQ(runs->used[0].curve.size(), 3u);
     EXPECT_DOUBLE_EQ(runs->used[0].curve[1].tokens, 200);
+}
+
+TEST(ReadCsv, endsARunWithItsLastStepWhereOtherColumnsSayTheSameOfAllItsRows) {
+    const CsvFile steps("run,B,S,s,L\na,64,300,100,4\na,64,300,300,2\na,64,300,200,3\n");
+    const auto by_step = read_csv(steps.request("run=run,batch=B,steps=S,step=s,loss=L"));
+    ASSERT_TRUE(by_step);
+    ASSERT_EQ(by_step->used.size(), 1u);
+    EXPECT_DOUBLE_EQ(by_step->used[0].loss, 2);
+    EXPECT_DOUBLE_EQ(by_step->used[0].tokens, 64 * 300);
+    EXPECT_DOUBLE_EQ(by_step->used[0].curve[0].tokens, 64 * 100);
+    EXPECT_DOUBLE_EQ(by_step->used[0].curve[1].loss, 3);
+    EXPECT_THAT(by_step->conventions.tokens, HasSubstr("batch times the steps so far"));
+    const CsvFile total("run,D,s,L\na,900,100,4\na,900,300,2\na,900,200,3\n");
+    const auto by_tie = read_csv(total.request("run=run,tokens=D,step=s,loss=L"));
+    ASSERT_TRUE(by_tie);
+    EXPECT_DOUBLE_EQ(by_tie->used[0].loss, 2);
+    EXPECT_DOUBLE_EQ(by_tie->used[0].curve[1].loss, 3);
+}
+
+TEST(ReadCsv, endsARunWithTheMostFlopsWhereTokensAreNotGiven) {
+    const CsvFile file("run,C,L\na,1e18,4\na,3e18,2\na,2e18,3\n");
+    const auto runs = read_csv(file.request("run=run,flops=C,loss=L"));
+    ASSERT_TRUE(runs);
+    EXPECT_DOUBLE_EQ(runs->used[0].loss, 2);
+    EXPECT_DOUBLE_EQ(runs->used[0].flops, 3e18);
+    EXPECT_DOUBLE_EQ(runs->used[0].curve[1].loss, 3);
+}
+
+TEST(ReadCsv, refusesARunWhoseRowsNothingPutsInOrder) {
+    const CsvFile file("run,D,L\na,1e8,4\na,1e8,2\nb,1e8,3\n");
+    for (const char* columns : {"run=run,loss=L", "run=run,tokens=D,loss=L"})
+        EXPECT_EQ(faults_of(file.request(columns)).find(file.name() + ": the rows of run a have no order"),
+                  0u);
+    EXPECT_THAT(faults_of(file.request("run=run,loss=L")), HasSubstr("name the column that counts them"));
 }
 
 TEST(ReadCsv, givesBudgetsThatDifferByRoundingOneValue) {
