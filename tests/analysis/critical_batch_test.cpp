@@ -287,6 +287,26 @@ TEST(CriticalBatch, takesTheFewestStepsOfEachBatch) {
     EXPECT_NEAR(value_of(fit_critical_batch(runs, replicates(0)).parameters, "exponent"), 0.5, 1e-9);
 }
 
+TEST(CriticalBatch, doesNotPutFamiliesUnderOneLaw) {
+    Random random(5, 1);
+    Runs runs = known_steps(0, random);
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        // Three sizes of another family, whose critical batch is the same at every size, and lower losses.
+        runs.used[i].family = "one";
+        analysis::Run other = runs.used[i];
+        if (other.parameters > 300) continue;
+        other.family = "two", other.loss *= 0.9;
+        other.steps = 1000 * (1 + 400 / *other.batch);
+        runs.used.push_back(other);
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "exponent"), 0.5, 1e-9);
+    EXPECT_NEAR(value_of(fit.derived, "alpha_B"), 0.2, 1e-9);
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("are those of one alone"));
+}
+
 TEST(CriticalBatch, drawsNoBandThatLeavesNoRoomForThePoints) {
     ArchiveRequest request;
     request.file = ISOGRID_SOURCE_DIR "/analysis/example/critical-batch-trunk.h5";
