@@ -65,6 +65,14 @@ std::vector<std::size_t> repeats_of(const std::vector<Run>& runs) {
     return repeats;
 }
 
+bool meets_budget(const Run& run) {
+    return run.budget > 0 && std::abs(run.flops / run.budget - 1) < 0.02;
+}
+
+double counted_flops(const Run& run) {
+    return meets_budget(run) ? run.budget : run.flops;
+}
+
 double flops_per_parameter_token(const std::vector<Run>& runs) {
     const double largest =
         std::max_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.flops < b.flops; })->flops;

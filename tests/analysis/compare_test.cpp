@@ -88,6 +88,16 @@ TEST(Compare, leavesOutWhatCheaperRunsOfTheFamilyBeat) {
     EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("1 runs are left out")));
 }
 
+TEST(Compare, countsComputeAsTheRunsAreCounted) {
+    // Budgets were set in another convention: the new family's runs cost twice what theirs say.
+    Runs runs = families(like, 0, 1);
+    for (auto& run : runs.used)
+        if (run.family == "new") run.budget /= 2;
+    const LawFit fit = fit_compare(runs, options(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.derived, "compute_multiplier.new"), 3, 1e-3);
+}
+
 TEST(Compare, refusesOneFamilyAndFamiliesOfFewBudgets) {
     const LawFit one = fit_compare(families({like[0]}, 0, 1), options(0));
     ASSERT_TRUE(one.refused);

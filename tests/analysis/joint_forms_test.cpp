@@ -256,6 +256,24 @@ TEST(Joint, testsWhetherOneExponentWouldDo) {
     }
 }
 
+TEST(Joint, drawsCurvesAtTheComputeOfTheRuns) {
+    Runs runs = budgets_runs(known_loss);
+    for (Run& run : runs.used)
+        run.budget = run.flops / 2;  // set in another convention than C is counted in
+    const LawFit fit = fit_joint(runs, options_of("l2", 0));
+    const auto figure = std::find_if(fit.figures.begin(), fit.figures.end(),
+                                     [](const Figure& some) { return some.key == "joint-curves"; });
+    ASSERT_NE(figure, fit.figures.end());
+    std::vector<double> lines, points;
+    for (const Series& series : figure->series)
+        if (series.mark == Mark::line || series.mark == Mark::points)
+            (series.mark == Mark::line ? lines : points)
+                .push_back(*std::min_element(series.y.begin(), series.y.end()));
+    ASSERT_EQ(lines.size(), points.size());
+    for (std::size_t b = 0; b < lines.size(); ++b)
+        EXPECT_NEAR(lines[b] / points[b], 1, 0.002);
+}
+
 TEST(Joint, judgesBothFormsUnderOneKindOfErrors) {
     // Under this delta most residuals of the free fit are small, and most of the constrained one large.
     Random noise(3, 4);
