@@ -88,6 +88,15 @@ TEST(Compare, leavesOutWhatCheaperRunsOfTheFamilyBeat) {
     EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("1 runs are left out")));
 }
 
+TEST(Compare, countsTheErrorsScaleInAicc) {
+    const LawFit fit = fit_compare(families(like, 1e-5, 1), options(0));
+    ASSERT_FALSE(fit.tables.empty());
+    const auto& row = fit.tables.front().rows.front();
+    constexpr double n = 24, k = 4 + 1;
+    EXPECT_NEAR(std::get<double>(row[3]),
+                n * std::log(std::get<double>(row[2]) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1), 1e-9);
+}
+
 TEST(Compare, countsComputeAsTheRunsAreCounted) {
     // Budgets were set in another convention: the new family's runs cost twice what theirs say.
     Runs runs = families(like, 0, 1);
