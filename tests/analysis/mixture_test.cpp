@@ -130,6 +130,17 @@ TEST(Mixture, staysWithinTheSharesTried) {
     EXPECT_NEAR(value_of(fit.derived, "best.web"), 0.5, 1e-4);
 }
 
+TEST(Mixture, keepsRunsOfNearlyEqualDataTogether) {
+    Random random(1, 6);
+    Runs runs = mixtures(1e-4, random, exponential_loss);
+    for (std::size_t i = 0; i < runs.used.size();
+         ++i)  // a thousandth apart, about where a rounding would part
+        runs.used[i].tokens = std::pow(1.02, 1081.48) * (i % 2 == 0 ? 1 : 1.001);
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_THAT(testing::PrintToString(fit.notes), testing::Not(HasSubstr("were set aside")));
+}
+
 TEST(Mixture, refusesSharesThatDoNotAddUp) {
     Random random(1, 3);
     Runs runs = mixtures(0, random, exponential_loss);
