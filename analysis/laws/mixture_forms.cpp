@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include <Eigen/Dense>
 
@@ -184,14 +185,15 @@ double held_out_error(const std::string& name, const Mixtures& data, const FitOp
                       std::vector<double>* predicted) {
     FitOptions once = options;
     once.bootstrap = 0;
-    const std::size_t folds = std::min<std::size_t>(data.runs.size(), 10);
+    const std::vector<std::size_t> fold_of = data.folds();
     double error = 0;
     predicted->assign(data.runs.size(), std::numeric_limits<double>::quiet_NaN());
-    for (std::size_t fold = 0; fold < folds; ++fold) {
-        const Mixtures some = data.without(fold, folds);
+    for (const std::size_t fold : std::set(fold_of.begin(), fold_of.end())) {
+        const Mixtures some = data.without(fold, fold_of);
         const MixtureForm form = fit_form(name, some, once);
         if (form.refused || !form.loss) return std::numeric_limits<double>::quiet_NaN();
-        for (std::size_t i = fold; i < data.runs.size(); i += folds) {
+        for (std::size_t i = 0; i < data.runs.size(); ++i) {
+            if (fold_of[i] != fold) continue;
             (*predicted)[i] = form.loss(data.shares[i]);
             error +=
                 std::abs((*predicted)[i] / data.runs[i]->loss - 1) / static_cast<double>(data.runs.size());
