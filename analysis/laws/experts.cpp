@@ -7,6 +7,7 @@
 #include "analysis/laws/experts_figures.hpp"
 #include "analysis/laws/experts_model.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/surface_runs.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -55,10 +56,11 @@ std::vector<const Run*> sparse(const Runs& runs) {
 }
 
 std::vector<RoutedRun> routed(const std::vector<const Run*>& runs, bool active) {
+    const std::vector<std::size_t> repeats = repeats_of(runs);
     std::vector<RoutedRun> all;
     for (const Run* run : runs)
-        all.push_back(
-            {run->name, active ? *run->active_parameters : run->parameters, *run->experts, run->loss});
+        all.push_back({run->name, active ? *run->active_parameters : run->parameters, *run->experts,
+                       run->loss, repeats[all.size()]});
     return all;
 }
 

@@ -9,6 +9,7 @@
 
 #include "analysis/fit/log_line.hpp"
 #include "analysis/fit/parametric.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -86,7 +87,8 @@ MixtureForm fit_exponential(const Mixtures& data, const FitOptions& options) {
     ParametricFit found = fit_parametric({.model = exponential_model(data),
                                           .parameters = parameters,
                                           .report = report_exponential,
-                                          .starts = starts},
+                                          .starts = starts,
+                                          .repeats = repeats_of(data.runs)},
                                          options);
     form.refused = found.refused;
     form.warnings = found.warnings, form.notes = found.notes;

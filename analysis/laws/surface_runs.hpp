@@ -19,6 +19,7 @@ std::optional<Reason> too_few_for_surface(const std::vector<Run>& runs, std::siz
 
 /// Runs that differ by their seed alone share a number.
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);
+std::vector<std::size_t> repeats_of(const std::vector<const Run*>& runs);
 
 /// Whether a run costs what its budget says, to 2%: not so where C is counted otherwise than the budget was
 /// set.

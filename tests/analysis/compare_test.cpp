@@ -88,6 +88,17 @@ TEST(Compare, leavesOutWhatCheaperRunsOfTheFamilyBeat) {
     EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("1 runs are left out")));
 }
 
+TEST(Compare, saysThatItCannotDrawSeedsAgain) {
+    FitOptions seeds = options(40);
+    seeds.resampling = Resampling::seeds;
+    const LawFit fit = fit_compare(families(like, 1e-4, 1), seeds);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    std::vector<std::string> texts;
+    for (const Reason& warning : fit.warnings)
+        texts.push_back(warning.text);
+    EXPECT_THAT(texts, testing::Contains(HasSubstr("this law cannot draw seeds again")));
+}
+
 TEST(Compare, countsTheErrorsScaleInAicc) {
     const LawFit fit = fit_compare(families(like, 1e-5, 1), options(0));
     ASSERT_FALSE(fit.tables.empty());

@@ -122,6 +122,19 @@ TEST(Experts, refusesOneSize) {
     EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
 }
 
+TEST(Experts, drawSeedsAgainWhereRunsWereRepeated) {
+    Random random(1, 5);
+    Runs runs = routed(0.002, random, false, {1, 4, 16, 64});
+    for (const AnalysisRun& run : routed(0.002, random, false, {1, 4, 16, 64}).used)
+        runs.used.push_back(run), runs.used.back().seed = "2";
+    FitOptions options = replicates(50);
+    options.resampling = Resampling::seeds;
+    const LawFit fit = fit_experts(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    for (const Reason& warning : fit.warnings)
+        EXPECT_THAT(warning.text, testing::Not(HasSubstr("by their seed alone")));
+}
+
 TEST(Experts, takesRunsOfNearlyEqualDataForEqual) {
     Random random(1, 4);
     Runs runs = routed(0.002, random, false, {1, 4, 16, 64});
