@@ -161,7 +161,13 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
     if ((fit.refused = too_few(data))) return fit;
     ParametricLaw form = parametric(data);
     form.repeats = repeats_of(runs.used);
-    const ParametricFit found = fit_parametric(form, options);
+    FitOptions by_replicates = options;  // a decay may have no limit, which the replicates show
+    by_replicates.intervals = Intervals::bootstrap;
+    if (options.intervals == Intervals::profile)
+        fit.notes.push_back(
+            "--intervals profile has no effect: a decay may have no limit, and the intervals are those of "
+            "replicates (--bootstrap), some of which run away with it");
+    const ParametricFit found = fit_parametric(form, by_replicates);
     if (!tell_fit(found, fit)) return fit;
     if (fit.refused && fit.refused->kind == Refusal::ill_conditioned &&
         separable(data, found.minima.front().at))
