@@ -57,9 +57,9 @@ TEST(Overtraining, drawsSeedsAgainWhereRunsWereRepeated) {
         });
     };
     EXPECT_TRUE(says_none());
-    for (Run& run : runs.used)
+    for (auto& run : runs.used)
         run.seed = "1";
-    for (const Run& run : again.used)
+    for (const auto& run : again.used)
         runs.used.push_back(run), runs.used.back().seed = "2";
     EXPECT_FALSE(says_none());
 }

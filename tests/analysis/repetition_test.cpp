@@ -94,7 +94,7 @@ TEST(Repetition, doesNotClaimProfileIntervalsThatItHasNot) {
 
 TEST(Repetition, drawsSeedsAgainWhereRunsWereRepeated) {
     Runs runs = repeated_runs(truth, 0.003, 0);
-    for (const Run& run : repeated_runs(truth, 0.003, 1).used)
+    for (const auto& run : repeated_runs(truth, 0.003, 1).used)
         runs.used.push_back(run), runs.used.back().seed = "2";
     FitOptions options = quick(30);
     options.base = given;
