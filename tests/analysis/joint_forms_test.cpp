@@ -258,7 +258,7 @@ TEST(Joint, testsWhetherOneExponentWouldDo) {
 
 TEST(Joint, drawsCurvesAtTheComputeOfTheRuns) {
     Runs runs = budgets_runs(known_loss);
-    for (Run& run : runs.used)
+    for (auto& run : runs.used)
         run.budget = run.flops / 2;  // set in another convention than C is counted in
     const LawFit fit = fit_joint(runs, options_of("l2", 0));
     const auto figure = std::find_if(fit.figures.begin(), fit.figures.end(),
@@ -288,7 +288,7 @@ TEST(Joint, judgesBothFormsUnderOneKindOfErrors) {
     for (std::size_t form = 0; form < 2; ++form) {
         const auto value = [&](std::size_t c) { return std::get<double>(table->rows[form][c]); };
         const JointLaw law{value(1), value(2), value(3), value(4), value(5)};
-        for (const Run& run : runs.used) {
+        for (const auto& run : runs.used) {
             const double off = std::log(run.loss / law.loss(run.parameters, run.tokens));
             squares[form] += off * off, inside[form] += std::abs(off) <= 0.0035 ? 1 / count : 0;
         }
