@@ -95,7 +95,7 @@ void solve(Bowl& bowl, const Places& places, std::span<const double> log_loss) {
 
 void take_near(Bowl& bowl, const Places& places, std::span<const std::size_t> sane) {
     const std::size_t wanted = coefficient_count(places.front().size()) + 2;
-    for (double reach = near * 1.05; reach <= far * grow; reach *= grow) {
+    for (double reach = near * 1.05; reach <= far * 1.05; reach *= grow) {
         bowl.fitted.clear();
         for (const std::size_t i : sane) {
             double farthest = 0;

@@ -36,7 +36,7 @@ struct ParametricLaw {
     std::function<std::vector<double>(std::span<const double> at)> report;
     std::vector<std::vector<double>> starts;
     std::size_t minimized_starts = 24;  ///< the lowest of the starts, which are minimized
-    /// Observations that differ by their seed alone share a number; empty when there are no such.
+    /// Observations that differ by their seed alone share a number; empty where the law cannot say.
     std::vector<std::size_t> repeats = {};
     std::vector<double> weights = {};  ///< an observation's share in the objective; empty for one each
     /// Pairs of reported parameters that runs may fail to tell apart: two exponents.

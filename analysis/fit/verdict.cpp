@@ -176,8 +176,11 @@ void warn(const ParametricLaw& law, const FitOptions& options, bool certified, P
     if (options.resampling == Resampling::seeds && options.bootstrap > 0 && !has_repeats(law))
         fit.warnings.push_back(
             {Refusal::too_few_runs,
-             "no two runs differ by their seed alone (so there are no seeds to draw again, and "
-             "the intervals draw whole runs) repeat some runs with other seeds"});
+             law.repeats.empty()
+                 ? "this law cannot draw seeds again (its points are not single runs, and its intervals draw "
+                   "whole points) use --resample cases or residuals"
+                 : "no two runs differ by their seed alone (so there are no seeds to draw again, and "
+                   "the intervals draw whole runs) repeat some runs with other seeds"});
     for (std::size_t p = 0; p < law.parameters.size(); ++p) {
         const ReportedParameter& parameter = law.parameters[p];
         const Estimate& estimate = fit.parameters[p].estimate;

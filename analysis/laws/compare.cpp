@@ -9,6 +9,7 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/compare_families.hpp"
+#include "analysis/laws/curve_forms.hpp"
 #include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/numbers.hpp"
@@ -56,7 +57,7 @@ Choice choose(FamilyForm form, const FamilyPoints& points, const FitOptions& opt
         form.shared = shared;
         const double k = static_cast<double>(form.parameters()), found = squares(form, points, options);
         rest[shared ? 0 : 1] = found, count[shared ? 0 : 1] = k;
-        const double aicc = n * std::log(found / n) + 2 * k + 2 * k * (k + 1) / std::max(1.0, n - k - 1);
+        const double aicc = corrected_akaike(found, points.used.size(), form.parameters());
         choice.table.rows.push_back({std::string(shared ? "one slope" : "a slope each"), k, found, aicc});
     }
     const double freedom = n - count[1], extra = count[1] - count[0];

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "analysis/laws/families.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 
@@ -23,7 +24,8 @@ FamilyPoints lower_envelopes(const Runs& runs) {
     for (std::size_t family = 0; family < points.families.size(); ++family) {
         std::vector<Run> order = runs_of_family(runs, points.families[family]).used;
         std::stable_sort(order.begin(), order.end(), [](const Run& a, const Run& b) {
-            return a.budget != b.budget ? a.budget < b.budget : a.loss < b.loss;
+            const double flops_a = counted_flops(a), flops_b = counted_flops(b);
+            return flops_a != flops_b ? flops_a < flops_b : a.loss < b.loss;
         });
         double lowest = std::numeric_limits<double>::infinity();
         for (const Run& run : order) {
@@ -32,7 +34,7 @@ FamilyPoints lower_envelopes(const Runs& runs) {
                 continue;
             }
             lowest = run.loss;
-            points.used.push_back({family, run.budget, run.loss});
+            points.used.push_back({family, counted_flops(run), run.loss});
         }
     }
     return points;

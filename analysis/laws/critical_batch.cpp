@@ -106,6 +106,15 @@ void show_laws(const std::vector<BatchLaw>& laws, const std::vector<BatchCell>& 
     }
 }
 
+void tell_family(const std::vector<BatchCell>& cells, LawFit& fit) {
+    const std::string family = family_of_laws(cells);
+    if (std::any_of(cells.begin(), cells.end(), [&](const BatchCell& cell) { return cell.family != family; }))
+        fit.notes.push_back("the laws of the critical batch are those of " +
+                            (family.empty() ? std::string("the runs of no family") : family) +
+                            " alone (those of different families do not follow one law; --where keeps the "
+                            "others)");
+}
+
 void tell_how_to_read(const Runs& runs, bool from_curves, std::size_t laws, const FitOptions& options,
                       LawFit& fit) {
     if (laws > 1)
@@ -210,6 +219,7 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
         return fit;
     }
     show_laws(laws, usable, redrawn, options, fit);
+    tell_family(usable, fit);
     tell_how_to_read(runs, from_curves, laws.size(), options, fit);
     warn_of_batches_outside(usable, fit);
     recommend_batches(laws, runs, fit);

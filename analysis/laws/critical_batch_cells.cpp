@@ -229,11 +229,26 @@ std::vector<BatchCell> cells_of_curves(const std::vector<Run>& as_read,
 }
 
 StepsNoise pooled_noise(const std::vector<BatchCell>& cells) {
+    struct Curves {
+        std::set<std::size_t> draws;
+        double squares = 0, freedom = 0;  ///< summed over targets, as if each had curves of its own
+    };
+    std::vector<Curves> all;
+    for (const BatchCell& cell : cells) {
+        const bool seen =
+            !all.empty() && std::any_of(cell.noise.begin(), cell.noise.end(),
+                                        [&](std::size_t draw) { return all.back().draws.contains(draw); });
+        Curves& curves = seen ? all.back() : all.emplace_back();
+        curves.draws.insert(cell.noise.begin(), cell.noise.end());
+        curves.squares += cell.law.squares;
+        curves.freedom += static_cast<double>(cell.log_steps.size()) - 2;
+    }
     StepsNoise noise;
     double squares = 0;
-    for (const BatchCell& cell : cells) {
-        squares += cell.law.squares;
-        noise.freedom += static_cast<double>(cell.log_steps.size()) - 2;
+    for (const Curves& curves : all) {
+        const double freedom = static_cast<double>(curves.draws.size()) - 2;
+        squares += freedom * curves.squares / curves.freedom;
+        noise.freedom += freedom;
     }
     noise.deviation = std::sqrt(squares / noise.freedom);
     return noise;

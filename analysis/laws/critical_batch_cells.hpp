@@ -44,7 +44,9 @@ std::vector<BatchCell> cells_of_targets(const std::vector<Run>& runs);
 /// quarter of them. Rises of a curve are smoothed away first.
 std::vector<BatchCell> cells_of_curves(const std::vector<Run>& runs, const std::vector<double>& asked_for);
 
-/// Residuals of log steps have one deviation in all cells.
+/// Residuals of log steps have one deviation in all cells. Targets on the same curves see the same noise
+/// again: their squares are averaged, and the degrees of freedom are those of the curves, whatever the
+/// targets.
 struct StepsNoise {
     double deviation = 0, freedom = 0;
 };

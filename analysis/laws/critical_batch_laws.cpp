@@ -68,6 +68,15 @@ std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<BatchCel
 
 }  // namespace
 
+std::string family_of_laws(const std::vector<BatchCell>& cells) {
+    std::map<std::string, std::size_t> counts;
+    for (const BatchCell& cell : cells)
+        ++counts[cell.family];
+    const auto most = std::max_element(counts.begin(), counts.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == counts.end() ? std::string{} : most->first;
+}
+
 std::vector<std::size_t> cells_for(const Dependence& in, const std::vector<BatchCell>& cells) {
     std::map<double, std::size_t> best;
     std::vector<std::size_t> chosen;
@@ -75,7 +84,9 @@ std::vector<std::size_t> cells_for(const Dependence& in, const std::vector<Batch
         if (a.inside_batches() != b.inside_batches()) return a.inside_batches();
         return a.loss < b.loss;
     };
+    const std::string family = family_of_laws(cells);
     for (std::size_t c = 0; c < cells.size(); ++c) {
+        if (cells[c].family != family) continue;
         if (std::string_view(in.key) != "parameters") {
             chosen.push_back(c);
             continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "analysis/figure.hpp"
@@ -30,8 +31,12 @@ struct BatchLaw {
     double low = 0, high = 0;  ///< of what it depends on, in the cells
 };
 
-/// Of several targets of one size, where the law is in the size, the lowest loss whose critical batch lies
-/// inside the batches tried (if none does, the lowest): the others say nothing of the size.
+/// The family with most cells: critical batches of different ones do not follow one law.
+std::string family_of_laws(const std::vector<BatchCell>& cells);
+
+/// Of the family that the laws are of. Of several targets of one size, where the law is in the size, the
+/// lowest loss whose critical batch lies inside the batches tried (if none does, the lowest): the others say
+/// nothing of the size.
 std::vector<std::size_t> cells_for(const Dependence& in, const std::vector<BatchCell>& cells);
 
 /// The laws in size, examples and loss, as far as the cells that have a critical batch differ in them: three

@@ -7,6 +7,7 @@
 #include "analysis/laws/experts_figures.hpp"
 #include "analysis/laws/experts_model.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/surface_runs.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -55,10 +56,11 @@ std::vector<const Run*> sparse(const Runs& runs) {
 }
 
 std::vector<RoutedRun> routed(const std::vector<const Run*>& runs, bool active) {
+    const std::vector<std::size_t> repeats = repeats_of(runs);
     std::vector<RoutedRun> all;
     for (const Run* run : runs)
-        all.push_back(
-            {run->name, active ? *run->active_parameters : run->parameters, *run->experts, run->loss});
+        all.push_back({run->name, active ? *run->active_parameters : run->parameters, *run->experts,
+                       run->loss, repeats[all.size()]});
     return all;
 }
 
@@ -74,10 +76,10 @@ void tell_cutoff(const RoutedLaw& law, LawFit& fit) {
 }
 
 void warn_of_different_tokens(const std::vector<const Run*>& runs, LawFit& fit) {
-    std::set<long long> amounts;
-    for (const Run* run : runs)
-        amounts.insert(std::llround(50 * std::log(std::max(run->tokens, 1.0))));
-    if (amounts.size() > 1 && runs.front()->tokens > 0)
+    constexpr double same_tokens = 1.02;
+    const auto [least, most] = std::minmax_element(
+        runs.begin(), runs.end(), [](const Run* a, const Run* b) { return a->tokens < b->tokens; });
+    if ((*least)->tokens > 0 && (*most)->tokens > same_tokens * (*least)->tokens)
         fit.warnings.push_back(
             {Refusal::mixed_conventions,
              "the runs differ in their tokens (the law knows sizes and experts only, and puts what "

@@ -141,10 +141,14 @@ ParametricFit fit_routed(const std::vector<RoutedRun>& runs, bool saturates, con
         parameters.push_back({"experts_start", 1e-3, 1e3});
         parameters.push_back({"experts_max", 1, 100 * many, /*soft=*/true});
     }
+    std::vector<std::size_t> repeats;
+    for (const RoutedRun& run : runs)
+        repeats.push_back(run.repeats);
     return fit_parametric({.model = model.residuals(saturates),
                            .parameters = parameters,
                            .report = [&](std::span<const double> at) { return model.report(at); },
-                           .starts = model.starts(saturates)},
+                           .starts = model.starts(saturates),
+                           .repeats = repeats},
                           options);
 }
 

@@ -35,6 +35,7 @@ struct RoutedRun {
     std::string name;
     double parameters = 0;  ///< that each token passes through
     double experts = 0, loss = 0;
+    std::size_t repeats = 0;  ///< runs that differ by their seed alone share a number
 };
 
 /// Fits a, b, c and d to log losses, and with saturation experts_start and experts_max, the E^ of one expert

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "analysis/fit/akima.hpp"
+#include "analysis/laws/surface_runs.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -63,7 +64,7 @@ Budget one_budget(double nominal, std::span<const Run* const> runs) {
     for (const Run* run : runs) {
         sizes[run->parameters].push_back(run);
         log_flops += std::log(run->flops) / static_cast<double>(runs.size());
-        met = met && std::abs(run->flops / nominal - 1) < 0.02;
+        met = met && meets_budget(*run);
     }
     Budget budget;
     budget.flops = met ? nominal : std::exp(log_flops);

@@ -93,7 +93,8 @@ ParametricLaw equal_exponents(const ParametricLaw& law) {
 /// How often chance alone does so well as the freer of two laws, `extra` parameters of which the other lacks.
 double chance(const Objective& objective, std::span<const double> fixed, std::span<const double> free,
               std::size_t parameters, std::size_t extra) {
-    const double gain = std::max(0.0, deviance(objective, fixed) - deviance(objective, free));
+    const SupposedErrors errors = errors_of(objective, free);
+    const double gain = std::max(0.0, deviance(errors, fixed) - deviance(errors, free));
     const double k = static_cast<double>(extra), freedom = static_cast<double>(free.size() - parameters);
     if (objective.kind == ObjectiveKind::l2) {  // exact for a linear law
         const double f = std::expm1(gain / static_cast<double>(free.size())) * freedom / k;
@@ -120,10 +121,9 @@ Table constrained_table(const Runs& runs, const FitOptions& options, const Param
                  {"aic", "AIC", Quantity::number},
                  {"p", "p", Quantity::number}},
                 {}};
-    const auto row = [&](const std::string& form, std::span<const double> v, double objective,
-                         std::span<const double> residuals, std::size_t parameters, double p) {
-        table.rows.push_back({form, v[0], v[1], v[2], v[3], v[4], objective,
-                              akaike(options.objective, residuals, parameters), p});
+    const auto row = [&](const std::string& form, std::span<const double> v, double objective, double aic,
+                         double p) {
+        table.rows.push_back({form, v[0], v[1], v[2], v[3], v[4], objective, aic, p});
     };
     FitOptions quick = options;
     quick.bootstrap = 0;
@@ -138,15 +138,19 @@ Table constrained_table(const Runs& runs, const FitOptions& options, const Param
         return log_residuals(runs.used, [&](double N, double D) { return joint_loss(of.values, N, D); });
     };
     std::vector<double> free_residuals, same_residuals;
-    if (!free.refused) {
-        free_residuals = residuals_of(free);
-        row("free", free.values, free.minima.front().value, free_residuals, JointModel::parameters, nan);
-    }
-    if (same.refused) return table;
-    same_residuals = residuals_of(same);
-    row("alpha = beta", same.values, same.minima.front().value, same_residuals, JointModel::parameters - 1,
-        free.refused ? nan
-                     : chance(options.objective, same_residuals, free_residuals, JointModel::parameters, 1));
+    if (!free.refused) free_residuals = residuals_of(free);
+    if (!same.refused) same_residuals = residuals_of(same);
+    const SupposedErrors errors =
+        errors_of(options.objective, free.refused ? same_residuals : free_residuals);
+    if (!free.refused)
+        row("free", free.values, free.minima.front().value,
+            akaike(errors, free_residuals, JointModel::parameters), nan);
+    if (!same.refused)
+        row("alpha = beta", same.values, same.minima.front().value,
+            akaike(errors, same_residuals, JointModel::parameters - 1),
+            free.refused
+                ? nan
+                : chance(options.objective, same_residuals, free_residuals, JointModel::parameters, 1));
     return table;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
 
 #include "analysis/fit/validation.hpp"
 #include "analysis/numbers.hpp"
@@ -43,10 +42,15 @@ double correlation(const std::vector<UsableSweep>& sweeps) {
 }
 
 std::size_t different(const std::vector<UsableSweep>& sweeps, const Regressor& in) {
-    std::set<long long> values;  // to 1%
+    constexpr double same = 1.01;
+    std::vector<double> values;
     for (const UsableSweep& usable : sweeps)
-        values.insert(std::llround(100 * std::log(std::max(in.of(*usable.sweep), 1e-300))));
-    return values.size();
+        values.push_back(in.of(*usable.sweep));
+    std::sort(values.begin(), values.end());
+    std::size_t count = 0;
+    for (auto begin = values.begin(); begin != values.end(); ++count)
+        begin = std::upper_bound(begin, values.end(), *begin * same);
+    return count;
 }
 
 std::vector<LinePoint> points_of(const KnobLaw& law, const SweepNoise& noise) {

@@ -2,6 +2,7 @@
 // chosen among by held-out error, and the best mixture within what was tried.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <numeric>
 
@@ -91,15 +92,24 @@ Table transfer_table(const std::string& name, const std::vector<std::string>& so
 
 /// Runs of one size and amount of data, by rising compute where it is known.
 std::vector<std::vector<const Run*>> group_alike(const std::vector<Run>& runs) {
-    std::map<std::pair<double, long long>, std::vector<const Run*>> groups;
-    for (const Run& run : runs) {
-        if (run.shares.empty() || !(run.loss > 0)) continue;
-        const double tokens = run.tokens > 0 ? std::log(run.tokens) / std::log(same_tokens) : 0;
-        groups[{run.parameters, std::llround(tokens)}].push_back(&run);
-    }
+    std::map<double, std::vector<const Run*>> sizes;
+    for (const Run& run : runs)
+        if (!run.shares.empty() && run.loss > 0) sizes[run.parameters].push_back(&run);
     std::vector<std::vector<const Run*>> alike;
-    for (auto& [key, some] : groups)
-        alike.push_back(std::move(some));
+    for (const auto& [parameters, some] : sizes) {
+        // From the fewest tokens up, in their order of appearance within a group: mixtures are listed by it.
+        std::vector<double> tokens;
+        for (const Run* run : some)
+            tokens.push_back(run->tokens);
+        std::sort(tokens.begin(), tokens.end());
+        for (auto begin = tokens.begin(); begin != tokens.end();) {
+            const double from = *begin, to = from * same_tokens;
+            begin = std::upper_bound(begin, tokens.end(), to);
+            auto& group = alike.emplace_back();
+            std::copy_if(some.begin(), some.end(), std::back_inserter(group),
+                         [&](const Run* run) { return run->tokens >= from && run->tokens <= to; });
+        }
+    }
     std::stable_sort(alike.begin(), alike.end(), [](const auto& a, const auto& b) {
         return a.front()->parameters * a.front()->tokens < b.front()->parameters * b.front()->tokens;
     });

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include <Eigen/Dense>
 
 #include "analysis/fit/log_line.hpp"
 #include "analysis/fit/parametric.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -85,7 +87,8 @@ MixtureForm fit_exponential(const Mixtures& data, const FitOptions& options) {
     ParametricFit found = fit_parametric({.model = exponential_model(data),
                                           .parameters = parameters,
                                           .report = report_exponential,
-                                          .starts = starts},
+                                          .starts = starts,
+                                          .repeats = repeats_of(data.runs)},
                                          options);
     form.refused = found.refused;
     form.warnings = found.warnings, form.notes = found.notes;
@@ -184,14 +187,15 @@ double held_out_error(const std::string& name, const Mixtures& data, const FitOp
                       std::vector<double>* predicted) {
     FitOptions once = options;
     once.bootstrap = 0;
-    const std::size_t folds = std::min<std::size_t>(data.runs.size(), 10);
+    const std::vector<std::size_t> fold_of = data.folds();
     double error = 0;
     predicted->assign(data.runs.size(), std::numeric_limits<double>::quiet_NaN());
-    for (std::size_t fold = 0; fold < folds; ++fold) {
-        const Mixtures some = data.without(fold, folds);
+    for (const std::size_t fold : std::set(fold_of.begin(), fold_of.end())) {
+        const Mixtures some = data.without(fold, fold_of);
         const MixtureForm form = fit_form(name, some, once);
         if (form.refused || !form.loss) return std::numeric_limits<double>::quiet_NaN();
-        for (std::size_t i = fold; i < data.runs.size(); i += folds) {
+        for (std::size_t i = 0; i < data.runs.size(); ++i) {
+            if (fold_of[i] != fold) continue;
             (*predicted)[i] = form.loss(data.shares[i]);
             error +=
                 std::abs((*predicted)[i] / data.runs[i]->loss - 1) / static_cast<double>(data.runs.size());

@@ -1,8 +1,12 @@
 // Loss over the proportions of mixed data: three forms of the law, each fitted and tried on runs left out.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
+#include <map>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,10 +42,26 @@ struct Mixtures {
             log_loss.push_back(std::log(run->loss));
         }
     }
-    Mixtures without(std::size_t left_out, std::size_t folds) const {
+    /// Ten folds, or one of each mixture where there are fewer: of each run the fold that it is left out
+    /// with. Mixtures in the order of their shares go to each fold in turn, so that the order of the runs
+    /// does not matter, and those of one mixture (its seeds) are left out together.
+    std::vector<std::size_t> folds() const {
+        constexpr std::size_t most = 10;
+        std::map<Shares, std::size_t> by_shares;
+        for (const Shares& some : shares)
+            by_shares[some] = 0;
+        std::size_t next = 0;
+        for (auto& [some, fold] : by_shares)
+            fold = next++ % most;
+        std::vector<std::size_t> fold_of;
+        for (const Shares& some : shares)
+            fold_of.push_back(by_shares.at(some));
+        return fold_of;
+    }
+    Mixtures without(std::size_t left_out, std::span<const std::size_t> fold_of) const {
         std::vector<const Run*> some;
         for (std::size_t i = 0; i < runs.size(); ++i)
-            if (i % folds != left_out) some.push_back(runs[i]);
+            if (fold_of[i] != left_out) some.push_back(runs[i]);
         return {sources, some};
     }
 };
@@ -65,8 +85,8 @@ struct MixtureForm {
 /// shares: `offsets`, or in their products too: `quadratic` (Scheffe 1958).
 MixtureForm fit_form(const std::string& name, const Mixtures& data, const FitOptions& options);
 
-/// Mean relative error of runs left out, a tenth at a time (each alone where there are few), and what was
-/// predicted of each; NaN where a fit without some is refused.
+/// Mean relative error of runs left out, a fold at a time, and what was predicted of each; NaN where a fit
+/// without some is refused.
 double held_out_error(const std::string& name, const Mixtures& data, const FitOptions& options,
                       std::vector<double>* predicted);
 

@@ -112,6 +112,7 @@ LawFit fit_mup(const Runs& runs, const FitOptions& options) {
         }
         any = true;
         fit_slope(group, sweeps, noise, redrawn, options);
+        if (auto differs = differs_beside_width(group, sweeps)) fit.warnings.push_back(std::move(*differs));
         fit.parameters.push_back({json_key(group.name) + "_slope", group.slope});
         fit.derived.push_back({json_key(group.name) + "_coefficient", group.line.scale()});
     }

@@ -1,5 +1,6 @@
 #include "analysis/laws/mup_groups.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <limits>
@@ -40,6 +41,22 @@ TransferVerdict judge(const Estimate& slope) {
                              "widths, learning rates or seeds"};
 }
 
+/// Whether all widths have the same values of a sweep's number, to 2%.
+bool alike(const MupGroup& group, const std::vector<Sweep>& sweeps, double Sweep::*number) {
+    constexpr double same = 1.02;
+    std::map<double, std::vector<double>> by_width;
+    for (const std::size_t s : group.usable)
+        by_width[sweeps[s].width].push_back(sweeps[s].*number);
+    for (auto& [width, values] : by_width) {
+        std::sort(values.begin(), values.end());
+        const std::vector<double>& first = by_width.begin()->second;
+        if (!std::equal(values.begin(), values.end(), first.begin(), first.end(),
+                        [](double a, double b) { return std::max(a, b) <= same * std::min(a, b); }))
+            return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 std::vector<MupGroup> mup_groups(const std::vector<Sweep>& sweeps) {
@@ -60,6 +77,18 @@ std::size_t widths_of(const MupGroup& group, const std::vector<Sweep>& sweeps) {
     for (const std::size_t s : group.usable)
         different.insert(sweeps[s].width);
     return different.size();
+}
+
+std::optional<Reason> differs_beside_width(const MupGroup& group, const std::vector<Sweep>& sweeps) {
+    const bool tokens = !alike(group, sweeps, &Sweep::tokens), batches = !alike(group, sweeps, &Sweep::batch);
+    if (!tokens && !batches) return std::nullopt;
+    const std::string what = tokens && batches ? "tokens and batches" : tokens ? "tokens" : "batches";
+    return Reason{
+        Refusal::mixed_conventions,
+        (group.name.empty() ? "" : group.name + ": ") + "the widths differ in their " + what +
+            " (the best learning rate moves with those too, and the slope puts it down to the width) "
+            "compare widths of equal " +
+            what};
 }
 
 void fit_slope(MupGroup& group, const std::vector<Sweep>& sweeps, const SweepNoise& noise,

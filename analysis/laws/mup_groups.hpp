@@ -1,10 +1,12 @@
 // Sweeps of the learning rate by parametrization, and how the best one moves with the width in each.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "analysis/fit/log_line.hpp"
+#include "analysis/fit/refusal.hpp"
 #include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {
@@ -29,6 +31,10 @@ std::vector<MupGroup> mup_groups(const std::vector<Sweep>& sweeps);
 
 /// How many widths have a best learning rate.
 std::size_t widths_of(const MupGroup& group, const std::vector<Sweep>& sweeps);
+
+/// A warning where the widths of a group were not trained on the same amounts of data (to 2%), or not with
+/// the same batches: the slope would be that of the data or the batch as well.
+std::optional<Reason> differs_beside_width(const MupGroup& group, const std::vector<Sweep>& sweeps);
 
 /// Sets line, slope and verdict. `redrawn`: the bowls of all sweeps, by replicate.
 void fit_slope(MupGroup& group, const std::vector<Sweep>& sweeps, const SweepNoise& noise,

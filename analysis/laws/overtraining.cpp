@@ -169,7 +169,8 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
          .parameters =
              {{"E", 1e-3 * lowest, lowest, /*soft=*/true, /*floor=*/true}, {"a"}, {"b"}, {"eta", 0.005, 1.5}},
          .report = [&](std::span<const double> at) { return model.report(at); },
-         .starts = model.starts()},
+         .starts = model.starts(),
+         .repeats = repeats_of(runs.used)},
         options);
     if (!tell_fit(found, fit)) return fit;
     if (fit.refused) return fit;

@@ -11,6 +11,7 @@
 #include "analysis/laws/repetition_figures.hpp"
 #include "analysis/laws/repetition_model.hpp"
 #include "analysis/laws/repetition_optima.hpp"
+#include "analysis/laws/surface_runs.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -158,7 +159,15 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
     fit.objective = to_string(options.objective);
     const RepetitionModel data(runs.used, options.base);
     if ((fit.refused = too_few(data))) return fit;
-    const ParametricFit found = fit_parametric(parametric(data), options);
+    ParametricLaw form = parametric(data);
+    form.repeats = repeats_of(runs.used);
+    FitOptions by_replicates = options;  // a decay may have no limit, which the replicates show
+    by_replicates.intervals = Intervals::bootstrap;
+    if (options.intervals == Intervals::profile)
+        fit.notes.push_back(
+            "--intervals profile has no effect: a decay may have no limit, and the intervals are those of "
+            "replicates (--bootstrap), some of which run away with it");
+    const ParametricFit found = fit_parametric(form, by_replicates);
     if (!tell_fit(found, fit)) return fit;
     if (fit.refused && fit.refused->kind == Refusal::ill_conditioned &&
         separable(data, found.minima.front().at))

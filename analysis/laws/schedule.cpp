@@ -255,6 +255,11 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
 
     FitOptions without_replicates = options;  // they draw blocks, below
     without_replicates.bootstrap = 0;
+    without_replicates.intervals = Intervals::bootstrap;
+    if (options.intervals == Intervals::profile)
+        fit.notes.push_back(
+            "--intervals profile has no effect: neighbouring points do not scatter independently, and the "
+            "intervals are those of blocks of them drawn again (--bootstrap)");
     const ParametricFit found = fit_parametric(parametric(model), without_replicates);
     fit.refused = found.refused;
     fit.warnings = found.warnings;

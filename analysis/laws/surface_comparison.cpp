@@ -38,6 +38,27 @@ std::vector<double> validation_scale(const std::vector<Run>& runs) {
     return scale;
 }
 
+/// A form that could be fitted, and its row in the table.
+struct FormOfRow {
+    std::size_t row = 0, parameters = 0;
+    std::vector<double> residuals;
+};
+
+/// Akaike's criterion of each, above the lowest.
+void tell_akaike(const std::vector<FormOfRow>& fitted, const Objective& objective, Table& table) {
+    if (fitted.empty()) return;
+    const FormOfRow& freest =
+        *std::max_element(fitted.begin(), fitted.end(),
+                          [](const FormOfRow& a, const FormOfRow& b) { return a.parameters < b.parameters; });
+    const SupposedErrors errors = errors_of(objective, freest.residuals);
+    std::vector<double> criteria;
+    for (const FormOfRow& form : fitted)
+        criteria.push_back(akaike(errors, form.residuals, form.parameters));
+    const double lowest = *std::min_element(criteria.begin(), criteria.end());
+    for (std::size_t f = 0; f < fitted.size(); ++f)
+        table.rows[fitted[f].row][3] = criteria[f] - lowest;
+}
+
 }  // namespace
 
 std::vector<Cut> validate_form(const SurfaceForm& form, const std::vector<Run>& runs, FitOptions options) {
@@ -85,7 +106,8 @@ FormComparison compare_forms(const Runs& runs, const FitOptions& options) {
     FitOptions quick = options;
     quick.bootstrap = 0;
     quick.intervals = Intervals::bootstrap;
-    double best = std::numeric_limits<double>::infinity(), lowest = best;
+    double best = std::numeric_limits<double>::infinity();
+    std::vector<FormOfRow> fitted;
     for (const SurfaceForm& form : surface_forms(options)) {
         const ParametricLaw law = form.law(runs.used);
         const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -105,16 +127,13 @@ FormComparison compare_forms(const Runs& runs, const FitOptions& options) {
             continue;
         }
         const double error = held_out_error(validate_form(form, runs.used, options));
-        const double aic = akaike(
-            options.objective,
-            log_residuals(runs.used, [&](double N, double D) { return form.loss(found.values, N, D); }),
-            law.model.parameters);
-        row(found.minima.front().value, aic, error, "ok");
-        lowest = std::min(lowest, aic);
+        fitted.push_back(
+            {comparison.table.rows.size(), law.model.parameters,
+             log_residuals(runs.used, [&](double N, double D) { return form.loss(found.values, N, D); })});
+        row(found.minima.front().value, nan, error, "ok");
         if (error < best) best = error, comparison.winner = form.name;
     }
-    for (auto& row : comparison.table.rows)
-        row[3] = std::get<double>(row[3]) - lowest;
+    tell_akaike(fitted, options.objective, comparison.table);
     return comparison;
 }
 

@@ -6,6 +6,7 @@
 #include "analysis/extent.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/laws/banded_line.hpp"
+#include "analysis/laws/surface_runs.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -17,7 +18,7 @@ std::vector<double> drawn_budgets(const std::vector<Run>& runs) {
     constexpr std::size_t most = 8, a_curve = 3;  // runs
     std::vector<double> all;
     for (const Run& run : runs)
-        all.push_back(run.budget > 0 ? run.budget : run.flops);
+        all.push_back(counted_flops(run));
     std::sort(all.begin(), all.end());
     std::vector<double> budgets;
     std::vector<std::size_t> members;
@@ -95,7 +96,7 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
         BandedLine curve(format_quantity(budget, Quantity::flops), shade, 0);
         Extent own;
         for (const Run& run : runs.used)
-            if (std::abs(std::log((run.budget > 0 ? run.budget : run.flops) / budget)) < 0.15) {
+            if (std::abs(std::log(counted_flops(run) / budget)) < 0.15) {
                 points.x.push_back(run.parameters), points.y.push_back(run.loss);
                 own.add(run.parameters);
             }

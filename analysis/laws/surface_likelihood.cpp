@@ -1,5 +1,6 @@
 #include "analysis/laws/surface_likelihood.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace isogrid::analysis {
@@ -11,31 +12,34 @@ std::vector<double> log_residuals(const std::vector<Run>& runs, const LossSurfac
     return residuals;
 }
 
-double deviance(const Objective& objective, std::span<const double> residuals) {
-    const auto count = static_cast<double>(residuals.size());
-    double squares = 0, sizes = 0, tilted = 0, inside = 0;
-    for (const double r : residuals) {
-        squares += r * r, sizes += std::abs(r);
-        tilted += std::abs(r) * 2 * (r < 0 ? 1 - objective.quantile : objective.quantile);
-        inside += std::abs(r) <= objective.delta ? 1 : 0;
-    }
+SupposedErrors errors_of(const Objective& objective, std::span<const double> log_residuals) {
+    const auto inside = std::count_if(log_residuals.begin(), log_residuals.end(),
+                                      [&](double r) { return std::abs(r) <= objective.delta; });
     switch (objective.kind) {
         case ObjectiveKind::l2:
-            return count * std::log(squares / count);
+            return {.normal = true};
         case ObjectiveKind::l1:
-            return 2 * count * std::log(sizes / count);
+            return {.normal = false};
         case ObjectiveKind::asymmetric:
-            return 2 * count * std::log(tilted / count);
+            return {.normal = false, .quantile = objective.quantile};
         case ObjectiveKind::huber:
-            // The constants make a normal and a Laplace likelihood comparable.
-            return inside > 0.5 * count ? count * std::log(squares / count)
-                                        : 2 * count * std::log(sizes / count);
+            return {.normal = 2 * static_cast<std::size_t>(inside) > log_residuals.size()};
     }
-    return 0;
+    return {};
 }
 
-double akaike(const Objective& objective, std::span<const double> residuals, std::size_t parameters) {
-    return deviance(objective, residuals) + 2 * static_cast<double>(parameters + 1);
+double deviance(const SupposedErrors& errors, std::span<const double> log_residuals) {
+    const auto count = static_cast<double>(log_residuals.size());
+    double squares = 0, sizes = 0;
+    for (const double r : log_residuals) {
+        squares += r * r;
+        sizes += std::abs(r) * 2 * (r < 0 ? 1 - errors.quantile : errors.quantile);
+    }
+    return errors.normal ? count * std::log(squares / count) : 2 * count * std::log(sizes / count);
+}
+
+double akaike(const SupposedErrors& errors, std::span<const double> log_residuals, std::size_t parameters) {
+    return deviance(errors, log_residuals) + 2 * static_cast<double>(parameters + 1);
 }
 
 }  // namespace isogrid::analysis

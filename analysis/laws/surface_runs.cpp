@@ -55,14 +55,32 @@ std::optional<Reason> too_few_for_surface(const std::vector<Run>& runs, std::siz
 }
 
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs) {
-    std::map<std::tuple<double, double, double, double, double, std::string>, std::size_t> sets;
-    std::vector<std::size_t> repeats;
+    std::vector<const Run*> all;
     for (const Run& run : runs)
-        repeats.push_back(sets.try_emplace({run.parameters, run.tokens, run.flops, run.batch.value_or(0),
-                                            run.learning_rate.value_or(0), run.family},
-                                           sets.size())
-                              .first->second);
+        all.push_back(&run);
+    return repeats_of(all);
+}
+
+std::vector<std::size_t> repeats_of(const std::vector<const Run*>& runs) {
+    const auto recipe_of = [](const Run& run) {
+        return std::tuple(run.parameters, run.tokens, run.flops, run.batch.value_or(0),
+                          run.learning_rate.value_or(0), run.width.value_or(0), run.unique_tokens.value_or(0),
+                          run.experts.value_or(0), run.active_parameters.value_or(0), run.shares, run.family,
+                          run.parametrization);
+    };
+    std::map<decltype(recipe_of(*runs.front())), std::size_t> sets;
+    std::vector<std::size_t> repeats;
+    for (const Run* run : runs)
+        repeats.push_back(sets.try_emplace(recipe_of(*run), sets.size()).first->second);
     return repeats;
+}
+
+bool meets_budget(const Run& run) {
+    return run.budget > 0 && std::abs(run.flops / run.budget - 1) < 0.02;
+}
+
+double counted_flops(const Run& run) {
+    return meets_budget(run) ? run.budget : run.flops;
 }
 
 double flops_per_parameter_token(const std::vector<Run>& runs) {

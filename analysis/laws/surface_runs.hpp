@@ -19,6 +19,14 @@ std::optional<Reason> too_few_for_surface(const std::vector<Run>& runs, std::siz
 
 /// Runs that differ by their seed alone share a number.
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);
+std::vector<std::size_t> repeats_of(const std::vector<const Run*>& runs);
+
+/// Whether a run costs what its budget says, to 2%: not so where C is counted otherwise than the budget was
+/// set.
+bool meets_budget(const Run& run);
+
+/// What a run costs: its budget where it meets that, so that runs of one budget share the value, else its C.
+double counted_flops(const Run& run);
 
 /// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
 double flops_per_parameter_token(const std::vector<Run>& runs);

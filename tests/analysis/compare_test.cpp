@@ -88,6 +88,38 @@ TEST(Compare, leavesOutWhatCheaperRunsOfTheFamilyBeat) {
     EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("1 runs are left out")));
 }
 
+TEST(Compare, saysThatItCannotDrawSeedsAgain) {
+    FitOptions seeds = options(40);
+    seeds.resampling = Resampling::seeds;
+    const LawFit fit = fit_compare(families(like, 1e-4, 1), seeds);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    std::vector<std::string> texts;
+    for (const Reason& warning : fit.warnings)
+        texts.push_back(warning.text);
+    EXPECT_THAT(texts, testing::Contains(HasSubstr("this law cannot draw seeds again")));
+}
+
+TEST(Compare, countsTheErrorsScaleInAicc) {
+    const LawFit fit = fit_compare(families(like, 1e-5, 1), options(0));
+    const auto forms = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                    [](const Table& table) { return table.key == "forms"; });
+    ASSERT_NE(forms, fit.tables.end());
+    const auto& row = forms->rows.front();
+    constexpr double n = 24, k = 4 + 1;
+    EXPECT_NEAR(std::get<double>(row[3]),
+                n * std::log(std::get<double>(row[2]) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1), 1e-9);
+}
+
+TEST(Compare, countsComputeAsTheRunsAreCounted) {
+    // Budgets were set in another convention: the new family's runs cost twice what theirs say.
+    Runs runs = families(like, 0, 1);
+    for (auto& run : runs.used)
+        if (run.family == "new") run.budget /= 2;
+    const LawFit fit = fit_compare(runs, options(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.derived, "compute_multiplier.new"), 3, 1e-3);
+}
+
 TEST(Compare, refusesOneFamilyAndFamiliesOfFewBudgets) {
     const LawFit one = fit_compare(families({like[0]}, 0, 1), options(0));
     ASSERT_TRUE(one.refused);

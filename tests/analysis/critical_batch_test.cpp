@@ -1,9 +1,9 @@
 // The critical batch: published numbers, known laws recovered, refusals.
-#include "analysis/laws/steps_law.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/laws/critical_batch_cells.hpp"
+#include "analysis/laws/steps_law.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"
@@ -176,6 +176,54 @@ TEST(CriticalBatch, readsStepsOffTrainingCurves) {
     EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("gradient noise scale"));
 }
 
+/// Four batches of one size, whose steps to every loss are off by one share of noise each.
+std::vector<analysis::Run> noisy_curves(double noise, Random& random) {
+    std::vector<analysis::Run> runs;
+    for (double batch = 32; batch <= 2048; batch *= 4) {
+        analysis::Run run;
+        run.name = "batch " + std::to_string(batch);
+        run.parameters = 1e6;
+        run.batch = batch;
+        const double late = std::exp(noise * random.normal());
+        for (double step = 100; step <= 100000; step *= 1.1)
+            run.curve.push_back(
+                {step * batch, 0, 2 + 30 / std::sqrt(step / late / (1 + 300 / batch)), step, 1e-3});
+        run.steps = run.curve.back().step, run.loss = run.curve.back().loss;
+        runs.push_back(run);
+    }
+    return runs;
+}
+
+TEST(CriticalBatch, countsTheNoiseOfACurveOnceForAllOfItsTargets) {
+    Random random(9, 0);
+    const std::vector<analysis::Run> runs = noisy_curves(0.05, random);
+    const auto noise_of = [&](const std::vector<double>& targets) {
+        return pooled_noise(cells_of_curves(runs, targets));
+    };
+    const StepsNoise one = noise_of({2.5}), three = noise_of({2.5, 2.7, 3.2});
+    EXPECT_EQ(one.freedom, 2);
+    EXPECT_EQ(three.freedom, 2);
+    EXPECT_NEAR(three.deviation / one.deviation, 1, 0.05);
+    std::vector<analysis::Run> more = runs;  // another size has curves of its own
+    for (const analysis::Run& run : runs)
+        more.push_back(run), more.back().parameters = 2e6;
+    EXPECT_EQ(pooled_noise(cells_of_curves(more, {2.5, 2.7, 3.2})).freedom, 4);
+}
+
+TEST(CriticalBatch, intervalsOfSeveralTargetsOnACurveCoverTheTruth) {
+    const auto draws = recovery_draws();
+    std::size_t covered = 0;
+    for (const std::size_t draw : draws) {
+        Random random(19, draw);
+        Runs runs;
+        runs.used = noisy_curves(0.05, random);
+        const LawFit fit = fit_critical_batch(runs, recovery_options(replicates(200), draw));
+        covered += cell(fit, "critical_batches", 0, "critical_batch_low") < 300 &&
+                   300 < cell(fit, "critical_batches", 0, "critical_batch_high");
+    }
+    expect_coverage(covered, draws.size(), "critical batch");
+}
+
 // The noise scale grows from 100 to 400 as the loss falls from 4 to 2.5; the critical batch is 300
 // throughout.
 TEST(CriticalBatch, readsTheNoiseAtTheLossOfEachTarget) {
@@ -237,6 +285,26 @@ TEST(CriticalBatch, takesTheFewestStepsOfEachBatch) {
         runs.used.push_back(worse);
     }
     EXPECT_NEAR(value_of(fit_critical_batch(runs, replicates(0)).parameters, "exponent"), 0.5, 1e-9);
+}
+
+TEST(CriticalBatch, doesNotPutFamiliesUnderOneLaw) {
+    Random random(5, 1);
+    Runs runs = known_steps(0, random);
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        // Three sizes of another family, whose critical batch is the same at every size, and lower losses.
+        runs.used[i].family = "one";
+        analysis::Run other = runs.used[i];
+        if (other.parameters > 300) continue;
+        other.family = "two", other.loss *= 0.9;
+        other.steps = 1000 * (1 + 400 / *other.batch);
+        runs.used.push_back(other);
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "exponent"), 0.5, 1e-9);
+    EXPECT_NEAR(value_of(fit.derived, "alpha_B"), 0.2, 1e-9);
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("are those of one alone"));
 }
 
 TEST(CriticalBatch, drawsNoBandThatLeavesNoRoomForThePoints) {

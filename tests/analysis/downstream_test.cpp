@@ -44,6 +44,26 @@ FitOptions squares(std::size_t bootstrap) {
     return options;
 }
 
+TEST(Overtraining, drawsSeedsAgainWhereRunsWereRepeated) {
+    Runs runs = overtrained_runs(0.01, 0, 0);
+    const Runs again = overtrained_runs(0.01, 0, 1);
+    FitOptions options = squares(50);
+    options.resampling = Resampling::seeds;
+    const auto says_none = [&] {
+        const LawFit fit = fit_overtraining(runs, options);
+        EXPECT_FALSE(fit.refused);
+        return std::any_of(fit.warnings.begin(), fit.warnings.end(), [](const Reason& warning) {
+            return warning.text.find("no two runs differ by their seed alone") != std::string::npos;
+        });
+    };
+    EXPECT_TRUE(says_none());
+    for (auto& run : runs.used)
+        run.seed = "1";
+    for (const auto& run : again.used)
+        runs.used.push_back(run), runs.used.back().seed = "2";
+    EXPECT_FALSE(says_none());
+}
+
 TEST(Overtraining, recoversTheLawThatMadeTheRuns) {
     const LawFit fit = fit_overtraining(overtrained_runs(0, 0, 0), squares(0));
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);

@@ -122,6 +122,30 @@ TEST(Experts, refusesOneSize) {
     EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
 }
 
+TEST(Experts, drawSeedsAgainWhereRunsWereRepeated) {
+    Random random(1, 5);
+    Runs runs = routed(0.002, random, false, {1, 4, 16, 64});
+    for (const AnalysisRun& run : routed(0.002, random, false, {1, 4, 16, 64}).used)
+        runs.used.push_back(run), runs.used.back().seed = "2";
+    FitOptions options = replicates(50);
+    options.resampling = Resampling::seeds;
+    const LawFit fit = fit_experts(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    for (const Reason& warning : fit.warnings)
+        EXPECT_THAT(warning.text, testing::Not(HasSubstr("by their seed alone")));
+}
+
+TEST(Experts, takesRunsOfNearlyEqualDataForEqual) {
+    Random random(1, 4);
+    Runs runs = routed(0.002, random, false, {1, 4, 16, 64});
+    for (AnalysisRun& run : runs.used)  // a thousandth apart, about where a rounding would part them
+        run.tokens = std::exp(1280.48 / 50) * (&run == &runs.used.back() ? 1.001 : 1);
+    const LawFit fit = fit_experts(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    for (const Reason& warning : fit.warnings)
+        EXPECT_NE(warning.kind, Refusal::mixed_conventions) << warning.text;
+}
+
 TEST(Experts, warnsOfRunsOfDifferentData) {
     Random random(1, 3);
     Runs runs = routed(0.002, random, false, {1, 4, 16, 64});

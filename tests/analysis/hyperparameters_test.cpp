@@ -156,6 +156,23 @@ TEST(Hyperparameters, averageRepeatsBySeed) {
     EXPECT_NEAR(std::exp(found.front().bowl.minimum), 3, 1e-12);
 }
 
+TEST(Hyperparameters, takeNearlyEqualSizesForEqual) {
+    Runs runs;
+    for (double tokens = 1e9; tokens < 1e11; tokens *= 4)
+        for (double step = -2; step <= 2; ++step) {
+            AnalysisRun run;  // sizes half a thousandth apart, about where a rounding would part them
+            run.parameters = std::exp(18.0048) * (runs.used.size() / 5 % 2 == 0 ? 1 : 1.0005);
+            run.tokens = tokens;
+            run.learning_rate = best_rate(run.parameters, tokens) * std::exp2(step);
+            run.loss = known_loss(run.parameters, tokens) * (1 + 0.005 * step * step);
+            runs.used.push_back(run);
+        }
+    const LawFit fit = fit_hyperparameters(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "learning_rate_D_exponent"), 0.3, 1e-3);
+    EXPECT_TRUE(std::isnan(value_of(fit.parameters, "learning_rate_N_exponent")));
+}
+
 TEST(Hyperparameters, sayWhereSizeAndDataGrewTogether) {
     Random random(2, 3);
     Runs runs;

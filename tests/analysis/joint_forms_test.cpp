@@ -256,6 +256,49 @@ TEST(Joint, testsWhetherOneExponentWouldDo) {
     }
 }
 
+TEST(Joint, drawsCurvesAtTheComputeOfTheRuns) {
+    Runs runs = budgets_runs(known_loss);
+    for (auto& run : runs.used)
+        run.budget = run.flops / 2;  // set in another convention than C is counted in
+    const LawFit fit = fit_joint(runs, options_of("l2", 0));
+    const auto figure = std::find_if(fit.figures.begin(), fit.figures.end(),
+                                     [](const Figure& some) { return some.key == "joint-curves"; });
+    ASSERT_NE(figure, fit.figures.end());
+    std::vector<double> lines, points;
+    for (const Series& series : figure->series)
+        if (series.mark == Mark::line || series.mark == Mark::points)
+            (series.mark == Mark::line ? lines : points)
+                .push_back(*std::min_element(series.y.begin(), series.y.end()));
+    ASSERT_EQ(lines.size(), points.size());
+    for (std::size_t b = 0; b < lines.size(); ++b)
+        EXPECT_NEAR(lines[b] / points[b], 1, 0.002);
+}
+
+TEST(Joint, judgesBothFormsUnderOneKindOfErrors) {
+    // Under this delta most residuals of the free fit are small, and most of the constrained one large.
+    Random noise(3, 4);
+    const Runs runs = rectangle_runs([&](double N, double D) {
+        return JointLaw{1.8, 480, 2100, 0.35, 0.40}.loss(N, D) * std::exp(0.003 * noise.normal());
+    });
+    const LawFit fit = fit_joint(runs, options_of("huber:0.0035", 0));
+    const Table* table = table_of(fit, "constrained");
+    ASSERT_TRUE(table && table->rows.size() == 2);
+    double squares[2] = {0, 0}, inside[2] = {0, 0}, aic[2] = {0, 0};
+    const auto count = static_cast<double>(runs.used.size());
+    for (std::size_t form = 0; form < 2; ++form) {
+        const auto value = [&](std::size_t c) { return std::get<double>(table->rows[form][c]); };
+        const JointLaw law{value(1), value(2), value(3), value(4), value(5)};
+        for (const auto& run : runs.used) {
+            const double off = std::log(run.loss / law.loss(run.parameters, run.tokens));
+            squares[form] += off * off, inside[form] += std::abs(off) <= 0.0035 ? 1 / count : 0;
+        }
+        aic[form] = value(7);
+    }
+    ASSERT_GT(inside[0], 0.5);
+    ASSERT_LT(inside[1], 0.5);
+    EXPECT_NEAR(aic[1] - aic[0], count * std::log(squares[1] / squares[0]) - 2, 1e-6);
+}
+
 TEST(Joint, residualsOfAnotherLawShowATrend) {
     const LawFit right = fit_joint(budgets_runs([noise = Random(1, 1)](double N, double D) mutable {
                                        return known_loss(N, D) * std::exp(0.003 * noise.normal());

@@ -94,6 +94,18 @@ TEST(Bowl, refusesASaddleAndALowestPointAtTheEdge) {
     EXPECT_EQ(fit_bowl(three, std::vector{1.1, 1.05, 1.0}).refused, Refusal::edge_minimum);
 }
 
+TEST(Bowl, widensToAFactorOfTwelveAtMost) {
+    const auto points_at = [](double factor) {  // two of five points this far from the lowest
+        std::vector<std::vector<double>> places;
+        std::vector<double> log_loss;
+        for (const double at : {-std::log(factor), -std::log(2.0), 0.0, std::log(2.0), std::log(factor)})
+            places.push_back({at}), log_loss.push_back(1 + 0.01 * at * at);
+        return fit_bowl(places, log_loss).fitted.size();
+    };
+    EXPECT_EQ(points_at(9), 5);
+    EXPECT_EQ(points_at(13), 3);
+}
+
 TEST(Bowl, knowsHowSureItsBottomIs) {
     const Grid grid = grid_of(bowl_loss);
     const Bowl bowl = fit_bowl(grid.places, grid.log_loss);

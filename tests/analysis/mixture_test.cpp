@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/laws/mixture_forms.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"
 
@@ -128,6 +129,53 @@ TEST(Mixture, staysWithinTheSharesTried) {
     const LawFit fit = fit_mixture(runs, replicates(0));
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
     EXPECT_NEAR(value_of(fit.derived, "best.web"), 0.5, 1e-4);
+}
+
+TEST(Mixture, leavesMixturesOutWhateverTheOrderOfTheirRuns) {
+    Random random(1, 7);
+    Runs runs = mixtures(0.003, random, exponential_loss);
+    const auto held_out = [](const Runs& some) {
+        const LawFit fit = fit_mixture(some, replicates(0));
+        EXPECT_FALSE(fit.refused);
+        std::vector<double> errors;
+        for (const auto& row : fit.tables.front().rows)
+            for (const auto& value : row)
+                if (const double* number = std::get_if<double>(&value)) errors.push_back(*number);
+        return errors;
+    };
+    const std::vector<double> before = held_out(runs);
+    std::reverse(runs.used.begin(), runs.used.end());
+    std::rotate(runs.used.begin(), runs.used.begin() + 3, runs.used.end());
+    const std::vector<double> after = held_out(runs);
+    ASSERT_EQ(before.size(), after.size());
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (std::isnan(before[i])) continue;
+        EXPECT_NEAR(after[i] / before[i], 1, 1e-6);
+    }
+}
+
+TEST(Mixture, leavesSeedsOfAMixtureOutTogether) {
+    Random random(1, 8);
+    Runs runs = mixtures(0.003, random, exponential_loss);
+    std::vector<const AnalysisRun*> twice;
+    for (const AnalysisRun& run : runs.used)
+        twice.insert(twice.end(), {&run, &run});
+    const Mixtures data(runs.sources, twice);
+    const std::vector<std::size_t> fold_of = data.folds();
+    for (std::size_t i = 0; i < twice.size(); i += 2)
+        EXPECT_EQ(fold_of[i], fold_of[i + 1]);
+    EXPECT_EQ(data.without(0, fold_of).runs.size(), 2 * (45 - 5));
+}
+
+TEST(Mixture, keepsRunsOfNearlyEqualDataTogether) {
+    Random random(1, 6);
+    Runs runs = mixtures(1e-4, random, exponential_loss);
+    for (std::size_t i = 0; i < runs.used.size();
+         ++i)  // a thousandth apart, about where a rounding would part
+        runs.used[i].tokens = std::pow(1.02, 1081.48) * (i % 2 == 0 ? 1 : 1.001);
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_THAT(testing::PrintToString(fit.notes), testing::Not(HasSubstr("were set aside")));
 }
 
 TEST(Mixture, refusesSharesThatDoNotAddUp) {

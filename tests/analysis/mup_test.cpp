@@ -74,6 +74,28 @@ TEST(Mup, intervalsCoverTheTruth) {
     expect_coverage(coefficient, draws.size(), "coefficient, standard");
 }
 
+TEST(Mup, warnsWhereWidthsDifferInTheirDataOrBatches) {
+    Random random(1, 5);
+    const Runs runs = width_sweeps(0.001, random);
+    const auto warnings_of = [](const Runs& some) {
+        return testing::PrintToString([&] {
+            std::vector<std::string> texts;
+            for (const Reason& warning : fit_mup(some, replicates(50)).warnings)
+                texts.push_back(warning.text);
+            return texts;
+        }());
+    };
+    EXPECT_THAT(warnings_of(runs), testing::Not(HasSubstr("the widths differ")));
+    Runs longer = runs, larger = runs;
+    for (AnalysisRun& run : longer.used)  // twenty tokens a parameter, say
+        if (run.parametrization == "mup") run.tokens = 20 * run.parameters;
+    for (AnalysisRun& run : larger.used)
+        run.batch = *run.width * 1024;
+    EXPECT_THAT(warnings_of(longer), HasSubstr("mup: the widths differ in their tokens"));
+    EXPECT_THAT(warnings_of(longer), testing::Not(HasSubstr("standard: the widths differ")));
+    EXPECT_THAT(warnings_of(larger), HasSubstr("standard: the widths differ in their batches"));
+}
+
 TEST(Mup, predictsWiderModelsFromNarrowerOnes) {
     Random random(1, 4);
     const LawFit fit = fit_mup(width_sweeps(0, random, -0.1), replicates(0));

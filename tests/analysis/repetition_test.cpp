@@ -80,6 +80,31 @@ TEST(Repetition, recoversTheLawOfFreshDataWithIt) {
     EXPECT_NEAR(value_of(fit.parameters, "beta"), 0.37, 2e-3);
 }
 
+TEST(Repetition, doesNotClaimProfileIntervalsThatItHasNot) {
+    FitOptions options = quick(30);
+    options.base = given;
+    options.objective = {ObjectiveKind::l2, 0};
+    options.intervals = Intervals::profile;
+    const LawFit fit = fit_repetition(repeated_runs(truth, 0.003, 0), options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    const std::string notes = testing::PrintToString(fit.notes);
+    EXPECT_THAT(notes, testing::HasSubstr("--intervals profile has no effect"));
+    EXPECT_THAT(notes, testing::Not(testing::HasSubstr("sum of squares' profile")));
+}
+
+TEST(Repetition, drawsSeedsAgainWhereRunsWereRepeated) {
+    Runs runs = repeated_runs(truth, 0.003, 0);
+    for (const auto& run : repeated_runs(truth, 0.003, 1).used)
+        runs.used.push_back(run), runs.used.back().seed = "2";
+    FitOptions options = quick(30);
+    options.base = given;
+    options.resampling = Resampling::seeds;
+    const LawFit fit = fit_repetition(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    for (const Reason& warning : fit.warnings)
+        EXPECT_THAT(warning.text, testing::Not(testing::HasSubstr("by their seed alone")));
+}
+
 TEST(Repetition, saysThatDataThatNeverWearsOutHasNoUpperLimit) {
     FitOptions options = quick(60);
     options.base = given;

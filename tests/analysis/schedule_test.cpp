@@ -180,6 +180,16 @@ TEST(Schedule, refusesCurvesOfOneConstantRate) {
     EXPECT_EQ(none.refused->kind, Refusal::no_curves);
 }
 
+TEST(Schedule, doesNotClaimProfileIntervalsThatItHasNot) {
+    FitOptions options;
+    options.bootstrap = 0;
+    options.objective = parse_objective("l2").value();
+    options.intervals = Intervals::profile;
+    const std::string notes = testing::PrintToString(fit_schedule(three_schedules(2e-3, 0), options).notes);
+    EXPECT_THAT(notes, testing::HasSubstr("--intervals profile has no effect"));
+    EXPECT_THAT(notes, testing::Not(testing::HasSubstr("sum of squares' profile")));
+}
+
 TEST(Schedule, intervalsCoverTheForecastAndTheParameters) {
     const auto draws = recovery_draws(12);
     const std::vector<std::pair<std::string, double>> known = {
