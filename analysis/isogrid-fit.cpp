@@ -6,11 +6,13 @@
 #include <cstring>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <span>
 #include <thread>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <sys/ioctl.h>
 
 #include "analysis/command_line.hpp"
 #include "analysis/report/answer.hpp"
@@ -67,6 +69,13 @@ study::Faults check_place(const std::string& option, const std::filesystem::path
         return {{option, file.string() + " cannot be written", above.string() + ": " + std::strerror(errno),
                  "name another place"}};
     return {};
+}
+
+/// Tables may be as wide as the terminal; in a file or a pipe they stay in one piece.
+std::size_t table_columns() {
+    winsize window{};
+    const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
+    return known ? window.ws_col : std::numeric_limits<std::size_t>::max();
 }
 
 std::filesystem::path page_of(const Request& request) {
@@ -175,7 +184,7 @@ int run(const Request& request) {
     if (auto faults = check_held_out(request, *runs); !faults.empty()) return refuse(faults);
     const Answer all = answer(std::move(*runs), request.laws, request.fit, request.targets,
                               request.references, request.inference_tokens);
-    std::cout << (prints_json ? study::json_text(to_json(all), 2) : to_text(all));
+    std::cout << (prints_json ? study::json_text(to_json(all), 2) : to_text(all, table_columns()));
     if (writes_json) write(request.json, study::json_text(to_json(all), 2));
     if (!request.report.empty()) {
         const std::filesystem::path page = page_of(request);

@@ -54,8 +54,8 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
               std::vector<double> targets, std::vector<Reference> references,
               std::optional<double> inference_tokens = std::nullopt);
 
-/// For a terminal of 80 columns.
-std::string to_text(const Answer& answer);
+/// For a terminal of 80 columns. Tables may have `table_columns`, and stand in parts where they are wider.
+std::string to_text(const Answer& answer, std::size_t table_columns = 80);
 
 /// By the contract `isogrid-fit/1` (docs/laws/README.md, "The JSON").
 nlohmann::json to_json(const Answer& answer);

@@ -25,14 +25,15 @@ std::string parameter_text(const Parameter& parameter) {
     return "  " + parameter.name + "\n  " + padded("", name_columns) + numbers + "\n";
 }
 
-std::string law_text(const LawFit& fit) {
+std::string law_text(const LawFit& fit, std::size_t table_columns) {
     const Law& law = law_of(fit);
     std::string text = fit.name + ": " + std::string(law.title) + "\n";
     text += wrapped("  ", std::string(law.equation));
     text += wrapped("  ", std::string(law.source));
     if (fit.refused) text += wrapped("  REFUSED  ", to_string(*fit.refused));
     for (const Table& table : fit.tables)
-        if (table.rows.size() <= 40) text += "\n" + wrapped("  ", table.title) + table_lines(table);
+        if (table.rows.size() <= 40)
+            text += "\n" + wrapped("  ", table.title) + table_lines(table, table_columns);
     if (!fit.refused) {
         text += "\n";
         for (const Parameter& parameter : fit.parameters)
@@ -51,7 +52,7 @@ std::string law_text(const LawFit& fit) {
 
 }  // namespace
 
-std::string to_text(const Answer& answer) {
+std::string to_text(const Answer& answer, std::size_t table_columns) {
     const Runs& runs = answer.runs;
     std::string text = wrapped("", std::to_string(runs.used.size()) + " runs of " + runs.source + ", " +
                                        std::to_string(runs.rejected.size()) + " rejected");
@@ -71,7 +72,7 @@ std::string to_text(const Answer& answer) {
         text += "  rejected " + std::to_string(runs.rejected.size() - listed) + " more (see --json)\n";
     text += "\n";
     for (const LawFit& fit : answer.fits)
-        text += law_text(fit);
+        text += law_text(fit, table_columns);
     std::string unasked;
     for (const NotAsked& law : answer.not_asked)
         unasked += (unasked.empty() ? "" : "; ") + law.law + " (" + describe(law) + ")";

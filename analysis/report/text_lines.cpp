@@ -55,9 +55,9 @@ std::size_t columns_of_a_name(const std::vector<Texts>& lines, std::size_t colum
     return 1;
 }
 
-/// The columns of each part, none wider than the terminal unless a single one is.
-std::vector<std::vector<std::size_t>> parts_of(const std::vector<std::size_t>& widths,
-                                               std::size_t of_a_name) {
+/// The columns of each part, none wider than `most` unless a single one is.
+std::vector<std::vector<std::size_t>> parts_of(const std::vector<std::size_t>& widths, std::size_t of_a_name,
+                                               std::size_t most) {
     std::vector<std::size_t> name;
     std::size_t name_ends = 1;
     for (std::size_t c = 0; c < of_a_name; ++c)
@@ -66,7 +66,7 @@ std::vector<std::vector<std::size_t>> parts_of(const std::vector<std::size_t>& w
     std::size_t end = name_ends;
     for (std::size_t c = of_a_name; c < widths.size(); ++c) {
         const std::size_t more = widths[c] + (c + 1 == widths.size() ? 2 : 1);
-        if (end + more > terminal && parts.back().size() > of_a_name) {
+        if (end + more > most && parts.back().size() > of_a_name) {
             parts.push_back(name);
             end = name_ends;
         }
@@ -105,14 +105,14 @@ std::string wrapped(const std::string& head, const std::string& words) {
     return text + line + "\n";
 }
 
-std::string table_lines(const Table& table) {
+std::string table_lines(const Table& table, std::size_t most_columns) {
     const std::vector<Texts> lines = texts_of(table);
     std::vector<std::size_t> widths(table.columns.size(), 0);
     for (const Texts& line : lines)
         for (std::size_t c = 0; c < line.size(); ++c)
             widths[c] = std::max(widths[c], columns_of(line[c]));
     std::string text;
-    for (const auto& part : parts_of(widths, columns_of_a_name(lines, widths.size()))) {
+    for (const auto& part : parts_of(widths, columns_of_a_name(lines, widths.size()), most_columns)) {
         if (!text.empty()) text += "\n";
         for (const Texts& line : lines) {
             text += " ";

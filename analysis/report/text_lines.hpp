@@ -17,8 +17,8 @@ bool fits_the_terminal(const std::string& line);
 /// Control characters among them, which are a CSV's or a file name's, become spaces.
 std::string wrapped(const std::string& head, const std::string& words);
 
-/// A line of titles and one a row. A table that is too wide stands in several parts, one below the other,
-/// each with the columns in front that tell its rows apart.
-std::string table_lines(const Table& table);
+/// A line of titles and one a row. A table of more than `most_columns` of the terminal stands in several
+/// parts, one below the other, each with the columns in front that tell its rows apart.
+std::string table_lines(const Table& table, std::size_t most_columns);
 
 }  // namespace isogrid::analysis

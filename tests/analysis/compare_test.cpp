@@ -230,7 +230,7 @@ TEST(LowerEnvelopes, countATrialThatTwoRecipesHaveInCommonForBoth) {
              {"one", 1, 3.0}, {"one", 2, 2.5}, {"other", 1, 3.1}}) {
         auto& run = runs.used.emplace_back();
         run.family = family, run.name = family + std::to_string(runs.used.size());
-        run.budget = compute, run.loss = loss, run.parameters = 10 * compute;
+        run.budget = run.flops = compute, run.loss = loss, run.parameters = 10 * compute;
     }
     EXPECT_EQ(lower_envelopes(runs).count(1), 1);
     for (auto& run : runs.used)

@@ -208,7 +208,7 @@ TEST(Text, breaksATableThatIsTooWideAndNamesItsRowsInEachPart) {
     wide.columns.push_back({"status", "status", Quantity::text});
     for (auto& row : wide.rows)
         row.emplace_back("ok");
-    EXPECT_EQ(table_lines(wide),
+    EXPECT_EQ(table_lines(wide, 80),
               "      kind width aaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
               "       mup    64                            1                            1\n"
               "       mup   128                            1                            1\n"
