@@ -6,8 +6,12 @@
 namespace isogrid::cluster {
 
 int refuse(const study::Faults& faults) {
-    std::cerr << study::to_string(faults) << std::flush;
+    say_at_once(study::to_string(faults));
     return exit_bad_input;
+}
+
+void say_at_once(const std::string& text) {
+    std::cerr << text << std::flush;
 }
 
 std::string words_of(const std::exception& error) {

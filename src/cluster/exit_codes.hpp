@@ -16,6 +16,10 @@ inline constexpr int exit_interrupted = 75;  ///< work is left: start the same c
 /// Prints the faults of an input to standard error and returns exit_bad_input.
 int refuse(const study::Faults& faults);
 
+/// Writes text that ends with a line to standard error at once: a launcher that puts the words of many ranks
+/// together, and its own between them, does not break it.
+void say_at_once(const std::string& text);
+
 /// What an exception that nothing can be done about says to people: `problem (why) what to do`.
 std::string words_of(const std::exception& error);
 

@@ -41,7 +41,7 @@ class WorkersLeave {
 }  // namespace
 
 void end_all(const MpiSession& session, const std::exception& error) {
-    std::cerr << "rank " << session.rank() << ": " << words_of(error) << std::endl;
+    say_at_once("rank " + std::to_string(session.rank()) + ": " + words_of(error) + "\n");
     session.abort(exit_other);
 }
 

@@ -1,6 +1,5 @@
 #include "cluster/run_worker.hpp"
 
-#include <iostream>
 #include <memory>
 #include <utility>
 
@@ -67,8 +66,7 @@ void work_on_seats(const RunRequest& request, const data::TokenFile& tokens, con
         threads.join();
     } catch (const std::exception& error) {
         // Nobody here can go on, and the others may be in the middle of long trials.
-        std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;
-        session.abort(exit_other);
+        end_all(session, error);
     }
 }
 
@@ -90,8 +88,8 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
     const auto tokens = data::TokenFile::open(request.study.job.token_file);
     if (!tokens) {
         // The study was read with it, on every rank: it is this node that has lost sight of it.
-        std::cerr << "rank " << session.rank() << " on " << archive::provenance_here().host << ": "
-                  << study::to_string(tokens.error()) << std::flush;
+        say_at_once("rank " + std::to_string(session.rank()) + " on " + archive::provenance_here().host +
+                    ": " + study::to_string(tokens.error()));
         session.abort(exit_other);
     }
     if (request.cards.cards.seats.each > 1) {

@@ -87,8 +87,9 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     // the input is good, and another start may go without the node that has lost sight of it.
     if (const int without = session.first_without(study.has_value()); without >= 0) {
         if (session.rank() == without && without > 0)
-            std::cerr << "rank " << without << " on " << archive::provenance_here().host << ": ";
-        if (session.rank() == without) refuse(study.error());
+            cluster::say_at_once("rank " + std::to_string(without) + " on " +
+                                 archive::provenance_here().host + ": " + study::to_string(study.error()));
+        if (session.rank() == 0 && without == 0) refuse(study.error());
         return tl::unexpected(without > 0 ? exit_other : exit_bad_input);
     }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));

@@ -60,12 +60,14 @@ Comparison not_compared(bool good, const std::string& trial, const std::string& 
     return {good, trial + ": " + why + "\n", {{"name", trial}, {"same_bits", nullptr}, {"why", why}}};
 }
 
-Comparison compare(archive::TrialRecord record, const data::TokenFile& tokens,
+/// `asked_for`: by name, so that a trial which has no result is not what was meant.
+Comparison compare(archive::TrialRecord record, bool asked_for, const data::TokenFile& tokens,
                    std::optional<cluster::InstructionSet> pinned, const kernels::CudaCards& seen) {
     const std::string& trial = record.planned.name;
     if (!archive::is_finished(record.result.outcome))
         return not_compared(
-            true, trial, std::string(archive::name(record.result.outcome)) + ", there is nothing to compare");
+            !asked_for, trial,
+            std::string(archive::name(record.result.outcome)) + ", there is nothing to compare");
     const std::string expected = archive::digest(record);
     const cluster::Retraining how = cluster::retraining(record.provenance.instruction_set, pinned, seen);
     try {
@@ -88,13 +90,14 @@ Comparison compare(archive::TrialRecord record, const data::TokenFile& tokens,
 }
 
 /// Trains trials of a good archive again and tells of each as it ends. True when all that have a result have
-/// the bits that the archive has.
+/// the bits that the archive has, and one that is asked for by name has a result.
 study::Result<bool> compare_again(const std::string& path, const options::variables_map& given,
                                   std::optional<cluster::InstructionSet> pinned,
                                   const std::function<void(const Comparison&)>& tell) {
     const auto archive = archive::read_archive(path, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
-    const auto chosen = chosen_trials(*archive, text(given, "retrain"));
+    const std::string which = text(given, "retrain");
+    const auto chosen = chosen_trials(*archive, which);
     if (!chosen) return tl::unexpected(chosen.error());
     const auto tokens = tokens_of(*archive, path, given);
     if (!tokens) return tl::unexpected(tokens.error());
@@ -107,7 +110,7 @@ study::Result<bool> compare_again(const std::string& path, const options::variab
     const kernels::CudaCards seen = kernels::cuda_cards();
     bool all_good = true;
     for (const std::size_t index : *chosen) {
-        const Comparison comparison = compare(archive->trials[index], *tokens, pinned, seen);
+        const Comparison comparison = compare(archive->trials[index], which != "all", *tokens, pinned, seen);
         all_good = all_good && comparison.good;
         tell(comparison);
     }

@@ -80,6 +80,13 @@ TEST_F(Retraining, leavesOutTrialsWithoutAResult) {
     EXPECT_EQ(json[2].at("same_bits"), true);
 }
 
+TEST_F(Retraining, isNotDoneWhereTheTrialThatIsAskedForHasNoResult) {
+    trials_[0].result = archive::TrialResult();  // failed
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "t0"}), exit_other) << out_ << err_;
+    EXPECT_THAT(out_, HasSubstr("t0: failed, there is nothing to compare\n"));
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "t2"}), exit_done) << out_ << err_;
+}
+
 TEST_F(Retraining, goesOnWhereATrialFindsNoMemory) {
 #ifdef __SANITIZE_ADDRESS__
     GTEST_SKIP() << "the address sanitizer ends a program that asks for so much memory";

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cstring>
 #include <mpi.h>
+#include <optional>
 #include <type_traits>
 
 #include "cluster/site/mpi_session.hpp"
@@ -41,7 +43,8 @@ Verdict to_verdict(std::span<const std::byte> bytes) {
 // A member that waits for another is late by an eighth of the wait at most, and by this.
 constexpr std::chrono::milliseconds longest_nap{1};
 
-/// MPI_Probe, but asleep when it takes long, and without an answer once `abandoned()`.
+/// MPI_Probe, but asleep when it takes long, and without an answer once `abandoned()`, whatever is there:
+/// what a member that was told the same has sent may be gone from its memory before all of it is here.
 template <class Abandoned>
 std::optional<MPI_Status> probe(int source, MPI_Comm communicator, Abandoned abandoned,
                                 std::string_view doing) {
@@ -49,19 +52,23 @@ std::optional<MPI_Status> probe(int source, MPI_Comm communicator, Abandoned aba
     int there = 0;
     wait_for(
         [&] {
-            {
-                const MpiTurn turn;
-                check_mpi(MPI_Iprobe(source, MPI_ANY_TAG, communicator, &there, &status), doing);
-            }
-            return there != 0 || abandoned();
+            if (abandoned()) return true;
+            const MpiTurn turn;
+            check_mpi(MPI_Iprobe(source, MPI_ANY_TAG, communicator, &there, &status), doing);
+            return there != 0;
         },
         longest_nap);
     return there != 0 ? std::optional(status) : std::nullopt;
 }
 
-/// MPI_Waitall, but asleep when it takes long, and no longer than until `abandoned()`.
+// A member that has been told that the group is given up goes on with what it sends for so long: the others,
+// told at the same time, may have begun to receive it, and read it from this member's memory.
+constexpr std::chrono::seconds last_words{1};
+
+/// MPI_Waitall, but asleep when it takes long, and no longer than until `last_words` after `abandoned()`.
 template <class Abandoned>
 void wait_for_all(std::span<MPI_Request> requests, Abandoned abandoned, std::string_view doing) {
+    std::optional<std::chrono::steady_clock::time_point> told;
     wait_for(
         [&] {
             int done = 0;
@@ -71,7 +78,8 @@ void wait_for_all(std::span<MPI_Request> requests, Abandoned abandoned, std::str
                                       MPI_STATUSES_IGNORE),
                           doing);
             }
-            return done != 0 || abandoned();
+            if (done == 0 && !told && abandoned()) told = std::chrono::steady_clock::now();
+            return done != 0 || (told && std::chrono::steady_clock::now() - *told >= last_words);
         },
         longest_nap);
 }
