@@ -60,10 +60,11 @@ std::vector<int> Seating::seats_for(const Task& task, int group) const {
         std::sort(workers.begin(), workers.end());
         return workers;
     }
+    // Asked at every note of a sweep of thousands of trials, so what takes longer to see is looked at last.
     const int worth = packing_.worth(task.size);
     const Card* emptiest = nullptr;
     for (const auto& [rank, card] : cards_)
-        if (has_room(card, task, worth) && (emptiest == nullptr || card.busy.size() < emptiest->busy.size()))
+        if ((emptiest == nullptr || card.busy.size() < emptiest->busy.size()) && has_room(card, task, worth))
             emptiest = &card;
     return emptiest == nullptr ? std::vector<int>() : std::vector<int>{*emptiest->idle.begin()};
 }
@@ -72,6 +73,7 @@ std::vector<int> Seating::seats_for(const Task& task, int group) const {
 bool Seating::has_room(const Card& card, const Task& task, int worth) const {
     if (card.idle.empty()) return false;
     if (card.busy.empty()) return true;
+    if (static_cast<int>(card.busy.size()) >= worth) return false;
     std::int64_t bytes = task.bytes;
     for (const auto& [worker, busy] : card.busy) {
         if (busy.whole_card) return false;
