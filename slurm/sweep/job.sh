@@ -25,6 +25,8 @@ learn_of_job() {
     done
     if [[ -n $(fact EndTime) ]]; then
         SLURM_JOB_END_TIME=$(date -d "$(fact EndTime)" +%s 2>/dev/null) || SLURM_JOB_END_TIME=
+    elif (($(seconds_left) < 0)); then # the variable is of the job that submitted this one
+        unset SLURM_JOB_END_TIME
     fi
     export SLURM_JOB_END_TIME
     whole=$(seconds_left)
@@ -73,12 +75,13 @@ was_cancelled() {
     grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other
 }
 
-insist() { # COMMAND to the controller, which may be busy, or just starting
+# The controller may be busy, or just starting.
+insist() { # SECONDS that must be left to go on, COMMAND
     local tries
     for tries in {1..6}; do
-        ! "$@" || return 0
-        ((tries == 6)) || sleep 10
+        ! "${@:2}" || return 0
+        ((tries < 6 && $(seconds_left) > $1)) || return 1
+        sleep 10
     done
-    return 1
 }
-requeue() { insist scontrol requeue "$me"; }
+requeue() { insist -600 scontrol requeue "$me"; } # a job may outlive its time by a little

@@ -56,4 +56,9 @@ lock_is_left_behind() {
 lock_is_this_starts() {
     [[ $(lock_mark) != "$waited_for" && $(lock_fact job) == "$SLURM_JOB_ID" && $(lock_fact restarts) == "$restarts" ]]
 }
+lock_is_another_jobs() {
+    local holder
+    holder=$(lock_fact job)
+    [[ $(lock_mark) != "$waited_for" && -n $holder && $holder != "$SLURM_JOB_ID" ]]
+}
 lock_fact() { sed -nE "s/^ *\"$1\": \"([^\"]*)\".*/\1/p" "$archive.d/lock" 2>/dev/null; }

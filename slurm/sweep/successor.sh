@@ -1,6 +1,7 @@
 # The job that goes on where this one cannot be requeued: one waits in the queue while this one runs.
 # shellcheck shell=bash
-successor= # its number
+successor=     # its number
+found_waiting= # yes: this start has not queued it
 
 # Where a preempted job is cancelled nobody requeues it: its successor must be in the queue before that can
 # happen.
@@ -19,10 +20,11 @@ queue_successor() {
     local number name
     number=$(cksum <<<"$(realpath -m "$archive")")
     name=${SLURM_JOB_NAME%%.*}.${number%% *}
-    insist scontrol update JobId="$me" JobName="$name" || return 1
+    insist 90 scontrol update JobId="$me" JobName="$name" || return # requeueing, the way out, needs time too
     # One may wait already, when this job was started again.
     successor=$(squeue -h -t PENDING -u "$(id -un)" -n "$name" -o %i 2>/dev/null | head -n 1)
     # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
+    found_waiting=${successor:+yes}
     [[ -n $successor ]] ||
         successor=$(sbatch --parsable --dependency=singleton --job-name="$name" --nodes="$SLURM_JOB_NUM_NODES" \
             ${SLURM_NTASKS:+--ntasks="$SLURM_NTASKS"} \

@@ -13,6 +13,8 @@ for room in job progress successor nodes ranks; do source "$(dirname "${BASH_SOU
 
 end() { # STATUS, with nothing to go on with
     withdraw_successor
+    [[ -z $wishes ]] || rm -f "$wish"
+    rmdir "$archive.d" 2>/dev/null
     exit "$1"
 }
 give_up_after_failures() { # STATUS
@@ -23,19 +25,35 @@ give_up_after_failures() { # STATUS
 }
 
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
-# new attempts without end, each of them something new on disk.
-options_without_retry() { # sets options_of_later_starts
-    local word value_follows=
+# new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
+# the lock, has noted it of the trials, and removes the file: a start may end before that.
+wish=$archive.d/retry
+wishes= # yes: this job has one
+part_options() { # sets options_of_later_starts; the first start of a job leaves its wish
+    local word value_follows='' wished=()
     options_of_later_starts=()
     for word in "${options[@]}"; do
         if [[ -n $value_follows ]]; then
             value_follows=
+            wished+=("$word")
         elif [[ $word == --retry ]]; then
             value_follows=yes
-        elif [[ $word != --retry=* ]]; then
+        elif [[ $word == --retry=* ]]; then
+            wished+=("${word#--retry=}")
+        else
             options_of_later_starts+=("$word")
         fi
     done
+    ((${#wished[@]} > 0)) || return 0
+    wishes=yes
+    ((restarts == 0)) || return 0
+    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >"$wish"
+}
+options_now() { # sets options: those of later starts, and what is still wished
+    local word
+    options=("${options_of_later_starts[@]}")
+    [[ -e $wish ]] || return 0
+    while read -r word; do options+=(--retry "$word"); done <"$wish"
 }
 
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
@@ -67,24 +85,24 @@ go_on() {
 
 choose_launcher
 learn_of_job
-options_without_retry
-((restarts == 0)) || options=("${options_of_later_starts[@]}")
+part_options
 say "job $SLURM_JOB_ID, start $((restarts + 1)): $job into $archive," \
     "${SLURM_NTASKS:-1} ranks on $SLURM_JOB_NODELIST, $launcher"
+at_start=$(marks)
+heed_signals
 chains=
 ! needs_successor || chains=yes
-if [[ $chains == yes ]]; then
-    queue_successor || say "no job could be queued to go on (see above) it is tried again when this one ends"
+if [[ $chains == yes ]] && queue_successor; then
     guard_first_node scancel
-else
+else # ended by its guard, a job without a successor would be the last one
+    [[ $chains != yes ]] || say "no job could be queued to go on (see above) it is tried again when this one ends"
     guard_first_node "scontrol requeue"
 fi
-heed_signals
 
 nodes=("${all_nodes[@]}")
-at_start=$(marks)
 while :; do
     [[ -z $stopping ]] || go_on # told to end while there was nobody to tell
+    options_now
     before=$(marks)
     archive_before=$(archive_mark)
     launch
@@ -103,7 +121,6 @@ while :; do
     case $status in
         0)
             forget_failures
-            rmdir "$archive.d" 2>/dev/null
             say "done"
             end 0
             ;;
@@ -120,6 +137,7 @@ while :; do
             fi
             say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
                 "nothing that was finished is lost"
+            ! { lock_is_another_jobs && [[ -n $found_waiting ]]; } || successor= # it is to go on for that one
             end 2
             ;;
         75)
@@ -138,6 +156,5 @@ while :; do
     look_for_nodes
     # Not for the last minutes of an allocation, nor for the last tenth of a short one.
     ((${#nodes[@]} > 0 && $(seconds_left) > (whole < 1800 ? whole / 10 : 180))) || go_on
-    options=("${options_of_later_starts[@]}")
     say "starting again on ${nodes[*]}, with $(seconds_left) s left"
 done

@@ -65,9 +65,11 @@ class FirstRank {
         }
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
+        files::make_folders(folder_.root);
         const int code = run_locked(*tokens, /*trains=*/!left.trials.empty());
-        // The lock has just left it. What was refused leaves nothing behind but what was there.
-        if (code == exit_done || code == exit_bad_input) remove_empty_folders();
+        // The lock has just left it, unless it is another's.
+        std::error_code not_empty;
+        if (is_over(code)) std::filesystem::remove(folder_.root, not_empty);
         return code;
     }
 
@@ -98,22 +100,28 @@ class FirstRank {
                (study_.job.keep_trunks && holds_only_states(folder_.root, folder_.checkpoints));
     }
 
-    void remove_empty_folders() const {
-        std::error_code not_empty;
-        for (const auto& folder : {folder_.trials, folder_.checkpoints, folder_.attempts, folder_.root})
-            std::filesystem::remove(folder, not_empty);
-    }
+    /// Nobody goes on from what such an end leaves behind.
+    static bool is_over(int code) { return code == exit_done || code == exit_bad_input; }
 
     int run_locked(const data::TokenFile& tokens, bool trains) {
-        files::make_folders(folder_.trials);
-        files::make_folders(folder_.checkpoints);
-        files::make_folders(folder_.attempts);
         auto lock = Lock::take(folder_.lock);
         if (!lock) return refuse(lock.error());
-        if (lock->predecessor())
-            console_.line("taking over from a run that is gone: " + describe(*lock->predecessor()));
+        // Only who has the lock touches these: to another run they may be empty, and in use.
+        const auto folders = {folder_.trials, folder_.checkpoints, folder_.attempts};
+        for (const auto& folder : folders)
+            files::make_folders(folder);
+        const int code = run_with(*lock, tokens, trains);
+        std::error_code not_empty;
+        for (const auto& folder : folders)
+            if (is_over(code)) std::filesystem::remove(folder, not_empty);
+        return code;
+    }
+
+    int run_with(const Lock& lock, const data::TokenFile& tokens, bool trains) {
+        if (lock.predecessor())
+            console_.line("taking over from a run that is gone: " + describe(*lock.predecessor()));
         const archive::Writer writer{.tag = archive::writer_tag(),
-                                     .still_holder = [&] { return lock->held(); }};
+                                     .still_holder = [&] { return lock.held(); }};
         // With the lock, whose heartbeat says that somebody is at it: both may take long.
         if (trains)
             if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
@@ -127,11 +135,13 @@ class FirstRank {
         for (const study::Fault& fault : found->rejected)
             console_.line("not used: " + study::to_string(fault));
 
-        note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).newest());
+        note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).steps());
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
         for (const int trial : left.retried)
             note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
+        std::error_code none_there;
+        std::filesystem::remove(folder_.retry, none_there);
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
@@ -139,9 +149,9 @@ class FirstRank {
         sweep.failed_before(left.failed);
         if (!left.trials.empty()) {
             words_.begins(left, session_.size());
-            train(sweep, left.trials, tokens, *lock, writer);
+            train(sweep, left.trials, tokens, lock, writer);
         }
-        if (!lock->held()) {
+        if (!lock.held()) {
             words_.taken_over();
             return exit_other;
         }
@@ -189,6 +199,7 @@ class FirstRank {
         clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
         std::error_code not_empty;
         std::filesystem::remove_all(folder_.attempts, not_empty);
+        std::filesystem::remove_all(folder_.unfit, not_empty);
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.

@@ -1,6 +1,8 @@
 #include "cluster/run.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -10,10 +12,13 @@
 #include <vector>
 
 #include "archive/provenance.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "cluster/folder/unfit_host.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/card_plan.hpp"
+#include "cluster/terminal/quantities.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "train/coordinate_check.hpp"
@@ -77,11 +82,40 @@ struct Prepared {
     cluster::CardPlan cards;
 };
 
+/// What ends all ranks, told by the first rank `without`. What some nodes have and others have lost is no
+/// fault of the input: another start may go without those, as this rank's, where it `lost` what others have.
+/// All ranks ask.
+template <class Result>
+int refused(const Result& result, int without, bool lost, const std::filesystem::path& archive,
+            const cluster::MpiSession& session) {
+    if (lost) cluster::note_unfit_host(cluster::run_folder_of(archive).unfit);
+    const bool of_nodes = session.highest({lost ? 1 : 0}).front() == 1;
+    if (session.rank() == without)
+        cluster::say_at_once((of_nodes
+                                  ? "rank " + std::to_string(without) + " on " + archive::host_name() + ": "
+                                  : std::string()) +
+                             study::to_string(result.error()));
+    return of_nodes ? exit_other : exit_bad_input;
+}
+
+/// Where `auto` passes cards over that some workers have.
+void warn_of_idle_cards(study::Study& study, bool trains_on_cards, const kernels::CudaCards& seen,
+                        const cluster::MpiSession& session) {
+    if (study.job.device != study::Device::automatic) return;
+    const bool works = session.size() == 1 || session.rank() != 0;
+    const int with_cards = session.sum(works && !seen.cards.empty() ? 1 : 0);
+    if (session.sum(trains_on_cards ? 1 : 0) > 0 || with_cards == 0) return;
+    const auto workers = static_cast<std::size_t>(std::max(1, session.size() - 1));
+    study.grid.warnings.push_back(
+        "all trials are trained on processors, although CUDA cards are seen by " +
+        std::to_string(with_cards) + " of " + cluster::plural(workers, "worker") +
+        " (device = \"auto\" takes cards where every worker has one, of one kind) ask "
+        "for a card a worker, or set device = \"cuda\"");
+}
+
 /// An exit code where the input, or what a rank has, is not fit for it; the first rank speaks for all.
 tl::expected<Prepared, int> prepare(const options::variables_map& given, const cluster::MpiSession& session) {
-    const auto refused = [&](int without, const study::Faults& faults) {
-        return tl::unexpected(session.rank() == without ? refuse(faults) : exit_bad_input);
-    };
+    const std::filesystem::path archive = text(given, "archive");
     auto study = read_job(given);
     // A file that only some ranks can read must not leave the others waiting for them. If the first rank can,
     // the input is good, and another start may go without the node that has lost sight of it.
@@ -94,10 +128,10 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
-        return refused(without, best.error());
+        return tl::unexpected(refused(best, without, /*lost=*/false, archive, session));
 
     auto retry = outcomes_to_retry(given);
-    if (!retry) return refused(0, retry.error());
+    if (!retry) return tl::unexpected(refused(retry, 0, /*lost=*/false, archive, session));
 
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
@@ -106,13 +140,17 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     const kernels::CudaCards seen =
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
     const auto card = cluster::choose_card(study->job, session, seen);
+    const int cards_here = static_cast<int>(seen.cards.size());
+    const bool others_see_more = cards_here < session.highest({cards_here}).front();
     if (const int without = session.first_without(card.has_value()); without >= 0)
-        return refused(without, card.error());
+        return tl::unexpected(refused(card, without, !card && others_see_more, archive, session));
+    warn_of_idle_cards(*study, card->has_value(), seen, session);
     auto made =
         *card ? backend_of_card(study->job, **card)
               : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
+    const bool one_can = session.highest({*card && made ? 1 : 0}).front() == 1;
     if (const int without = session.first_without(made.has_value()); without >= 0)
-        return refused(without, made.error());
+        return tl::unexpected(refused(made, without, !made && one_can, archive, session));
     std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
     warn_of_small_cards(*study, *card, seen, *backend, session);

@@ -147,8 +147,8 @@ class DisappearedTrial : public AttemptsOfATrial {
                 raise(SIGKILL);
             });
     }
-    void start_again(std::int64_t steps_saved = 0) {
-        note_disappeared(folder_.path(), {{archive::trial_file_stem(trial_), steps_saved}});
+    void start_again(const std::set<std::int64_t>& checkpoints = {}) {
+        note_disappeared(folder_.path(), {{archive::trial_file_stem(trial_), checkpoints}});
     }
 };
 
@@ -166,6 +166,15 @@ TEST_F(DisappearedTrial, isSetAsideAfterFourTimesInARow) {
 
 TEST_F(DisappearedTrial, isNotBlamedWhileItGetsOn) {
     for (const std::int64_t steps : {0, 10, 20, 30, 40}) {
+        killed_in({trial_});
+        start_again({steps});
+        EXPECT_EQ(read().disappeared, 1);
+    }
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhileItGetsOnBesideANewerCheckpointThatCannotBeUsed) {
+    for (const std::set<std::int64_t>& steps :
+         std::vector<std::set<std::int64_t>>{{900}, {100, 900}, {100, 200, 900}, {200, 300, 900}}) {
         killed_in({trial_});
         start_again(steps);
         EXPECT_EQ(read().disappeared, 1);

@@ -47,8 +47,11 @@ TEST_F(Checkpoints, areTwoGenerationsATrial) {
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{10, 9}));
     EXPECT_EQ(keeper.load()->step, 10);
     EXPECT_EQ(keeper.taken_up_at(), 10);
-    EXPECT_EQ(CheckpointListing(folder_.path()).newest(),
-              (std::map<std::string, std::int64_t>{{archive::trial_file_stem(trial_), 10}}));
+    const CheckpointListing listing(folder_.path());
+    EXPECT_EQ(listing.steps(),
+              (std::map<std::string, std::set<std::int64_t>>{{archive::trial_file_stem(trial_), {9, 10}}}));
+    EXPECT_EQ(listing.newest(archive::trial_file_stem(trial_)), 10);
+    EXPECT_EQ(listing.newest("another"), 0);
 }
 
 TEST_F(Checkpoints, sayWhichStepIsOnDisk) {

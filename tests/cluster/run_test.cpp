@@ -262,12 +262,16 @@ TEST_F(RunAlone, trainsAgainWhatIsDamaged) {
 }
 
 TEST_F(RunAlone, refusesWhileAnotherRunHoldsTheArchive) {
-    std::filesystem::create_directories(run_folder_.root);
+    const auto its_folders = {run_folder_.trials, run_folder_.checkpoints, run_folder_.attempts};
+    for (const auto& folder : its_folders)  // empty, as before its first checkpoint
+        std::filesystem::create_directories(folder);
     const auto lock = Lock::take(run_folder_.lock);
     ASSERT_TRUE(lock);
     EXPECT_EQ(run(FakeTraining()), exit_bad_input);
     EXPECT_THAT(errors_, HasSubstr("another run works on this archive"));
     EXPECT_TRUE(lock->held());
+    for (const auto& folder : its_folders)
+        EXPECT_TRUE(std::filesystem::exists(folder)) << folder << ": the other run saves there";
 }
 
 TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
@@ -276,15 +280,18 @@ TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
     const auto notes = run_folder_.attempts / archive::trial_file_stem(study_.grid.trials[1]);
     std::filesystem::create_directories(run_folder_.attempts);
     std::ofstream(notes) << "failed node1 1 a disk is on fire\n";
+    std::ofstream(run_folder_.retry) << "failed\n";  // as slurm/sweep leaves it, until it is noted
     retry_ = {archive::Outcome::failed};
     {
         const auto lock = Lock::take(run_folder_.lock);
         ASSERT_TRUE(lock);
         EXPECT_EQ(run(FakeTraining()), exit_bad_input);
         EXPECT_TRUE(std::filesystem::exists(notes));
+        EXPECT_TRUE(std::filesystem::exists(run_folder_.retry));
     }
     EXPECT_EQ(run(FakeTraining()), exit_done);
     EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 
 TEST_F(RunAlone, goesOnWhereTrialFilesFindNoRoomForASegment) {

@@ -49,7 +49,11 @@ wait_until() {
     local tries=$((5 * $1))
     shift
     while ! "$@"; do
-        ((tries-- > 0)) || { states >&2; cat sweep.log >&2 || true; fail "$* is not so after a long time"; }
+        ((tries-- > 0)) || {
+            states >&2
+            cat sweep.log "$cluster/log/slurmctld.log" >&2 || true
+            fail "$* is not so after a long time"
+        }
         sleep 0.2
     done
 }

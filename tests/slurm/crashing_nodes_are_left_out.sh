@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # slurm/sweep.sbatch, when its ranks have died, starts again without the nodes on which programs crashed in two different
-# trials and those that do not see the program or the job file; on each of the others with its own number of tasks.
+# trials, those that do not see the program or the job file, and those that have lost a card; on each of the others with
+# its own number of tasks.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 echo "$*" >>started.txt
@@ -41,6 +42,17 @@ note_crashes
 sweep
 expect_in_log 'node10 is left out (it does not answer, or does not see job.toml)'
 grep -q -- '--host node3:2 -n 2 ' started.txt || fail "the starts were: $(cat started.txt)"
+
+# node3 has lost a card in this start of the job, node1 had in an earlier one. Each rank on node3 has noted it.
+stand_in srun </dev/null
+note_crashes
+rm out.h5.d/attempts/*
+mkdir out.h5.d/unfit
+echo 7.0 >out.h5.d/unfit/node3.cluster
+echo 6.0 >out.h5.d/unfit/node1
+sweep
+expect_in_log 'node3 is left out (it has lost what the others have, see above)'
+grep -q -- '--host node1:2,node2:2,node10:2 -n 6 ' started.txt || fail "the starts were: $(cat started.txt)"
 
 # Many nodes are asked in turn: more steps at once than the controller takes would be taken for nodes that are gone.
 stand_in scontrol <<'END_OF_PROGRAM'

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What a person asks for with --retry is done by the first start of a sweep. Later ones, in the same allocation, of the
-# same job requeued, or of its successor, have all other options and not this one: trials that only ever crash would
-# otherwise have their attempts back at every start, and the job would never end.
+# What a person asks for with --retry is done by the first start of a sweep that comes to note it of the trials. Later
+# ones, in the same allocation, of the same job requeued, or of its successor, have all other options and not this one:
+# trials that only ever crash would otherwise have their attempts back at every start, and the job would never end.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 printf '%s\n' "$*" >>started.txt
+[[ ! -e comes_to_note_it.txt ]] || rm -f out.h5.d/retry # as isogrid does once it has the lock
 exit "$(<status_of_start.txt)"
 END_OF_PROGRAM
 stand_in sbatch <<'END_OF_PROGRAM'
@@ -26,12 +27,27 @@ expect_starts() {
     [[ $(sed 's/.* run job/run job/' started.txt) == "$expected" ]] || fail "the starts were: $(cat started.txt)"
     rm started.txt
 }
-asked='--no-pin --retry failed --isa avx2 --retry=out_of_memory' later='--no-pin --isa avx2'
+later='--no-pin --isa avx2'
+asked="$later --retry failed --retry out_of_memory"
 
 echo 1 >status_of_start.txt
 job_with
-expect_starts "$asked" "$later" "$later"
+expect_starts "$asked" "$asked" "$asked"
+[[ ! -e out.h5.d/retry ]] || fail "the wish has outlived the job"
+rm -rf out.h5.d
+echo 75 >status_of_start.txt
+job_with
+sed -i 's/Restarts=0/Restarts=1/' bin/scontrol
+job_with
+expect_starts "$asked" "$asked"
+sed -i 's/Restarts=1/Restarts=0/' bin/scontrol
 rm -r out.h5.d
+
+touch comes_to_note_it.txt
+echo 1 >status_of_start.txt
+job_with
+expect_starts "$asked" "$later" "$later"
+rm -rf out.h5.d
 
 echo 75 >status_of_start.txt
 job_with SLURM_RESTART_COUNT=0

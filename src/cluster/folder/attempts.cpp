@@ -198,7 +198,7 @@ bool may_be_measured(const Path& folder, const study::PlannedTrial& trial) {
                               read_attempts(folder, trial).last.empty());
 }
 
-void note_disappeared(const Path& folder, const std::map<std::string, std::int64_t>& steps_saved) {
+void note_disappeared(const Path& folder, const std::map<std::string, std::set<std::int64_t>>& checkpoints) {
     struct Gone {
         std::string host, allocation;
         int members = 0;
@@ -219,10 +219,13 @@ void note_disappeared(const Path& folder, const std::map<std::string, std::int64
     if (gone.size() != 1) return;
     const auto& [name, trial] = *gone.begin();
     if (trial.allocation != allocation_here()) return;
-    const auto saved = steps_saved.find(name);
+    std::string saved;
+    if (const auto its = checkpoints.find(name); its != checkpoints.end())
+        for (const std::int64_t step : its->second)
+            saved += (saved.empty() ? "" : ", ") + std::to_string(step);
     std::ofstream(folder / name, std::ios::app)
-        << "disappeared " << trial.host << " " << trial.members << " with "
-        << (saved == steps_saved.end() ? 0 : saved->second) << " steps saved\n";
+        << "disappeared " << trial.host << " " << trial.members << " with " << (saved.empty() ? "0" : saved)
+        << " steps saved\n";
 }
 
 }  // namespace isogrid::cluster

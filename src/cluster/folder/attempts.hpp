@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "archive/record.hpp"
@@ -104,10 +105,11 @@ bool may_be_measured(const std::filesystem::path& folder, const study::PlannedTr
 
 /// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
 /// for a node, from a person, or because one trial's process took too much memory. The last is held against
-/// the trial, as `disappeared HOST MEMBERS with STEPS steps saved`, where it was the only one to disappear
-/// (the others of that start ended in order) and this start is in the same allocation as that one.
-/// `steps_saved`: by its newest checkpoint, by archive::trial_file_stem.
+/// the trial, as `disappeared HOST MEMBERS with STEPS, ... steps saved`, where it was the only one to
+/// disappear (the others of that start ended in order) and this start is in the same allocation as that one.
+/// `checkpoints`: the steps of all of them, by archive::trial_file_stem: the newest may be one that cannot be
+/// used, beside which the trial gets on.
 void note_disappeared(const std::filesystem::path& folder,
-                      const std::map<std::string, std::int64_t>& steps_saved);
+                      const std::map<std::string, std::set<std::int64_t>>& checkpoints);
 
 }  // namespace isogrid::cluster

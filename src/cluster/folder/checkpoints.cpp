@@ -97,8 +97,13 @@ CheckpointListing::CheckpointListing(const Path& folder) {
         if (is_state_stem(stem))
             states_.emplace(step, stem);
         else
-            newest_[stem] = std::max(newest_[stem], step);
+            steps_[stem].insert(step);
     });
+}
+
+std::int64_t CheckpointListing::newest(const std::string& stem) const {
+    const auto found = steps_.find(stem);
+    return found == steps_.end() ? 0 : *found->second.rbegin();
 }
 
 std::int64_t CheckpointListing::latest_state(const study::Trial& trial) const {

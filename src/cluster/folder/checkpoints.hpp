@@ -51,13 +51,15 @@ class CheckpointListing {
     /// Of nothing where the folder is missing.
     explicit CheckpointListing(const std::filesystem::path& folder);
 
-    /// Steps that the newest checkpoint of each trial has done, by archive::trial_file_stem.
-    const std::map<std::string, std::int64_t>& newest() const { return newest_; }
+    /// The steps of each trial's own checkpoints, by archive::trial_file_stem.
+    const std::map<std::string, std::set<std::int64_t>>& steps() const { return steps_; }
+    /// Steps that the newest of one trial's own has done; 0 where there is none.
+    std::int64_t newest(const std::string& stem) const;
     /// The step of the latest state that `trial` can go on from; 0 where there is none.
     std::int64_t latest_state(const study::Trial& trial) const;
 
   private:
-    std::map<std::string, std::int64_t> newest_;
+    std::map<std::string, std::set<std::int64_t>> steps_;
     std::set<std::pair<std::int64_t, std::string>> states_;  ///< steps, and the beginnings of their names
 };
 

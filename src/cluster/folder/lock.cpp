@@ -61,6 +61,12 @@ Holder myself() {
                              ") set its rights, or remove it when no run works on this archive");
 }
 
+[[noreturn]] void cannot_remove(const path& file) {
+    throw std::runtime_error(file.string() + ": is of a run that is gone, and cannot be moved away (" +
+                             files::last_error().message() +
+                             ") remove it, or have that done by whoever may write in its folder");
+}
+
 /// Of this host. A zombie is dead: its parent only has not asked yet (mpirun may be gone before its ranks).
 bool process_lives(long process) {
     if (kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH) return false;
@@ -113,12 +119,14 @@ class Candidate {
 
 /// Moves a stale lock out of the way. Between the look and the move another run may have taken it over: then
 /// what was moved is its lock, and goes back.
-void move_away(const path& lock, const Holder& stale, const Holder& me) {
+/// False where it stays, for another run to have moved it or as this one may not.
+bool move_away(const path& lock, const Holder& stale, const Holder& me) {
     const path aside = lock.string() + ".stale." + me.lease;
-    if (rename(lock.c_str(), aside.c_str()) != 0) return;  // somebody else was faster
+    if (rename(lock.c_str(), aside.c_str()) != 0) return false;
     const auto moved = read_lock(aside);
     if (moved && moved->lease != stale.lease) static_cast<void>(link(aside.c_str(), lock.c_str()));
     unlink(aside.c_str());
+    return true;
 }
 
 }  // namespace
@@ -198,7 +206,10 @@ study::Result<Lock> Lock::take(const path& file) {
                                "wait for it or stop it; a run that was killed is taken over after " +
                                    std::to_string(static_cast<int>(stale_seconds)) + " s");
         predecessor = holder;
-        move_away(file, *holder, me);
+        if (!move_away(file, *holder, me)) {
+            if (++looks == most_looks) cannot_remove(file);
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        }
     }
     auto state = std::make_unique<State>();
     state->file = file;

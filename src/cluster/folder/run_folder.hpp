@@ -9,6 +9,9 @@ namespace isogrid::cluster {
 
 struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
+    std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
+    std::filesystem::path
+        retry;  ///< what slurm/sweep was asked to try again, until it is noted of the trials
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
@@ -18,7 +21,9 @@ inline RunFolder run_folder_of(const std::filesystem::path& archive) {
             root / "checkpoints",
             root / "attempts",
             root / "progress.json",
-            root / "lock"};
+            root / "lock",
+            root / "unfit",
+            root / "retry"};
 }
 
 }  // namespace isogrid::cluster

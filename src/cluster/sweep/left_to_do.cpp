@@ -59,8 +59,7 @@ LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
         const int trial = static_cast<int>(place);
         left.trials.push_back(trial);
         left.history.attempts[trial] = attempts;
-        const auto newest = checkpoints.newest().find(stem);
-        const std::int64_t own = newest == checkpoints.newest().end() ? 0 : newest->second;
+        const std::int64_t own = checkpoints.newest(stem);
         const std::int64_t state = checkpoints.latest_state(planned.trial);
         if (own > 0 || state > 0) left.history.steps_before[trial] = std::max(own, state);
         if (state > own) ++left.from_states;
