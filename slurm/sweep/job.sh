@@ -2,13 +2,14 @@
 # shellcheck shell=bash
 
 # The number of a job array, or of a job of several kinds of nodes, names all of its jobs; asked for it, Slurm
-# shows all.
+# shows all. A job that was submitted from a task of an array has that one's variables (see learn_of_job).
 me=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 me=${me:-$SLURM_JOB_ID}
 record() {
     SLURM_TIME_FORMAT=standard scontrol show job "$me" 2>/dev/null |
         awk -v RS= -v id="JobId=$SLURM_JOB_ID" '$1 == id'
 }
+record_alone() { [[ $(record) == *ArrayJobId=* ]] || record; } # of a job that is no task of an array
 fact() { sed -nE "s/^(.* )?$1=([^ ]*).*/\2/p" <<<"$facts" | head -n 1; }
 line() { sed -n "s/^ *$1=//p" <<<"$facts" | head -n 1; }
 
@@ -20,6 +21,10 @@ learn_of_job() {
     local node part place=0 times
     for _ in {1..5}; do # the controller may be busy
         facts=$(record)
+        if [[ -z $facts && $me != "$SLURM_JOB_ID" ]]; then # a job that a task of an array has submitted?
+            facts=$(me=$SLURM_JOB_ID record_alone)
+            [[ -z $facts ]] || me=$SLURM_JOB_ID
+        fi
         [[ -z $facts ]] || break
         sleep 2
     done

@@ -17,10 +17,11 @@ needs_successor() {
 # It starts when no job of its name, one a sweep, is there any more. So this one must have that name first, or
 # the other starts at once, is refused, and nobody goes on.
 queue_successor() {
-    local number name
+    local number name spare=-600
     number=$(cksum <<<"$(realpath -m "$archive")")
     name=${SLURM_JOB_NAME%%.*}.${number%% *}
-    insist 90 scontrol update JobId="$me" JobName="$name" || return # requeueing, the way out, needs time too
+    [[ $(fact Requeue) == 0 ]] || spare=90 # seconds, for requeueing, the other way out
+    insist "$spare" scontrol update JobId="$me" JobName="$name" || return
     # One may wait already, when this job was started again.
     successor=$(squeue -h -t PENDING -u "$(id -un)" -n "$name" -o %i 2>/dev/null | head -n 1)
     # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words

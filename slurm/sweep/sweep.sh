@@ -8,12 +8,13 @@
 #   ranks.sh      the ranks of one start
 # shellcheck shell=bash
 job=$1 archive=$2
+[[ ! -L $archive ]] || archive=$(readlink -m -- "$archive") # two names of one archive are one sweep
 options=("${@:3}") # of isogrid run
 for room in job progress successor nodes ranks; do source "$(dirname "${BASH_SOURCE[0]}")/$room.sh"; done
 
 end() { # STATUS, with nothing to go on with
     withdraw_successor
-    [[ -z $wishes ]] || rm -f "$wish"
+    lock_is_another_jobs || rm -rf "$wish" "$wished_by" "$archive.d/unfit"
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
 }
@@ -27,9 +28,8 @@ give_up_after_failures() { # STATUS
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
 # new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
 # the lock, has noted it of the trials, and removes the file: a start may end before that.
-wish=$archive.d/retry
-wishes= # yes: this job has one
-part_options() { # sets options_of_later_starts; the first start of a job leaves its wish
+wish=$archive.d/retry wished_by=$archive.d/retry.job
+part_options() { # sets options_of_later_starts; the first start of a job that gets so far leaves its wish
     local word value_follows='' wished=()
     options_of_later_starts=()
     for word in "${options[@]}"; do
@@ -44,10 +44,9 @@ part_options() { # sets options_of_later_starts; the first start of a job leaves
             options_of_later_starts+=("$word")
         fi
     done
-    ((${#wished[@]} > 0)) || return 0
-    wishes=yes
-    ((restarts == 0)) || return 0
-    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >"$wish"
+    [[ -z $value_follows ]] || options_of_later_starts+=(--retry) # of nothing: for isogrid to refuse
+    ((${#wished[@]} > 0)) && [[ $(cat "$wished_by" 2>/dev/null) != "$SLURM_JOB_ID" ]] || return 0
+    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >"$wish" && echo "$SLURM_JOB_ID" >"$wished_by"
 }
 options_now() { # sets options: those of later starts, and what is still wished
     local word
@@ -100,8 +99,13 @@ else # ended by its guard, a job without a successor would be the last one
 fi
 
 nodes=("${all_nodes[@]}")
+if [[ -n $stopping ]]; then # told to end before there were ranks to tell
+    mkdir -p "$archive.d"
+    count_lost_time
+    go_on
+fi
 while :; do
-    [[ -z $stopping ]] || go_on # told to end while there was nobody to tell
+    [[ -z $stopping ]] || go_on # told to end between two starts
     options_now
     before=$(marks)
     archive_before=$(archive_mark)
@@ -137,7 +141,7 @@ while :; do
             fi
             say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
                 "nothing that was finished is lost"
-            ! { lock_is_another_jobs && [[ -n $found_waiting ]]; } || successor= # it is to go on for that one
+            [[ -z $found_waiting ]] || successor= # it is to go on for another job, or is told the same
             end 2
             ;;
         75)

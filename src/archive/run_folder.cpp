@@ -149,7 +149,7 @@ bool says_the_same(const Path& path, const Archive& merged, const std::string& d
 }  // namespace
 
 Path run_folder(const Path& archive) {
-    return archive.string() + ".d";
+    return files::behind_links(archive).string() + ".d";
 }
 
 Path trials_folder(const Path& archive) {

@@ -14,7 +14,8 @@
 
 namespace isogrid::archive {
 
-/// `OUT.h5` -> `OUT.h5.d`: trial files, checkpoints, progress and lock.
+/// `OUT.h5` -> `OUT.h5.d`: trial files, checkpoints, progress and lock. That of the file behind a link, so
+/// that two names of one archive have one lock.
 std::filesystem::path run_folder(const std::filesystem::path& archive);
 
 /// `OUT.h5` -> `OUT.h5.d/trials`.

@@ -140,8 +140,7 @@ class FirstRank {
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
         for (const int trial : left.retried)
             note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
-        std::error_code none_there;
-        std::filesystem::remove(folder_.retry, none_there);
+        forget_wish(left.retried);
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
@@ -164,6 +163,16 @@ class FirstRank {
             return exit_interrupted;
         }
         return merge(sweep, writer);
+    }
+
+    /// slurm/sweep asks at every start, until a disk has taken the notes of all that it has asked for.
+    void forget_wish(const std::vector<int>& retried) const {
+        const bool noted = std::all_of(retried.begin(), retried.end(), [&](int trial) {
+            return read_attempts(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)])
+                .retried;
+        });
+        std::error_code none_there;
+        if (noted && !request_.retry.empty()) std::filesystem::remove(folder_.retry, none_there);
     }
 
     int merge(const Sweep& sweep, const archive::Writer& writer) {

@@ -141,9 +141,11 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
     const auto card = cluster::choose_card(study->job, session, seen);
     const int cards_here = static_cast<int>(seen.cards.size());
-    const bool others_see_more = cards_here < session.highest({cards_here}).front();
+    const int most_cards = session.highest({cards_here}).front();
+    const bool is_usual = 2 * session.sum(cards_here == most_cards ? 1 : 0) > session.size();
+    const bool lost = !card && cards_here < most_cards && (cards_here == 0 || is_usual);
     if (const int without = session.first_without(card.has_value()); without >= 0)
-        return tl::unexpected(refused(card, without, !card && others_see_more, archive, session));
+        return tl::unexpected(refused(card, without, lost, archive, session));
     warn_of_idle_cards(*study, card->has_value(), seen, session);
     auto made =
         *card ? backend_of_card(study->job, **card)

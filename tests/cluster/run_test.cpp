@@ -287,8 +287,11 @@ TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
         ASSERT_TRUE(lock);
         EXPECT_EQ(run(FakeTraining()), exit_bad_input);
         EXPECT_TRUE(std::filesystem::exists(notes));
-        EXPECT_TRUE(std::filesystem::exists(run_folder_.retry));
     }
+    retry_ = {};
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_TRUE(std::filesystem::exists(run_folder_.retry)) << "a run that was not asked has not heard it";
+    retry_ = {archive::Outcome::failed};
     EXPECT_EQ(run(FakeTraining()), exit_done);
     EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));

@@ -2,8 +2,8 @@
 # slurm/sweep.sbatch sees to it that the sweep goes on though ranks do not end when the time is over, the controller does
 # not answer at once, no successor could be queued, or the one that was is gone. None is queued before the job has the
 # name that the successor waits for: it would start at once. Where none could be, the guard of the first node requeues the
-# job: it would otherwise end it with nobody to go on. A job that is refused, as another works on the archive, leaves that
-# one its successor.
+# job: it would otherwise end it with nobody to go on. A job that is refused leaves another one its successor. One that is
+# told that its time is over before it has ranks counts as any start that brings nothing.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 [[ -z ${HANGS:-} ]] || { trap '' USR1 TERM; exec /bin/sleep 60; }
@@ -86,5 +86,20 @@ expect_cancelled() {
 }
 stand_in stat <<<'date +%N' # a lock that beats
 expect_cancelled '' WAITS=yes HOLDER=6
-expect_cancelled 9 WAITS=yes # bad input: it would be refused as well
+expect_cancelled '' WAITS=yes # and nobody at work: it may be that one's turn next
 expect_cancelled 8 HOLDER=6  # nobody else has queued it
+
+# The controller is so slow that the time is over when there are no ranks yet.
+rm -rf out.h5.d asked.txt
+stand_in scontrol <<'END_OF_PROGRAM'
+case "$1 $2" in
+    'show hostnames') printf '%s\n' node1 node2 node3 node10 ;;
+    'show job') echo "JobId=7 Requeue=0 Restarts=0" ;;
+    'update JobId=7') kill -USR1 "$PPID" ;;
+esac
+END_OF_PROGRAM
+for times in 1 2 3; do
+    job_with SLURM_JOB_NAME=sweep ENDS=0
+    expect_status $((times < 3 ? 75 : 1))
+done
+expect_in_log '3 starts in a row have brought nothing new on disk: given up'

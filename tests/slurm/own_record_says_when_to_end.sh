@@ -44,3 +44,17 @@ expect_status 75
 [[ $(cat cores.txt) == '3 1' ]] || fail "a step's cores for a task, and whether it overlaps: '$(cat cores.txt)', not '3 1'"
 [[ $(cat started.txt) == ' 1' ]] || fail "the ranks have end and restarts: $(cat started.txt)"
 [[ $(sort -u asked.txt) == $'asked for 7_2\nrequeue 7_2' ]] || fail "Slurm was asked: $(cat asked.txt)"
+
+# A job that was submitted from a task of an array has that one's variables.
+cp bin/scontrol scontrol_of_all
+stand_in scontrol <<'END_OF_PROGRAM'
+if [[ "$1 $2 $3" == 'show job 3_1' ]]; then
+    echo "asked for $3" >>asked.txt
+    printf '%s\n' "JobId=4 ArrayJobId=3 ArrayTaskId=1 JobName=sweep" "   Requeue=1 Restarts=5 BatchFlag=1"
+else
+    exec ./scontrol_of_all "$@"
+fi
+END_OF_PROGRAM
+rm asked.txt
+job_with SLURM_ARRAY_JOB_ID=3 SLURM_ARRAY_TASK_ID=1
+[[ $(uniq asked.txt) == $'asked for 3_1\nasked for 7\nrequeue 7' ]] || fail "Slurm was asked: $(cat asked.txt)"

@@ -52,9 +52,31 @@ rm -rf out.h5.d
 echo 75 >status_of_start.txt
 job_with SLURM_RESTART_COUNT=0
 expect_starts "$asked"
+rm -r out.h5.d # as if it were another job's
 job_with ISOGRID_CHAIN=yes SLURM_JOB_NAME=sweep
 expect_starts "$asked"
 [[ $(<submitted.txt) == *" job.toml out.h5 $later" ]] || fail "the successor is: $(<submitted.txt)"
 sed -i 's/Restarts=0/Restarts=1/' bin/scontrol
 job_with
 expect_starts "$later"
+
+# A job that Slurm had requeued before its script ran has not asked yet. One that is refused takes no other's wish away.
+rm -r out.h5.d
+rm comes_to_note_it.txt
+job_with
+expect_starts "$asked"
+echo 2 >status_of_start.txt
+printf '{\n    "job": "6"\n}\n' >out.h5.d/lock
+stand_in stat <<<'date +%N' # a lock that beats
+job_with
+expect_starts "$asked"
+[[ -e out.h5.d/retry ]] || fail "another job has the lock, and the wish is gone"
+
+# A wish of nothing is for isogrid to refuse.
+cat >"$script" <<END_OF_PROGRAM
+set -- "\$@" --no-pin --retry
+source "$script_alone"
+END_OF_PROGRAM
+rm -r out.h5.d
+job_with
+expect_starts '--no-pin --retry'

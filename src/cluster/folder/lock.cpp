@@ -25,6 +25,9 @@ namespace {
 
 using std::filesystem::path;
 
+constexpr int most_looks = 50;  // five seconds, at what may change by itself
+constexpr std::chrono::milliseconds between_looks{100};
+
 /// Containers may have their host's name and number their processes anew: this differs between them.
 std::string process_namespace() {
     std::error_code unknown;  // a system without /proc
@@ -93,6 +96,14 @@ class Candidate {
                                                 {"processes", holder.processes}, {"job", holder.job},
                                                 {"restarts", holder.restarts},   {"lease", holder.lease}};
         std::ofstream stream(file_);
+        for (int looks = 0; !stream && (errno == ENOENT || errno == ESTALE) && looks < most_looks; ++looks) {
+            // A run that ended has removed its empty folder just now, or this client of a file server has not
+            // heard.
+            std::error_code there;
+            std::filesystem::create_directory(lock.parent_path(), there);
+            std::this_thread::sleep_for(between_looks);
+            stream.open(file_);
+        }
         stream << content.dump(4) << "\n" << std::flush;
         struct stat facts {};
         if (!stream || stat(file_.c_str(), &facts) != 0 || facts.st_size == 0) cannot_write(file_);
@@ -190,14 +201,13 @@ struct Lock::State {
 study::Result<Lock> Lock::take(const path& file) {
     const Holder me = myself();
     std::optional<Holder> predecessor;
-    constexpr int most_looks = 50;  // five seconds
     for (int looks = 0;;) {
         const Candidate candidate(file, me);
         if (candidate.put_in_place(file)) break;
         const auto holder = read_lock(file);
         if (!holder) {  // its holder has just let go, or this one may not read it
             if (++looks == most_looks) cannot_read(file);
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            std::this_thread::sleep_for(between_looks);
             continue;
         }
         if (holder->lease == me.lease) break;  // NFS: the answer to link() was lost, and it was asked again
@@ -208,7 +218,7 @@ study::Result<Lock> Lock::take(const path& file) {
         predecessor = holder;
         if (!move_away(file, *holder, me)) {
             if (++looks == most_looks) cannot_remove(file);
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+            std::this_thread::sleep_for(between_looks);
         }
     }
     auto state = std::make_unique<State>();

@@ -153,12 +153,15 @@ void MpiCommunicator::exchange_values(int partner, std::span<const T> outgoing, 
             wait_for_all({&sending, 1}, given_up, "sending to a member of the group");
             throw MemberEnded();  // agree() receives the farewell
         }
-        const MpiTurn turn;
-        check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
-                           MPI_STATUS_IGNORE),
-                  "receiving from a member of the group");
-        // The partner has come to this exchange, so this takes as long as the transfer.
-        check_mpi(MPI_Wait(&sending, MPI_STATUS_IGNORE), "sending to a member of the group");
+        {
+            const MpiTurn turn;
+            check_mpi(MPI_Recv(incoming.data() + first, count, type, partner, values_tag, handle_->value,
+                               MPI_STATUS_IGNORE),
+                      "receiving from a member of the group");
+        }
+        // As long as the transfer takes, unless the partner was told to leave between sending and receiving.
+        wait_for_all({&sending, 1}, given_up, "sending to a member of the group");
+        if (sending != MPI_REQUEST_NULL) throw MemberEnded();
     }
 }
 
