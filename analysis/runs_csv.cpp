@@ -50,6 +50,17 @@ study::Fault repeated(const CsvTable& table, const CsvRow& row, const std::strin
                 : "remove it, or leave repeated rows out with --skip-bad-rows"};
 }
 
+/// A file that is one curve has one name, if any.
+study::Faults find_names(const Runs& runs, const Places& places) {
+    if (!places.contains("name")) return {};
+    for (const Run& run : runs.used)
+        if (run.name != runs.used.front().name)
+            return {{runs.source, "the rows are of " + runs.used.front().name + " and of " + run.name,
+                     "without run= a file that counts steps is one curve",
+                     "name the column that tells runs apart as run=, not as name="}};
+    return {};
+}
+
 /// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
 study::Faults find_unordered(const Runs& runs) {
     study::Faults faults;
@@ -115,10 +126,15 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     }
     faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
     if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
-    if (one_curve)
+    if (one_curve) {
+        if (study::Faults names = find_names(runs, *places); !names.empty())
+            return tl::unexpected(std::move(names));
         for (Run& run : runs.used)
             run.name = request.file.stem().string();
+    }
     if (places->contains("run") || places->contains("step")) {
+        if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty())
+            return tl::unexpected(std::move(mixed));
         join_curves(runs.used);
         if (study::Faults unordered = find_unordered(runs); !unordered.empty())
             return tl::unexpected(std::move(unordered));

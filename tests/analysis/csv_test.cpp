@@ -467,6 +467,30 @@ TEST(ReadCsv, refusesARunWhoseRowsNothingPutsInOrder) {
     EXPECT_THAT(faults_of(file.request("run=run,loss=L")), HasSubstr("name the column that counts them"));
 }
 
+TEST(ReadCsv, refusesRowsOfOneRunThatAreOfSeveral) {
+    const auto faults = [](const std::string& text, const std::string& columns) {
+        const CsvFile file(text);
+        const std::string said = faults_of(file.request(columns));
+        return said.empty() ? said : said.substr(file.name().size());
+    };
+    const std::string seeds =
+        "run,seed,N,D,L\na,1,10,1e8,4\na,1,10,2e8,3\na,2,10,1e8,5\na,2,10,2e8,2\nb,1,10,1e8,3\n";
+    EXPECT_EQ(faults(seeds, "run=run,seed=seed,parameters=N,tokens=D,loss=L"),
+              ": the rows of run a differ in their seed (they are of more than one run) name a column that "
+              "tells runs apart (run=), or keep the rows of one with --where\n");
+    EXPECT_THAT(
+        faults("run,f,N,D,L\na,x,10,1e8,4\na,y,20,2e8,3\n", "run=run,family=f,parameters=N,tokens=D,loss=L"),
+        HasSubstr("the rows of run a differ in their family, parameters ("));
+    EXPECT_THAT(faults("w,s,L\n64,1,4\n128,2,3\n", "width=w,step=s,loss=L"),
+                HasSubstr("differ in their width ("));
+    EXPECT_THAT(faults("m,s,L\na,1,4\nb,2,3\n", "name=m,step=s,loss=L"),
+                HasSubstr("the rows are of a and of b (without run="));
+    // An empty cell says nothing of the seed, and 1e1 is 10.
+    EXPECT_EQ(faults("run,seed,N,D,L\na,1,10,1e8,4\na,,1e1,2e8,3\na,1,10,3e8,2\n",
+                     "run=run,seed=seed,parameters=N,tokens=D,loss=L"),
+              "");
+}
+
 TEST(ReadCsv, givesBudgetsThatDifferByRoundingOneValue) {
     const CsvFile file("N,D,L\n3,1e8,3\n6,0.50000001e8,4\n7,1e8,5\n");
     const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
