@@ -72,6 +72,58 @@ study::Faults find_unordered(const Runs& runs) {
     return shortened(std::move(faults), runs.source);
 }
 
+/// How far a row has come on its run's way, by the count that puts rows in order: zero or no number where a
+/// rejected row does not say.
+double place_of(const CurveSample& row, const Places& places) {
+    if (places.contains("step")) return row.step;
+    return places.contains("flops") && !places.contains("tokens") ? row.flops : row.tokens;
+}
+
+/// The places of rejected rows, by the name of their run.
+using Lost = std::map<std::string, std::vector<double>>;
+
+/// How many rejected rows stand behind the run's last good one; 0 where as many in a row stand before some
+/// other good one too, as they do where losses are measured seldom.
+std::size_t lost_at_end(const Run& run, std::vector<double> lost, const Places& places) {
+    std::vector<double> good;
+    for (const CurveSample& row : run.curve)
+        good.push_back(place_of(row, places));
+    std::sort(good.begin(), good.end());
+    std::erase_if(lost, [](double place) { return !(place > 0); });
+    std::sort(lost.begin(), lost.end());
+    std::size_t longest = 0;
+    auto after = lost.begin();
+    for (const double place : good) {
+        const auto next = std::upper_bound(after, lost.end(), place);
+        longest = std::max(longest, static_cast<std::size_t>(next - after));
+        after = next;
+    }
+    const auto last = static_cast<std::size_t>(lost.end() - after);
+    return last > longest ? last : 0;
+}
+
+/// A run whose last rows are bad did not end with its last good one: a run that diverged would pass for one
+/// that was meant to be shorter. Such runs come first among the rejected, before all their rows.
+void reject_unfinished(Runs& runs, const Lost& lost, const Places& places) {
+    std::vector<Run> finished;
+    std::vector<RejectedRun> rejected;
+    for (Run& run : runs.used) {
+        const auto rows = lost.find(run.name);
+        const std::size_t last = rows == lost.end() ? 0 : lost_at_end(run, rows->second, places);
+        if (last == 0)
+            finished.push_back(std::move(run));
+        else
+            rejected.push_back(
+                {run.name, run.digest,
+                 (last == 1 ? "ends before its last row, which is"
+                            : "ends before its last " + std::to_string(last) + " rows, which are") +
+                     std::string(" rejected (it may have diverged; without these rows in the "
+                                 "file it is taken for a shorter run)")});
+    }
+    runs.used = std::move(finished);
+    runs.rejected.insert(runs.rejected.begin(), rejected.begin(), rejected.end());
+}
+
 /// Says where budgets are not met to the digit.
 void note_rounding(Runs& runs) {
     double off = 0;
@@ -111,7 +163,10 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
     if (one_curve) seen.rows.clear();
+    const std::string curve_name = request.file.stem().string();
     study::Faults faults;
+    const bool curves = one_curve || places->contains("run");
+    Lost lost;
     RowReader reader(request, *places, runs.sources);
     for (const CsvRow* row : rows) {
         Run run = reader.read(*row);
@@ -119,10 +174,14 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
         if (!first.empty() && !request.skip_bad_rows)
             faults.push_back(repeated(*table, *row, first, request));
         const std::string reason = first.empty() ? reader.reason() : "the same run as " + first;
-        if (reason.empty())
+        if (reason.empty()) {
             runs.used.push_back(std::move(run));
-        else
-            runs.rejected.push_back({run.name, run.digest, reason});
+            continue;
+        }
+        const std::string line = "line " + std::to_string(row->line), of = one_curve ? curve_name : run.name;
+        if (curves && first.empty()) lost[of].push_back(place_of(run.curve.front(), *places));
+        runs.rejected.push_back(
+            {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
     }
     faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
     if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
@@ -130,14 +189,15 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
         if (study::Faults names = find_names(runs, *places); !names.empty())
             return tl::unexpected(std::move(names));
         for (Run& run : runs.used)
-            run.name = request.file.stem().string();
+            run.name = curve_name;
     }
-    if (places->contains("run") || places->contains("step")) {
+    if (curves) {
         if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty())
             return tl::unexpected(std::move(mixed));
         join_curves(runs.used);
         if (study::Faults unordered = find_unordered(runs); !unordered.empty())
             return tl::unexpected(std::move(unordered));
+        reject_unfinished(runs, lost, *places);
     } else {
         for (Run& run : runs.used)
             run.curve.clear();

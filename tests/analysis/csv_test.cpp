@@ -467,6 +467,46 @@ TEST(ReadCsv, refusesARunWhoseRowsNothingPutsInOrder) {
     EXPECT_THAT(faults_of(file.request("run=run,loss=L")), HasSubstr("name the column that counts them"));
 }
 
+TEST(ReadCsv, rejectsARunWhoseLastRowsHaveNoLoss) {
+    const CsvFile file(
+        "run,N,D,s,L\na,10,1e8,1,4\na,10,2e8,2,NaN\nb,10,1e8,1,4\na,10,3e8,3,NaN\nb,10,2e8,2,3\n");
+    const auto read = [&](const std::string& columns) {
+        CsvRequest request = file.request("run=run,parameters=N,loss=L," + columns);
+        request.skip_bad_rows = true;
+        return read_csv(request).value();
+    };
+    for (const char* columns : {"tokens=D", "step=s", "tokens=D,step=s", "flops=D"}) {
+        const Runs runs = read(columns);
+        ASSERT_EQ(runs.used.size(), 1u) << columns;
+        EXPECT_EQ(runs.used[0].name, "b");
+        ASSERT_EQ(runs.rejected.size(), 3u);
+        EXPECT_EQ(runs.rejected[0].name, "a");
+        EXPECT_THAT(runs.rejected[0].reason,
+                    HasSubstr("ends before its last 2 rows, which are rejected (it may have diverged;"));
+        EXPECT_EQ(runs.rejected[1].name, "line 3 of run a");
+        EXPECT_EQ(runs.rejected[1].reason.find("loss (column 5, L) is missing"), 0u);
+        EXPECT_EQ(runs.rejected[2].name, "line 5 of run a");
+    }
+    const CsvFile curve("s,L\n1,4\n2,\n");
+    CsvRequest request = curve.request("step=s,loss=L");
+    request.skip_bad_rows = true;
+    const Runs none = read_csv(request).value();
+    EXPECT_TRUE(none.used.empty());
+    EXPECT_THAT(none.rejected[0].reason, HasSubstr("ends before its last row, which is rejected"));
+    EXPECT_EQ(none.rejected[1].name, "line 3 of run " + none.rejected[0].name);
+}
+
+TEST(ReadCsv, takesARunWhoseLossIsMeasuredSeldomForFinished) {
+    const CsvFile file(
+        "run,N,s,L\na,10,1,\na,10,2,4\na,10,3,\na,10,4,3\na,10,5,\nb,10,0,\nb,10,1,4\nb,10,2,4\n");
+    CsvRequest request = file.request("run=run,parameters=N,step=s,loss=L");
+    request.skip_bad_rows = true;
+    const Runs runs = read_csv(request).value();
+    ASSERT_EQ(runs.used.size(), 2u);
+    EXPECT_EQ(runs.used[0].curve.size(), 2u);
+    EXPECT_EQ(runs.rejected.size(), 4u);
+}
+
 TEST(ReadCsv, refusesRowsOfOneRunThatAreOfSeveral) {
     const auto faults = [](const std::string& text, const std::string& columns) {
         const CsvFile file(text);
