@@ -130,6 +130,9 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
         if (archive && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about an archive",
                               "it reads CSV columns", "drop it, or name a CSV with --csv"});
+    if (archive && given["skip-bad-rows"].as<bool>())
+        faults.push_back({"--skip-bad-rows", "says nothing about an archive",
+                          "its trials are whole, or rejected in any case", "drop it"});
     for (const char* option : {"parameters-convention", "flops-convention"})
         if (csv && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about a CSV",
