@@ -102,6 +102,26 @@ TEST(Csv, takesRunsForOneBudgetWhoseTokensAreWholeBatches) {
     EXPECT_EQ(budgets_of(any), 40u);
 }
 
+TEST(Csv, passesOverColumnsWithoutANameAndRowsWithoutACell) {
+    const auto table = parse_csv(",,,\na,b,, \n1,2,,\n,,,\n , ,\t,\n3,4,,note\n,,\n", "f.csv");
+    ASSERT_TRUE(table) << study::to_string(table.error());
+    EXPECT_THAT(table->columns, ElementsAre("a", "b", "", ""));
+    ASSERT_EQ(table->rows.size(), 2u);
+    EXPECT_THAT(table->rows[1].cells, ElementsAre("3", "4", "", "note"));
+    EXPECT_EQ(table->rows[1].line, 6u);
+    EXPECT_THAT(study::to_string(parse_csv(",,\n,,\n", "f.csv").error()), HasSubstr("no header"));
+    const CsvFile file("N,D,L,,\n1e6,1e8,3.5,,\n,,,,\n,,,,\n1e6,2e8,3.4,,\n");
+    EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L")), "");
+    // A column is looked up by a name: nothing finds one that has none.
+    for (const auto& [columns, condition] : {std::pair{"parameters=N,tokens=D,loss=L,seed= ", "N"},
+                                             std::pair{"parameters=N,tokens=D,loss=L", " "}}) {
+        CsvRequest request = file.request(columns);
+        request.where = {{condition, "1e6"}};
+        EXPECT_THAT(faults_of(request), HasSubstr("there is no column")) << columns;
+        EXPECT_THAT(faults_of(request), HasSubstr("(the header has N, D, L)")) << columns;
+    }
+}
+
 TEST(Csv, namesTheLineOfARowThatIsTooShort) {
     const auto table = parse_csv("a,b\n1,2\n3\n", "f.csv");
     ASSERT_FALSE(table);
