@@ -88,7 +88,7 @@ std::optional<double> RowReader::error(const CsvRow& row) {
 
 std::string RowReader::text(const CsvRow& row, Role role) const {
     const auto place = places_.find(std::string(name(role)));
-    return place == places_.end() ? std::string{} : row.cells[place->second];
+    return place == places_.end() ? std::string{} : trimmed(row.cells[place->second]);
 }
 
 std::string RowReader::where(const CsvRow& row) const {

@@ -29,7 +29,7 @@ std::string said_before(const CsvRow& row, const Places& places, const std::file
                         Seen& seen) {
     std::vector<std::string> said;
     for (const auto& [role, column] : places)
-        said.push_back(row.cells[column]);
+        said.push_back(trimmed(row.cells[column]));
     const auto [first, fresh] = seen.rows.try_emplace(std::move(said), file, row.line);
     if (fresh) return {};
     const auto& [first_file, line] = first->second;

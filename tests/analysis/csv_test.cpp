@@ -487,6 +487,19 @@ TEST(ReadCsv, refusesARunWhoseRowsNothingPutsInOrder) {
     EXPECT_THAT(faults_of(file.request("run=run,loss=L")), HasSubstr("name the column that counts them"));
 }
 
+TEST(ReadCsv, takesNoNoticeOfSpacesAroundTexts) {
+    const CsvFile file("run,seed,f,N,D,L\na,1, x,10,1e8,4\n a , 1,x ,10,2e8,3\n\"a\t\",1,x,10,3e8,2\n");
+    const Runs runs =
+        read_csv(file.request("run=run,seed=seed,family=f,parameters=N,tokens=D,loss=L")).value();
+    ASSERT_EQ(runs.used.size(), 1u);
+    EXPECT_EQ(runs.used[0].name, "a");
+    EXPECT_EQ(runs.used[0].family, "x");
+    EXPECT_EQ(runs.used[0].curve.size(), 3u);
+    const CsvFile twice("name,N,D,L\na,10,1e8,4\n a,10, 1e8,4\n");
+    EXPECT_THAT(faults_of(twice.request("name=name,parameters=N,tokens=D,loss=L")),
+                HasSubstr(":3: the same run as line 2"));
+}
+
 TEST(ReadCsv, rejectsARunWhoseLastRowsHaveNoLoss) {
     const CsvFile file(
         "run,N,D,s,L\na,10,1e8,1,4\na,10,2e8,2,NaN\nb,10,1e8,1,4\na,10,3e8,3,NaN\nb,10,2e8,2,3\n");
