@@ -22,6 +22,8 @@ struct Seen {
     std::map<std::string, std::filesystem::path> files;  ///< by digest
     /// File and line, by what a row says of its roles.
     std::map<std::vector<std::string>, std::pair<std::filesystem::path, std::size_t>> rows;
+    std::map<std::string, std::filesystem::path> curves;  ///< by the name of their run
+    std::map<std::string, int> stems;                     ///< how many of all the files are called so
 };
 
 /// Where a row stands that said the same before: `line 2`, or `FILE:2` of another file. Empty where none did.
@@ -48,6 +50,29 @@ study::Fault repeated(const CsvTable& table, const CsvRow& row, const std::strin
                 ? "remove it, name the column that tells them apart (seed=, name=), or leave "
                   "repeated rows out with --skip-bad-rows"
                 : "remove it, or leave repeated rows out with --skip-bad-rows"};
+}
+
+/// What the run of a file that is one curve is called: as the file, with its folder where others are called
+/// so.
+std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
+    const std::string stem = file.stem().string();
+    const auto files = seen.stems.find(stem);
+    return files != seen.stems.end() && files->second > 1 ? file.string() : stem;
+}
+
+/// Of two files that both have rows of a run called so: one run in parts, or two that could not be told
+/// apart.
+study::Faults find_split(const Runs& runs, const std::filesystem::path& file, Seen& seen) {
+    study::Faults faults;
+    for (const Run& run : runs.used) {
+        if (run.curve.size() == 1 && run.name.starts_with("line ")) continue;  // it has no name
+        const auto [first, fresh] = seen.curves.try_emplace(run.name, file);
+        if (!fresh)
+            faults.push_back(
+                {runs.source, "run " + run.name + " stands in " + first->second.string() + " too",
+                 "a run is read from one file", "put its rows into one file, or give two runs two names"});
+    }
+    return shortened(std::move(faults), runs.source);
 }
 
 /// A file that is one curve has one name, if any.
@@ -163,7 +188,7 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
     if (one_curve) seen.rows.clear();
-    const std::string curve_name = request.file.stem().string();
+    const std::string curve_name = name_of_curve(request.file, seen);
     study::Faults faults;
     const bool curves = one_curve || places->contains("run");
     Lost lost;
@@ -197,6 +222,8 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
         join_curves(runs.used);
         if (study::Faults unordered = find_unordered(runs); !unordered.empty())
             return tl::unexpected(std::move(unordered));
+        if (study::Faults split = find_split(runs, request.file, seen); !split.empty())
+            return tl::unexpected(std::move(split));
         reject_unfinished(runs, lost, *places);
     } else {
         for (Run& run : runs.used)
@@ -218,6 +245,8 @@ study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, Cs
     Runs all;
     std::string digests;
     Seen seen;
+    for (const std::filesystem::path& file : files)
+        ++seen.stems[file.stem().string()];
     for (const std::filesystem::path& file : files) {
         request.file = file;
         auto runs = read_file(request, seen);

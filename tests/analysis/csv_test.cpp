@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/runs.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -292,6 +293,38 @@ TEST(ReadCsv, findsRunsThatStandInTwoFiles) {
     // Curves may begin alike.
     const CsvFile a("s,L\n0,9\n10,5\n"), b("s,L\n0,9\n10,4\n");
     EXPECT_TRUE(read_csv({a.name(), b.name()}, a.request("step=s,loss=L")));
+}
+
+TEST(ReadCsv, tellsCurvesOfFilesApartThatHaveOneNameInTwoFolders) {
+    const ScratchFolder folder;
+    std::filesystem::create_directories(folder / "a");
+    std::filesystem::create_directories(folder / "b");
+    const auto put = [&](const char* name, const char* text) {
+        write_all(folder / name, text);
+        return folder / name;
+    };
+    const auto first = put("a/loss.csv", "s,L\n1,4\n2,3\n"), second = put("b/loss.csv", "s,L\n1,4\n2,2\n"),
+               third = put("b/other.csv", "s,L\n1,4\n2,1\n");
+    CsvRequest request;
+    request.columns = parse_columns("step=s,loss=L").value();
+    const Runs runs = read_csv({first, second, third}, request).value();
+    ASSERT_EQ(runs.used.size(), 3u);
+    EXPECT_EQ(runs.used[0].name, first.string());
+    EXPECT_EQ(runs.used[1].name, second.string());
+    EXPECT_EQ(runs.used[2].name, "other");
+}
+
+TEST(ReadCsv, refusesARunWithRowsInTwoFiles) {
+    const CsvFile first("run,s,L\na,1,4\na,2,3\nb,1,5\n,1,6\n"), second("run,s,L\na,3,2\nc,1,5\n,1,7\n"),
+        third("run,s,L\nd,3,2\n,1,8\n");
+    const CsvRequest request = first.request("run=run,step=s,loss=L");
+    const auto refused = read_csv({first.name(), second.name()}, request);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(
+        study::to_string(refused.error()),
+        second.name() + ": run a stands in " + first.name() +
+            " too (a run is read from one file) put its rows into one file, or give two runs two names\n");
+    EXPECT_TRUE(read_csv({first.name(), third.name()}, request));
 }
 
 TEST(ReadCsv, namesADecimalCommaForWhatItIs) {
