@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <tuple>
-#include <utility>
 
 #include "study/digest.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -146,80 +143,6 @@ Run RowReader::read(const CsvRow& row) {
     run.curve = {{run.tokens, run.flops, run.loss, step.value_or(std::nan("")),
                   run.learning_rate.value_or(std::nan(""))}};
     return run;
-}
-
-bool comes_before(const CurveSample& a, const CurveSample& b) {
-    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
-    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
-}
-
-study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source) {
-    constexpr std::array texts = {std::pair{Role::seed, &Run::seed}, std::pair{Role::family, &Run::family},
-                                  std::pair{Role::parametrization, &Run::parametrization}};
-    constexpr std::array numbers = {std::pair{Role::width, &Run::width},
-                                    std::pair{Role::experts, &Run::experts},
-                                    std::pair{Role::active_parameters, &Run::active_parameters}};
-    struct Told {
-        Run of;
-        bool mixed = false;
-    };
-    std::map<std::string, Told> runs;
-    study::Faults faults;
-    for (const Run& row : rows) {
-        const auto [at, fresh] = runs.try_emplace(row.name, Told{row});
-        Told& told = at->second;
-        if (fresh || told.mixed) continue;
-        std::vector<std::string> differing;
-        for (const auto& [role, member] : texts) {
-            if ((told.of.*member).empty()) told.of.*member = row.*member;
-            if (!(row.*member).empty() && row.*member != told.of.*member) differing.emplace_back(name(role));
-        }
-        if (row.parameters != told.of.parameters) differing.emplace_back(name(Role::parameters));
-        for (const auto& [role, member] : numbers)
-            if (row.*member != told.of.*member) differing.emplace_back(name(role));
-        told.mixed = !differing.empty();
-        if (told.mixed)
-            faults.push_back(
-                {source, "the rows of run " + row.name + " differ in their " + study::listed(differing),
-                 "they are of more than one run",
-                 "name a column that tells runs apart (run=), or keep the rows of one with --where"});
-    }
-    return shortened(std::move(faults), source);
-}
-
-void join_curves(std::vector<Run>& runs) {
-    std::vector<Run> joined;
-    std::vector<CurveSample> ends;  // of each, so far
-    std::map<std::string, std::size_t> place;
-    for (Run& row : runs) {
-        const auto [at, fresh] = place.try_emplace(row.name, joined.size());
-        const CurveSample sample = row.curve.front();
-        if (fresh) {
-            row.curve.clear();
-            joined.push_back(row);
-            ends.push_back(sample);
-        } else {
-            Run& run = joined[at->second];
-            std::vector<CurveSample> curve = std::move(run.curve);
-            const auto peak = run.learning_rate && row.learning_rate
-                                  ? std::optional(std::max(*run.learning_rate, *row.learning_rate))
-                                  : std::nullopt;
-            const std::string digest = study::sha256(run.digest + row.digest);
-            if (comes_before(ends[at->second], sample)) {
-                run = row;
-                ends[at->second] = sample;
-            }
-            run.curve = std::move(curve);
-            run.learning_rate = peak;
-            run.digest = digest;
-        }
-        joined[at->second].curve.push_back(sample);
-    }
-    for (Run& run : joined) {
-        std::stable_sort(run.curve.begin(), run.curve.end(), comes_before);
-        if (!run.steps && run.curve.back().step > 0) run.steps = run.curve.back().step;
-    }
-    runs = std::move(joined);
 }
 
 }  // namespace isogrid::analysis

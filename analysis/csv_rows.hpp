@@ -44,14 +44,4 @@ class RowReader {
     std::string reason_;
 };
 
-/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
-bool comes_before(const CurveSample& a, const CurveSample& b);
-
-/// A fault for each run whose rows differ in what is the same all through a run (its seed, its size, ..):
-/// they are of several. Cells without text say nothing.
-study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source);
-
-/// Joins the rows of one run, told by its name, into its training curve; the last row is the run's end.
-void join_curves(std::vector<Run>& runs);
-
 }  // namespace isogrid::analysis

@@ -8,6 +8,7 @@
 
 #include "analysis/csv.hpp"
 #include "analysis/csv_columns.hpp"
+#include "analysis/csv_curves.hpp"
 #include "analysis/csv_rows.hpp"
 #include "analysis/numbers.hpp"
 #include "analysis/runs.hpp"
@@ -22,8 +23,8 @@ struct Seen {
     std::map<std::string, std::filesystem::path> files;  ///< by digest
     /// File and line, by what a row says of its roles.
     std::map<std::vector<std::string>, std::pair<std::filesystem::path, std::size_t>> rows;
-    std::map<std::string, std::filesystem::path> curves;  ///< by the name of their run
-    std::map<std::string, int> stems;                     ///< how many of all the files are called so
+    std::map<std::string, std::string> curves;  ///< their file, by the name of their run
+    std::map<std::string, int> stems;           ///< how many of all the files are called so
 };
 
 /// Where a row stands that said the same before: `line 2`, or `FILE:2` of another file. Empty where none did.
@@ -52,25 +53,23 @@ study::Fault repeated(const CsvTable& table, const CsvRow& row, const std::strin
                 : "remove it, or leave repeated rows out with --skip-bad-rows"};
 }
 
-/// What the run of a file that is one curve is called: as the file, with its folder where others are called
-/// so.
+/// What a file's one run is called: as the file, or as its path where other files are called so.
 std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
     const std::string stem = file.stem().string();
     const auto files = seen.stems.find(stem);
     return files != seen.stems.end() && files->second > 1 ? file.string() : stem;
 }
 
-/// Of two files that both have rows of a run called so: one run in parts, or two that could not be told
-/// apart.
-study::Faults find_split(const Runs& runs, const std::filesystem::path& file, Seen& seen) {
+/// A run of two files is one in parts, or two that could not be told apart.
+study::Faults find_split(const Runs& runs, Seen& seen) {
     study::Faults faults;
     for (const Run& run : runs.used) {
         if (run.curve.size() == 1 && run.name.starts_with("line ")) continue;  // it has no name
-        const auto [first, fresh] = seen.curves.try_emplace(run.name, file);
+        const auto [first, fresh] = seen.curves.try_emplace(run.name, runs.source);
         if (!fresh)
-            faults.push_back(
-                {runs.source, "run " + run.name + " stands in " + first->second.string() + " too",
-                 "a run is read from one file", "put its rows into one file, or give two runs two names"});
+            faults.push_back({runs.source, "run " + run.name + " stands in " + first->second + " too",
+                              "a run is read from one file",
+                              "put its rows into one file, or give two runs two names"});
     }
     return shortened(std::move(faults), runs.source);
 }
@@ -86,69 +85,6 @@ study::Faults find_names(const Runs& runs, const Places& places) {
     return {};
 }
 
-/// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
-study::Faults find_unordered(const Runs& runs) {
-    study::Faults faults;
-    for (const Run& run : runs.used)
-        if (run.curve.size() > 1 && !comes_before(run.curve.front(), run.curve.back()))
-            faults.push_back({runs.source, "the rows of run " + run.name + " have no order",
-                              "none has more tokens, FLOPs or steps than another",
-                              "name the column that counts them (step=, tokens= or flops=)"});
-    return shortened(std::move(faults), runs.source);
-}
-
-/// How far a row has come on its run's way, by the count that puts rows in order: zero or no number where a
-/// rejected row does not say.
-double place_of(const CurveSample& row, const Places& places) {
-    if (places.contains("step")) return row.step;
-    return places.contains("flops") && !places.contains("tokens") ? row.flops : row.tokens;
-}
-
-/// The places of rejected rows, by the name of their run.
-using Lost = std::map<std::string, std::vector<double>>;
-
-/// How many rejected rows stand behind the run's last good one; 0 where as many in a row stand before some
-/// other good one too, as they do where losses are measured seldom.
-std::size_t lost_at_end(const Run& run, std::vector<double> lost, const Places& places) {
-    std::vector<double> good;
-    for (const CurveSample& row : run.curve)
-        good.push_back(place_of(row, places));
-    std::sort(good.begin(), good.end());
-    std::erase_if(lost, [](double place) { return !(place > 0); });
-    std::sort(lost.begin(), lost.end());
-    std::size_t longest = 0;
-    auto after = lost.begin();
-    for (const double place : good) {
-        const auto next = std::upper_bound(after, lost.end(), place);
-        longest = std::max(longest, static_cast<std::size_t>(next - after));
-        after = next;
-    }
-    const auto last = static_cast<std::size_t>(lost.end() - after);
-    return last > longest ? last : 0;
-}
-
-/// A run whose last rows are bad did not end with its last good one: a run that diverged would pass for one
-/// that was meant to be shorter. Such runs come first among the rejected, before all their rows.
-void reject_unfinished(Runs& runs, const Lost& lost, const Places& places) {
-    std::vector<Run> finished;
-    std::vector<RejectedRun> rejected;
-    for (Run& run : runs.used) {
-        const auto rows = lost.find(run.name);
-        const std::size_t last = rows == lost.end() ? 0 : lost_at_end(run, rows->second, places);
-        if (last == 0)
-            finished.push_back(std::move(run));
-        else
-            rejected.push_back(
-                {run.name, run.digest,
-                 (last == 1 ? "ends before its last row, which is"
-                            : "ends before its last " + std::to_string(last) + " rows, which are") +
-                     std::string(" rejected (it may have diverged; without these rows in the "
-                                 "file it is taken for a shorter run)")});
-    }
-    runs.used = std::move(finished);
-    runs.rejected.insert(runs.rejected.begin(), rejected.begin(), rejected.end());
-}
-
 /// Says where budgets are not met to the digit.
 void note_rounding(Runs& runs) {
     double off = 0;
@@ -159,6 +95,22 @@ void note_rounding(Runs& runs) {
         "C lies up to " + format_significant(100 * off, 2) +
         "% off its budget (tokens in whole batches, say): runs that differ by 2% or less are "
         "taken for one budget");
+}
+
+/// Makes rows the curves of their runs, all of the run called `only` if it is. Faults where they are none.
+study::Faults make_curves(Runs& runs, const std::string& only, const Lost& lost, const Places& places,
+                          Seen& seen) {
+    if (!only.empty()) {
+        if (study::Faults names = find_names(runs, places); !names.empty()) return names;
+        for (Run& run : runs.used)
+            run.name = only;
+    }
+    if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty()) return mixed;
+    join_curves(runs.used);
+    if (study::Faults unordered = find_unordered(runs); !unordered.empty()) return unordered;
+    if (study::Faults split = find_split(runs, seen); !split.empty()) return split;
+    reject_unfinished(runs, lost, places);
+    return {};
 }
 
 /// The runs of one file. Budgets and the highest losses are of all files together.
@@ -210,21 +162,10 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     }
     faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
     if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
-    if (one_curve) {
-        if (study::Faults names = find_names(runs, *places); !names.empty())
-            return tl::unexpected(std::move(names));
-        for (Run& run : runs.used)
-            run.name = curve_name;
-    }
     if (curves) {
-        if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty())
-            return tl::unexpected(std::move(mixed));
-        join_curves(runs.used);
-        if (study::Faults unordered = find_unordered(runs); !unordered.empty())
-            return tl::unexpected(std::move(unordered));
-        if (study::Faults split = find_split(runs, request.file, seen); !split.empty())
-            return tl::unexpected(std::move(split));
-        reject_unfinished(runs, lost, *places);
+        if (study::Faults broken = make_curves(runs, one_curve ? curve_name : "", lost, *places, seen);
+            !broken.empty())
+            return tl::unexpected(std::move(broken));
     } else {
         for (Run& run : runs.used)
             run.curve.clear();
