@@ -29,11 +29,30 @@ std::optional<Reason> odd_counts(const Runs& runs) {
                       "in millions or billions) check --columns, and count parameters and tokens one by one"};
 }
 
+/// FLOPs in another unit (exaFLOPs, GFLOPs, ..) show against 6 for a parameter and token (Kaplan et al. 2020,
+/// section 2.1), and a budget in FLOPs then lies decades away from all runs. Attention, an embedding that is
+/// not counted or gradients that are not taken make it no hundred times more or less.
+std::optional<Reason> odd_flops(const Runs& runs) {
+    constexpr double least = 0.01, most = 100;
+    std::vector<double> ratios;
+    for (const Run& run : runs.used)
+        if (run.parameters > 0 && run.tokens > 0 && run.flops > 0)
+            ratios.push_back(run.flops / (6 * run.active_parameters.value_or(run.parameters) * run.tokens));
+    const double middle = median(std::move(ratios));
+    if (!(middle < least || middle > most)) return std::nullopt;
+    return Reason{Refusal::mixed_conventions,
+                  std::string("half of the runs have C / (6 N D) ") + (middle < least ? "below " : "above ") +
+                      format_significant(middle, 2) +
+                      " (training takes about 1: a column may count in another unit) check --columns, and "
+                      "count FLOPs, parameters and tokens one by one"};
+}
+
 }  // namespace
 
 std::vector<Reason> check_runs(const Runs& runs) {
     std::vector<Reason> reasons;
     if (auto odd = odd_counts(runs)) reasons.push_back(std::move(*odd));
+    if (auto odd = odd_flops(runs)) reasons.push_back(std::move(*odd));
     std::vector<const Run*> order;
     for (const Run& run : runs.used)
         if (run.parameters > 0 && run.tokens > 0 && run.flops > 0) order.push_back(&run);

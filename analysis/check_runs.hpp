@@ -10,7 +10,8 @@
 namespace isogrid::analysis {
 
 /// Warnings about the runs as a whole. `mixed_conventions`: models of one size (to 1%) spend different FLOPs
-/// on a parameter and token (by more than 5%), so N or C was not counted alike everywhere.
+/// on a parameter and token (by more than 5%), so N or C was not counted alike everywhere; or half of the
+/// runs have tokens a parameter, or FLOPs for both, of which no training is.
 std::vector<Reason> check_runs(const Runs& runs);
 
 /// How many tokens one unit of the runs' batch is, D / (batch steps): 1 where batches are in tokens, the

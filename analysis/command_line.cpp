@@ -85,9 +85,8 @@ po::options_description options() {
     return all;
 }
 
-/// Splits NAME=VALUE at the last `=` (names may hold one), or reports a fault.
-std::optional<std::pair<std::string, std::string>> split(const std::string& text) {
-    const std::size_t equals = text.rfind('=');
+/// Splits NAME=VALUE at this `=` of the text; nothing where there is none, or no name before it.
+std::optional<std::pair<std::string, std::string>> split(const std::string& text, std::size_t equals) {
     if (equals == std::string::npos || equals == 0) return std::nullopt;
     return std::pair{text.substr(0, equals), text.substr(equals + 1)};
 }
@@ -130,6 +129,9 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
         if (archive && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about an archive",
                               "it reads CSV columns", "drop it, or name a CSV with --csv"});
+    if (archive && given["skip-bad-rows"].as<bool>())
+        faults.push_back({"--skip-bad-rows", "says nothing about an archive",
+                          "its trials are whole, or rejected in any case", "drop it"});
     for (const char* option : {"parameters-convention", "flops-convention"})
         if (csv && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about a CSV",
@@ -145,7 +147,7 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
         else
             take(parse_columns(text_of(given, "columns")), request.csv->columns, faults);
         for (const std::string& condition : all_of<std::string>(given, "where")) {
-            if (auto pair = split(condition))
+            if (auto pair = split(condition, condition.find('=')))  // values may hold one: d=1024_l=24
                 request.csv->where.push_back(std::move(*pair));
             else
                 faults.push_back(
@@ -223,7 +225,7 @@ void check_targets(const po::variables_map& given, Request& request, study::Faul
         faults.push_back(
             {"--inference-tokens", "not a count", "tokens are positive", "write for example 1e12"});
     for (const std::string& text : all_of<std::string>(given, "reference")) {
-        const auto pair = split(text);
+        const auto pair = split(text, text.rfind('='));  // names may hold one: xz --lzma2=dict=64MiB
         char* end = nullptr;
         const double bits = pair ? std::strtod(pair->second.c_str(), &end) : 0;
         if (!pair || *end != '\0' || !(bits > 0))

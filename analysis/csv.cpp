@@ -1,6 +1,7 @@
 #include "analysis/csv.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace isogrid::analysis {
@@ -46,6 +47,12 @@ Broken take_row(std::string_view& text, std::size_t& line, CsvRow& row) {
     return quoted ? Broken::open_quotation : lone_return ? Broken::lone_return : Broken::no;
 }
 
+/// Nothing stands in any of its cells, as in the rows that spreadsheets add.
+bool is_blank(const CsvRow& row) {
+    return std::all_of(row.cells.begin(), row.cells.end(),
+                       [](const std::string& cell) { return trimmed(cell).empty(); });
+}
+
 }  // namespace
 
 std::string trimmed(std::string_view text) {
@@ -89,7 +96,7 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
                               "lines end with a line feed, or with both", "save it with such line ends"});
             continue;
         }
-        if (row.text.empty()) continue;
+        if (is_blank(row)) continue;
         if (table.columns.empty()) {
             for (const std::string& name : row.cells)
                 table.columns.push_back(trimmed(name));
@@ -99,9 +106,10 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
                         where, "the header is one column, \"" + row.cells[0] + "\"",
                         std::string("its names are separated by ") + (other == ';' ? "semicolons" : "tabs"),
                         "save it with commas between cells and points in numbers");
-            for (auto name = table.columns.begin(); name != table.columns.end(); ++name)
-                if (std::find(table.columns.begin(), name, *name) != name)
-                    faults.push_back({where, "column " + *name + " appears twice",
+            std::set<std::string_view> known;
+            for (const std::string& name : table.columns)
+                if (!name.empty() && !known.insert(name).second)  // columns without a name are not looked up
+                    faults.push_back({where, "column " + name + " appears twice",
                                       "values are looked up by the column's name", "rename one of them"});
         } else if (row.cells.size() != table.columns.size()) {
             faults.push_back({where,

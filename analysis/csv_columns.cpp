@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <iterator>
 
 #include "study/wording.hpp"
 
@@ -124,11 +125,14 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
 study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request) {
     study::Faults faults;
     Places places;
+    std::vector<std::string> named;
+    std::copy_if(table.columns.begin(), table.columns.end(), std::back_inserter(named),
+                 [](const std::string& column) { return !column.empty(); });
     const auto place = [&](const std::string& key, const std::string& column) {
         const auto found = std::find(table.columns.begin(), table.columns.end(), trimmed(column));
-        if (found == table.columns.end())
+        if (found == table.columns.end() || found->empty())
             faults.push_back({request.file.string() + ":1", "there is no column " + column,
-                              "the header has " + study::listed(table.columns) + guess(column, table.columns),
+                              "the header has " + study::listed(named) + guess(column, named),
                               "correct --columns or --where"});
         places[key] = static_cast<std::size_t>(found - table.columns.begin());
     };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <tuple>
 
 #include "study/digest.hpp"
 
@@ -86,7 +85,7 @@ std::optional<double> RowReader::error(const CsvRow& row) {
 
 std::string RowReader::text(const CsvRow& row, Role role) const {
     const auto place = places_.find(std::string(name(role)));
-    return place == places_.end() ? std::string{} : row.cells[place->second];
+    return place == places_.end() ? std::string{} : trimmed(row.cells[place->second]);
 }
 
 std::string RowReader::where(const CsvRow& row) const {
@@ -144,46 +143,6 @@ Run RowReader::read(const CsvRow& row) {
     run.curve = {{run.tokens, run.flops, run.loss, step.value_or(std::nan("")),
                   run.learning_rate.value_or(std::nan(""))}};
     return run;
-}
-
-bool comes_before(const CurveSample& a, const CurveSample& b) {
-    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
-    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
-}
-
-void join_curves(std::vector<Run>& runs) {
-    std::vector<Run> joined;
-    std::vector<CurveSample> ends;  // of each, so far
-    std::map<std::string, std::size_t> place;
-    for (Run& row : runs) {
-        const auto [at, fresh] = place.try_emplace(row.name, joined.size());
-        const CurveSample sample = row.curve.front();
-        if (fresh) {
-            row.curve.clear();
-            joined.push_back(row);
-            ends.push_back(sample);
-        } else {
-            Run& run = joined[at->second];
-            std::vector<CurveSample> curve = std::move(run.curve);
-            const auto peak = run.learning_rate && row.learning_rate
-                                  ? std::optional(std::max(*run.learning_rate, *row.learning_rate))
-                                  : std::nullopt;
-            const std::string digest = study::sha256(run.digest + row.digest);
-            if (comes_before(ends[at->second], sample)) {
-                run = row;
-                ends[at->second] = sample;
-            }
-            run.curve = std::move(curve);
-            run.learning_rate = peak;
-            run.digest = digest;
-        }
-        joined[at->second].curve.push_back(sample);
-    }
-    for (Run& run : joined) {
-        std::stable_sort(run.curve.begin(), run.curve.end(), comes_before);
-        if (!run.steps && run.curve.back().step > 0) run.steps = run.curve.back().step;
-    }
-    runs = std::move(joined);
 }
 
 }  // namespace isogrid::analysis

@@ -30,6 +30,7 @@ class RowReader {
     std::optional<double> value(const CsvRow& row, const std::string& role, bool zero_allowed = false);
     /// Of a downstream task, which not every run was tried on: an empty cell is no fault.
     std::optional<double> error(const CsvRow& row);
+    /// Spaces around it aside, as of numbers: a and `a ` look alike in a spreadsheet.
     std::string text(const CsvRow& row, Role role) const;
     std::string where(const CsvRow& row) const;
     std::string column(const Place& place) const;
@@ -42,11 +43,5 @@ class RowReader {
     study::Faults faults_;
     std::string reason_;
 };
-
-/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
-bool comes_before(const CurveSample& a, const CurveSample& b);
-
-/// Joins the rows of one run, told by its name, into its training curve; the last row is the run's end.
-void join_curves(std::vector<Run>& runs);
 
 }  // namespace isogrid::analysis

@@ -8,6 +8,7 @@
 
 #include "analysis/csv.hpp"
 #include "analysis/csv_columns.hpp"
+#include "analysis/csv_curves.hpp"
 #include "analysis/csv_rows.hpp"
 #include "analysis/numbers.hpp"
 #include "analysis/runs.hpp"
@@ -22,6 +23,8 @@ struct Seen {
     std::map<std::string, std::filesystem::path> files;  ///< by digest
     /// File and line, by what a row says of its roles.
     std::map<std::vector<std::string>, std::pair<std::filesystem::path, std::size_t>> rows;
+    std::map<std::string, std::string> curves;  ///< their file, by the name of their run
+    std::map<std::string, int> stems;           ///< how many of all the files are called so
 };
 
 /// Where a row stands that said the same before: `line 2`, or `FILE:2` of another file. Empty where none did.
@@ -29,7 +32,7 @@ std::string said_before(const CsvRow& row, const Places& places, const std::file
                         Seen& seen) {
     std::vector<std::string> said;
     for (const auto& [role, column] : places)
-        said.push_back(row.cells[column]);
+        said.push_back(trimmed(row.cells[column]));
     const auto [first, fresh] = seen.rows.try_emplace(std::move(said), file, row.line);
     if (fresh) return {};
     const auto& [first_file, line] = first->second;
@@ -50,15 +53,36 @@ study::Fault repeated(const CsvTable& table, const CsvRow& row, const std::strin
                 : "remove it, or leave repeated rows out with --skip-bad-rows"};
 }
 
-/// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
-study::Faults find_unordered(const Runs& runs) {
+/// What a file's one run is called: as the file, or as its path where other files are called so.
+std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
+    const std::string stem = file.stem().string();
+    const auto files = seen.stems.find(stem);
+    return files != seen.stems.end() && files->second > 1 ? file.string() : stem;
+}
+
+/// A run of two files is one in parts, or two that could not be told apart.
+study::Faults find_split(const Runs& runs, Seen& seen) {
     study::Faults faults;
-    for (const Run& run : runs.used)
-        if (run.curve.size() > 1 && !comes_before(run.curve.front(), run.curve.back()))
-            faults.push_back({runs.source, "the rows of run " + run.name + " have no order",
-                              "none has more tokens, FLOPs or steps than another",
-                              "name the column that counts them (step=, tokens= or flops=)"});
+    for (const Run& run : runs.used) {
+        if (run.curve.size() == 1 && run.name.starts_with("line ")) continue;  // it has no name
+        const auto [first, fresh] = seen.curves.try_emplace(run.name, runs.source);
+        if (!fresh)
+            faults.push_back({runs.source, "run " + run.name + " stands in " + first->second + " too",
+                              "a run is read from one file",
+                              "put its rows into one file, or give two runs two names"});
+    }
     return shortened(std::move(faults), runs.source);
+}
+
+/// A file that is one curve has one name, if any.
+study::Faults find_names(const Runs& runs, const Places& places) {
+    if (!places.contains("name")) return {};
+    for (const Run& run : runs.used)
+        if (run.name != runs.used.front().name)
+            return {{runs.source, "the rows are of " + runs.used.front().name + " and of " + run.name,
+                     "without run= a file that counts steps is one curve",
+                     "name the column that tells runs apart as run=, not as name="}};
+    return {};
 }
 
 /// Says where budgets are not met to the digit.
@@ -71,6 +95,22 @@ void note_rounding(Runs& runs) {
         "C lies up to " + format_significant(100 * off, 2) +
         "% off its budget (tokens in whole batches, say): runs that differ by 2% or less are "
         "taken for one budget");
+}
+
+/// Makes rows the curves of their runs, all of the run called `only` if it is. Faults where they are none.
+study::Faults make_curves(Runs& runs, const std::string& only, const Lost& lost, const Places& places,
+                          Seen& seen) {
+    if (!only.empty()) {
+        if (study::Faults names = find_names(runs, places); !names.empty()) return names;
+        for (Run& run : runs.used)
+            run.name = only;
+    }
+    if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty()) return mixed;
+    join_curves(runs.used);
+    if (study::Faults unordered = find_unordered(runs); !unordered.empty()) return unordered;
+    if (study::Faults split = find_split(runs, seen); !split.empty()) return split;
+    reject_unfinished(runs, lost, places);
+    return {};
 }
 
 /// The runs of one file. Budgets and the highest losses are of all files together.
@@ -100,7 +140,10 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
     if (one_curve) seen.rows.clear();
+    const std::string curve_name = name_of_curve(request.file, seen);
     study::Faults faults;
+    const bool curves = one_curve || places->contains("run");
+    Lost lost;
     RowReader reader(request, *places, runs.sources);
     for (const CsvRow* row : rows) {
         Run run = reader.read(*row);
@@ -108,20 +151,21 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
         if (!first.empty() && !request.skip_bad_rows)
             faults.push_back(repeated(*table, *row, first, request));
         const std::string reason = first.empty() ? reader.reason() : "the same run as " + first;
-        if (reason.empty())
+        if (reason.empty()) {
             runs.used.push_back(std::move(run));
-        else
-            runs.rejected.push_back({run.name, run.digest, reason});
+            continue;
+        }
+        const std::string line = "line " + std::to_string(row->line), of = one_curve ? curve_name : run.name;
+        if (curves && first.empty()) lost[of].push_back(place_of(run.curve.front(), *places));
+        runs.rejected.push_back(
+            {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
     }
     faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
     if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
-    if (one_curve)
-        for (Run& run : runs.used)
-            run.name = request.file.stem().string();
-    if (places->contains("run") || places->contains("step")) {
-        join_curves(runs.used);
-        if (study::Faults unordered = find_unordered(runs); !unordered.empty())
-            return tl::unexpected(std::move(unordered));
+    if (curves) {
+        if (study::Faults broken = make_curves(runs, one_curve ? curve_name : "", lost, *places, seen);
+            !broken.empty())
+            return tl::unexpected(std::move(broken));
     } else {
         for (Run& run : runs.used)
             run.curve.clear();
@@ -142,6 +186,8 @@ study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, Cs
     Runs all;
     std::string digests;
     Seen seen;
+    for (const std::filesystem::path& file : files)
+        ++seen.stems[file.stem().string()];
     for (const std::filesystem::path& file : files) {
         request.file = file;
         auto runs = read_file(request, seen);

@@ -42,6 +42,7 @@ struct Answer {
     std::vector<Decision> decisions;      ///< one a target, where a law stands
     std::vector<Reason> warnings;         ///< about the runs as a whole
     std::vector<Reference> references;
+    std::vector<std::string> notes;  ///< options that change nothing here, and why
 };
 
 /// What the runs do not say of what the law needs.

@@ -139,7 +139,8 @@ std::string runs_html(const Runs& runs) {
     return html + "</table></div>\n";
 }
 
-std::string conventions_html(const Runs& runs) {
+std::string conventions_html(const Answer& answer) {
+    const Runs& runs = answer.runs;
     std::string html = "<h2>What was counted, and how</h2>\n<div class=\"wide\"><table>\n";
     const auto row = [&](const std::string& what, const std::string& how) {
         html += "<tr><td class=\"text\">" + what + "</td><td class=\"text\">" + how + "</td></tr>\n";
@@ -151,8 +152,9 @@ std::string conventions_html(const Runs& runs) {
     row("compute C", escape(runs.conventions.flops));
     row("loss", escape(runs.conventions.loss));
     html += "</table></div>\n";
-    for (const std::string& note : runs.notes)
-        html += paragraph("Note: " + note + ".", "quiet");
+    for (const auto* notes : {&runs.notes, &answer.notes})
+        for (const std::string& note : *notes)
+            html += paragraph("Note: " + note + ".", "quiet");
     return html;
 }
 
@@ -218,7 +220,7 @@ std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) 
     for (const LawFit& fit : answer.fits)
         html += law_html(fit, pictures);
     html += not_asked_html(answer);
-    html += conventions_html(answer.runs);
+    html += conventions_html(answer);
     html += runs_html(answer.runs);
     return page("Scaling laws of " + answer.runs.source, html);
 }

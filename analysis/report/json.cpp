@@ -131,6 +131,7 @@ json to_json(const Answer& answer) {
                        {"minimum", name(answer.options.minimum)},
                        {"constrain", answer.options.equal_exponents ? json("alpha=beta") : json(nullptr)},
                        {"seed", answer.options.seed}}},
+                     {"notes", answer.notes},
                      {"laws", json::object()},
                      {"predictions", json::array()}};
     for (const LawFit& fit : answer.fits)

@@ -61,8 +61,9 @@ std::string to_text(const Answer& answer, std::size_t table_columns) {
     text += wrapped("  D        ", runs.conventions.tokens);
     text += wrapped("  C        ", runs.conventions.flops);
     text += wrapped("  loss     ", runs.conventions.loss);
-    for (const std::string& note : runs.notes)
-        text += wrapped("  note     ", note);
+    for (const auto* notes : {&runs.notes, &answer.notes})
+        for (const std::string& note : *notes)
+            text += wrapped("  note     ", note);
     for (const Reason& warning : answer.warnings)
         text += wrapped("  warning  ", to_string(warning));
     constexpr std::size_t listed = 10;

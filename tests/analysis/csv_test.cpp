@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/runs.hpp"
+#include "scratch_folder.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -100,6 +101,26 @@ TEST(Csv, takesRunsForOneBudgetWhoseTokensAreWholeBatches) {
     for (int k = 0; k < 40; ++k)
         any += "1e8," + std::to_string(1e9 * std::pow(1.015, k)) + ",3." + std::to_string(99 - k) + "\n";
     EXPECT_EQ(budgets_of(any), 40u);
+}
+
+TEST(Csv, passesOverColumnsWithoutANameAndRowsWithoutACell) {
+    const auto table = parse_csv(",,,\na,b,, \n1,2,,\n,,,\n , ,\t,\n3,4,,note\n,,\n", "f.csv");
+    ASSERT_TRUE(table) << study::to_string(table.error());
+    EXPECT_THAT(table->columns, ElementsAre("a", "b", "", ""));
+    ASSERT_EQ(table->rows.size(), 2u);
+    EXPECT_THAT(table->rows[1].cells, ElementsAre("3", "4", "", "note"));
+    EXPECT_EQ(table->rows[1].line, 6u);
+    EXPECT_THAT(study::to_string(parse_csv(",,\n,,\n", "f.csv").error()), HasSubstr("no header"));
+    const CsvFile file("N,D,L,,\n1e6,1e8,3.5,,\n,,,,\n,,,,\n1e6,2e8,3.4,,\n");
+    EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L")), "");
+    // A column is looked up by a name: nothing finds one that has none.
+    for (const auto& [columns, condition] : {std::pair{"parameters=N,tokens=D,loss=L,seed= ", "N"},
+                                             std::pair{"parameters=N,tokens=D,loss=L", " "}}) {
+        CsvRequest request = file.request(columns);
+        request.where = {{condition, "1e6"}};
+        EXPECT_THAT(faults_of(request), HasSubstr("there is no column")) << columns;
+        EXPECT_THAT(faults_of(request), HasSubstr("(the header has N, D, L)")) << columns;
+    }
 }
 
 TEST(Csv, namesTheLineOfARowThatIsTooShort) {
@@ -272,6 +293,38 @@ TEST(ReadCsv, findsRunsThatStandInTwoFiles) {
     // Curves may begin alike.
     const CsvFile a("s,L\n0,9\n10,5\n"), b("s,L\n0,9\n10,4\n");
     EXPECT_TRUE(read_csv({a.name(), b.name()}, a.request("step=s,loss=L")));
+}
+
+TEST(ReadCsv, tellsCurvesOfFilesApartThatHaveOneNameInTwoFolders) {
+    const ScratchFolder folder;
+    std::filesystem::create_directories(folder / "a");
+    std::filesystem::create_directories(folder / "b");
+    const auto put = [&](const char* name, const char* text) {
+        write_all(folder / name, text);
+        return folder / name;
+    };
+    const auto first = put("a/loss.csv", "s,L\n1,4\n2,3\n"), second = put("b/loss.csv", "s,L\n1,4\n2,2\n"),
+               third = put("b/other.csv", "s,L\n1,4\n2,1\n");
+    CsvRequest request;
+    request.columns = parse_columns("step=s,loss=L").value();
+    const Runs runs = read_csv({first, second, third}, request).value();
+    ASSERT_EQ(runs.used.size(), 3u);
+    EXPECT_EQ(runs.used[0].name, first.string());
+    EXPECT_EQ(runs.used[1].name, second.string());
+    EXPECT_EQ(runs.used[2].name, "other");
+}
+
+TEST(ReadCsv, refusesARunWithRowsInTwoFiles) {
+    const CsvFile first("run,s,L\na,1,4\na,2,3\nb,1,5\n,1,6\n"), second("run,s,L\na,3,2\nc,1,5\n,1,7\n"),
+        third("run,s,L\nd,3,2\n,1,8\n");
+    const CsvRequest request = first.request("run=run,step=s,loss=L");
+    const auto refused = read_csv({first.name(), second.name()}, request);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(
+        study::to_string(refused.error()),
+        second.name() + ": run a stands in " + first.name() +
+            " too (a run is read from one file) put its rows into one file, or give two runs two names\n");
+    EXPECT_TRUE(read_csv({first.name(), third.name()}, request));
 }
 
 TEST(ReadCsv, namesADecimalCommaForWhatItIs) {
@@ -465,6 +518,83 @@ TEST(ReadCsv, refusesARunWhoseRowsNothingPutsInOrder) {
         EXPECT_EQ(faults_of(file.request(columns)).find(file.name() + ": the rows of run a have no order"),
                   0u);
     EXPECT_THAT(faults_of(file.request("run=run,loss=L")), HasSubstr("name the column that counts them"));
+}
+
+TEST(ReadCsv, takesNoNoticeOfSpacesAroundTexts) {
+    const CsvFile file("run,seed,f,N,D,L\na,1, x,10,1e8,4\n a , 1,x ,10,2e8,3\n\"a\t\",1,x,10,3e8,2\n");
+    const Runs runs =
+        read_csv(file.request("run=run,seed=seed,family=f,parameters=N,tokens=D,loss=L")).value();
+    ASSERT_EQ(runs.used.size(), 1u);
+    EXPECT_EQ(runs.used[0].name, "a");
+    EXPECT_EQ(runs.used[0].family, "x");
+    EXPECT_EQ(runs.used[0].curve.size(), 3u);
+    const CsvFile twice("name,N,D,L\na,10,1e8,4\n a,10, 1e8,4\n");
+    EXPECT_THAT(faults_of(twice.request("name=name,parameters=N,tokens=D,loss=L")),
+                HasSubstr(":3: the same run as line 2"));
+}
+
+TEST(ReadCsv, rejectsARunWhoseLastRowsHaveNoLoss) {
+    const CsvFile file(
+        "run,N,D,s,L\na,10,1e8,1,4\na,10,2e8,2,NaN\nb,10,1e8,1,4\na,10,3e8,3,NaN\nb,10,2e8,2,3\n");
+    const auto read = [&](const std::string& columns) {
+        CsvRequest request = file.request("run=run,parameters=N,loss=L," + columns);
+        request.skip_bad_rows = true;
+        return read_csv(request).value();
+    };
+    for (const char* columns : {"tokens=D", "step=s", "tokens=D,step=s", "flops=D"}) {
+        const Runs runs = read(columns);
+        ASSERT_EQ(runs.used.size(), 1u) << columns;
+        EXPECT_EQ(runs.used[0].name, "b");
+        ASSERT_EQ(runs.rejected.size(), 3u);
+        EXPECT_EQ(runs.rejected[0].name, "a");
+        EXPECT_THAT(runs.rejected[0].reason,
+                    HasSubstr("ends before its last 2 rows, which are rejected (it may have diverged;"));
+        EXPECT_EQ(runs.rejected[1].name, "line 3 of run a");
+        EXPECT_EQ(runs.rejected[1].reason.find("loss (column 5, L) is missing"), 0u);
+        EXPECT_EQ(runs.rejected[2].name, "line 5 of run a");
+    }
+    const CsvFile curve("s,L\n1,4\n2,\n");
+    CsvRequest request = curve.request("step=s,loss=L");
+    request.skip_bad_rows = true;
+    const Runs none = read_csv(request).value();
+    EXPECT_TRUE(none.used.empty());
+    EXPECT_THAT(none.rejected[0].reason, HasSubstr("ends before its last row, which is rejected"));
+    EXPECT_EQ(none.rejected[1].name, "line 3 of run " + none.rejected[0].name);
+}
+
+TEST(ReadCsv, takesARunWhoseLossIsMeasuredSeldomForFinished) {
+    const CsvFile file(
+        "run,N,s,L\na,10,1,\na,10,2,4\na,10,3,\na,10,4,3\na,10,5,\nb,10,0,\nb,10,1,4\nb,10,2,4\n");
+    CsvRequest request = file.request("run=run,parameters=N,step=s,loss=L");
+    request.skip_bad_rows = true;
+    const Runs runs = read_csv(request).value();
+    ASSERT_EQ(runs.used.size(), 2u);
+    EXPECT_EQ(runs.used[0].curve.size(), 2u);
+    EXPECT_EQ(runs.rejected.size(), 4u);
+}
+
+TEST(ReadCsv, refusesRowsOfOneRunThatAreOfSeveral) {
+    const auto faults = [](const std::string& text, const std::string& columns) {
+        const CsvFile file(text);
+        const std::string said = faults_of(file.request(columns));
+        return said.empty() ? said : said.substr(file.name().size());
+    };
+    const std::string seeds =
+        "run,seed,N,D,L\na,1,10,1e8,4\na,1,10,2e8,3\na,2,10,1e8,5\na,2,10,2e8,2\nb,1,10,1e8,3\n";
+    EXPECT_EQ(faults(seeds, "run=run,seed=seed,parameters=N,tokens=D,loss=L"),
+              ": the rows of run a differ in their seed (they are of more than one run) name a column that "
+              "tells runs apart (run=), or keep the rows of one with --where\n");
+    EXPECT_THAT(
+        faults("run,f,N,D,L\na,x,10,1e8,4\na,y,20,2e8,3\n", "run=run,family=f,parameters=N,tokens=D,loss=L"),
+        HasSubstr("the rows of run a differ in their family, parameters ("));
+    EXPECT_THAT(faults("w,s,L\n64,1,4\n128,2,3\n", "width=w,step=s,loss=L"),
+                HasSubstr("differ in their width ("));
+    EXPECT_THAT(faults("m,s,L\na,1,4\nb,2,3\n", "name=m,step=s,loss=L"),
+                HasSubstr("the rows are of a and of b (without run="));
+    // An empty cell says nothing of the seed, and 1e1 is 10.
+    EXPECT_EQ(faults("run,seed,N,D,L\na,1,10,1e8,4\na,,1e1,2e8,3\na,1,10,3e8,2\n",
+                     "run=run,seed=seed,parameters=N,tokens=D,loss=L"),
+              "");
 }
 
 TEST(ReadCsv, givesBudgetsThatDifferByRoundingOneValue) {

@@ -185,5 +185,24 @@ TEST(CheckRuns, findsColumnsThatWereSwappedOrCountInMillions) {
     EXPECT_EQ(check_runs(millions)[0].kind, Refusal::mixed_conventions);
 }
 
+TEST(CheckRuns, findsFlopsInAnotherUnit) {
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);  // C = 6 N D
+    const auto warned = [&](double unit, double active = 1) {
+        Runs other = runs;
+        for (auto& run : other.used) {
+            run.flops /= unit;
+            if (active != 1) run.active_parameters = active * run.parameters;
+        }
+        const auto warnings = check_runs(other);
+        return warnings.empty() ? std::string() : to_string(warnings[0]);
+    };
+    EXPECT_EQ(warned(1e18).find("mixed_conventions: half of the runs have C / (6 N D) below 1e-18 ("), 0u)
+        << warned(1e18);
+    EXPECT_THAT(warned(1e18), HasSubstr("count FLOPs, parameters and tokens one by one"));
+    EXPECT_THAT(warned(1e-3), HasSubstr("C / (6 N D) above 1e+03"));
+    EXPECT_EQ(warned(90) + warned(1. / 90), "");
+    EXPECT_EQ(warned(512, 1. / 512), "");  // of a sparse model the active parameters are at work
+}
+
 }  // namespace
 }  // namespace isogrid::analysis

@@ -147,6 +147,84 @@ TEST(Answer, saysWhereTheResamplingAskedForHasNoEffect) {
     EXPECT_THAT(notes_of("isoflop"), Not(testing::Contains(HasSubstr("--resample"))));  // no replicates
 }
 
+TEST(Answer, saysWhichOptionsChangeNothing) {
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    FitOptions options;
+    options.bootstrap = 0;
+    const auto notes_of = [&](const std::string& law, std::optional<double> inference_tokens = {}) {
+        return answer(runs, {law}, options, {}, {}, inference_tokens).notes;
+    };
+    EXPECT_THAT(notes_of("isoflop"), testing::IsEmpty());
+    EXPECT_THAT(notes_of("joint", 1e12), testing::IsEmpty());
+    EXPECT_THAT(
+        notes_of("isoflop", 1e12),
+        testing::ElementsAre(HasSubstr("--inference-tokens has no effect: isoflop decides, which knows the "
+                                       "loss of best sizes alone")));
+    EXPECT_THAT(notes_of("size", 1e12),
+                testing::ElementsAre("--inference-tokens has no effect: no law decides"));
+    options.hold_out = {"run 1"};
+    options.check = options.base = GivenLaw{1.8, 400, 1000, 0.3, 0.3};
+    options.equal_exponents = true;
+    options.overhead_from = 64;
+    options.minimum = MinimumBy::akima;
+    options.resampling_asked = true;
+    const std::vector<std::string> all = {
+        "--hold-out has no effect: schedule is not fitted, and other laws are fitted to all runs",
+        "--check has no effect: joint is not fitted",
+        "--constrain has no effect: joint is not fitted",
+        "--overhead-from has no effect: critical_batch is not fitted",
+        "--base has no effect: repetition is not fitted",
+        "--minimum has no effect: isoflop is not fitted",
+        "--resample has no effect: --bootstrap 0 draws nothing again"};
+    EXPECT_EQ(notes_of("size"), all);
+    EXPECT_THAT(notes_of("isoflop"), Not(testing::Contains(HasSubstr("--minimum"))));
+    EXPECT_THAT(notes_of("joint"), Not(testing::Contains(HasSubstr("joint is not fitted"))));
+    EXPECT_THAT(notes_of("joint_kaplan"), Not(testing::Contains(HasSubstr("--constrain"))));
+    // The three ways to write the answer all tell it.
+    const Answer told = answer(runs, {"size"}, options, {}, {{"xz -9", 2.0}});
+    ASSERT_EQ(told.notes.size(), all.size() + 1);
+    EXPECT_EQ(told.notes.back(),
+              "--reference has no effect: these runs do not say their bits per byte (archives do)");
+    EXPECT_EQ(to_json(told).at("notes").size(), told.notes.size());
+    EXPECT_THAT(to_text(told), HasSubstr("  note     --base has no effect: repetition is not fitted\n"));
+    EXPECT_THAT(to_html(told, {}), HasSubstr("Note: --base has no effect: repetition is not fitted."));
+    EXPECT_THAT(synthetic_answer().notes, testing::IsEmpty());  // it has bits per byte
+}
+
+TEST(Answer, saysThatFewReplicatesTellNoIntervals) {
+    const auto notes_of = [](std::size_t replicates) {
+        FitOptions options;
+        options.bootstrap = replicates;
+        const Answer all = answer(isoflop_runs(four_budgets, 7, 3, known_loss), {"joint"}, options, {}, {});
+        const bool interval = std::isfinite(all.fits.front().parameters.front().estimate.low);
+        EXPECT_NE(interval,
+                  testing::Value(all.notes, testing::Contains(HasSubstr("is too few for intervals"))) ||
+                      replicates == 0);
+        return all.notes;
+    };
+    EXPECT_THAT(notes_of(19),
+                testing::ElementsAre("--bootstrap 19 is too few for intervals, which need 20 replicates"));
+    EXPECT_THAT(notes_of(1), testing::SizeIs(1));
+    EXPECT_THAT(notes_of(20), testing::IsEmpty());
+    EXPECT_THAT(notes_of(0), testing::IsEmpty());  // asked for
+}
+
+TEST(Answer, saysWhereProfileIntervalsHaveNoEffect) {
+    FitOptions options;
+    options.bootstrap = 20;
+    options.objective = parse_objective("l2").value();
+    const auto notes_of = [&](const char* law) {
+        const Runs runs = isoflop_runs({1e18, 2e18, 4e18, 8e18, 1.6e19, 3.2e19, 6.4e19}, 7, 3, known_loss);
+        return answer(runs, {law}, options, {}, {}).fits.front().notes;
+    };
+    const auto said = testing::Contains(HasSubstr("--intervals profile has no effect on this law"));
+    EXPECT_THAT(notes_of("isoflop"), Not(said));  // nobody asked for them
+    options.intervals = Intervals::profile;
+    EXPECT_THAT(notes_of("isoflop"), said);
+    EXPECT_THAT(notes_of("joint"), Not(said));
+    EXPECT_THAT(notes_of("compute"), Not(said));
+}
+
 TEST(Json, saysWhichConstraintWasAskedFor) {
     FitOptions options;
     options.bootstrap = 0;

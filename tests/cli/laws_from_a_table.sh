@@ -67,6 +67,15 @@ set -o pipefail
 expect_status 2 "$fit" "$repository/analysis/example/batch-ramp.h5" --law isoflop
 grep -q 'no run is of the study isoflop' err.txt || fail "nothing is said of the study: $(cat err.txt)"
 
+# Nor does an option of CSVs alone pass for one of archives.
+expect_status 2 "$fit" "$repository/analysis/example/quickstart.h5" --skip-bad-rows
+grep -q -- '--skip-bad-rows: says nothing about an archive' err.txt || fail "rows of an archive: $(cat err.txt)"
+
+# Values of --where and names of --reference may hold equals signs.
+awk -F, 'NR == 1 {print $0 ",model"} NR > 1 {print $0 ",d=" (1 + NR % 2) "_l=2"}' runs.csv >models.csv
+expect_status 0 "$fit" --csv models.csv "${columns[@]}" --where model=d=1_l=2 --reference "xz --lzma2=dict=64MiB=2"
+grep -q '^18 runs of' out.txt || fail "--where takes no value with an equals sign: $(cat out.txt)"
+
 # Names need not be UTF-8, and a curve to be held out must be there.
 { echo "name,n,flops,loss"; tail -n +2 runs.csv | awk -F, '{printf "r\351sum\351 %d,%s,%s,%s\n", NR, $2, $1, $3}'; } >latin.csv
 expect_status 0 "$fit" --csv latin.csv --columns name=name,parameters=n,loss=loss,flops=flops --law joint --bootstrap 0 \

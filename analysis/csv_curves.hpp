@@ -1,0 +1,33 @@
+// The rows of one run as its training curve: what joins them, and what shows that they are not one whole run.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "analysis/csv_columns.hpp"
+
+namespace isogrid::analysis {
+
+/// A fault for each run whose rows differ in what is the same all through a run (its seed, its size, ..):
+/// they are of several. Cells without text say nothing.
+study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source);
+
+/// Joins the rows of one run, told by its name, into its training curve; the last row is the run's end.
+void join_curves(std::vector<Run>& runs);
+
+/// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
+study::Faults find_unordered(const Runs& runs);
+
+/// How far a row has come on its run's way, by the count that puts rows in order: zero or no number where a
+/// rejected row does not say.
+double place_of(const CurveSample& row, const Places& places);
+
+/// The places of rejected rows, by the name of their run.
+using Lost = std::map<std::string, std::vector<double>>;
+
+/// A run whose last rows are bad did not end with its last good one: a run that diverged would pass for one
+/// that was meant to be shorter. Such runs come first among the rejected, before all their rows.
+void reject_unfinished(Runs& runs, const Lost& lost, const Places& places);
+
+}  // namespace isogrid::analysis
