@@ -307,6 +307,24 @@ TEST(CriticalBatch, doesNotPutFamiliesUnderOneLaw) {
     EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("are those of one alone"));
 }
 
+TEST(CriticalBatch, countsTheCellsOfOneFamilyWhereItHasNoLaw) {
+    Random random(5, 1);
+    Runs runs = known_steps(0, random);
+    std::erase_if(runs.used, [](const analysis::Run& run) { return run.parameters > 150; });
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        runs.used[i].family = "one";
+        runs.used.push_back(runs.used[i]);
+        runs.used.back().family = "two";
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_EQ(fit.warnings.back().text,
+              "2 cells of one show a critical batch (3 are needed for a law of it) add "
+              "model sizes or target losses");
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("are those of one alone"));
+}
+
 TEST(CriticalBatch, drawsNoBandThatLeavesNoRoomForThePoints) {
     ArchiveRequest request;
     request.file = ISOGRID_SOURCE_DIR "/analysis/example/critical-batch-trunk.h5";
