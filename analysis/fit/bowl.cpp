@@ -12,8 +12,9 @@ namespace {
 
 using Places = std::vector<std::vector<double>>;
 
-constexpr double near = 4, grow = 1.5, far = 12;  ///< factors about the lowest point
-constexpr double absurd_loss = 1.3;               ///< times the lowest
+constexpr double near = 4, grow = 1.5, far = farthest_fitted;  ///< factors about the lowest point
+constexpr double rounded = 1.05;                               ///< people write .003 and .03 for half decades
+constexpr double absurd_loss = 1.3;                            ///< times the lowest
 
 std::size_t coefficient_count(std::size_t knobs) {
     return knobs == 1 ? 3 : 6;
@@ -95,15 +96,17 @@ void solve(Bowl& bowl, const Places& places, std::span<const double> log_loss) {
 
 void take_near(Bowl& bowl, const Places& places, std::span<const std::size_t> sane) {
     const std::size_t wanted = coefficient_count(places.front().size()) + 2;
-    for (double reach = near * 1.05; reach <= far * 1.05; reach *= grow) {
+    // The last step is cut short, so that the farthest points are those the header names: grids of half
+    // decades and of decades have some at a factor of 10.
+    for (double reach = near;; reach = std::min(reach * grow, far)) {
         bowl.fitted.clear();
         for (const std::size_t i : sane) {
             double farthest = 0;
             for (std::size_t k = 0; k < places[i].size(); ++k)
                 farthest = std::max(farthest, std::abs(places[i][k] - places[bowl.lowest][k]));
-            if (farthest <= std::log(reach)) bowl.fitted.push_back(i);
+            if (farthest <= std::log(rounded * reach)) bowl.fitted.push_back(i);
         }
-        if (bowl.fitted.size() >= wanted) return;
+        if (bowl.fitted.size() >= wanted || reach >= far) return;
     }
 }
 

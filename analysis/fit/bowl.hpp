@@ -11,6 +11,9 @@
 
 namespace isogrid::analysis {
 
+/// How many times larger or smaller a knob may be than at the lowest point, for a point to be fitted.
+constexpr double farthest_fitted = 12;
+
 /// A quadratic of log loss over the logarithms of the knobs.
 struct Bowl {
     std::optional<Refusal> refused;   ///< too_few_runs, edge_minimum or concave; absent: the vertex stands

@@ -206,20 +206,24 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     tell_noise_scales(usable, fit);
     const std::vector<BatchLaw> laws = fit_batch_laws(usable, redrawn, noise, options);
     tell_laws(laws, fit);
+    tell_family(usable, fit);
     if (laws.empty()) {
         for (std::size_t c = 0; c < usable.size() && usable.size() == 1; ++c)
             for (const auto& [label, of] : {std::pair{"steps_min", &StepsLaw::steps_min},
                                             {"examples_min", &StepsLaw::examples_min},
                                             {"critical_batch", &StepsLaw::critical}})
                 fit.parameters.push_back({label, estimate(usable[c], redrawn, c, of)});
-        fit.warnings.push_back({Refusal::too_few_runs,
-                                std::to_string(usable.size()) +
-                                    " cells show a critical batch (3 are needed for a law of it) add model "
-                                    "sizes or target losses"});
+        const std::string family = family_of_laws(usable);
+        const auto of_family = std::count_if(usable.begin(), usable.end(),
+                                             [&](const BatchCell& cell) { return cell.family == family; });
+        fit.warnings.push_back(
+            {Refusal::too_few_runs, std::to_string(of_family) +
+                                        (family.empty() ? " cells" : " cells of " + family) +
+                                        " show a critical batch (3 are needed for a law of it) add model "
+                                        "sizes or target losses"});
         return fit;
     }
     show_laws(laws, usable, redrawn, options, fit);
-    tell_family(usable, fit);
     tell_how_to_read(runs, from_curves, laws.size(), options, fit);
     warn_of_batches_outside(usable, fit);
     recommend_batches(laws, runs, fit);

@@ -47,6 +47,11 @@ double noise_at(const Run& run, double loss) {
     return none;
 }
 
+/// Whether steps to a loss can be read off its curve.
+bool tells_steps(const Run& run) {
+    return run.curve.size() >= 3 && std::isfinite(run.curve.back().step);
+}
+
 double lowest_on_curve(const Run& run) {
     double lowest = std::numeric_limits<double>::infinity();
     for (const CurveSample& sample : run.curve)
@@ -150,7 +155,8 @@ std::vector<BatchCell> cells_of_targets(const std::vector<Run>& runs) {
     std::map<Key, std::map<std::pair<double, std::string>, double>> steps;
     std::map<Key, std::vector<double>> noise_scales;
     for (const Run& run : runs) {
-        if (!run.batch || !run.steps) continue;
+        // The end of a curve is no target: that some curves end at the same (rounded) loss is chance.
+        if (!run.batch || !run.steps || tells_steps(run)) continue;
         const Key key{run.parameters, -run.loss, run.family};
         const auto [at, fresh] = steps[key].try_emplace({*run.batch, run.seed}, *run.steps);
         at->second = std::min(at->second, *run.steps);
@@ -187,7 +193,7 @@ std::vector<BatchCell> cells_of_curves(const std::vector<Run>& as_read,
     std::map<std::pair<double, std::string>, std::map<double, std::vector<const Run*>>> sizes;
     std::map<std::pair<double, std::string>, std::vector<double>> noise_scales;
     for (const Run& run : runs) {
-        if (!run.batch || run.curve.size() < 3 || !std::isfinite(run.curve.back().step)) continue;
+        if (!run.batch || !tells_steps(run)) continue;
         sizes[{run.parameters, run.family}][*run.batch].push_back(&run);
         if (run.noise_scale) noise_scales[{run.parameters, run.family}].push_back(*run.noise_scale);
     }

@@ -4,11 +4,15 @@
 #include <cmath>
 #include <numeric>
 
+#include "analysis/laws/surface_runs.hpp"
+
 namespace isogrid::analysis {
 
 ErrorPairs::ErrorPairs(const std::vector<Run>& runs) {
+    std::vector<const Run*> with_error;
     for (const Run& run : runs)
-        if (run.error) loss.push_back(run.loss), error.push_back(*run.error);
+        if (run.error) loss.push_back(run.loss), error.push_back(*run.error), with_error.push_back(&run);
+    repeats = repeats_of(with_error);
     mean = std::accumulate(loss.begin(), loss.end(), 0.0) / static_cast<double>(loss.size());
 }
 
@@ -91,7 +95,8 @@ ParametricFit fit_error_form(const ErrorForm& form, const ErrorPairs& pairs, con
     return fit_parametric({.model = form.model(pairs),
                            .parameters = form.parameters,
                            .report = [&](std::span<const double> at) { return form.report(pairs, at); },
-                           .starts = form.starts(pairs)},
+                           .starts = form.starts(pairs),
+                           .repeats = pairs.repeats},
                           options);
 }
 

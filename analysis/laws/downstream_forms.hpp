@@ -13,7 +13,8 @@ namespace isogrid::analysis {
 /// Loss and error of the runs that tell both.
 struct ErrorPairs {
     std::vector<double> loss, error;
-    double mean = 0;  ///< of the loss
+    std::vector<std::size_t> repeats;  ///< pairs of runs that differ by their seed alone share a number
+    double mean = 0;                   ///< of the loss
 
     explicit ErrorPairs(const std::vector<Run>& runs);
     double lowest() const;  ///< of the error

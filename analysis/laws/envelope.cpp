@@ -175,8 +175,23 @@ Figure curves_figure(const Runs& runs, const std::vector<Optimum>& optima) {
     return figure;
 }
 
-std::optional<Reason> unusable(const Curves& curves, const Envelope& envelope) {
+/// Whether most curves stay at one compute: their tokens are those of the whole run in every row.
+bool stand_still(const Runs& runs) {
+    std::size_t curves = 0, still = 0;
+    for (const Run& run : runs.used) {
+        if (run.curve.size() < 2) continue;
+        ++curves;
+        still += !(run.curve.back().flops > run.curve.front().flops * (1 + 1e-9));
+    }
+    return 2 * still > curves;
+}
+
+std::optional<Reason> unusable(const Runs& runs, const Curves& curves, const Envelope& envelope) {
     const std::string needed = std::to_string(fewest_sizes);
+    if (envelope.sizes < fewest_sizes && stand_still(runs))
+        return Reason{Refusal::no_curves,
+                      "compute does not grow along the training curves (all rows of a run have the same C) "
+                      "name the tokens so far as tokens=, or leave it out and name batch= and step="};
     if (curves.flops.empty())
         return Reason{Refusal::no_curves,
                       "the runs carry no training curves (only their ends are known) fit an "
@@ -201,7 +216,7 @@ LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
     const Curves curves = read_all(runs);
     const Envelope envelope = lower_envelope(curves);
     if (!curves.flops.empty()) fit.figures.push_back(curves_figure(runs, envelope.optima));
-    if ((fit.refused = unusable(curves, envelope))) return fit;
+    if ((fit.refused = unusable(runs, curves, envelope))) return fit;
 
     const std::vector<Optimum> steps = steps_of(envelope.optima);
     const Frontier frontier = fit_frontier(steps);

@@ -35,6 +35,7 @@ Table sweep_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
                  {"tokens", "D", Quantity::tokens},
                  {"points", "points", Quantity::number},
                  {"diverged", "diverged", Quantity::number},
+                 {"fitted", "fitted", Quantity::number},
                  {"learning_rate", "learning rate", Quantity::number},
                  {"learning_rate_low", "from", Quantity::number},
                  {"learning_rate_high", "to", Quantity::number},
@@ -53,8 +54,9 @@ Table sweep_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
         else if (!sweep.bowl.refused && sweep.batch > 0)
             batch.value = sweep.batch;
         table.rows.push_back({sweep.parameters, sweep.tokens, static_cast<double>(sweep.places.size()),
-                              static_cast<double>(sweep.bowl.absurd.size()), rate.value, rate.low, rate.high,
-                              batch.value, batch.low, batch.high,
+                              static_cast<double>(sweep.bowl.absurd.size()),
+                              sweep.bowl.refused ? none : static_cast<double>(sweep.bowl.fitted.size()),
+                              rate.value, rate.low, rate.high, batch.value, batch.low, batch.high,
                               sweep.bowl.refused ? none : std::exp(sweep.bowl.minimum),
                               std::string(sweep.bowl.refused ? name(*sweep.bowl.refused) : "ok")});
     }

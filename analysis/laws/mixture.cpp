@@ -5,6 +5,7 @@
 #include <iterator>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/mixture_best.hpp"
@@ -18,6 +19,13 @@ namespace {
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 constexpr double same_tokens = 1.02;
 
+std::size_t different_mixtures(const std::vector<const Run*>& runs) {
+    std::set<Shares> different;
+    for (const Run* run : runs)
+        different.insert(run->shares);
+    return different.size();
+}
+
 std::optional<Reason> refuse(const std::vector<const Run*>& runs, std::size_t sources) {
     for (const Run* run : runs)
         if (const double sum = std::accumulate(run->shares.begin(), run->shares.end(), 0.0);
@@ -26,16 +34,11 @@ std::optional<Reason> refuse(const std::vector<const Run*>& runs, std::size_t so
                                                         format_significant(sum, 3) +
                                                         " (not to 1: a source is missing, or they are not "
                                                         "proportions) name every source as share.SOURCE"};
-    std::vector<Shares> different;
-    for (const Run* run : runs)
-        different.push_back(run->shares);
-    std::sort(different.begin(), different.end());
-    different.erase(std::unique(different.begin(), different.end()), different.end());
-    const std::size_t fewest = sources + 3;
-    if (sources < 2 || different.size() < fewest)
+    const std::size_t different = different_mixtures(runs), fewest = sources + 3;
+    if (sources < 2 || different < fewest)
         return Reason{
             Refusal::too_few_runs,
-            std::to_string(different.size()) + " mixtures of " + std::to_string(sources) + " sources (" +
+            std::to_string(different) + " mixtures of " + std::to_string(sources) + " sources (" +
                 std::to_string(fewest) +
                 " of two sources or more are needed at one size and amount of data) run more mixtures"};
     return std::nullopt;
@@ -116,19 +119,23 @@ std::vector<std::vector<const Run*>> group_alike(const std::vector<Run>& runs) {
     return alike;
 }
 
-/// The largest of them.
-std::vector<const Run*> largest_group(const std::vector<std::vector<const Run*>>& groups, LawFit& fit) {
-    std::vector<const Run*> largest;
+/// The one with most different mixtures, of equals the one with most runs: repeats of a few mixtures make a
+/// large group that no law can be fitted to.
+std::vector<const Run*> richest_group(const std::vector<std::vector<const Run*>>& groups, LawFit& fit) {
+    const auto wealth = [](const std::vector<const Run*>& group) {
+        return std::pair(different_mixtures(group), group.size());
+    };
+    std::vector<const Run*> richest;
     std::size_t all = 0;
     for (const auto& some : groups) {
         all += some.size();
-        if (some.size() > largest.size()) largest = some;
+        if (wealth(some) > wealth(richest)) richest = some;
     }
-    if (largest.size() < all)
+    if (richest.size() < all)
         fit.notes.push_back("mixtures are compared at one size and amount of data: the " +
-                            std::to_string(largest.size()) + " runs that share theirs most; " +
-                            std::to_string(all - largest.size()) + " others were set aside");
-    return largest;
+                            std::to_string(richest.size()) + " runs of the one with most mixtures; " +
+                            std::to_string(all - richest.size()) + " others were set aside");
+    return richest;
 }
 
 void tell_best(const MixtureForm& form, const Mixtures& data, LawFit& fit) {
@@ -168,7 +175,7 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
     fit.name = "mixture";
     fit.objective = to_string(options.objective);
     const auto groups = group_alike(runs.used);
-    const std::vector<const Run*> group = largest_group(groups, fit);
+    const std::vector<const Run*> group = richest_group(groups, fit);
     if ((fit.refused = refuse(group, runs.sources.size()))) return fit;
     const Mixtures data(runs.sources, group);
 

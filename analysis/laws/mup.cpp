@@ -21,6 +21,7 @@ Table width_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
                 {{"parametrization", "parametrization", Quantity::text},
                  {"width", "width", Quantity::tokens},
                  {"points", "points", Quantity::number},
+                 {"fitted", "fitted", Quantity::number},
                  {"learning_rate", "learning rate", Quantity::number},
                  {"learning_rate_low", "from", Quantity::number},
                  {"learning_rate_high", "to", Quantity::number},
@@ -32,7 +33,8 @@ Table width_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
         const bool ok = !sweep.bowl.refused;
         const Estimate rate = ok ? best_value(sweep, s, 0, redrawn) : Estimate{};
         table.rows.push_back({sweep.parametrization, sweep.width, static_cast<double>(sweep.places.size()),
-                              rate.value, rate.low, rate.high, ok ? std::exp(sweep.bowl.minimum) : none,
+                              ok ? static_cast<double>(sweep.bowl.fitted.size()) : none, rate.value, rate.low,
+                              rate.high, ok ? std::exp(sweep.bowl.minimum) : none,
                               std::string(ok ? "ok" : name(*sweep.bowl.refused))});
     }
     return table;

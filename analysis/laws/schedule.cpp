@@ -17,7 +17,7 @@ namespace isogrid::analysis {
 namespace {
 
 constexpr double answer_resolution = 400;
-constexpr std::size_t fewest_points = 20;
+constexpr std::size_t fewest_points = 20, fewest_of_a_curve = 5;
 constexpr double falls_to = 0.8;  ///< of its highest: a learning rate that falls
 
 ScheduleLaw law_of(std::span<const double> v) {
@@ -56,29 +56,81 @@ std::optional<Reason> too_few(const ScheduleModel& model) {
                       "needed for 7 parameters) add a curve with another schedule"};
 }
 
+/// A run whose curve begins with its first rate above zero. Before it nothing is learned: programs that log
+/// their warm-up from its first step write a rate of 0 there, and the law has warmed up linearly to the first
+/// point in any case.
+Run without_rates_of_zero(Run run) {
+    run.curve.erase(run.curve.begin(),
+                    std::find_if(run.curve.begin(), run.curve.end(),
+                                 [](const CurveSample& sample) { return sample.learning_rate != 0; }));
+    return run;
+}
+
+/// Why a curve cannot be fitted or predicted; nothing where it can.
+std::string fault_of(const Run& run) {
+    if (std::any_of(run.curve.begin(), run.curve.end(), [](const CurveSample& sample) {
+            return !std::isfinite(sample.step) || !std::isfinite(sample.learning_rate) || !(sample.loss > 0);
+        }))
+        return "does not tell its steps, learning rates and losses at all points";
+    if (run.curve.size() < fewest_of_a_curve)
+        return "has fewer than " + std::to_string(fewest_of_a_curve) +
+               " points from its first learning rate above 0 on";
+    if (run.curve.front().learning_rate < 0) return "begins with a learning rate below 0";
+    return {};
+}
+
+/// The curves that are fitted and those that were held out to be predicted.
+struct ChosenCurves {
+    std::vector<Run> fitted, held;
+};
+
 /// The curves of one size: the law has no size in it. Those of the most common one, of equally common ones
 /// the largest.
-std::vector<const Run*> of_one_size(const Runs& runs, LawFit& fit) {
-    std::map<double, std::vector<const Run*>> sizes;
-    for (const Run& run : runs.used) {
-        const bool known = run.curve.size() >= 5 &&
-                           std::all_of(run.curve.begin(), run.curve.end(),
-                                       [](const CurveSample& sample) {
-                                           return std::isfinite(sample.step) &&
-                                                  std::isfinite(sample.learning_rate) && sample.loss > 0;
-                                       }) &&
-                           run.curve.front().learning_rate > 0;
-        if (known) sizes[run.parameters].push_back(&run);
+ChosenCurves of_one_size(const Runs& runs, const std::vector<std::string>& hold_out, LawFit& fit) {
+    std::map<double, std::vector<Run>> sizes;
+    std::map<std::string, std::string> faults;  // of curves to be held out, with what to do
+    std::map<std::string, std::vector<std::string>> left_out;
+    const auto is_held = [&](const Run& run) {
+        return std::find(hold_out.begin(), hold_out.end(), run.name) != hold_out.end();
+    };
+    for (const Run& as_read : runs.used) {
+        Run run = without_rates_of_zero(as_read);
+        const std::string fault = fault_of(run);
+        if (fault.empty())
+            sizes[run.parameters].push_back(std::move(run));
+        else if (is_held(run))
+            faults[run.name] = "it " + fault + ") hold out another curve";
+        else if (as_read.curve.size() > 1)
+            left_out[fault].push_back(run.name);
     }
+    for (const auto& [fault, names] : left_out)
+        fit.notes.push_back(names.size() == 1 ? "the curve " + names.front() + " is left out: it " + fault
+                                              : std::to_string(names.size()) + " curves are left out (" +
+                                                    names.front() + " is the first): each " + fault);
+    ChosenCurves chosen;
     const auto most = std::max_element(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) {
         return std::pair(a.second.size(), a.first) < std::pair(b.second.size(), b.first);
     });
-    if (most == sizes.end()) return {};
+    for (auto at = sizes.begin(); at != sizes.end(); ++at)
+        for (Run& run : at->second) {
+            if (!is_held(run)) {
+                if (at == most) chosen.fitted.push_back(std::move(run));
+            } else if (at == most) {
+                chosen.held.push_back(std::move(run));
+            } else {
+                faults[run.name] = "it has " + format_count(at->first) + " parameters, and curves of " +
+                                   format_count(most->first) +
+                                   " are fitted) hold out a curve of the size fitted";
+            }
+        }
     if (sizes.size() > 1)
         fit.notes.push_back(
-            "only the " + std::to_string(most->second.size()) + " curves of " + format_count(most->first) +
+            "only the " + std::to_string(chosen.fitted.size() + chosen.held.size()) + " curves of " +
+            format_count(most->first) +
             " parameters are fitted: the law is of one size (of a CSV --where chooses another)");
-    return most->second;
+    for (const auto& [name, fault] : faults)
+        fit.warnings.push_back({Refusal::no_curves, "--hold-out " + name + " is not predicted (" + fault});
+    return chosen;
 }
 
 /// The law of resampled blocks of neighbouring points.
@@ -106,7 +158,7 @@ std::vector<ScheduleLaw> replicates(const ScheduleModel& model, const FitOptions
 /// What the law explains of each curve: of the `fitted` first ones, which it was fitted to, and of the
 /// others.
 void tell_curves(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curves, std::size_t fitted,
-                 LawFit& fit) {
+                 bool asked_for_some, LawFit& fit) {
     Table table{"curves",
                 "How much of each curve's variance the law explains",
                 {{"run", "run", Quantity::text},
@@ -134,7 +186,7 @@ void tell_curves(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curv
     fit.tables.push_back(std::move(table));
     if (curves.size() > fitted)
         fit.derived.push_back({"held_out_R2", {explained_out}});
-    else
+    else if (!asked_for_some)
         fit.notes.push_back(
             "every curve was fitted: hold some out with --hold-out RUN to see how well others "
             "are predicted");
@@ -236,18 +288,15 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     fit.name = "schedule";
     fit.redrawn = "blocks of neighbouring points of the curves";
     fit.objective = to_string(options.objective);
-    const std::vector<const Run*> all = of_one_size(runs, fit);
-    std::vector<const Run*> chosen, held;
-    for (const Run* run : all) {
-        const bool out =
-            std::find(options.hold_out.begin(), options.hold_out.end(), run->name) != options.hold_out.end();
-        (out ? held : chosen).push_back(run);
-    }
+    const auto [fitted, held] = of_one_size(runs, options.hold_out, fit);
+    std::vector<const Run*> chosen;
+    for (const Run& run : fitted)
+        chosen.push_back(&run);
     if (chosen.empty()) {
         fit.refused =
             Reason{Refusal::no_curves,
-                   "no curve tells its steps, learning rates and losses (5 points and a rate above zero "
-                   "at the first are needed) name run=, step=, learning_rate= and loss= columns"};
+                   "no curve to fit tells its steps, learning rates and losses (5 points with a rate above "
+                   "zero are needed) name run=, step=, learning_rate= and loss= columns"};
         return fit;
     }
     const ScheduleModel model(chosen);
@@ -262,7 +311,7 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
             "intervals are those of blocks of them drawn again (--bootstrap)");
     const ParametricFit found = fit_parametric(parametric(model), without_replicates);
     fit.refused = found.refused;
-    fit.warnings = found.warnings;
+    fit.warnings.insert(fit.warnings.end(), found.warnings.begin(), found.warnings.end());
     fit.notes.insert(fit.notes.end(), found.notes.begin(), found.notes.end());
     if (found.minima.empty()) return fit;
     fit.objective_value = found.minima.front().value;
@@ -281,10 +330,10 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     if (fit.refused) return fit;
 
     std::vector<ScheduledCurve> curves;
-    for (const auto* list : {&chosen, &held})
-        for (const Run* run : *list)
-            curves.emplace_back(*run, answer_resolution);
-    tell_curves(law, curves, chosen.size(), fit);
+    for (const auto* list : {&fitted, &held})
+        for (const Run& run : *list)
+            curves.emplace_back(run, answer_resolution);
+    tell_curves(law, curves, chosen.size(), !options.hold_out.empty(), fit);
     fit.tables.push_back(forecast_table(law, others, widening, curves));
     if (const auto cuts = validate(model, options); !cuts.empty())
         fit.tables.push_back(validation_table(cuts, {"step", "fitted up to step", Quantity::tokens}, "loss"));

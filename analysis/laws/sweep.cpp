@@ -124,11 +124,17 @@ Reason explain(const Sweep& sweep) {
                                                               : sweep.batch_swept ? "batches"
                                                                                   : "learning rates";
     const Refusal kind = sweep.bowl.refused.value();
-    if (kind == Refusal::too_few_runs)
-        return {kind, which + std::to_string(sweep.places.size()) + " runs, " +
-                          std::to_string(sweep.bowl.absurd.size()) +
-                          " of them diverged or nearly (too few for a quadratic in log loss) try more " +
-                          knobs};
+    if (kind == Refusal::too_few_runs) {
+        const std::size_t runs = sweep.places.size(), absurd = sweep.bowl.absurd.size(),
+                          far = runs - absurd - sweep.bowl.fitted.size();
+        return {kind, which + std::to_string(runs) + " runs, " + std::to_string(absurd) +
+                          " of them diverged or nearly" +
+                          (far > 0 ? ", " + std::to_string(far) + " farther than a factor of " +
+                                         format_count(farthest_fitted) + " from the best"
+                                   : "") +
+                          " (too few for a quadratic in log loss) try more " + knobs +
+                          (far > 0 ? " near the best" : "")};
+    }
     if (kind == Refusal::ill_conditioned)
         return {kind,
                 which +

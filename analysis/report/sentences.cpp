@@ -5,6 +5,7 @@
 
 #include "analysis/extent.hpp"
 #include "analysis/numbers.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -18,6 +19,12 @@ std::string with_range(const Estimate& e, Quantity quantity) {
     if (std::isfinite(e.low))
         text += " (" + format_quantity(e.low, quantity) + " to " + format_quantity(e.high, quantity) + ")";
     return text;
+}
+
+/// Whether a law's loss falls to 0, and is a lower limit beyond the runs.
+bool has_no_floor(const std::string& law, const std::vector<LawFit>& fits) {
+    const auto fit = std::find_if(fits.begin(), fits.end(), [&](const LawFit& f) { return f.name == law; });
+    return fit != fits.end() && (!fit->surface || fit->surface->floor() == 0);
 }
 
 /// Batch, steps and learning rate, or which of them no law says.
@@ -89,20 +96,35 @@ std::string describe_compression(const Answer& answer) {
 }
 
 std::string describe_agreement(const Answer& answer) {
-    Extent sizes, losses;
+    Extent sizes, losses, with_floor, without_floor;
+    std::vector<std::string> floorless;
     std::size_t count = 0;
     for (const Prediction& prediction : answer.predictions)
         if (prediction.flops == answer.targets.at(0)) {
             sizes.add(prediction.parameters.value), losses.add(prediction.loss.value);
+            const bool falls_to_zero = has_no_floor(prediction.law, answer.fits);
+            (falls_to_zero ? without_floor : with_floor).add(prediction.loss.value);
+            if (falls_to_zero) floorless.push_back(prediction.law);
             ++count;
         }
     if (count < 2) return {};
     const double ratio = sizes.high / sizes.low, apart = losses.high / losses.low - 1;
     if (!(ratio > 0)) return {};
-    return "The laws differ by a factor of " + format_significant(ratio, 2) +
-           " over the best size there, and by " + format_quantity(apart, Quantity::percent) +
-           " over its loss" +
-           (ratio > 2 || apart > 0.1 ? ": more budgets, or larger ones, would settle it." : ".");
+    const std::string differ = "The laws differ by a factor of " + format_significant(ratio, 2) +
+                               " over the best size there, and by " +
+                               format_quantity(apart, Quantity::percent) + " over its loss";
+    constexpr double far = 1.1;  // laws whose losses differ by more are of different opinions
+    if (ratio <= 2 && apart <= far - 1) return differ + ".";
+    // No runs bring a law without a floor to one with it.
+    const bool by_floor = ratio <= 2 && !floorless.empty() && floorless.size() < count &&
+                          with_floor.high <= far * with_floor.low &&
+                          without_floor.high <= far * without_floor.low &&
+                          without_floor.high < with_floor.low;
+    if (by_floor)
+        return differ + ", as " + study::listed(std::span<const std::string>(floorless)) +
+               (floorless.size() > 1 ? " have no floor: their losses there are lower limits."
+                                     : " has no floor: its loss there is a lower limit.");
+    return differ + ": more budgets, or larger ones, would settle it.";
 }
 
 std::string describe(const Prediction& prediction) {

@@ -307,6 +307,40 @@ TEST(CriticalBatch, doesNotPutFamiliesUnderOneLaw) {
     EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("are those of one alone"));
 }
 
+TEST(CriticalBatch, countsTheCellsOfOneFamilyWhereItHasNoLaw) {
+    Random random(5, 1);
+    Runs runs = known_steps(0, random);
+    std::erase_if(runs.used, [](const analysis::Run& run) { return run.parameters > 150; });
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        runs.used[i].family = "one";
+        runs.used.push_back(runs.used[i]);
+        runs.used.back().family = "two";
+    }
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    ASSERT_FALSE(fit.warnings.empty());
+    EXPECT_EQ(fit.warnings.back().text,
+              "2 cells of one show a critical batch (3 are needed for a law of it) add "
+              "model sizes or target losses");
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("are those of one alone"));
+}
+
+TEST(CriticalBatch, readsCurvesThatHappenToEndAtOneLoss) {
+    Random random(9, 3);
+    Runs runs;
+    runs.used = noisy_curves(0, random);
+    const std::size_t cells = cells_of_curves(runs.used, {}).size();
+    ASSERT_GT(cells, 1u);
+    for (std::size_t i = 1; i < 4; ++i)  // as losses of few decimals do
+        runs.used[i].loss = runs.used[1].loss;
+    EXPECT_TRUE(cells_of_targets(runs.used).empty());
+    const LawFit fit = fit_critical_batch(runs, replicates(0));
+    for (const Table& table : fit.tables) {
+        if (table.key != "critical_batches") continue;
+        EXPECT_EQ(table.rows.size(), cells);
+    }
+}
+
 TEST(CriticalBatch, drawsNoBandThatLeavesNoRoomForThePoints) {
     ArchiveRequest request;
     request.file = ISOGRID_SOURCE_DIR "/analysis/example/critical-batch-trunk.h5";

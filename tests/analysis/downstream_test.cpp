@@ -159,6 +159,30 @@ TEST(Downstream, chainSaysWhetherBothLawsSawTheSameRuns) {
     EXPECT_THAT(fit.notes, testing::Not(Contains(HasSubstr("sees the same resampled runs"))));
 }
 
+TEST(Downstream, drawsSeedsAgainInBothLaws) {
+    Runs runs = overtrained_runs(0.01, 0.01, 1);
+    const std::size_t count = runs.used.size();
+    for (std::size_t i = 0; i < count; ++i) {  // seeds that come to the same: drawn again, nothing moves
+        runs.used[i].seed = "1";
+        runs.used.push_back(runs.used[i]);
+        runs.used.back().seed = "2";
+    }
+    FitOptions options = squares(60);
+    options.resampling = Resampling::seeds;
+    const LawFit fit = fit_downstream(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    for (const char* name : {"epsilon", "gamma"})
+        EXPECT_LT(estimate_of(fit.parameters, name).se, 1e-6) << name;
+    for (const Reason& warning : fit.warnings)
+        EXPECT_THAT(warning.text, testing::Not(testing::HasSubstr("cannot draw seeds again")));
+    EXPECT_THAT(fit.notes, testing::Contains(testing::HasSubstr("sees the same resampled runs")));
+    // The error of the best size at the largest compute, from both laws.
+    const auto errors = std::find_if(fit.tables.begin(), fit.tables.end(),
+                                     [](const Table& table) { return table.key == "errors"; });
+    ASSERT_NE(errors, fit.tables.end());
+    EXPECT_NEAR(std::get<double>(errors->rows[0][5]), std::get<double>(errors->rows[0][6]), 1e-4);
+}
+
 /// What a run is bet on: the error a hundredfold beyond the runs, from size and data alone.
 TEST(Downstream, intervalsOfTheChainCover) {
     const auto draws = recovery_draws(10);

@@ -68,6 +68,19 @@ TEST(Envelope, isRefusedWithoutCurvesOrWithTooFewSizes) {
     ASSERT_TRUE(few.refused);
 }
 
+TEST(Envelope, saysWhereComputeStandsStillAlongTheCurves) {
+    Runs runs = curve_runs();
+    for (auto& run : runs.used)  // the column of tokens says what the whole run will see
+        for (CurveSample& sample : run.curve)
+            sample.tokens = run.tokens, sample.flops = run.flops;
+    const LawFit fit = fit_envelope(runs, {});
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::no_curves);
+    EXPECT_EQ(fit.refused->text,
+              "compute does not grow along the training curves (all rows of a run have the same C) name the "
+              "tokens so far as tokens=, or leave it out and name batch= and step=");
+}
+
 /// Runs of the known law at a constant learning rate, four times as long as is best for their size.
 Runs constant_rate_runs(std::size_t sizes, double noise, Random& random) {
     Runs runs;

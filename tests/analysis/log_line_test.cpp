@@ -103,7 +103,34 @@ TEST(Bowl, widensToAFactorOfTwelveAtMost) {
         return fit_bowl(places, log_loss).fitted.size();
     };
     EXPECT_EQ(points_at(9), 5);
+    EXPECT_EQ(points_at(10), 5);
+    EXPECT_EQ(points_at(12), 5);
     EXPECT_EQ(points_at(13), 3);
+}
+
+TEST(Bowl, takesAllOfAGridOfHalfDecadesOrOfDecades) {
+    const auto bowl_of = [](const std::vector<double>& knobs) {  // the first point lies off the quadratic
+        std::vector<std::vector<double>> places;
+        std::vector<double> log_loss;
+        for (const double knob : knobs) {
+            const double x = std::log(knob / 1e-3);
+            places.push_back({std::log(knob)}), log_loss.push_back(1 + 0.01 * x * x);
+        }
+        log_loss.front() += 0.001;
+        return fit_bowl(places, log_loss);
+    };
+    const Bowl halves = bowl_of({1e-4, 3e-4, 1e-3, 3e-3, 1e-2});  // as people write them
+    ASSERT_FALSE(halves.refused);
+    EXPECT_EQ(halves.fitted.size(), 5u);
+    EXPECT_EQ(halves.freedom(), 2);
+    EXPECT_GT(halves.squares, 0);
+    const Bowl decades = bowl_of({1e-4, 1e-3, 1e-2});
+    ASSERT_FALSE(decades.refused);
+    EXPECT_EQ(decades.fitted.size(), 3u);
+    // Of three points even about 0 at -s, 0, s: the vertex lies at s (first - last) / (2 (first + last - 2
+    // middle)).
+    const double s = std::log(10.0), first = 0.01 * s * s + 0.001, last = 0.01 * s * s;
+    EXPECT_NEAR(decades.vertex[0], std::log(1e-3) + s * (first - last) / (2 * (first + last)), 1e-9);
 }
 
 TEST(Bowl, knowsHowSureItsBottomIs) {

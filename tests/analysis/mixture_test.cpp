@@ -178,6 +178,20 @@ TEST(Mixture, keepsRunsOfNearlyEqualDataTogether) {
     EXPECT_THAT(testing::PrintToString(fit.notes), testing::Not(HasSubstr("were set aside")));
 }
 
+TEST(Mixture, takesTheSizeWithMostMixturesNotTheOneWithMostRuns) {
+    Random random(1, 7);
+    Runs runs = mixtures(0, random, exponential_loss);
+    for (int seed = 0; seed < 20; ++seed)
+        for (std::size_t i = 0; i < 3; ++i) {  // 60 runs of 3 mixtures, beside 45 of 45
+            runs.used.push_back(runs.used[i]);
+            runs.used.back().parameters = 1e7, runs.used.back().seed = std::to_string(seed);
+        }
+    const LawFit fit = fit_mixture(runs, replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "c"), 2, 1e-4);
+    EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("the 45 runs of the one with most mixtures"));
+}
+
 TEST(Mixture, refusesSharesThatDoNotAddUp) {
     Random random(1, 3);
     Runs runs = mixtures(0, random, exponential_loss);

@@ -49,6 +49,10 @@ TEST(Answer, saysHowFarTheLawsDifferInSizeAndInLoss) {
               "The laws differ by a factor of 1.1 over the best size there, and by 5% over its loss.");
     all.predictions[1].loss.value = 1.3 * all.predictions[0].loss.value;  // of one size, and no agreement
     EXPECT_THAT(describe_agreement(all), HasSubstr("and by 30% over its loss: more budgets"));
+    all.predictions[1].loss.value = all.predictions[0].loss.value / 1.3;  // isoflop's loss falls to zero
+    EXPECT_EQ(describe_agreement(all),
+              "The laws differ by a factor of 1.1 over the best size there, and by 30% over its loss, as "
+              "isoflop has no floor: its loss there is a lower limit.");
 }
 
 TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {

@@ -104,6 +104,61 @@ TEST(Schedule, predictsCurvesThatWereHeldOut) {
     EXPECT_EQ(fit.figures.size(), 2u);
 }
 
+TEST(Schedule, saysWhichCurvesAskedForAreNotPredicted) {
+    Runs runs = three_schedules(1e-4, 0);
+    Random random(5, 9);
+    auto larger = curve_of("larger", Schedule::constant(peak, warmup, 20000), 1e-4, random);
+    auto brief = curve_of("brief", Schedule::constant(peak, warmup, 20000), 1e-4, random);
+    larger.parameters = 2e6, brief.parameters = 1e6;
+    brief.curve.resize(4);
+    for (auto& run : runs.used)
+        run.parameters = 1e6;
+    runs.used.push_back(larger), runs.used.push_back(brief);
+    FitOptions options;
+    options.bootstrap = 0;
+    options.hold_out = {"larger", "brief"};
+    const LawFit fit = fit_schedule(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    std::vector<std::string> warnings;
+    for (const Reason& warning : fit.warnings)
+        warnings.push_back(warning.text);
+    EXPECT_THAT(warnings, testing::Contains("--hold-out larger is not predicted (it has 2M parameters, and "
+                                            "curves of 1M are fitted) hold out a curve of the size fitted"));
+    EXPECT_THAT(warnings, testing::Contains(
+                              "--hold-out brief is not predicted (it has fewer than 5 points from its first "
+                              "learning rate above 0 on) hold out another curve"));
+    EXPECT_THAT(testing::PrintToString(fit.notes),
+                testing::Not(testing::HasSubstr("every curve was fitted")));
+    EXPECT_EQ(table_of(fit, "curves").rows.size(), 4u);
+}
+
+TEST(Schedule, beginsACurveAtItsFirstRateAboveZero) {
+    const Runs runs = three_schedules(1e-4, 0);
+    Runs logged = runs;  // from the first step of the warm-up on
+    for (auto& run : logged.used)
+        run.curve.insert(run.curve.begin(), {0, 0, 11, 0, 0});
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_schedule(runs, options), again = fit_schedule(logged, options);
+    ASSERT_FALSE(again.refused) << to_string(*again.refused);
+    for (const char* name : {"L0", "A", "alpha", "B", "C", "beta", "gamma"})
+        EXPECT_EQ(value_of(again.parameters, name), value_of(fit.parameters, name)) << name;
+    EXPECT_EQ(again.notes, fit.notes);
+}
+
+TEST(Schedule, saysWhichCurvesAreLeftOut) {
+    Runs runs = three_schedules(1e-4, 0);
+    for (auto& sample : runs.used[0].curve)
+        sample.learning_rate = std::nan("");
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_schedule(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_THAT(fit.notes, testing::Contains("the curve constant is left out: it does not tell its steps, "
+                                             "learning rates and losses at all points"));
+    EXPECT_EQ(table_of(fit, "curves").rows.size(), 3u);
+}
+
 TEST(Schedule, predictsTheLaterHalfOfCurvesFromTheirFirst) {
     FitOptions options;
     options.bootstrap = 0;
