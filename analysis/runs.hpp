@@ -129,9 +129,9 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
 /// batch times steps, or flops / (6 parameters); flops absent are 6 parameters tokens (Kaplan et al. 2020,
 /// section 2.1); conventions say so. Faults, each with its line and column: a value that is missing, not a
 /// number, not finite or not positive, text where a number belongs, a decimal comma, two rows that say the
-/// same (`skip_bad_rows` rejects such rows instead, and runs that end with them); rows of one run that nothing
-/// puts in order, that stand in two files, or that differ in their seed or size and so are of several runs.
-/// With the role `step` but not `run` the file is the curve of one run, named after it.
+/// same (`skip_bad_rows` rejects such rows instead, and runs that end with them); rows of one run that
+/// nothing puts in order, that stand in two files, or that differ in their seed or size and so are of several
+/// runs. With the role `step` but not `run` the file is the curve of one run, named after it.
 study::Result<Runs> read_csv(const CsvRequest& request);
 
 /// The runs of several files with the same columns, each read as `request` says. Budgets, the highest losses
