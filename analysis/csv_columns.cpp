@@ -66,6 +66,11 @@ std::string guess(const std::string& word, const std::vector<std::string>& known
 
 }  // namespace
 
+bool is_missing(std::string_view text) {
+    constexpr std::array<std::string_view, 8> words = {"", "NA", "N/A", "nan", "NaN", "NAN", "null", "None"};
+    return std::find(words.begin(), words.end(), trimmed(text)) != words.end();
+}
+
 std::optional<double> number(std::string_view text) {
     while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
         text.remove_prefix(1);

@@ -16,6 +16,9 @@ namespace isogrid::analysis {
 /// The number that a cell holds, spaces around it aside; nothing where it holds something else.
 std::optional<double> number(std::string_view text);
 
+/// Whether a cell has no value: it is empty, or says so (`NA`, `nan`, `null`, ..).
+bool is_missing(std::string_view text);
+
 /// The role of a source's proportion in mixed data: `share.SOURCE`.
 std::string share_role(const std::string& source);
 

@@ -19,12 +19,32 @@ bool comes_before(const CurveSample& a, const CurveSample& b) {
     return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
 }
 
+/// What puts a run's rows in order: the first of tokens, FLOPs and steps that is given and is not the same in
+/// all of them, as where a column says what the whole run has.
+double CurveSample::*order_of(const Run& run, const std::vector<CurveSample>& lost, const Places& places) {
+    const auto grows = [&](double CurveSample::*count, const char* role) {
+        const auto differs = [&](const CurveSample& row) {
+            return row.*count > 0 && row.*count != run.curve.front().*count;
+        };
+        return places.contains(role) && (std::any_of(run.curve.begin(), run.curve.end(), differs) ||
+                                         std::any_of(lost.begin(), lost.end(), differs));
+    };
+    if (grows(&CurveSample::tokens, "tokens")) return &CurveSample::tokens;
+    if (grows(&CurveSample::flops, "flops")) return &CurveSample::flops;
+    return places.contains("step") ? &CurveSample::step : &CurveSample::tokens;
+}
+
 /// How many rejected rows stand behind the run's last good one; 0 where as many in a row stand before some
-/// other good one too, as they do where losses are measured seldom.
-std::size_t lost_at_end(const Run& run, std::vector<double> lost, const Places& places) {
-    std::vector<double> good;
+/// other good one too, as they do where losses are measured seldom, and where they are the last 2% of its
+/// rows (a summary of the run, say).
+std::size_t lost_at_end(const Run& run, const std::vector<CurveSample>& rejected, const Places& places) {
+    constexpr std::size_t share = 50;
+    double CurveSample::*const place_in = order_of(run, rejected, places);
+    std::vector<double> good, lost;
     for (const CurveSample& row : run.curve)
-        good.push_back(place_of(row, places));
+        good.push_back(row.*place_in);
+    for (const CurveSample& row : rejected)
+        lost.push_back(row.*place_in);
     std::sort(good.begin(), good.end());
     std::erase_if(lost, [](double place) { return !(place > 0); });
     std::sort(lost.begin(), lost.end());
@@ -36,7 +56,14 @@ std::size_t lost_at_end(const Run& run, std::vector<double> lost, const Places& 
         after = next;
     }
     const auto last = static_cast<std::size_t>(lost.end() - after);
-    return last > longest ? last : 0;
+    return last > longest && share * last > good.size() + last ? last : 0;
+}
+
+/// Of two cells: 0 is 0.0, and one without a value says nothing.
+bool says_the_same(const std::string& one, const std::string& other) {
+    if (is_missing(one) || is_missing(other) || one == other) return true;
+    const auto first = number(one), second = number(other);
+    return first && second && *first == *second;
 }
 
 }  // namespace
@@ -60,8 +87,8 @@ study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source
         if (fresh || told.mixed) continue;
         std::vector<std::string> differing;
         for (const auto& [role, member] : texts) {
-            if ((told.of.*member).empty()) told.of.*member = row.*member;
-            if (!(row.*member).empty() && row.*member != told.of.*member) differing.emplace_back(name(role));
+            if (is_missing(told.of.*member)) told.of.*member = row.*member;
+            if (!says_the_same(row.*member, told.of.*member)) differing.emplace_back(name(role));
         }
         if (row.parameters != told.of.parameters) differing.emplace_back(name(Role::parameters));
         for (const auto& [role, member] : numbers)
@@ -119,11 +146,6 @@ study::Faults find_unordered(const Runs& runs) {
                               "none has more tokens, FLOPs or steps than another",
                               "name the column that counts them (step=, tokens= or flops=)"});
     return shortened(std::move(faults), runs.source);
-}
-
-double place_of(const CurveSample& row, const Places& places) {
-    if (places.contains("step")) return row.step;
-    return places.contains("flops") && !places.contains("tokens") ? row.flops : row.tokens;
 }
 
 void reject_unfinished(Runs& runs, const Lost& lost, const Places& places) {

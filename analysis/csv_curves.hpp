@@ -19,12 +19,8 @@ void join_curves(std::vector<Run>& runs);
 /// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
 study::Faults find_unordered(const Runs& runs);
 
-/// How far a row has come on its run's way, by the count that puts rows in order: zero or no number where a
-/// rejected row does not say.
-double place_of(const CurveSample& row, const Places& places);
-
-/// The places of rejected rows, by the name of their run.
-using Lost = std::map<std::string, std::vector<double>>;
+/// Rejected rows, by the name of their run: how far they had come, zero or no number where they do not say.
+using Lost = std::map<std::string, std::vector<CurveSample>>;
 
 /// A run whose last rows are bad did not end with its last good one: a run that diverged would pass for one
 /// that was meant to be shorter. Such runs come first among the rejected, before all their rows.

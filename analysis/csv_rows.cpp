@@ -7,12 +7,8 @@
 #include "study/digest.hpp"
 
 namespace isogrid::analysis {
-namespace {
 
-bool is_missing(std::string_view text) {
-    constexpr std::array<std::string_view, 8> words = {"", "NA", "N/A", "nan", "NaN", "NAN", "null", "None"};
-    return std::find(words.begin(), words.end(), trimmed(text)) != words.end();
-}
+namespace {
 
 /// What is wrong with a cell that is no number, and what to do.
 struct Advice {

@@ -60,12 +60,15 @@ std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
     return files != seen.stems.end() && files->second > 1 ? file.string() : stem;
 }
 
-/// A run of two files is one in parts, or two that could not be told apart.
+/// A run of two files is one in parts, or two that could not be told apart: neither by seed nor by size.
 study::Faults find_split(const Runs& runs, Seen& seen) {
     study::Faults faults;
     for (const Run& run : runs.used) {
         if (run.curve.size() == 1 && run.name.starts_with("line ")) continue;  // it has no name
-        const auto [first, fresh] = seen.curves.try_emplace(run.name, runs.source);
+        const std::string what = run.name + "\n" + run.seed + "\n" + run.family + "\n" + run.parametrization +
+                                 "\n" + std::to_string(run.parameters) + "\n" +
+                                 std::to_string(run.width.value_or(0));
+        const auto [first, fresh] = seen.curves.try_emplace(what, runs.source);
         if (!fresh)
             faults.push_back({runs.source, "run " + run.name + " stands in " + first->second + " too",
                               "a run is read from one file",
@@ -77,11 +80,15 @@ study::Faults find_split(const Runs& runs, Seen& seen) {
 /// A file that is one curve has one name, if any.
 study::Faults find_names(const Runs& runs, const Places& places) {
     if (!places.contains("name")) return {};
-    for (const Run& run : runs.used)
-        if (run.name != runs.used.front().name)
-            return {{runs.source, "the rows are of " + runs.used.front().name + " and of " + run.name,
+    const Run* first = nullptr;
+    for (const Run& run : runs.used) {
+        if (run.name.starts_with("line ")) continue;  // it has no name
+        if (first == nullptr) first = &run;
+        if (run.name != first->name)
+            return {{runs.source, "the rows are of " + first->name + " and of " + run.name,
                      "without run= a file that counts steps is one curve",
                      "name the column that tells runs apart as run=, not as name="}};
+    }
     return {};
 }
 
@@ -156,7 +163,7 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
             continue;
         }
         const std::string line = "line " + std::to_string(row->line), of = one_curve ? curve_name : run.name;
-        if (curves && first.empty()) lost[of].push_back(place_of(run.curve.front(), *places));
+        if (curves && first.empty()) lost[of].push_back(run.curve.front());
         runs.rejected.push_back(
             {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
     }

@@ -573,6 +573,26 @@ TEST(ReadCsv, takesARunWhoseLossIsMeasuredSeldomForFinished) {
     EXPECT_EQ(runs.rejected.size(), 4u);
 }
 
+TEST(ReadCsv, takesARunWithASummaryBehindItsLastRowForFinished) {
+    // The summary has no loss, and one step more: where tokens are given they have not grown.
+    std::string table = "run,N,D,s,L\n";
+    for (int step = 1; step <= 60; ++step)
+        table += "a,10," + std::to_string(step) + "e6," + std::to_string(step) + ",3\n";
+    const CsvFile file(table + "a,10,60e6,61,\n");
+    for (const char* columns :
+         {"run=run,parameters=N,tokens=D,step=s,loss=L", "run=run,parameters=N,step=s,loss=L"}) {
+        CsvRequest request = file.request(columns);
+        request.skip_bad_rows = true;
+        EXPECT_EQ(read_csv(request).value().used.size(), 1u) << columns;
+    }
+    // Taken up again after it had diverged, with steps from 1 on.
+    const CsvFile resumed(
+        "run,N,D,s,L\na,10,1e8,1,4\na,10,2e8,2,\na,10,3e8,3,\na,10,2e8,1,3\na,10,3e8,1,2\n");
+    CsvRequest request = resumed.request("run=run,parameters=N,tokens=D,step=s,loss=L");
+    request.skip_bad_rows = true;
+    EXPECT_EQ(read_csv(request).value().used.size(), 1u);
+}
+
 TEST(ReadCsv, refusesRowsOfOneRunThatAreOfSeveral) {
     const auto faults = [](const std::string& text, const std::string& columns) {
         const CsvFile file(text);
@@ -591,8 +611,9 @@ TEST(ReadCsv, refusesRowsOfOneRunThatAreOfSeveral) {
                 HasSubstr("differ in their width ("));
     EXPECT_THAT(faults("m,s,L\na,1,4\nb,2,3\n", "name=m,step=s,loss=L"),
                 HasSubstr("the rows are of a and of b (without run="));
-    // An empty cell says nothing of the seed, and 1e1 is 10.
-    EXPECT_EQ(faults("run,seed,N,D,L\na,1,10,1e8,4\na,,1e1,2e8,3\na,1,10,3e8,2\n",
+    // An empty cell says nothing of the seed, nor of the name; 1e1 is 10, and 1.0 is 1.
+    EXPECT_EQ(faults("m,s,L\na,1,4\n,2,3\n", "name=m,step=s,loss=L"), "");
+    EXPECT_EQ(faults("run,seed,N,D,L\na,nan,10,1e8,4\na,1,10,1e8,4\na,,1e1,2e8,3\na,1.0,10,3e8,2\n",
                      "run=run,seed=seed,parameters=N,tokens=D,loss=L"),
               "");
 }
