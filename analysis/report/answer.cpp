@@ -68,8 +68,8 @@ std::vector<std::string> without_effect(const Answer& all, std::optional<double>
         say("--resample", "--bootstrap 0 draws nothing again");
     if (options.bootstrap > 0 && options.bootstrap < fewest_replicates)
         notes.push_back("--bootstrap " + std::to_string(options.bootstrap) +
-                        " is too few for intervals, which need " + std::to_string(fewest_replicates) +
-                        " replicates");
+                        " is too few for intervals from replicates, which need " +
+                        std::to_string(fewest_replicates) + " (those from a profile need none)");
     if (!all.references.empty() && describe_compression(all).empty())
         say("--reference", "these runs do not say their bits per byte (archives do)");
     if (inference_tokens && all.decisions.empty()) say("--inference-tokens", "no law decides");

@@ -206,8 +206,8 @@ TEST(Answer, saysThatFewReplicatesTellNoIntervals) {
                       replicates == 0);
         return all.notes;
     };
-    EXPECT_THAT(notes_of(19),
-                testing::ElementsAre("--bootstrap 19 is too few for intervals, which need 20 replicates"));
+    EXPECT_THAT(notes_of(19), testing::ElementsAre("--bootstrap 19 is too few for intervals from replicates, "
+                                                   "which need 20 (those from a profile need none)"));
     EXPECT_THAT(notes_of(1), testing::SizeIs(1));
     EXPECT_THAT(notes_of(20), testing::IsEmpty());
     EXPECT_THAT(notes_of(0), testing::IsEmpty());  // asked for
