@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "kernels/cuda/cards.hpp"
@@ -92,7 +93,7 @@ class CudaBackend final : public Backend {
         return offer;
     }
     std::unique_ptr<Links> link(LinkPlace place) override {
-        return link_by_nccl(std::move(place), stream_, look_);
+        return link_by_nccl(std::move(place), stream_, look_, cutting_links_);
     }
 
     Storage allocate(std::size_t bytes) override { return allocate_on_card(bytes); }
@@ -301,6 +302,7 @@ class CudaBackend final : public Backend {
     Scratch scratch_, *scratch_in_use_ = &scratch_;
     Products products_;
 };
+    std::jthread cutting_links_;
 
 }  // namespace
 

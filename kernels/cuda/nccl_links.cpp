@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <thread>
 #include <utility>
 
 #include "kernels/cuda/kernels.hpp"
@@ -51,8 +52,12 @@ class Event {
 
 class NcclLinks final : public Links {
   public:
-    NcclLinks(LinkPlace place, cudaStream_t of_backend, Look& look_of_waits)
-        : place_(std::move(place)), of_backend_(of_backend), look_of_waits_(look_of_waits) {
+    NcclLinks(LinkPlace place, cudaStream_t of_backend, Look& look_of_waits, std::jthread& cutting)
+        : place_(std::move(place)),
+          of_backend_(of_backend),
+          look_of_waits_(look_of_waits),
+          cutting_(cutting) {
+        cutting_ = {};  // the last links' end: nothing that was recorded with them is left
         // Calls return before they are done, so that who waits for members can see that one has left.
         ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
         config.blocking = 0;
@@ -70,16 +75,12 @@ class NcclLinks final : public Links {
 
     ~NcclLinks() override {
         look_of_waits_ = std::move(look_before_);
-        if (group_ == nullptr) return;
-        if (std::uncaught_exceptions() > thrown_before_) {
-            cut();
-            return;
-        }
-        try {
-            settle(ncclCommFinalize(group_), "ending the links between cards");
-            ncclCommDestroy(group_);
-        } catch (const std::exception&) {
-            cut();
+        if (group_ != nullptr && std::uncaught_exceptions() <= thrown_before_) {
+            try {
+                settle(ncclCommFinalize(group_), "ending the links between cards");
+                ncclCommDestroy(std::exchange(group_, nullptr));
+            } catch (const std::exception&) {  // it is cut
+            }
         }
     }
     NcclLinks(const NcclLinks&) = delete;
@@ -87,6 +88,7 @@ class NcclLinks final : public Links {
 
     void sum(std::span<const float> values, std::span<float> into, std::span<float> room) override {
         add_up(values, into, room);
+        cut();
     }
     void sum(std::span<const double> values, std::span<double> into, std::span<double> room) override {
         add_up(values, into, room);
@@ -208,9 +210,12 @@ class NcclLinks final : public Links {
         throw LinkBroken(gone);
     }
 
-    /// Ends what the card still waits for.
+    /// Ends what the card still waits for. On a thread of its own: NCCL first tells the card, then waits
+    /// until every graph that the group was recorded in is gone, and who gives up may still have them. (A
+    /// process that gets no thread any more ends here.)
     void cut() noexcept {
-        if (group_ != nullptr) ncclCommAbort(std::exchange(group_, nullptr));
+        if (group_ == nullptr) return;
+        cutting_ = std::jthread([group = std::exchange(group_, nullptr)] { ncclCommAbort(group); });
     }
 
     static constexpr const char* gone = "another rank of the group ended its part of the trial";
@@ -224,6 +229,7 @@ class NcclLinks final : public Links {
     Event begun_, joined_;
     ncclComm_t group_ = nullptr;
     std::optional<Clock::time_point> left_at_;
+    std::jthread& cutting_;  ///< cut() may have to go on when this is gone
 };
 
 }  // namespace
@@ -243,8 +249,9 @@ LinkOffer nccl_offer(bool first_rank) {
     return offer;
 }
 
-std::unique_ptr<Links> link_by_nccl(LinkPlace place, cudaStream_t stream, Look& look_of_waits) {
-    return std::make_unique<NcclLinks>(std::move(place), stream, look_of_waits);
+std::unique_ptr<Links> link_by_nccl(LinkPlace place, cudaStream_t stream, Look& look_of_waits,
+                                    std::jthread& cutting) {
+    return std::make_unique<NcclLinks>(std::move(place), stream, look_of_waits, cutting);
 }
 
 }  // namespace isogrid::kernels::cuda
