@@ -6,12 +6,14 @@
 #include <cstring>
 #include <exception>
 #include <nccl.h>
+#include <new>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
+#include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/runtime.hpp"
 
@@ -23,9 +25,13 @@ using Clock = std::chrono::steady_clock;
 
 void check(ncclResult_t result, const char* doing) {
     if (result == ncclSuccess) return;
-    cuda::check(cudaGetLastError(), doing);  // what NCCL has run into may be CUDA's
+    check_card(doing);
+    const std::string words = ncclGetLastError(nullptr);
+    // All that NCCL tells of CUDA's error is its name in words.
+    if (result == ncclUnhandledCudaError && words.find("out of memory") != std::string::npos)
+        throw std::bad_alloc();
     throw std::runtime_error(std::string(doing) + " failed (NCCL: " + ncclGetErrorString(result) + ": " +
-                             ncclGetLastError(nullptr) + ") start again with NCCL_DEBUG=WARN to see more");
+                             words + ") start again with NCCL_DEBUG=WARN to see more");
 }
 
 template <class Number>
@@ -82,13 +88,13 @@ class NcclLinks final : public Links {
             } catch (const std::exception&) {  // it is cut
             }
         }
+        cut();
     }
     NcclLinks(const NcclLinks&) = delete;
     NcclLinks& operator=(const NcclLinks&) = delete;
 
     void sum(std::span<const float> values, std::span<float> into, std::span<float> room) override {
         add_up(values, into, room);
-        cut();
     }
     void sum(std::span<const double> values, std::span<double> into, std::span<double> room) override {
         add_up(values, into, room);
@@ -223,13 +229,13 @@ class NcclLinks final : public Links {
     LinkPlace place_;
     cudaStream_t of_backend_;
     Look& look_of_waits_;
+    std::jthread& cutting_;  ///< cut() may have to go on when this is gone
     Look look_before_;
     int thrown_before_ = std::uncaught_exceptions();
     Stream stream_;
     Event begun_, joined_;
     ncclComm_t group_ = nullptr;
     std::optional<Clock::time_point> left_at_;
-    std::jthread& cutting_;  ///< cut() may have to go on when this is gone
 };
 
 }  // namespace

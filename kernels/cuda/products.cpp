@@ -7,6 +7,8 @@
 
 namespace isogrid::kernels::cuda {
 
+#include "kernels/cuda/card_check.hpp"
+
 namespace {
 
 constexpr std::uint32_t least_alignment = 16;  // of every matrix here; tensors have 64
@@ -14,7 +16,7 @@ constexpr std::uint32_t least_alignment = 16;  // of every matrix here; tensors 
 void check(cublasStatus_t status, const char* doing) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
     if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
-    cuda::check(cudaGetLastError(), doing);  // what cuBLASLt has run into may be CUDA's
+    check_card(doing);
     throw std::runtime_error(std::string(doing) + " failed (cuBLASLt status " + std::to_string(status) +
                              ") see whether the driver is as new as the CUDA libraries beside isogrid");
 }

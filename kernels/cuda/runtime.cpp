@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/cards.hpp"
 
 namespace isogrid::kernels::cuda {

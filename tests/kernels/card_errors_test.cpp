@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "kernels/cuda/runtime.hpp"
 
@@ -38,6 +39,13 @@ TEST(CardErrors, afterWhichNothingWorksAreToldApart) {
 
 TEST(CardErrors, sayWhatToDo) {  // `problem (why) what to do`
     EXPECT_THAT(
+TEST(CardErrors, thatALibraryMetAreFound) {
+    EXPECT_NO_THROW(check_card("trying"));
+    cuda_on_cpu::set_standing_error(cudaErrorIllegalAddress);
+    EXPECT_THAT([] { check_card("trying"); }, Throws<CardLost>());
+    cuda_on_cpu::set_standing_error(cudaSuccess);
+}
+
         [] { check(cudaErrorSystemNotReady, "looking for cards"); },
         ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("looking for cards failed (CUDA error 802: "),
                                                 HasSubstr(") see whether nvidia-fabricmanager runs"))));
