@@ -34,9 +34,14 @@ const char* remedy(cudaError_t error) {
 }
 
 /// Errors after which CUDA answers every call of the process with an error (driver_types.h: "leaves the
-/// process in an inconsistent state", and the memory or the links of a card that is broken).
+/// process in an inconsistent state", and the memory or the links of a card that is broken). Those that
+/// headers before CUDA 13's lack have their numbers here.
 bool ends_all_work(cudaError_t error) {
-    switch (error) {
+    switch (static_cast<int>(error)) {
+        case 226:  // cudaErrorContained
+        case 721:  // cudaErrorTensorMemoryLeak
+        case 810:  // cudaErrorMpsClientTerminated
+        case 911:  // cudaErrorExternalDevice
         case cudaErrorECCUncorrectable:
         case cudaErrorNvlinkUncorrectable:
         case cudaErrorIllegalAddress:
@@ -63,6 +68,12 @@ void check(cudaError_t error, const char* doing) {
                                 cudaGetErrorString(error) + ") " + remedy(error);
     if (ends_all_work(error)) throw CardLost(problem);
     throw std::runtime_error(problem);
+}
+
+void check_card(const char* doing) {
+    check(cudaGetLastError(), doing);
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), doing);
 }
 
 Stream::Stream() {

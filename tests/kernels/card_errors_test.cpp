@@ -25,8 +25,10 @@ TEST(CardErrors, ofMemoryAreTheTrialsOwn) {
 }
 
 TEST(CardErrors, afterWhichNothingWorksAreToldApart) {
-    for (const cudaError_t error : {cudaErrorECCUncorrectable, cudaErrorIllegalAddress,
-                                    cudaErrorMisalignedAddress, cudaErrorLaunchFailure})
+    for (const cudaError_t error :
+         {cudaErrorECCUncorrectable, cudaErrorIllegalAddress, cudaErrorMisalignedAddress,
+          cudaErrorLaunchFailure, cudaErrorContained, cudaErrorTensorMemoryLeak, cudaErrorMpsClientTerminated,
+          cudaErrorExternalDevice})
         EXPECT_THAT([&] { check(error, "trying"); }, Throws<CardLost>()) << error;
     try {
         check(cudaErrorInvalidValue, "trying");
@@ -37,8 +39,6 @@ TEST(CardErrors, afterWhichNothingWorksAreToldApart) {
     }
 }
 
-TEST(CardErrors, sayWhatToDo) {  // `problem (why) what to do`
-    EXPECT_THAT(
 TEST(CardErrors, thatALibraryMetAreFound) {
     EXPECT_NO_THROW(check_card("trying"));
     cuda_on_cpu::set_standing_error(cudaErrorIllegalAddress);
@@ -46,6 +46,8 @@ TEST(CardErrors, thatALibraryMetAreFound) {
     cuda_on_cpu::set_standing_error(cudaSuccess);
 }
 
+TEST(CardErrors, sayWhatToDo) {  // `problem (why) what to do`
+    EXPECT_THAT(
         [] { check(cudaErrorSystemNotReady, "looking for cards"); },
         ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("looking for cards failed (CUDA error 802: "),
                                                 HasSubstr(") see whether nvidia-fabricmanager runs"))));
