@@ -92,9 +92,10 @@ Storage allocate_on_card(std::size_t bytes) {
 
 void* Scratch::at_least(std::size_t bytes) {
     if (bytes > bytes_) {
-        storage_.reset();  // waits for what still uses it
-        bytes_ = 0;
-        storage_ = allocate_on_card(bytes);
+        // What was outgrown goes with what takes its place: freed now, it would wait for all that the card
+        // does, which may wait for a member of its group that is gone.
+        const Storage larger = allocate_on_card(bytes);
+        storage_ = Storage(larger.get(), [larger, outgrown = storage_](std::byte*) {});
         bytes_ = bytes;
     }
     return storage_.get();
