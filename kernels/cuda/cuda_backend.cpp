@@ -50,7 +50,9 @@ cudaDeviceProp take(int device) {
 class CudaBackend final : public Backend {
   public:
     CudaBackend(int device, Arithmetic arithmetic, Launches launches, Waits waits)
-        : properties_(take(device)), launches_(launches), products_(arithmetic) {
+        : properties_(take(device)),
+          launches_(launches),
+          products_(arithmetic, properties_.multiProcessorCount) {
         if (waits == Waits::naps) look_ = [] {};  // whoever looks up naps in between
     }
 
@@ -300,8 +302,8 @@ class CudaBackend final : public Backend {
     Staging staging_;
     Scratch scratch_, *scratch_in_use_ = &scratch_;
     Products products_;
-};
     std::jthread cutting_links_;
+};
 
 }  // namespace
 
