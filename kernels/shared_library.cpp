@@ -16,7 +16,8 @@ std::string last_words() {
 
 SharedLibrary::SharedLibrary(const std::string& file, const std::string& remedy)
     : file_(file), remedy_(remedy) {
-    void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+    // NCCL's threads may be at work when the program ends: what they run is not unloaded before them.
+    void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == nullptr)
         throw std::runtime_error("cannot load " + file + " (" + last_words() + ") " + remedy);
     handle_ = std::shared_ptr<void>(handle, dlclose);

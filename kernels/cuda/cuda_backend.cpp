@@ -9,6 +9,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "kernels/cuda/cards.hpp"
@@ -49,7 +50,9 @@ cudaDeviceProp take(int device) {
 class CudaBackend final : public Backend {
   public:
     CudaBackend(int device, Arithmetic arithmetic, Launches launches, Waits waits)
-        : properties_(take(device)), launches_(launches), products_(arithmetic) {
+        : properties_(take(device)),
+          launches_(launches),
+          products_(arithmetic, properties_.multiProcessorCount) {
         if (waits == Waits::naps) look_ = [] {};  // whoever looks up naps in between
     }
 
@@ -92,7 +95,7 @@ class CudaBackend final : public Backend {
         return offer;
     }
     std::unique_ptr<Links> link(LinkPlace place) override {
-        return link_by_nccl(std::move(place), stream_, look_);
+        return link_by_nccl(std::move(place), stream_, look_, cutting_links_);
     }
 
     Storage allocate(std::size_t bytes) override { return allocate_on_card(bytes); }
@@ -110,9 +113,8 @@ class CudaBackend final : public Backend {
     }
     std::int64_t scratch_bytes(std::int64_t rows, std::int64_t width,
                                std::int64_t vocabulary) const override {
-        return std::max({Products::most_workspace_bytes,
-                         cuda::embedding_backward_bytes(rows, width, vocabulary),
-                         cuda::rms_norm_backward_bytes(width)});
+        return Products::most_workspace_bytes + cuda::embedding_backward_bytes(rows, width, vocabulary) +
+               cuda::rms_norm_backward_bytes(width);  // what was outgrown stays
     }
     void fill_zero(void* destination, std::size_t bytes) override {
         if (bytes == 0) return;
@@ -300,6 +302,7 @@ class CudaBackend final : public Backend {
     Staging staging_;
     Scratch scratch_, *scratch_in_use_ = &scratch_;
     Products products_;
+    std::jthread cutting_links_;
 };
 
 }  // namespace

@@ -56,7 +56,8 @@ __global__ void sum_chunks_kernel(std::int64_t chunks, std::int64_t vocabulary, 
 }
 
 /// starts[token] = the totals of all tokens before it; starts has one more, for the end. One block.
-__global__ void sum_tokens_kernel(std::int64_t vocabulary, const std::int32_t* totals, std::int32_t* starts) {
+__global__ void __launch_bounds__(scan_threads)
+    sum_tokens_kernel(std::int64_t vocabulary, const std::int32_t* totals, std::int32_t* starts) {
     std::int32_t* sums = shared_at<std::int32_t>();
     const std::int64_t share = (vocabulary + blockDim.x - 1) / blockDim.x;
     const std::int64_t first = threadIdx.x * share;

@@ -6,11 +6,14 @@
 #include <cstring>
 #include <exception>
 #include <nccl.h>
+#include <new>
 #include <optional>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
+#include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/runtime.hpp"
 
@@ -22,9 +25,13 @@ using Clock = std::chrono::steady_clock;
 
 void check(ncclResult_t result, const char* doing) {
     if (result == ncclSuccess) return;
-    cuda::check(cudaGetLastError(), doing);  // what NCCL has run into may be CUDA's
+    check_card(doing);
+    const std::string words = ncclGetLastError(nullptr);
+    // All that NCCL tells of CUDA's error is its name in words.
+    if (result == ncclUnhandledCudaError && words.find("out of memory") != std::string::npos)
+        throw std::bad_alloc();
     throw std::runtime_error(std::string(doing) + " failed (NCCL: " + ncclGetErrorString(result) + ": " +
-                             ncclGetLastError(nullptr) + ") start again with NCCL_DEBUG=WARN to see more");
+                             words + ") start again with NCCL_DEBUG=WARN to see more");
 }
 
 template <class Number>
@@ -51,8 +58,12 @@ class Event {
 
 class NcclLinks final : public Links {
   public:
-    NcclLinks(LinkPlace place, cudaStream_t of_backend, Look& look_of_waits)
-        : place_(std::move(place)), of_backend_(of_backend), look_of_waits_(look_of_waits) {
+    NcclLinks(LinkPlace place, cudaStream_t of_backend, Look& look_of_waits, std::jthread& cutting)
+        : place_(std::move(place)),
+          of_backend_(of_backend),
+          look_of_waits_(look_of_waits),
+          cutting_(cutting) {
+        cutting_ = {};  // the last links' end: nothing that was recorded with them is left
         // Calls return before they are done, so that who waits for members can see that one has left.
         ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
         config.blocking = 0;
@@ -70,17 +81,14 @@ class NcclLinks final : public Links {
 
     ~NcclLinks() override {
         look_of_waits_ = std::move(look_before_);
-        if (group_ == nullptr) return;
-        if (std::uncaught_exceptions() > thrown_before_) {
-            cut();
-            return;
+        if (group_ != nullptr && std::uncaught_exceptions() <= thrown_before_) {
+            try {
+                settle(ncclCommFinalize(group_), "ending the links between cards");
+                ncclCommDestroy(std::exchange(group_, nullptr));
+            } catch (const std::exception&) {  // it is cut
+            }
         }
-        try {
-            settle(ncclCommFinalize(group_), "ending the links between cards");
-            ncclCommDestroy(group_);
-        } catch (const std::exception&) {
-            cut();
-        }
+        cut();
     }
     NcclLinks(const NcclLinks&) = delete;
     NcclLinks& operator=(const NcclLinks&) = delete;
@@ -208,9 +216,12 @@ class NcclLinks final : public Links {
         throw LinkBroken(gone);
     }
 
-    /// Ends what the card still waits for.
+    /// Ends what the card still waits for. On a thread of its own: NCCL first tells the card, then waits
+    /// until every graph that the group was recorded in is gone, and who gives up may still have them. (A
+    /// process that gets no thread any more ends here.)
     void cut() noexcept {
-        if (group_ != nullptr) ncclCommAbort(std::exchange(group_, nullptr));
+        if (group_ == nullptr) return;
+        cutting_ = std::jthread([group = std::exchange(group_, nullptr)] { ncclCommAbort(group); });
     }
 
     static constexpr const char* gone = "another rank of the group ended its part of the trial";
@@ -218,6 +229,7 @@ class NcclLinks final : public Links {
     LinkPlace place_;
     cudaStream_t of_backend_;
     Look& look_of_waits_;
+    std::jthread& cutting_;  ///< cut() may have to go on when this is gone
     Look look_before_;
     int thrown_before_ = std::uncaught_exceptions();
     Stream stream_;
@@ -243,8 +255,9 @@ LinkOffer nccl_offer(bool first_rank) {
     return offer;
 }
 
-std::unique_ptr<Links> link_by_nccl(LinkPlace place, cudaStream_t stream, Look& look_of_waits) {
-    return std::make_unique<NcclLinks>(std::move(place), stream, look_of_waits);
+std::unique_ptr<Links> link_by_nccl(LinkPlace place, cudaStream_t stream, Look& look_of_waits,
+                                    std::jthread& cutting) {
+    return std::make_unique<NcclLinks>(std::move(place), stream, look_of_waits, cutting);
 }
 
 }  // namespace isogrid::kernels::cuda

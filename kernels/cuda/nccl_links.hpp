@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 #include <memory>
+#include <thread>
 
 #include "kernels/cuda/waiting.hpp"
 #include "kernels/links.hpp"
@@ -13,7 +14,10 @@ namespace isogrid::kernels::cuda {
 LinkOffer nccl_offer(bool first_rank);
 
 /// Links the calling thread's card with those of the group. `stream` is the backend's; `look_of_waits` is
-/// what the backend's waits look at, and looks after these links as long as they are there.
-std::unique_ptr<Links> link_by_nccl(LinkPlace place, cudaStream_t stream, Look& look_of_waits);
+/// what the backend's waits look at, and looks after these links as long as they are there. Links that are
+/// given up end on `cutting`, which is done when all that was recorded with them is gone: the links may go
+/// before it does, the backend after.
+std::unique_ptr<Links> link_by_nccl(LinkPlace place, cudaStream_t stream, Look& look_of_waits,
+                                    std::jthread& cutting);
 
 }  // namespace isogrid::kernels::cuda

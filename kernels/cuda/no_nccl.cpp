@@ -14,7 +14,7 @@ LinkOffer nccl_offer(bool) {
     return {.problem = problem};
 }
 
-std::unique_ptr<Links> link_by_nccl(LinkPlace, cudaStream_t, Look&) {
+std::unique_ptr<Links> link_by_nccl(LinkPlace, cudaStream_t, Look&, std::jthread&) {
     throw std::logic_error(problem);
 }
 

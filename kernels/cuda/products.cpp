@@ -1,9 +1,13 @@
 #include "kernels/cuda/products.hpp"
 
+#include <algorithm>
+#include <array>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "kernels/cuda/card_check.hpp"
 
 namespace isogrid::kernels::cuda {
 
@@ -14,9 +18,29 @@ constexpr std::uint32_t least_alignment = 16;  // of every matrix here; tensors 
 void check(cublasStatus_t status, const char* doing) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
     if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
-    cuda::check(cudaGetLastError(), doing);  // what cuBLASLt has run into may be CUDA's
+    check_card(doing);
     throw std::runtime_error(std::string(doing) + " failed (cuBLASLt status " + std::to_string(status) +
                              ") see whether the driver is as new as the CUDA libraries beside isogrid");
+}
+
+using Found = cublasLtMatmulHeuristicResult_t;
+
+/// Parts that a sum is cut into, to be computed beside each other.
+std::int32_t parts_of_sums(const Found& found) {
+    std::int32_t parts = 1;
+    std::size_t written = 0;
+    check(cublasLtMatmulAlgoConfigGetAttribute(&found.algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &parts,
+                                               sizeof parts, &written),
+          "choosing an algorithm");
+    return parts;
+}
+
+/// Whether long sums make numbers so few that most of the card would be idle but for their parts. Tiles of
+/// 128 x 128 are what cuBLASLt likes best.
+bool needs_parts(std::int64_t terms, Activations out, int multiprocessors) {
+    constexpr std::int64_t tile = 128, long_sum = 2048;
+    const std::int64_t tiles = (out.rows + tile - 1) / tile * ((out.columns + tile - 1) / tile);
+    return terms >= long_sum && tiles < multiprocessors;
 }
 
 cudaDataType_t type_of(Element element) {
@@ -33,8 +57,10 @@ Owned made(Make make, const char* doing) {
 
 }  // namespace
 
-Products::Products(Arithmetic arithmetic)
-    : arithmetic_(arithmetic), library_(made<Library>(cublasLtCreate, "starting cuBLASLt")) {}
+Products::Products(Arithmetic arithmetic, int multiprocessors)
+    : arithmetic_(arithmetic),
+      multiprocessors_(multiprocessors),
+      library_(made<Library>(cublasLtCreate, "starting cuBLASLt")) {}
 
 /// cuBLASLt's matrices are column-major: what stands in memory is the transpose of ours.
 Products::Layout Products::layout_of(ConstActivations matrix) {
@@ -74,23 +100,35 @@ Products::Plan Products::make_plan(const Factor& left, const Factor& right, Acti
               "choosing an algorithm");
     };
     prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{most_workspace_bytes});
-    // Sums may be split into parts that are added by a kernel of their own, in order; not by atomics.
-    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-           static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    // Sums may be split into parts that are added by a kernel of their own, in order; not by atomics. Parts
+    // are float32, also where that is what the output is.
+    std::uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    if (out.element == Element::float32) schemes |= CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, schemes);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, least_alignment);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, least_alignment);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, least_alignment);
     prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, least_alignment);
 
-    cublasLtMatmulHeuristicResult_t found{};
+    // Best first, as cuBLASLt sees it, which may leave sums whole that are worth splitting.
+    std::array<Found, 16> results{};
     int count = 0;
     check(cublasLtMatmulAlgoGetHeuristic(library_.get(), plan.description.get(), plan.right.get(),
-                                         plan.left.get(), plan.out.get(), plan.out.get(), preference.get(), 1,
-                                         &found, &count),
+                                         plan.left.get(), plan.out.get(), plan.out.get(), preference.get(),
+                                         static_cast<int>(results.size()), results.data(), &count),
           "choosing an algorithm");
-    check(count == 0 ? CUBLAS_STATUS_NOT_SUPPORTED : found.state, "choosing an algorithm");
-    plan.algorithm = found.algo;
-    plan.workspace_bytes = found.workspaceSize;
+    const auto works = [](const Found& found) { return found.state == CUBLAS_STATUS_SUCCESS; };
+    const auto end = results.begin() + count, first = std::find_if(results.begin(), end, works);
+    check(first == end ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS, "choosing an algorithm");
+    auto chosen = first;
+    const std::int64_t terms = left.transposed ? left.matrix.rows : left.matrix.columns;
+    if (needs_parts(terms, out, multiprocessors_)) {
+        chosen = std::find_if(first, end,
+                              [&](const Found& found) { return works(found) && parts_of_sums(found) > 1; });
+        if (chosen == end) chosen = first;
+    }
+    plan.algorithm = chosen->algo;
+    plan.workspace_bytes = chosen->workspaceSize;
     return plan;
 }
 

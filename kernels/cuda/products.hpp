@@ -23,13 +23,14 @@ struct Factor {
     bool transposed = false;
 };
 
-/// For each shape cuBLASLt's first choice among algorithms that sum in a fixed order, kept from then on: the
-/// same bits on every call on cards of one kind with one version of cuBLASLt.
+/// For each shape cuBLASLt's first choice among algorithms that sum in a fixed order, or its first that
+/// splits the sums where multiprocessors would have nothing to do, kept from then on: the same bits on every
+/// call on cards of one kind with one version of cuBLASLt.
 class Products {
   public:
     static constexpr std::int64_t most_workspace_bytes = std::int64_t{32} << 20;  // as cuBLAS on sm_90
 
-    explicit Products(Arithmetic arithmetic);
+    Products(Arithmetic arithmetic, int multiprocessors);
 
     /// out = left right, plus `addend` (laid out as `out`, float32 as out is then; it may be out's own
     /// memory) where there is one.
@@ -54,6 +55,7 @@ class Products {
     Plan make_plan(const Factor& left, const Factor& right, Activations out) const;
 
     Arithmetic arithmetic_;
+    int multiprocessors_;
     Library library_;
     std::map<Shape, Plan> plans_;
 };

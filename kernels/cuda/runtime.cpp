@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/cards.hpp"
 
 namespace isogrid::kernels::cuda {
@@ -33,9 +34,14 @@ const char* remedy(cudaError_t error) {
 }
 
 /// Errors after which CUDA answers every call of the process with an error (driver_types.h: "leaves the
-/// process in an inconsistent state", and the memory or the links of a card that is broken).
+/// process in an inconsistent state", and the memory or the links of a card that is broken). Those that
+/// headers before CUDA 13's lack have their numbers here.
 bool ends_all_work(cudaError_t error) {
-    switch (error) {
+    switch (static_cast<int>(error)) {
+        case 226:  // cudaErrorContained
+        case 721:  // cudaErrorTensorMemoryLeak
+        case 810:  // cudaErrorMpsClientTerminated
+        case 911:  // cudaErrorExternalDevice
         case cudaErrorECCUncorrectable:
         case cudaErrorNvlinkUncorrectable:
         case cudaErrorIllegalAddress:
@@ -64,6 +70,12 @@ void check(cudaError_t error, const char* doing) {
     throw std::runtime_error(problem);
 }
 
+void check_card(const char* doing) {
+    check(cudaGetLastError(), doing);
+    std::size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), doing);
+}
+
 Stream::Stream() {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "opening a stream on the card");
 }
@@ -80,9 +92,10 @@ Storage allocate_on_card(std::size_t bytes) {
 
 void* Scratch::at_least(std::size_t bytes) {
     if (bytes > bytes_) {
-        storage_.reset();  // waits for what still uses it
-        bytes_ = 0;
-        storage_ = allocate_on_card(bytes);
+        // What was outgrown goes with what takes its place: freed now, it would wait for all that the card
+        // does, which may wait for a member of its group that is gone.
+        const Storage larger = allocate_on_card(bytes);
+        storage_ = Storage(larger.get(), [larger, outgrown = storage_](std::byte*) {});
         bytes_ = bytes;
     }
     return storage_.get();

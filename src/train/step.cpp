@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cstddef>
+#include <exception>
 #include <tuple>
 
 #include "train/linked_cards.hpp"
@@ -97,9 +98,14 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
     record();
 }
 
-/// Links end before memory is freed, which waits for the card, which may wait for a rank that is gone; and
-/// after what was recorded with them.
 Step::~Step() {
+    end_links();
+}
+
+/// NCCL's links end after what was recorded with them. But that has memory of its own, so where the trial is
+/// given up the links go first, by which they are cut and the card is told not to wait.
+void Step::end_links() {
+    if (std::uncaught_exceptions() > thrown_before_) links_.reset();
     forget_recorded();
     links_.reset();
 }

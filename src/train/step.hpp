@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -67,6 +68,9 @@ class Step {
     std::span<float> first_moment() { return state(Part::first_moment); }
     std::span<float> second_moment() { return state(Part::second_moment); }
 
+    /// Ends the links to the other ranks' cards: no further step is taken. Before any memory of the backend
+    /// is freed, which waits for the card, which may wait for a rank that is gone.
+    void end_links();
     /// Frees the gradient's memory: no further step is taken.
     void release_gradient() { tree_.release(); }
 
@@ -83,6 +87,7 @@ class Step {
     const study::Trial& trial_;
     kernels::Backend& backend_;
     Communicator& group_;
+    int thrown_before_ = std::uncaught_exceptions();
     model::Llama model_;
     study::BatchStage stage_;  ///< that blocks_ and windows_ are of
     ThreadTeam team_;

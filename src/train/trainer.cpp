@@ -55,6 +55,9 @@ class Trainer {
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
           step_(trial, backend, group, options.threads),
           evaluation_(trial, tokens, backend, group, step_.team(), step_.parameters()) {}
+    ~Trainer() { step_.end_links(); }  // the evaluation's memory is freed before the step is destroyed
+    Trainer(const Trainer&) = delete;
+    Trainer& operator=(const Trainer&) = delete;
 
     TrialResult run() {
         if (!resume()) evaluate_into(new_row(0));

@@ -2,8 +2,9 @@
 # All that can be asked of a CUDA card, within nine minutes, and one table of it:
 # check_card.sh FOLDER [--against COMMAND]... [--log FILE]
 # FOLDER holds bin/ (isogrid, test_kernels, test_train_cuda, bench_cuda) and, in a bundle, lib/ with the libraries they
-# need. All that the checks print goes to FILE too. Without a card it says what never ran. Exit status: 0 all well, 1
-# something failed, 77 no card.
+# need, lib/newer/ with those of them that need a newer C library than the programs, and `needs`: the versions of the C
+# library that the programs and lib/newer/ need, and CUDA's. All that the checks print goes to FILE too. Without a card
+# it says what never ran. Exit status: 0 all well, 1 something failed, 77 no card.
 set -uo pipefail
 
 folder=$(cd "$1" && pwd) || exit 2
@@ -27,19 +28,25 @@ export PATH=$PATH:/usr/local/cuda/bin
 # cuBLASLt and NCCL may be in the bundle, or CUDA's, or parts of PyTorch only.
 wheels=$(python3 -c 'import glob, sysconfig
 print(":".join(glob.glob(sysconfig.get_paths()["purelib"] + "/nvidia/*/lib")))' 2>/dev/null)
+needs() { sed -n "s/^$1 //p" "$folder/needs" 2>/dev/null; } # programs, newer or cuda: a version, or nothing
+# is_older VERSION OTHER: false where one is not known.
+is_older() { [[ -n $1 && -n $2 && $1 != "$2" && $(printf '%s\n' "$1" "$2" | sort -V | head -n 1) == "$1" ]]; }
+c_library=$(getconf GNU_LIBC_VERSION 2>/dev/null | awk '{print $2}')
+libraries=$folder/lib
+[[ ! -d $folder/lib/newer ]] || is_older "$c_library" "$(needs newer)" || libraries+=:$folder/lib/newer
 [[ ! -d $folder/lib ]] ||
-    export LD_LIBRARY_PATH=$folder/lib:${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${wheels:+:$wheels}
+    export LD_LIBRARY_PATH=$libraries:${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}/usr/local/cuda/lib64${wheels:+:$wheels}
 here=$(mktemp -d)
 trap '[[ $BASHPID != "$$" ]] || rm -rf "$here"' EXIT # a part of it that is killed as it begins has the trap too
 cd "$here" || exit 2
-ends=$((SECONDS + 520)) # seconds for everything
+ends=$((SECONDS + ${ISOGRID_CHECK_SECONDS:-520})) # for everything
 rows=() failed=0
 
 # check NAME SECONDS COMMAND...: one row of the table; 77 counts as skipped. Output goes to NAME.log, its last lines out.
 check() {
-    local name=$1 most=$2 start=$SECONDS status=0 left=$((ends - SECONDS))
+    local name=$1 most=$2 start=$SECONDS status=0 left=$((ends - SECONDS)) in_full=1
     shift 2
-    ((left > most)) || most=$left
+    ((left >= most)) || most=$left in_full=0
     if ((most < 5)); then
         rows+=("$name|not run|no time left|")
         return
@@ -52,8 +59,13 @@ check() {
         0) rows+=("$name|passed|$(summary "$name.log")|$((SECONDS - start)) s") ;;
         77) rows+=("$name|not run|$(summary "$name.log")|") ;;
         124)
-            rows+=("$name|cut off|no end within $most s|$most s")
-            [[ $name == against ]] || failed=1 # how long others take to get ready is not the card's fault
+            # What began late shows nothing, nor how long others take to get ready.
+            if ((in_full)); then
+                rows+=("$name|cut off|no end within $most s|$most s")
+                [[ $name == against ]] || failed=1
+            else
+                rows+=("$name|cut|all of the time was over after $most s (not failed)|$most s")
+            fi
             ;;
         *) rows+=("$name|failed|$(summary "$name.log")|$((SECONDS - start)) s") failed=1 ;;
     esac
@@ -88,9 +100,38 @@ print_table() {
 }
 
 card() {
-    nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null && return
-    echo "no card (nvidia-smi is missing or finds none)"
-    return 77
+    local found knows built
+    found=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null) || found=""
+    [[ -n $found ]] || {
+        echo "no card (nvidia-smi is missing or finds none)"
+        return 77
+    }
+    knows=$(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA \(UMD \)\?Version: *\([0-9][0-9.]*\).*/\2/p' | head -n 1)
+    built=$(needs cuda)
+    [[ -n $built ]] || built=$(nvcc --version 2>/dev/null | sed -n 's/.*release \([0-9.]*\),.*/\1/p')
+    printf '%s\n' "$found" | sed "s/\$/, CUDA ${knows:-unknown}/"
+    is_older "${knows%%.*}" "${built%%.*}" || return 0 # a driver serves all versions of its CUDA's first number
+    echo "old driver (of CUDA $knows, we need $built) update it or use another node"
+    return 1
+}
+
+# What the loader does not find: libraries, or versions of theirs.
+libraries() {
+    local program missing=""
+    ! is_older "$c_library" "$(needs programs)" || {
+        echo "old C library ($c_library, the programs need $(needs programs)) use a newer node"
+        return 1
+    }
+    for program in "$folder"/bin/*; do
+        missing+=$(ldd "$program" 2>&1 | grep 'not found')$'\n'
+    done
+    [[ $missing == *[![:space:]]* ]] || {
+        echo "all found, C library ${c_library:-unknown}"
+        return
+    }
+    echo "$missing"
+    echo "missing, or too old ($(grep -oE '[^ /]+\.so[.0-9]*' <<<"$missing" | sort -u | head -n 3 | paste -sd ' ')) install them"
+    return 1
 }
 
 # Every typed test of the backend; a card that cannot be used skips them all.
@@ -249,12 +290,15 @@ sanitized_all() {
 }
 
 check card 20 card
-if [[ ${rows[0]} == *"not run"* ]]; then
+check libraries 20 libraries
+if [[ ${rows[0]} != *"|passed|"* ]]; then
+    why="no card" status=77
+    [[ ${rows[0]} == *"not run"* ]] || why="the card's driver cannot be used" status=1
     kernels
-    for name in kernels training links sweeps linked resumed packed benchmark together profile memcheck racecheck ${against[0]:+against}; do rows+=("$name|not run|no card|"); done
+    for name in kernels training links sweeps linked resumed packed benchmark together profile memcheck racecheck ${against[0]:+against}; do rows+=("$name|not run|$why|"); done
     print_table
     echo "nothing here has run on a card"
-    exit 77
+    exit "$status"
 fi
 check kernels 120 kernels
 check training 60 training

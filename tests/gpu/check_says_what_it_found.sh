@@ -16,7 +16,14 @@ program() { # PATH: its text is the input
     chmod +x "$folder/$1"
 }
 
-program tools/nvidia-smi <<<'echo "A card, 580.00, 80000 MiB"'
+program tools/nvidia-smi <<'END'
+[[ $* != *query-gpu=name* ]] || { echo "A card, 580.00, 80000 MiB"; exit; }
+echo "| NVIDIA-SMI 580.00    Driver Version: 580.00    CUDA Version: ${DRIVER_KNOWS:-13.1}     |"
+END
+program tools/getconf <<<'echo "glibc ${C_LIBRARY:-2.36}"'
+program tools/ldd <<<'[[ -z ${MISSING:-} ]] || echo "$MISSING => not found"'
+mkdir "$folder/lib/newer"
+printf 'programs 2.34\nnewer 2.36\ncuda 13.0\n' >"$folder/needs"
 program tools/compute-sanitizer <<'END'
 [[ $1 != --help ]] || { echo "--kernel-name arg"; exit 0; }
 tool=memcheck
@@ -39,8 +46,10 @@ esac
 END
 for tests in test_kernels test_train_cuda; do
     program "bin/$tests" <<'END'
+[[ $0 != */"${SLOW:-}" ]] || sleep 60
 [[ $0 != */"${BROKEN:-}" ]] || { printf 'a.cpp:1: Failure\nExpected: less\n[  FAILED  ] 1 test.\n'; exit 1; }
 [[ $LD_LIBRARY_PATH == */lib:* ]] || { echo "libraries: $LD_LIBRARY_PATH"; exit 1; }
+echo "$LD_LIBRARY_PATH" >"${0%/bin/*}/searched.txt"
 echo '[  PASSED  ] 12 tests.'
 END
 done
@@ -65,9 +74,11 @@ has() { grep -qE -- "$1" "$folder/out.txt" || fail "no line '$1' in: $(cat "$fol
 # All is well: each check is in the table, and a rival is where it was, with the libraries that it had before.
 export LD_LIBRARY_PATH=/before
 run 0 --against "'./rival of ours' --bf16" --log "$folder/all.txt"
-for name in card kernels training links sweeps resumed packed benchmark together profile memcheck racecheck against; do
+for name in card libraries kernels training links sweeps resumed packed benchmark together profile memcheck racecheck against; do
     has "^$name +passed "
 done
+has '^card +passed +A card, 580.00, 80000 MiB, CUDA 13.1 '
+grep -q '/lib:[^:]*/lib/newer:/before:' "$folder/searched.txt" || fail "searched: $(cat "$folder/searched.txt")"
 has '^linked +not run +two cards are needed, 1 found'
 grep -q '^a rival with /before and --bf16 --configs x$' "$folder/all.txt" || fail "the rival: $(cat "$folder/all.txt")"
 unset LD_LIBRARY_PATH
@@ -80,6 +91,24 @@ has '^training +failed '
 has '^Expected: less$'
 has '^memcheck +failed '
 grep -q '^== training, exit status 1$' "$folder/all.txt" || fail "the log: $(cat "$folder/all.txt")"
+
+# An older C library than lib/newer needs has its own libraries instead of those; one that is too old for the programs,
+# and a driver older than CUDA, are said.
+C_LIBRARY=2.34 run 0
+! grep -q newer "$folder/searched.txt" || fail "searched: $(cat "$folder/searched.txt")"
+has '^libraries +passed +all found, C library 2.34'
+C_LIBRARY=2.28 run 1
+has '^libraries +failed +old C library \(2.28, the programs need 2.34\) use a newer node'
+MISSING=libevent_core-2.1.so.7 run 1
+has '^libraries +failed +missing, or too old \(libevent_core-2.1.so.7\) install them'
+DRIVER_KNOWS=12.9 run 1
+has '^card +failed +old driver \(of CUDA 12.9, we need 13.0\) update it or use another node'
+has "^kernels +not run +the card's driver cannot be used"
+
+# What had not all of its time is cut, and no failure; what comes after is not run.
+SLOW=test_train_cuda ISOGRID_CHECK_SECONDS=8 run 0
+has '^training +cut +all of the time was over after [0-9]+ s \(not failed\)'
+has '^racecheck +not run +no time left'
 
 run 2 --aginst rival
 has 'no option \(known: --against COMMAND, --log FILE\)'

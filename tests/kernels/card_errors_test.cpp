@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "kernels/cuda/runtime.hpp"
 
@@ -24,8 +25,10 @@ TEST(CardErrors, ofMemoryAreTheTrialsOwn) {
 }
 
 TEST(CardErrors, afterWhichNothingWorksAreToldApart) {
-    for (const cudaError_t error : {cudaErrorECCUncorrectable, cudaErrorIllegalAddress,
-                                    cudaErrorMisalignedAddress, cudaErrorLaunchFailure})
+    for (const cudaError_t error :
+         {cudaErrorECCUncorrectable, cudaErrorIllegalAddress, cudaErrorMisalignedAddress,
+          cudaErrorLaunchFailure, cudaErrorContained, cudaErrorTensorMemoryLeak, cudaErrorMpsClientTerminated,
+          cudaErrorExternalDevice})
         EXPECT_THAT([&] { check(error, "trying"); }, Throws<CardLost>()) << error;
     try {
         check(cudaErrorInvalidValue, "trying");
@@ -34,6 +37,13 @@ TEST(CardErrors, afterWhichNothingWorksAreToldApart) {
         FAIL() << "a wrong argument ends nothing";
     } catch (const std::runtime_error&) {
     }
+}
+
+TEST(CardErrors, thatALibraryMetAreFound) {
+    EXPECT_NO_THROW(check_card("trying"));
+    cuda_on_cpu::set_standing_error(cudaErrorIllegalAddress);
+    EXPECT_THAT([] { check_card("trying"); }, Throws<CardLost>());
+    cuda_on_cpu::set_standing_error(cudaSuccess);
 }
 
 TEST(CardErrors, sayWhatToDo) {  // `problem (why) what to do`

@@ -168,28 +168,45 @@ TEST_F(LinkedCards, areNotLinkedWhereTwoRanksHaveOneCard) {
     EXPECT_EQ(linked, std::vector<int>(2, 0));
 }
 
-TEST_F(LinkedCards, areGivenUpWhenAMemberLeaves) {
-    const auto thrown = on_ranks<int>(2, [](train::Communicator& group) {
-        const auto backend = card(group.rank());
-        kernels::LinkPlace place{.rank = group.rank(), .size = 2};
-        place.key = key_of_first(*backend, group);
-        place.somebody_left = [] { return true; };
-        place.patience = std::chrono::milliseconds(50);
-        const auto links = backend->link(place);
-        if (group.rank() == 1) return 0;  // without its part
-        const kernels::Storage values = backend->allocate(3 * sizeof(float));
-        const auto all = numbers<float>(values, 3);
+/// Two ranks take part in `together` sums, then rank 1 leaves; whether rank 0 gives up the next.
+bool gives_up(train::Communicator& group, Launches launches, int together) {
+    const auto backend = card(group.rank(), launches);
+    kernels::LinkPlace place{.rank = group.rank(), .size = 2};
+    place.key = key_of_first(*backend, group);
+    bool left = false;  // linking, and the first sum, take cards longer than the patience
+    place.somebody_left = [&left] { return left; };
+    place.patience = std::chrono::milliseconds(50);
+    float value = 1;
+    const kernels::Storage values = backend->allocate(2 * sizeof value);
+    const auto all = numbers<float>(values, 2);
+    backend->copy_in(values.get(), &value, sizeof value);
+    const auto links = backend->link(place);
+    const auto sum = backend->recorded([&] {
         links->sum(all.first(1), all.first(1), all.last(1));
         links->join();
-        float sum = 0;
-        try {
-            backend->copy_out(&sum, values.get(), sizeof sum);
-        } catch (const kernels::LinkBroken&) {
-            return 1;
-        }
-        return 0;
     });
-    EXPECT_EQ(thrown, (std::vector<int>{1, 0}));
+    for (int i = 0; i < together; ++i)
+        sum();
+    backend->copy_out(&value, values.get(), sizeof value);
+    EXPECT_EQ(value, std::pow(2.0F, static_cast<float>(together)));
+    left = true;
+    if (group.rank() == 1) return false;  // without its part in the next one
+    try {
+        sum();
+        backend->copy_out(&value, values.get(), sizeof value);
+    } catch (const kernels::LinkBroken&) {
+        return true;
+    }
+    return false;
+}
+
+TEST_F(LinkedCards, areGivenUpWhenAMemberLeaves) {
+    for (const Launches launches : {Launches::one_by_one, Launches::recorded})
+        for (const int together : {0, 1, 3}) {  // a step is recorded from its second time on
+            const auto given_up = on_ranks<int>(
+                2, [&](train::Communicator& group) { return gives_up(group, launches, together) ? 1 : 0; });
+            EXPECT_EQ(given_up, (std::vector<int>{1, 0})) << together << " sums together";
+        }
 }
 
 // ---- the tree over leaves

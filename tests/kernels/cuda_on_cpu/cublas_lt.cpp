@@ -1,5 +1,7 @@
 // cublasLtMatmul as its documentation has it: D = alpha op(A) op(B) + beta C, matrices column-major.
+#include <algorithm>
 #include <cstring>
+#include <functional>
 #include <vector>
 
 #include "cublasLt.h"
@@ -101,11 +103,20 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
 }
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                                              cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int,
+                                              cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int wanted,
                                               cublasLtMatmulHeuristicResult_t* found, int* count) {
-    found->workspaceSize = 1024;
-    found->state = CUBLAS_STATUS_SUCCESS;
-    *count = 1;
+    for (*count = 0; *count < std::min(wanted, 3); ++*count)
+        found[*count] = {.algo = {1 + *count},
+                         .workspaceSize = 1024,
+                         .state = *count == 1 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS};
+    return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algorithm,
+                                                    cublasLtMatmulAlgoConfigAttributes_t, void* value,
+                                                    std::size_t bytes, std::size_t* written) {
+    if (bytes != sizeof algorithm->parts) card::stop("an attribute of the wrong size");
+    std::memcpy(value, &algorithm->parts, bytes);
+    *written = bytes;
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -113,8 +124,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void* c,
                               cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout,
-                              const cublasLtMatmulAlgo_t*, void* workspace, std::size_t workspace_bytes,
-                              cudaStream_t stream) {
+                              const cublasLtMatmulAlgo_t* algorithm, void* workspace,
+                              std::size_t workspace_bytes, cudaStream_t stream) {
     for (const void* matrix : {a, b, c, const_cast<const void*>(d), const_cast<const void*>(workspace)}) {
         if (!card::on_card(matrix)) card::stop("a product of the program's memory");
         if (reinterpret_cast<std::uintptr_t>(matrix) % 16 != 0) card::stop("a product of unaligned memory");
@@ -124,7 +135,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
                 beta_value = *static_cast<const float*>(beta);
     // By value: a captured product may run when what describes it is gone.
     card::submit(stream, [=, product = *product, a_shape = *a_layout, b_shape = *b_layout,
-                          c_shape = *c_layout, d_shape = *d_layout] {
+                          c_shape = *c_layout, d_shape = *d_layout, parts = algorithm->parts] {
         const card::Access access;
         std::memset(workspace, 0xff, workspace_bytes);
         const bool tf32 = product.compute == CUBLAS_COMPUTE_32F_FAST_TF32;
@@ -136,15 +147,20 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
         if (steps != (product.b == CUBLAS_OP_T ? b_shape.columns : b_shape.rows) || rows != d_shape.rows ||
             columns != d_shape.columns || c_shape.rows != rows || c_shape.columns != columns)
             card::stop("matrices that do not go together");
-        std::vector<float> sums(static_cast<std::size_t>(rows));
+        std::vector<float> sums(static_cast<std::size_t>(rows)), of_part(sums.size());
         for (std::int64_t column = 0; column < columns; ++column) {
-            for (float& sum : sums)
-                sum = 0;
-            for (std::int64_t step = 0; step < steps; ++step) {
-                const float factor = right[static_cast<std::size_t>(column * steps + step)];
-                const float* of_step = left.data() + step * rows;
-                for (std::int64_t row = 0; row < rows; ++row)
-                    sums[static_cast<std::size_t>(row)] += of_step[row] * factor;
+            for (int part = 0; part < parts; ++part) {
+                std::ranges::fill(of_part, 0.0F);
+                for (std::int64_t step = part * steps / parts; step < (part + 1) * steps / parts; ++step) {
+                    const float factor = right[static_cast<std::size_t>(column * steps + step)];
+                    const float* of_step = left.data() + step * rows;
+                    for (std::int64_t row = 0; row < rows; ++row)
+                        of_part[static_cast<std::size_t>(row)] += of_step[row] * factor;
+                }
+                if (part == 0)
+                    sums = of_part;
+                else
+                    std::ranges::transform(sums, of_part, sums.begin(), std::plus());
             }
             for (std::int64_t row = 0; row < rows; ++row) {
                 float value = alpha_value * sums[static_cast<std::size_t>(row)];

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <tuple>
 #include <type_traits>
 
@@ -91,6 +92,7 @@ enum cudaError_t {
     cudaErrorNoKernelImageForDevice = 209,
     cudaErrorECCUncorrectable = 214,
     cudaErrorNvlinkUncorrectable = 220,
+    cudaErrorContained = 226,
     cudaErrorNotReady = 600,
     cudaErrorIllegalAddress = 700,
     cudaErrorLaunchTimeout = 702,
@@ -100,8 +102,11 @@ enum cudaError_t {
     cudaErrorInvalidAddressSpace = 717,
     cudaErrorInvalidPc = 718,
     cudaErrorLaunchFailure = 719,
+    cudaErrorTensorMemoryLeak = 721,
     cudaErrorSystemNotReady = 802,
-    cudaErrorSystemDriverMismatch = 803
+    cudaErrorSystemDriverMismatch = 803,
+    cudaErrorMpsClientTerminated = 810,
+    cudaErrorExternalDevice = 911
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
@@ -179,6 +184,12 @@ void expect_on_card([[maybe_unused]] const T& argument) {
 void submit(cudaStream_t stream, std::function<void()> work);
 /// The same for work that says whether it is done, and is asked again until it is.
 void submit_waiting(cudaStream_t stream, std::function<bool()> work);
+/// Whoever waits for a stream asks its work again.
+void ask_again();
+/// What stays with the card, whoever of the process met it; cudaSuccess ends that.
+void set_standing_error(cudaError_t error);
+/// Keeps it as long as the graph that is being captured there, and what is made of that; nowhere else.
+void keep_with_graph(cudaStream_t stream, const std::shared_ptr<void>& kept);
 
 }  // namespace isogrid::kernels::cuda_on_cpu
 

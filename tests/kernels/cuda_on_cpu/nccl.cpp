@@ -3,6 +3,7 @@
 // ranks, which is not the order of a binary tree.
 #include "nccl.h"
 
+#include <chrono>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -53,9 +55,14 @@ void write(void* to, const Message& message) {
 
 }  // namespace
 
-struct EmulatedComm {
+struct Member {
     std::shared_ptr<Meeting> meeting;
     int rank = 0, size = 1;
+};
+struct EmulatedComm : Member {
+    explicit EmulatedComm(Member member) : Member(std::move(member)) {}
+    std::shared_ptr<int> in_graphs =
+        std::make_shared<int>();  ///< graphs that it was captured in have it, too
 };
 
 namespace {
@@ -80,7 +87,7 @@ void expect_on_card(const void* address) {
 /// As stream work: all that is sent leaves at once, then all that comes is waited for.
 class Transfer {
   public:
-    Transfer(const EmulatedComm& group, std::vector<Part> of_it) : group_(group), parts_(std::move(of_it)) {}
+    Transfer(const Member& group, std::vector<Part> of_it) : group_(group), parts_(std::move(of_it)) {}
 
     bool operator()() {
         if (!sent_)
@@ -116,7 +123,7 @@ class Transfer {
         return message;
     }
 
-    EmulatedComm group_;
+    Member group_;
     std::vector<Part> parts_;
     bool sent_ = false;
 };
@@ -160,7 +167,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* group, int size, ncclUniqueId ke
     std::shared_ptr<Meeting>& meeting = meetings()[key.internal];
     if (!meeting) meeting = std::make_shared<Meeting>();
     if (!meeting->ranks.insert(rank).second) return ncclInvalidUsage;
-    *group = new EmulatedComm{meeting, rank, size};
+    *group = new EmulatedComm({meeting, rank, size});
     return ncclInProgress;
 }
 
@@ -178,15 +185,21 @@ ncclResult_t ncclCommFinalize(ncclComm_t) {
 }
 
 ncclResult_t ncclCommDestroy(ncclComm_t group) {
+    if (group->in_graphs.use_count() > 1)
+        card::stop("a group ends before the graphs that it was captured in");
     delete group;
     return ncclSuccess;
 }
 
+/// What the card waits for ends at once; the call itself waits for the graphs that the group was captured in.
 ncclResult_t ncclCommAbort(ncclComm_t group) {
     {
         const std::lock_guard lock(guard());
         group->meeting->aborted = true;
     }
+    card::ask_again();
+    while (group->in_graphs.use_count() > 1)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     delete group;
     return ncclSuccess;
 }
@@ -209,6 +222,7 @@ ncclResult_t ncclGroupEnd() {
     const cudaStream_t stream = first.stream;
     for (const Part& part : parts)
         if (part.group != first.group || part.stream != stream) card::stop("a group over two streams");
+    card::keep_with_graph(stream, first.group->in_graphs);
     card::submit_waiting(stream, Transfer(*first.group, std::exchange(parts, {})));
     return ncclSuccess;
 }
@@ -235,7 +249,8 @@ ncclResult_t ncclAllReduce(const void* values, void* sums, std::size_t count, nc
     expect_on_card(sums);
     const std::size_t bytes = bytes_of(count, type);
     const auto exchanged = std::make_shared<std::map<int, Message>>();
-    card::submit_waiting(stream, [=, group = *group, sent = false]() mutable {
+    card::keep_with_graph(stream, group->in_graphs);
+    card::submit_waiting(stream, [=, group = Member(*group), sent = false]() mutable {
         const auto is_there = [&](int rank) { return rank == group.rank || exchanged->contains(rank); };
         if (!sent) exchanged->clear();  // of the last replay
         const std::lock_guard lock(guard());

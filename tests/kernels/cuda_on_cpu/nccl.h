@@ -10,7 +10,13 @@ constexpr std::size_t NCCL_UNIQUE_ID_BYTES = 128;
 struct ncclUniqueId {
     char internal[NCCL_UNIQUE_ID_BYTES];
 };
-enum ncclResult_t { ncclSuccess = 0, ncclInvalidUsage = 5, ncclRemoteError = 6, ncclInProgress = 7 };
+enum ncclResult_t {
+    ncclSuccess = 0,
+    ncclUnhandledCudaError = 1,
+    ncclInvalidUsage = 5,
+    ncclRemoteError = 6,
+    ncclInProgress = 7
+};
 enum ncclDataType_t { ncclFloat32 = 7, ncclFloat64 = 8 };
 enum ncclRedOp_t { ncclSum = 0 };
 struct ncclConfig_t {

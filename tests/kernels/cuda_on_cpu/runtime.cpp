@@ -1,6 +1,7 @@
 // CUDA's runtime on the emulated card. Work on a stream is done as late as it may be: when somebody waits for
 // it, so that what a copy reads too late, or the program too early, shows.
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -24,9 +25,11 @@ using Work = std::function<bool()>;
 struct EmulatedGraph {
     std::vector<Work> work;
     std::set<cudaStream_t> streams;  ///< that are captured into it
+    std::vector<std::shared_ptr<void>> kept;
 };
 struct EmulatedGraphExec {
     std::vector<Work> work;
+    std::vector<std::shared_ptr<void>> kept;
 };
 struct EmulatedStream {
     std::deque<Work> waiting;
@@ -111,6 +114,23 @@ void submit(cudaStream_t stream, std::function<void()> work) {
     });
 }
 
+namespace {
+std::atomic<cudaError_t> standing_error = cudaSuccess;
+}
+void set_standing_error(cudaError_t error) {
+    standing_error = error;
+}
+
+void ask_again() {
+    const std::lock_guard lock(turn());
+    submitted().notify_all();
+}
+
+void keep_with_graph(cudaStream_t stream, const std::shared_ptr<void>& kept) {
+    const std::lock_guard lock(turn());
+    if (stream->captured) stream->captured->kept.push_back(kept);
+}
+
 }  // namespace isogrid::kernels::cuda_on_cpu
 
 const char* cudaGetErrorString(cudaError_t error) {
@@ -151,7 +171,7 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
     *free = *total = card::free_bytes();
-    return cudaSuccess;
+    return card::standing_error;
 }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
@@ -343,7 +363,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
             other->captured.reset();
             other->forked = false;
         }
-    *graph = new EmulatedGraph{std::move(stream->captured->work), {}};
+    *graph = new EmulatedGraph{std::move(stream->captured->work), {}, std::move(stream->captured->kept)};
     stream->captured.reset();
     return cudaSuccess;
 }
@@ -354,7 +374,7 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* ready, cudaGraph_t graph, unsigned long long) {
-    *ready = new EmulatedGraphExec{graph->work};
+    *ready = new EmulatedGraphExec{graph->work, graph->kept};
     return cudaSuccess;
 }
 
