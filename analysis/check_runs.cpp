@@ -12,6 +12,12 @@ namespace isogrid::analysis {
 
 namespace {
 
+/// The median of ratios, where it is one that runs do not have: below `least` or above `most`.
+std::optional<double> odd_median(std::vector<double> ratios, double least, double most) {
+    const double middle = median(std::move(ratios));
+    return middle < least || middle > most ? std::optional(middle) : std::nullopt;
+}
+
 /// Columns that were swapped, or count in millions or billions, show in tokens per parameter: Hoffmann et al.
 /// 2022 find 20 best, and nobody trains far outside of these.
 std::optional<Reason> odd_counts(const Runs& runs) {
@@ -19,11 +25,11 @@ std::optional<Reason> odd_counts(const Runs& runs) {
     std::vector<double> ratios;
     for (const Run& run : runs.used)
         if (run.parameters > 0 && run.tokens > 0) ratios.push_back(run.tokens / run.parameters);
-    const double middle = median(std::move(ratios));
-    if (!(middle < least || middle > most)) return std::nullopt;
+    const auto middle = odd_median(std::move(ratios), least, most);
+    if (!middle) return std::nullopt;
     return Reason{Refusal::mixed_conventions,
-                  std::string("half of the runs have ") + (middle < least ? "less than " : "more than ") +
-                      format_significant(middle, 2) +
+                  std::string("half of the runs have ") + (*middle < least ? "less than " : "more than ") +
+                      format_significant(*middle, 2) +
                       " tokens a parameter (language models are trained on about 1 to 10,000: columns may be "
                       "swapped, or count "
                       "in millions or billions) check --columns, and count parameters and tokens one by one"};
@@ -38,11 +44,11 @@ std::optional<Reason> odd_flops(const Runs& runs) {
     for (const Run& run : runs.used)
         if (run.parameters > 0 && run.tokens > 0 && run.flops > 0)
             ratios.push_back(run.flops / (6 * run.active_parameters.value_or(run.parameters) * run.tokens));
-    const double middle = median(std::move(ratios));
-    if (!(middle < least || middle > most)) return std::nullopt;
+    const auto middle = odd_median(std::move(ratios), least, most);
+    if (!middle) return std::nullopt;
     return Reason{Refusal::mixed_conventions,
-                  std::string("half of the runs have C / (6 N D) ") + (middle < least ? "below " : "above ") +
-                      format_significant(middle, 2) +
+                  std::string("half of the runs have C / (6 N D) ") +
+                      (*middle < least ? "below " : "above ") + format_significant(*middle, 2) +
                       " (training takes about 1: a column may count in another unit) check --columns, and "
                       "count FLOPs, parameters and tokens one by one"};
 }

@@ -56,6 +56,7 @@ lock_is_left_behind() {
 lock_is_this_starts() {
     [[ $(lock_mark) != "$waited_for" && $(lock_fact job) == "$SLURM_JOB_ID" && $(lock_fact restarts) == "$restarts" ]]
 }
+# What another job that is at it has left in the run folder is for that one.
 lock_is_another_jobs() {
     local holder
     holder=$(lock_fact job)

@@ -24,8 +24,8 @@ queue_successor() {
     insist "$spare" scontrol update JobId="$me" JobName="$name" || return
     # One may wait already, when this job was started again.
     successor=$(squeue -h -t PENDING -u "$(id -un)" -n "$name" -o %i 2>/dev/null | head -n 1)
-    # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
     found_waiting=${successor:+yes}
+    # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
     [[ -n $successor ]] ||
         successor=$(sbatch --parsable --dependency=singleton --job-name="$name" --nodes="$SLURM_JOB_NUM_NODES" \
             ${SLURM_NTASKS:+--ntasks="$SLURM_NTASKS"} \

@@ -71,6 +71,11 @@ TrialProvenance provenance_here() {
             .slurm_restarts = number_or_zero(environment("SLURM_RESTART_COUNT"))};
 }
 
+std::string slurm_start_here() {
+    const std::string job = environment("SLURM_JOB_ID");
+    return job.empty() ? job : job + "." + std::to_string(number_or_zero(environment("SLURM_RESTART_COUNT")));
+}
+
 std::string writer_tag() {
     const std::string job = environment("SLURM_JOB_ID");
     return host_name() + "-" + std::to_string(::getpid()) + "-" + (job.empty() ? "0" : job) + "-" +

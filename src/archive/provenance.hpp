@@ -29,6 +29,9 @@ std::string host_name();
 /// Host, processor, revision and Slurm job of this process; the caller adds instruction set, ranks and times.
 TrialProvenance provenance_here();
 
+/// `JOB.RESTARTS`, unlike in another allocation or another start of it by Slurm; empty outside Slurm.
+std::string slurm_start_here();
+
 /// `HOST-PROCESS-JOB-RESTARTS`, for temporary names; job and restarts are 0 outside Slurm.
 std::string writer_tag();
 

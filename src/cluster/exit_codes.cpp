@@ -3,6 +3,8 @@
 #include <iostream>
 #include <new>
 
+#include "archive/provenance.hpp"
+
 namespace isogrid::cluster {
 
 int refuse(const study::Faults& faults) {
@@ -12,6 +14,10 @@ int refuse(const study::Faults& faults) {
 
 void say_at_once(const std::string& text) {
     std::cerr << text << std::flush;
+}
+
+void say_of_rank(int rank, const std::string& text) {
+    say_at_once("rank " + std::to_string(rank) + " on " + archive::host_name() + ": " + text);
 }
 
 std::string words_of(const std::exception& error) {

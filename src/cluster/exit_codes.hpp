@@ -20,6 +20,9 @@ int refuse(const study::Faults& faults);
 /// together, and its own between them, does not break it.
 void say_at_once(const std::string& text);
 
+/// The same of one of several ranks, behind `rank RANK on HOST: `.
+void say_of_rank(int rank, const std::string& text);
+
 /// What an exception that nothing can be done about says to people: `problem (why) what to do`.
 std::string words_of(const std::exception& error);
 

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "archive/provenance.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/messages/mpi_communicator.hpp"
 #include "cluster/messages/mpi_transport.hpp"
@@ -88,8 +87,7 @@ int run_worker(const RunRequest& request, const MpiSession& session, const StopS
     const auto tokens = data::TokenFile::open(request.study.job.token_file);
     if (!tokens) {
         // The study was read with it, on every rank: it is this node that has lost sight of it.
-        say_at_once("rank " + std::to_string(session.rank()) + " on " + archive::provenance_here().host +
-                    ": " + study::to_string(tokens.error()));
+        say_of_rank(session.rank(), study::to_string(tokens.error()));
         session.abort(exit_other);
     }
     if (request.cards.cards.seats.each > 1) {

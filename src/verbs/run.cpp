@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "archive/provenance.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/unfit_host.hpp"
 #include "cluster/machine.hpp"
@@ -82,19 +81,18 @@ struct Prepared {
     cluster::CardPlan cards;
 };
 
-/// What ends all ranks, told by the first rank `without`. What some nodes have and others have lost is no
-/// fault of the input: another start may go without those, as this rank's, where it `lost` what others have.
-/// All ranks ask.
+/// The exit code of all ranks where the first one `without` a result says why. What some nodes have and
+/// others have `lost`, as this rank's may, is no fault of the input: another start may go without those. All
+/// ranks ask.
 template <class Result>
 int refused(const Result& result, int without, bool lost, const std::filesystem::path& archive,
             const cluster::MpiSession& session) {
     if (lost) cluster::note_unfit_host(cluster::run_folder_of(archive).unfit);
     const bool of_nodes = session.highest({lost ? 1 : 0}).front() == 1;
-    if (session.rank() == without)
-        cluster::say_at_once((of_nodes
-                                  ? "rank " + std::to_string(without) + " on " + archive::host_name() + ": "
-                                  : std::string()) +
-                             study::to_string(result.error()));
+    if (session.rank() == without && of_nodes)
+        cluster::say_of_rank(without, study::to_string(result.error()));
+    else if (session.rank() == without)
+        refuse(result.error());
     return of_nodes ? exit_other : exit_bad_input;
 }
 
@@ -121,8 +119,7 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     // the input is good, and another start may go without the node that has lost sight of it.
     if (const int without = session.first_without(study.has_value()); without >= 0) {
         if (session.rank() == without && without > 0)
-            cluster::say_at_once("rank " + std::to_string(without) + " on " +
-                                 archive::provenance_here().host + ": " + study::to_string(study.error()));
+            cluster::say_of_rank(without, study::to_string(study.error()));
         if (session.rank() == 0 && without == 0) refuse(study.error());
         return tl::unexpected(without > 0 ? exit_other : exit_bad_input);
     }

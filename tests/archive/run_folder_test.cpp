@@ -54,6 +54,12 @@ TEST_F(RunFolder, liesBesideTheArchive) {
     EXPECT_EQ(trials_folder("results/out.h5"), "results/out.h5.d/trials");
 }
 
+TEST_F(RunFolder, isOneForAllNamesOfAnArchive) {
+    const std::filesystem::path link = folder_.path() / "link.h5";
+    std::filesystem::create_symlink("out.h5", link);  // which is not there yet
+    EXPECT_EQ(run_folder(link), run_folder(path_));
+}
+
 TEST_F(RunFolder, leavesEverythingToRunAtFirst) {
     EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
     std::filesystem::remove_all(run_folder(path_));

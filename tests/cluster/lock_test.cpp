@@ -59,6 +59,13 @@ TEST(Lock, refusesASecondRunAndNamesTheHolder) {
     EXPECT_TRUE(first->held());
 }
 
+TEST(Lock, isTakenWhereAnEarlierRunHasJustRemovedItsFolder) {
+    const ScratchFolder folder;
+    const auto lock = Lock::take(folder / "out.h5.d" / "lock");
+    ASSERT_TRUE(lock);
+    EXPECT_TRUE(lock->held());
+}
+
 TEST(Lock, saysWhyItCannotBeWritten) {
     const std::filesystem::path folder = "/sys";  // not even root makes files there
     if (!std::filesystem::exists(folder)) GTEST_SKIP() << "there is no /sys";

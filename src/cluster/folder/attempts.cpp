@@ -153,10 +153,9 @@ namespace {
 
 constexpr std::string_view underway_mark = ".underway-";
 
-/// Unlike in another allocation, or another start of this one by Slurm.
 std::string allocation_here() {
-    const archive::TrialProvenance here = archive::provenance_here();
-    return here.slurm_job.empty() ? "none" : here.slurm_job + "." + std::to_string(here.slurm_restarts);
+    const std::string start = archive::slurm_start_here();
+    return start.empty() ? "none" : start;
 }
 
 }  // namespace

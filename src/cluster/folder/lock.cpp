@@ -129,8 +129,8 @@ class Candidate {
 };
 
 /// Moves a stale lock out of the way. Between the look and the move another run may have taken it over: then
-/// what was moved is its lock, and goes back.
-/// False where it stays, for another run to have moved it or as this one may not.
+/// what was moved is its lock, and goes back. False where it could not be moved: another run was faster, or
+/// this one has no right to.
 bool move_away(const path& lock, const Holder& stale, const Holder& me) {
     const path aside = lock.string() + ".stale." + me.lease;
     if (rename(lock.c_str(), aside.c_str()) != 0) return false;

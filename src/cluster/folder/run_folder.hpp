@@ -10,8 +10,7 @@ namespace isogrid::cluster {
 struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
     std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
-    std::filesystem::path
-        retry;  ///< what slurm/sweep was asked to try again, until it is noted of the trials
+    std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, until trials' notes say so
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {

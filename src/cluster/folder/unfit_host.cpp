@@ -1,6 +1,7 @@
 #include "cluster/folder/unfit_host.hpp"
 
 #include <fstream>
+#include <string>
 #include <system_error>
 
 #include "archive/provenance.hpp"
@@ -8,11 +9,11 @@
 namespace isogrid::cluster {
 
 void note_unfit_host(const std::filesystem::path& folder) {
-    const archive::TrialProvenance here = archive::provenance_here();
-    if (here.slurm_job.empty()) return;
+    const std::string start = archive::slurm_start_here();
+    if (start.empty()) return;
     std::error_code refused;
     std::filesystem::create_directories(folder, refused);
-    std::ofstream(folder / here.host) << here.slurm_job << "." << here.slurm_restarts << "\n";
+    std::ofstream(folder / archive::host_name()) << start << "\n";
 }
 
 }  // namespace isogrid::cluster

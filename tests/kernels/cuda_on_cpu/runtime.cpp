@@ -40,8 +40,8 @@ struct EmulatedStream {
 };
 struct EmulatedEvent {
     cudaStream_t stream = nullptr;
-    std::size_t done = 0;                     ///< so much of the stream must be
-    std::shared_ptr<EmulatedGraph> captured;  ///< recorded in a stream that is being captured
+    std::size_t done = 0;                          ///< so much of the stream must be
+    std::shared_ptr<EmulatedGraph> captured = {};  ///< recorded in a stream that is being captured
     bool timed = false;
     std::shared_ptr<std::chrono::steady_clock::time_point> reached = {};  ///< where it is timed
 };
