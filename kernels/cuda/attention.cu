@@ -1,5 +1,6 @@
 // Attention: the parts that are the same for both elements.
 #include "kernels/cuda/attention_tiles.hpp"
+#include "kernels/cuda/sizes.hpp"
 
 namespace isogrid::kernels::cuda {
 namespace {
@@ -38,35 +39,42 @@ void find_means(const Card& card, const AttentionShape& shape, const Number* out
     });
 }
 
+std::int64_t packed_floats(const AttentionShape& shape, Element element) {
+    return element == Element::bfloat16 ? packed_size(shape).bytes / std::int64_t{sizeof(float)} : 0;
+}
+
 }  // namespace
 
-std::int64_t attention_workspace(AttentionShape shape) {
-    return shape.rows() * shape.heads;
+/// First what is packed, then the means.
+std::int64_t attention_workspace(AttentionShape shape, Element element) {
+    return packed_floats(shape, element) + shape.rows() * shape.heads;
 }
 
 void attention(const Card& card, ConstActivations qkv, RotaryTables rotary, AttentionShape shape,
-               Activations out, float* log_sum) {
-    const auto run = [&]<class Number>(const Number* numbers) {
-        attention_of(card, numbers, rotary, shape, static_cast<Number*>(out.data), log_sum);
-    };
+               Activations out, float* log_sum, float* workspace) {
     if (qkv.element == Element::bfloat16)
-        run(static_cast<const Bfloat16*>(qkv.data));
+        attention_of(card, static_cast<const Bfloat16*>(qkv.data), rotary, shape,
+                     static_cast<Bfloat16*>(out.data), log_sum, workspace);
     else
-        run(static_cast<const float*>(qkv.data));
+        attention_of(card, static_cast<const float*>(qkv.data), rotary, shape, static_cast<float*>(out.data),
+                     log_sum);
 }
 
 void attention_backward(const Card& card, ConstActivations out_gradient, ConstActivations qkv,
                         RotaryTables rotary, ConstActivations out, const float* log_sum, AttentionShape shape,
                         Activations qkv_gradient, float* workspace) {
-    const auto run = [&]<class Number>(const Number* gradient) {
-        find_means(card, shape, gradient, static_cast<const Number*>(out.data), workspace);
-        attention_gradient_of(card, gradient, static_cast<const Number*>(qkv.data), rotary, log_sum,
-                              workspace, shape, static_cast<Number*>(qkv_gradient.data));
-    };
-    if (qkv.element == Element::bfloat16)
-        run(static_cast<const Bfloat16*>(out_gradient.data));
-    else
-        run(static_cast<const float*>(out_gradient.data));
+    float* means = workspace + packed_floats(shape, qkv.element);
+    if (qkv.element == Element::bfloat16) {
+        const auto* gradient = static_cast<const Bfloat16*>(out_gradient.data);
+        find_means(card, shape, gradient, static_cast<const Bfloat16*>(out.data), means);
+        attention_gradient_of(card, gradient, static_cast<const Bfloat16*>(qkv.data), rotary, log_sum, means,
+                              shape, static_cast<Bfloat16*>(qkv_gradient.data), workspace);
+    } else {
+        const auto* gradient = static_cast<const float*>(out_gradient.data);
+        find_means(card, shape, gradient, static_cast<const float*>(out.data), means);
+        attention_gradient_of(card, gradient, static_cast<const float*>(qkv.data), rotary, log_sum, means,
+                              shape, static_cast<float*>(qkv_gradient.data));
+    }
 }
 
 }  // namespace isogrid::kernels::cuda

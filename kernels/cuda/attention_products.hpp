@@ -1,5 +1,5 @@
-// Products of tiles in shared memory on tensor cores, as attention in bfloat16 takes them: a warp has 16
-// rows, whose sums stay in its registers. Device code.
+// Products of tiles in shared memory on tensor cores, as attention in bfloat16 takes them: a warp has one or
+// two squares of 16 rows, whose sums stay in its registers. Device code.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace isogrid::kernels::cuda {
 
-constexpr int rows_of_warp = 16;
+constexpr int rows_of_square = 16;
 
 /// Rows of a tile in shared memory are apart by 8 numbers more than they have: 8 of them lie in different
 /// banks.
@@ -44,56 +44,68 @@ __device__ void load_rights_of_columns(std::uint32_t (&words)[4], const Bfloat16
     load_tiles_transposed(words, square_at<pitch>(from, row, column, false));
 }
 
-/// sums (16, others) = rows `left_row` of left . rows of right, over `width` columns.
-template <int width, int others>
-__device__ void multiply_rows(float (&sums)[others / 8][4], const Bfloat16* left, int left_row,
-                              const Bfloat16* right) {
+/// sums (16 squares, others) += rows `left_row` and on of left . rows of right, over `width` columns. Each
+/// right factor is read once for all squares.
+template <int width, int others, int squares>
+__device__ void add_products_of_rows(float (&sums)[squares][others / 8][4], const Bfloat16* left,
+                                     int left_row, const Bfloat16* right) {
     constexpr int pitch = pitch_of<width>;
 #pragma unroll
-    for (int other = 0; other < others / 8; ++other)
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-            sums[other][i] = 0;
-#pragma unroll
     for (int column = 0; column < width; column += 16) {
-        std::uint32_t of_left[4], of_right[4];
-        load_left<pitch>(of_left, left, left_row, column);
+        std::uint32_t of_left[squares][4], of_right[4];
+#pragma unroll
+        for (int square = 0; square < squares; ++square)
+            load_left<pitch>(of_left[square], left, left_row + 16 * square, column);
 #pragma unroll
         for (int other = 0; other < others; other += 16) {
             load_rights_of_rows<pitch>(of_right, right, other, column);
-            multiply_tile(sums[other / 8], of_left, of_right[0], of_right[1]);
-            multiply_tile(sums[other / 8 + 1], of_left, of_right[2], of_right[3]);
+#pragma unroll
+            for (int square = 0; square < squares; ++square) {
+                multiply_tile(sums[square][other / 8], of_left[square], of_right[0], of_right[1]);
+                multiply_tile(sums[square][other / 8 + 1], of_left[square], of_right[2], of_right[3]);
+            }
         }
     }
 }
 
-/// sums (16, width) += weights (16, others) . right (others, width); weights are rounded.
-template <int width, int others>
-__device__ void add_weighted_rows(float (&sums)[width / 8][4], const float (&weights)[others / 8][4],
-                                  const Bfloat16* right) {
+/// sums (16 squares, width) += weights (16 squares, others) . right (others, width); weights are rounded.
+template <int width, int others, int squares>
+__device__ void add_weighted_rows(float (&sums)[squares][width / 8][4],
+                                  const float (&weights)[squares][others / 8][4], const Bfloat16* right) {
 #pragma unroll
     for (int other = 0; other < others; other += 16) {
         // A lane's sums of one product are its words of the next one's left factor.
-        const float(&near)[4] = weights[other / 8], (&far)[4] = weights[other / 8 + 1];
-        const std::uint32_t of_left[4] = {rounded_pair(near[0], near[1]), rounded_pair(near[2], near[3]),
-                                          rounded_pair(far[0], far[1]), rounded_pair(far[2], far[3])};
+        std::uint32_t of_left[squares][4];
+#pragma unroll
+        for (int square = 0; square < squares; ++square) {
+            const float(&near)[4] = weights[square][other / 8], (&far)[4] = weights[square][other / 8 + 1];
+            of_left[square][0] = rounded_normal_pair(near[0], near[1]);
+            of_left[square][1] = rounded_normal_pair(near[2], near[3]);
+            of_left[square][2] = rounded_normal_pair(far[0], far[1]);
+            of_left[square][3] = rounded_normal_pair(far[2], far[3]);
+        }
 #pragma unroll
         for (int column = 0; column < width; column += 16) {
             std::uint32_t of_right[4];
             load_rights_of_columns<pitch_of<width>>(of_right, right, other, column);
-            multiply_tile(sums[column / 8], of_left, of_right[0], of_right[1]);
-            multiply_tile(sums[column / 8 + 1], of_left, of_right[2], of_right[3]);
+#pragma unroll
+            for (int square = 0; square < squares; ++square) {
+                multiply_tile(sums[square][column / 8], of_left[square], of_right[0], of_right[1]);
+                multiply_tile(sums[square][column / 8 + 1], of_left[square], of_right[2], of_right[3]);
+            }
         }
     }
 }
 
-/// Where the sums of this lane stand: sums[n][i] is at row low_row + 8 (i / 2) and column 8 n + pair + i % 2.
+/// Where the sums of this lane stand, of a warp with so many squares of 16 rows: sums[square][n][i] is at row
+/// low_row + 16 square + 8 (i / 2) and column 8 n + pair + i % 2.
 struct Place {
     int first_row, low_row, pair;  ///< of the warp; of the lane
 };
-__device__ inline Place place_of_lane() {
+template <int squares>
+__device__ Place place_of_lane() {
     const int lane = static_cast<int>(threadIdx.x) % lanes;
-    const int first_row = static_cast<int>(threadIdx.x) / lanes * rows_of_warp;
+    const int first_row = static_cast<int>(threadIdx.x) / lanes * rows_of_square * squares;
     return {first_row, first_row + lane / 4, lane % 4 * 2};
 }
 

@@ -220,12 +220,12 @@ inline dim3 tiles_of(const AttentionShape& shape, int tile) {
 
 // attention_bfloat16.cu and attention_float32.cu
 void attention_of(const Card& card, const Bfloat16* qkv, RotaryTables rotary, AttentionShape shape,
-                  Bfloat16* out, float* log_sum);
+                  Bfloat16* out, float* log_sum, void* workspace);
 void attention_of(const Card& card, const float* qkv, RotaryTables rotary, AttentionShape shape, float* out,
                   float* log_sum);
 void attention_gradient_of(const Card& card, const Bfloat16* out_gradient, const Bfloat16* qkv,
                            RotaryTables rotary, const float* log_sum, const float* means,
-                           AttentionShape shape, Bfloat16* qkv_gradient);
+                           AttentionShape shape, Bfloat16* qkv_gradient, void* workspace);
 void attention_gradient_of(const Card& card, const float* out_gradient, const float* qkv, RotaryTables rotary,
                            const float* log_sum, const float* means, AttentionShape shape,
                            float* qkv_gradient);

@@ -183,9 +183,9 @@ class CudaBackend final : public Backend {
     }
 
     void attention(ConstActivations qkv, RotaryTables rotary, AttentionShape shape, Activations out,
-                   float* log_sum, float*) override {
+                   float* log_sum, float* workspace) override {
         assert(is_qkv(qkv, shape) && is_out(out, shape) && qkv.element == out.element);
-        cuda::attention(card(), qkv, rotary, shape, out, log_sum);
+        cuda::attention(card(), qkv, rotary, shape, out, log_sum, workspace);
     }
     void attention_backward(ConstActivations out_gradient, ConstActivations qkv, RotaryTables rotary,
                             ConstActivations out, const float* log_sum, AttentionShape shape,
@@ -195,8 +195,8 @@ class CudaBackend final : public Backend {
         cuda::attention_backward(card(), out_gradient, qkv, rotary, out, log_sum, shape, qkv_gradient,
                                  workspace);
     }
-    std::int64_t attention_workspace(AttentionShape shape, Element) const override {
-        return cuda::attention_workspace(shape);
+    std::int64_t attention_workspace(AttentionShape shape, Element element) const override {
+        return cuda::attention_workspace(shape, element);
     }
 
     void swiglu(ConstActivations gate_up, Activations out) override {

@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/ptx.hpp"
 
 namespace isogrid::kernels::cuda {
 
@@ -87,11 +88,9 @@ __device__ void write_some(float* to, const float (&numbers)[count]) {
 }
 template <int count>
 __device__ void write_some(Bfloat16* to, const float (&numbers)[count]) {
-    const auto pair = [](float low, float high) {
-        return std::uint32_t{nearest_bfloat16(low).bits} | std::uint32_t{nearest_bfloat16(high).bits} << 16;
-    };
     if constexpr (count == 4) {
-        *reinterpret_cast<uint2*>(to) = {pair(numbers[0], numbers[1]), pair(numbers[2], numbers[3])};
+        *reinterpret_cast<uint2*>(to) = {rounded_pair(numbers[0], numbers[1]),
+                                         rounded_pair(numbers[2], numbers[3])};
     } else {
         static_assert(count == 1);
         *to = nearest_bfloat16(numbers[0]);

@@ -61,10 +61,10 @@ void adamw(const Card& card, std::span<const Run> runs, const AdamWStep* steps, 
 
 // attention.cu
 void attention(const Card& card, ConstActivations qkv, RotaryTables rotary, AttentionShape shape,
-               Activations out, float* log_sum);
+               Activations out, float* log_sum, float* workspace);
 void attention_backward(const Card& card, ConstActivations out_gradient, ConstActivations qkv,
                         RotaryTables rotary, ConstActivations out, const float* log_sum, AttentionShape shape,
                         Activations qkv_gradient, float* workspace);
-std::int64_t attention_workspace(AttentionShape shape);
+std::int64_t attention_workspace(AttentionShape shape, Element element);
 
 }  // namespace isogrid::kernels::cuda

@@ -1,5 +1,6 @@
 // Instructions which CUDA C++ has no names for, those of the tensor cores among them, as the PTX ISA (version
-// 9.0, "Matrix multiply-accumulate operation using mma instruction", "ldmatrix" and "ex2") has them. Tests
+// 9.0, "Matrix multiply-accumulate operation using mma instruction", "ldmatrix", "ex2" and "cp.async") has
+// them. Tests
 // put an emulation in this header's place (tests/kernels/cuda_on_cpu/kernels/cuda/ptx.hpp). Every lane of a
 // warp takes part.
 #pragma once
@@ -9,8 +10,23 @@
 
 namespace isogrid::kernels::cuda {
 
-/// Two numbers rounded to bfloat16, the first in the lower half of the word.
+/// Two numbers rounded to bfloat16, the first in the lower half of the word, as kernels/bfloat16.hpp rounds
+/// but for the bits of not-a-number.
 __device__ inline std::uint32_t rounded_pair(float first, float second) {
+    std::uint32_t word;
+    asm("{\n\t"
+        ".reg .f32 low, high;\n\t"
+        "mul.ftz.f32 low, %1, 0f3f800000;\n\t"  // makes zero of denormal numbers, which the next would keep
+        "mul.ftz.f32 high, %2, 0f3f800000;\n\t"
+        "cvt.rn.bf16x2.f32 %0, high, low;\n\t"
+        "}"
+        : "=r"(word)
+        : "f"(first), "f"(second));
+    return word;
+}
+
+/// The same in one instruction instead of three, for numbers that are not denormal, or where it is all one.
+__device__ inline std::uint32_t rounded_normal_pair(float first, float second) {
     std::uint32_t word;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
     return word;
@@ -54,6 +70,22 @@ __device__ inline void load_tiles_transposed(std::uint32_t (&words)[4], const vo
                  : "=r"(words[0]), "=r"(words[1]), "=r"(words[2]), "=r"(words[3])
                  : "r"(address)
                  : "memory");
+}
+
+/// Begins to copy 16 bytes of the card's memory into shared memory, past the registers; both places are
+/// multiples of 16 bytes. Who begins a copy sees its bytes after wait_for_copies, and the rest of the block
+/// after a barrier that follows.
+__device__ inline void begin_copy(void* to, const void* from) {
+    const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(to));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+                 :
+                 : "r"(address), "l"(__cvta_generic_to_global(from))
+                 : "memory");
+}
+
+/// Waits for the copies that this thread has begun.
+__device__ inline void wait_for_copies() {
+    asm volatile("cp.async.wait_all;" : : : "memory");
 }
 
 }  // namespace isogrid::kernels::cuda

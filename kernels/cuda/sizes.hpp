@@ -3,7 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
+
+#include "kernels/backend.hpp"
 
 namespace isogrid::kernels::cuda {
 
@@ -22,6 +25,27 @@ constexpr std::int64_t rows_at_once(std::int64_t width) {
 constexpr std::int64_t logit_rows_at_once(std::int64_t vocabulary) {
     constexpr std::int64_t most_logits = std::int64_t{1} << 23, fewest_rows = 512, tile = 64;
     return std::max(most_logits / vocabulary / tile * tile, fewest_rows);
+}
+
+/// Heads as attention in bfloat16 packs them (attention_packing.hpp).
+struct PackedSize {
+    std::int64_t rows, width;  ///< of a head
+    std::int64_t sequences;    ///< at once
+    std::int64_t bytes;        ///< of them all
+};
+constexpr int packed_tile = 64, packed_parts = 4;
+
+/// Rows are whole pairs of tiles, and widths those that kernels are compiled for. As many sequences as stay
+/// in the second-level cache of a large card between the kernel that packs them and those that read them, and
+/// enough to fill it. Not measured yet.
+constexpr PackedSize packed_size(const AttentionShape& shape) {
+    constexpr std::int64_t most_bytes = std::int64_t{1} << 25, pair_of_tiles = 2 * packed_tile;
+    const std::int64_t rows = (shape.context + pair_of_tiles - 1) / pair_of_tiles * pair_of_tiles;
+    const auto width = static_cast<std::int64_t>(
+        std::bit_ceil(static_cast<std::uint64_t>(std::max<std::int64_t>(16, shape.head_width))));
+    const std::int64_t sequence_bytes = shape.heads * rows * (packed_parts * width * 2 + 2 * 4);
+    const std::int64_t sequences = std::clamp<std::int64_t>(most_bytes / sequence_bytes, 1, shape.batch);
+    return {rows, width, sequences, sequences * sequence_bytes};
 }
 
 }  // namespace isogrid::kernels::cuda

@@ -114,6 +114,41 @@ TEST_P(AttentionTest, agreesForOddAndEvenSizes) {
                 }
 }
 
+/// More sequences than a card packs at a time (kernels/cuda/sizes.hpp): each has the bits that it has alone.
+TEST_P(AttentionTest, sequencesKnowNothingOfOneAnother) {
+    const AttentionShape all{17, 2, 16, 128, 0.1f}, one{1, 2, 16, 128, 0.1f};
+    const std::int64_t width = all.width(), rows = all.rows();
+    const Element element = Element::bfloat16;
+    const Values qkv = exact(random_values(3 * width * rows, 1), element),
+                 out_gradient = exact(random_values(width * rows, 4), element);
+    const auto outputs = [&](const AttentionShape& shape, std::int64_t first_row) {
+        Device device(*fast);
+        const auto held = [&](const Values& values, std::int64_t columns) {
+            const auto* begin = values.data() + first_row * columns;
+            return device.hold(Values(begin, begin + shape.rows() * columns), shape.rows(), columns, element);
+        };
+        const ConstActivations some = held(qkv, 3 * width), gradient = held(out_gradient, width);
+        const Activations out = device.poisoned(shape.rows(), width, element),
+                          qkv_gradient = device.poisoned(shape.rows(), 3 * width, element);
+        const RotaryTables tables = rotary_tables(device, shape);
+        float* log_sum = device.poisoned(shape.rows() * shape.heads);
+        float* workspace = device.poisoned(fast->attention_workspace(shape, element));
+        fast->attention(some, tables, shape, out, log_sum, workspace);
+        fast->attention_backward(gradient, some, tables, out, log_sum, shape, qkv_gradient, workspace);
+        return Outputs{device.read(log_sum, shape.rows() * shape.heads), device.read(out),
+                       device.read(qkv_gradient)};
+    };
+    const Outputs together = outputs(all, 0);
+    for (const std::int64_t sequence : {0, 14, 15, 16}) {
+        const Outputs alone = outputs(one, sequence * one.context);
+        for (std::size_t i = 0; i < alone.size(); ++i) {
+            const auto size = static_cast<std::int64_t>(alone[i].size());
+            const auto begin = together[i].begin() + sequence * size;
+            EXPECT_EQ(Values(begin, begin + size), alone[i]) << "output " << i << ", sequence " << sequence;
+        }
+    }
+}
+
 TEST_P(AttentionTest, firstTokenSeesOnlyItself) {
     const AttentionShape shape{1, 20, 2, 16, 0.25f};
     for (const Element element : elements) {

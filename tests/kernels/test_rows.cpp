@@ -1,5 +1,6 @@
 // Ops that go over rows one by one, against the reference: embedding, norms, SwiGLU, sums, losses.
 #include <bit>
+#include <cmath>
 #include <limits>
 #include <random>
 #include <span>
@@ -175,10 +176,14 @@ TEST_P(KernelTest, roundsAnyBitsToTheNearestEvenBfloat16) {
         Device device(*fast);
         const Activations out = device.poisoned(rows, columns, Element::bfloat16);
         fast->round({device.hold(values), rows, columns}, out);
+        const Values found = device.read(out);
         Values wanted;
-        for (std::int64_t i = 0; i < rows * columns; ++i)
+        for (std::int64_t i = 0; i < rows * columns; ++i) {
             wanted.push_back(widened(rounded(values[i])));
-        EXPECT_EQ(bits(device.read(out)), bits(wanted)) << columns << " columns";
+            // Which not-a-number it is differs: a card has one for all.
+            if (std::isnan(wanted[i]) && std::isnan(found[i])) wanted[i] = found[i];
+        }
+        EXPECT_EQ(bits(found), bits(wanted)) << columns << " columns";
     }
 }
 

@@ -68,10 +68,17 @@ struct Warp {
 
 enum class State { ready, at_warp, at_block, ended };
 
+struct Copy {
+    void* to;
+    const void* from;
+    std::size_t bytes;
+};
+
 struct Fiber {
     void* stack_pointer = nullptr;
     State state = State::ended;
     unsigned exchanges = 0;
+    std::vector<Copy> copies = {};  ///< begun, and not waited for
 };
 
 /// The block that runs now.
@@ -101,6 +108,7 @@ void leave_fiber() {
 
 void begin_fiber() {
     (*block.thread)();
+    if (!block.fibers[block.current].copies.empty()) stop("a thread left the kernel before its copies came");
     block.fibers[block.current].state = State::ended;
     ++block.ended;
     leave_fiber();
@@ -214,6 +222,17 @@ const Slot* exchange(const void* mine, std::size_t bytes) {
     }
     leave_fiber();
     return slots;
+}
+
+void begin_copy(void* to, const void* from, std::size_t bytes) {
+    block.fibers[block.current].copies.push_back({to, from, bytes});
+}
+
+void wait_for_copies() {
+    std::vector<Copy>& copies = block.fibers[block.current].copies;
+    for (const Copy& copy : copies)
+        std::memcpy(copy.to, copy.from, copy.bytes);
+    copies.clear();
 }
 
 int lane() {

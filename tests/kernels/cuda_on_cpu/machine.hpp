@@ -3,7 +3,7 @@
 // touched by the program beside it.
 //
 // What it finds that a card might hide: barriers that not all threads reach, threads that leave before a
-// barrier, reads of shared memory that nobody has written (it is full of not-a-number), writes behind its
+// barrier, copies that nobody waits for, reads of shared memory that nobody has written (it is full of not-a-number), writes behind its
 // end, pointers of the program handed to kernels, and the card's handed to the program. Launches take
 // threads and blocks in rising and in falling order by turns, so that a result that depends on the order
 // differs between two calls.
@@ -42,6 +42,10 @@ struct alignas(16) Slot {
 const Slot* exchange(const void* mine, std::size_t bytes);
 
 int lane();
+
+/// A copy that is carried out no sooner than the thread waits for those it has begun.
+void begin_copy(void* to, const void* from, std::size_t bytes);
+void wait_for_copies();
 
 /// The card's memory: null when there is no more.
 void* allocate(std::size_t bytes);

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <variant>
 
+#include "kernels/cuda/sizes.hpp"
+
 namespace isogrid::bench {
 namespace {
 
@@ -49,10 +51,6 @@ struct Count {
     double rows(graph::TensorId id) const { return static_cast<double>(graph.tensor(id).rows); }
     double columns(graph::TensorId id) const { return static_cast<double>(graph.tensor(id).columns); }
     double size(graph::TensorId id) const { return rows(id) * columns(id); }
-    /// A tile of attention for so many rows of each head, in the graph's element.
-    double tiles(const kernels::AttentionShape& shape) const {
-        return tiles(shape, graph.element() == kernels::Element::bfloat16 ? 64 : 32);
-    }
     static double tiles(const kernels::AttentionShape& shape, double rows_of_tile) {
         return pieces(static_cast<double>(shape.context), rows_of_tile) *
                static_cast<double>(shape.heads * shape.batch);
@@ -92,11 +90,23 @@ struct Count {
     Launches operator()(const graph::LinearBackwardWeights& o) const {
         return {product(rows(o.weights_gradient), columns(o.weights_gradient), rows(o.x))};
     }
-    Launches operator()(const graph::Attention& o) const { return {all_by(tiles(o.shape))}; }
+    Launches operator()(const graph::Attention& o) const {
+        if (graph.element() == kernels::Element::float32) return {all_by(tiles(o.shape, 32))};
+        return in_sequences(o.shape, [](const kernels::AttentionShape& some, double packed) {
+            return Launches{helper(packed), all_by(tiles(some, rows_of_queries(some)))};
+        });
+    }
     Launches operator()(const graph::AttentionBackward& o) const {
-        return {helper(tiles(o.shape, threads_a_block / 8)),
-                {Kind::kernel, tiles(o.shape), 0.5},
-                {Kind::kernel, tiles(o.shape), 0.5}};
+        const Launch means = helper(tiles(o.shape, threads_a_block / 8));
+        const auto half = [](double blocks) { return Launch{Kind::kernel, blocks, 0.5}; };
+        if (graph.element() == kernels::Element::float32)
+            return {means, half(tiles(o.shape, 32)), half(tiles(o.shape, 32))};
+        Launches all = in_sequences(o.shape, [&](const kernels::AttentionShape& some, double packed) {
+            return Launches{helper(packed), helper(packed), half(tiles(some, rows_of_queries(some))),
+                            half(tiles(some, 64))};
+        });
+        all.push_back(means);
+        return all;
     }
     Launches operator()(const graph::SwiGlu& o) const { return {along_rows(rows(o.out), columns(o.out))}; }
     Launches operator()(const graph::SwiGluBackward& o) const {
@@ -124,6 +134,25 @@ struct Count {
     }
 
   private:
+    /// As query_rows in kernels/cuda/attention_bfloat16.cu.
+    static double rows_of_queries(const kernels::AttentionShape& shape) {
+        return shape.head_width <= 64 ? 128 : 64;
+    }
+    /// Of as many sequences at a time as attention in bfloat16 packs: of_some(them, blocks that pack them).
+    template <class OfSome>
+    static Launches in_sequences(const kernels::AttentionShape& shape, OfSome of_some) {
+        const kernels::cuda::PackedSize size = kernels::cuda::packed_size(shape);
+        Launches all;
+        for (std::int64_t first = 0; first < shape.batch; first += size.sequences) {
+            kernels::AttentionShape some = shape;
+            some.batch = std::min(size.sequences, shape.batch - first);
+            const double packed = pieces(static_cast<double>(size.rows), kernels::cuda::packed_tile) *
+                                  static_cast<double>(some.heads * some.batch);
+            for (const Launch& launch : of_some(some, packed))
+                all.push_back(launch);
+        }
+        return shared(all);
+    }
     static double strided(double numbers, double of_thread) {
         return std::clamp(pieces(pieces(numbers, of_thread), threads_a_block), 1.0, waves);
     }
@@ -134,6 +163,10 @@ struct Count {
         for (double first = 0; first < count; first += rows(chunk))
             for (const Launch& launch : of_chunk(std::min(rows(chunk), count - first)))
                 all.push_back(launch);
+        return shared(all);
+    }
+    /// Their shares as parts of the work of all.
+    static Launches shared(Launches all) {
         double work = 0;
         for (const Launch& launch : all)
             work += launch.share;

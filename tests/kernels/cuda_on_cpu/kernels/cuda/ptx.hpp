@@ -15,6 +15,14 @@ inline std::uint32_t rounded_pair(float first, float second) {
     return std::uint32_t{rounded(first).bits} | std::uint32_t{rounded(second).bits} << 16;
 }
 
+inline std::uint32_t rounded_normal_pair(float first, float second) {
+    const auto half = [](float value) {
+        const std::uint32_t bits = __float_as_uint(value);
+        return std::isnan(value) ? 0x7fffu : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    };
+    return half(first) | half(second) << 16;
+}
+
 inline float power_of_two(float x) {
     const float power = std::exp2(x);
     return power < 0x1p-126f ? 0 : power;
@@ -82,6 +90,17 @@ inline void load_tiles_transposed(std::uint32_t (&words)[4], const void* row) {
     for (int matrix = 0; matrix < 4; ++matrix)
         words[matrix] = std::uint32_t{emulated::matrix_at(slots, matrix, pair, group)} |
                         std::uint32_t{emulated::matrix_at(slots, matrix, pair + 1, group)} << 16;
+}
+
+inline void begin_copy(void* to, const void* from) {
+    if (reinterpret_cast<std::uintptr_t>(to) % 16 != 0 || reinterpret_cast<std::uintptr_t>(from) % 16 != 0)
+        cuda_on_cpu::stop("a copy into shared memory is not aligned");
+    if (!cuda_on_cpu::on_card(from)) cuda_on_cpu::stop("a copy into shared memory is not from the card's");
+    cuda_on_cpu::begin_copy(to, from, 16);
+}
+
+inline void wait_for_copies() {
+    cuda_on_cpu::wait_for_copies();
 }
 
 }  // namespace isogrid::kernels::cuda
