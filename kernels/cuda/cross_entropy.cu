@@ -17,23 +17,36 @@ __device__ Softmax softmax_of_row(const Softmax& mine, float* places) {
     return {largest, sum_over_block(mine.sum * expf(mine.largest - largest), places)};
 }
 
-/// This thread's part of a row, read once.
-template <int count>
-__device__ Softmax softmax_of_part(const float* logits, std::int64_t vocabulary, float scale) {
-    Softmax mine;
-    for (std::int64_t column = count * threadIdx.x; column < vocabulary; column += count * blockDim.x) {
-        float numbers[count], most = mine.largest;
-        read_some(numbers, logits + column);
-        for (float& number : numbers) {
-            number *= scale;
-            most = fmaxf(most, number);
-        }
-        mine.sum *= expf(mine.largest - most);
-        mine.largest = most;
-        for (const float number : numbers)
-            mine.sum += expf(number - most);
+/// A thread's part of a row is `count` neighbours at a time, as many times blockDim.x apart. Rows of no more
+/// than so many pieces a thread are kept in registers for a second look.
+constexpr int most_pieces = 8;
+
+/// Calls run(column, piece) for the thread's part of a row, which has `pieces` at most, or any number where
+/// that is 0; then all are piece 0.
+template <int count, int pieces, class Run>
+__device__ void for_pieces(int vocabulary, Run run) {
+    const int first = count * static_cast<int>(threadIdx.x), apart = count * static_cast<int>(blockDim.x);
+    if constexpr (pieces > 0) {
+#pragma unroll
+        for (int piece = 0; piece < pieces; ++piece)
+            if (first + piece * apart < vocabulary) run(first + piece * apart, piece);
+    } else {
+        for (int column = first; column < vocabulary; column += apart)
+            run(column, 0);
     }
-    return mine;
+}
+
+template <int count>
+__device__ void add_logits(Softmax& mine, const float (&logits)[count], float scale) {
+    float scaled[count], most = mine.largest;
+    for (int i = 0; i < count; ++i) {
+        scaled[i] = scale * logits[i];
+        most = fmaxf(most, scaled[i]);
+    }
+    mine.sum *= expf(mine.largest - most);
+    mine.largest = most;
+    for (const float number : scaled)
+        mine.sum += expf(number - most);
 }
 
 __device__ float loss_of(const Softmax& softmax, float target_logit) {
@@ -41,36 +54,47 @@ __device__ float loss_of(const Softmax& softmax, float target_logit) {
 }
 
 template <int count>
-__global__ void cross_entropy_kernel(std::int64_t vocabulary, const float* logits, const TokenId* targets,
+__global__ void cross_entropy_kernel(int vocabulary, const float* logits, const TokenId* targets,
                                      float logit_scale, float* losses) {
     const std::int64_t row = blockIdx.x;
     const float* values = logits + row * vocabulary;
-    const Softmax softmax =
-        softmax_of_row(softmax_of_part<count>(values, vocabulary, logit_scale), shared_at<float>());
+    Softmax mine;
+    for_pieces<count, 0>(vocabulary, [&](int column, int) {
+        float numbers[count];
+        read_some(numbers, values + column);
+        add_logits(mine, numbers, logit_scale);
+    });
+    const Softmax softmax = softmax_of_row(mine, shared_at<float>());
     if (threadIdx.x == 0) losses[row] = loss_of(softmax, logit_scale * values[targets[row]]);
 }
 
 /// `gradient` has `stride` numbers a row. It may be the logits' own memory where it is float32.
-template <int count, class Number>
-__global__ void cross_entropy_gradient_kernel(std::int64_t vocabulary, std::int64_t stride,
-                                              const float* logits, const TokenId* targets, float logit_scale,
-                                              float loss_scale, float* losses, Number* gradient) {
-    const std::int64_t row = blockIdx.x, target = targets[row];
+template <int count, int pieces, class Number>
+__global__ void cross_entropy_gradient_kernel(int vocabulary, std::int64_t stride, const float* logits,
+                                              const TokenId* targets, float logit_scale, float loss_scale,
+                                              float* losses, Number* gradient) {
+    const std::int64_t row = blockIdx.x;
+    const int target = static_cast<int>(targets[row]);
     const float* values = logits + row * vocabulary;
-    const Softmax mine = softmax_of_part<count>(values, vocabulary, logit_scale);
+    Softmax mine;
+    float numbers[pieces > 0 ? pieces : 1][count];
+    for_pieces<count, pieces>(vocabulary, [&](int column, int piece) {
+        read_some(numbers[piece], values + column);
+        add_logits(mine, numbers[piece], logit_scale);
+    });
     const float target_logit = logit_scale * values[target];
     const Softmax softmax = softmax_of_row(mine, shared_at<float>());  // and all have read the target's
     if (threadIdx.x == 0) losses[row] = loss_of(softmax, target_logit);
     const float factor = loss_scale * logit_scale, inverse = 1 / softmax.sum;
     Number* slopes = gradient + row * stride;
-    for (std::int64_t column = count * threadIdx.x; column < vocabulary; column += count * blockDim.x) {
-        float numbers[count];
-        read_some(numbers, values + column);
+    for_pieces<count, pieces>(vocabulary, [&](int column, int piece) {
+        if constexpr (pieces == 0) read_some(numbers[piece], values + column);
+        float slope[count];
         for (int i = 0; i < count; ++i)
-            numbers[i] = factor * (expf(logit_scale * numbers[i] - softmax.largest) * inverse -
-                                   (column + i == target ? 1.0f : 0.0f));
-        write_some(slopes + column, numbers);
-    }
+            slope[i] = factor * (expf(logit_scale * numbers[piece][i] - softmax.largest) * inverse -
+                                 (target - column == i ? 1.0f : 0.0f));
+        write_some(slopes + column, slope);
+    });
     // The number that fills up an odd row.
     if (threadIdx.x == 0 && stride > vocabulary) write(slopes, vocabulary, 0.0f);
 }
@@ -87,18 +111,22 @@ void cross_entropy(const Card& card, ConstMatrix logits, const TokenId* targets,
                    float* losses) {
     for_neighbours(logits.columns, [&]<int count>() {
         launch(card, cross_entropy_kernel<count>, dim3(static_cast<unsigned>(logits.rows)),
-               threads_of(logits.columns), lanes * sizeof(float), logits.columns, logits.data, targets,
-               logit_scale, losses);
+               threads_of(logits.columns), lanes * sizeof(float), static_cast<int>(logits.columns),
+               logits.data, targets, logit_scale, losses);
     });
 }
 
 void cross_entropy_gradient(const Card& card, MutableMatrix logits, const TokenId* targets, float logit_scale,
                             float loss_scale, float* losses, Activations logits_gradient) {
+    const unsigned threads = threads_of(logits.columns);
     const auto run = [&]<class Number>(Number* numbers) {
         for_neighbours(logits.columns, [&]<int count>() {
-            launch(card, cross_entropy_gradient_kernel<count, Number>,
-                   dim3(static_cast<unsigned>(logits.rows)), threads_of(logits.columns),
-                   lanes * sizeof(float), logits.columns, logits_gradient.stride(), logits.data, targets,
+            const bool kept = logits.columns <= std::int64_t{count} * most_pieces * threads;
+            launch(card,
+                   kept ? cross_entropy_gradient_kernel<count, most_pieces, Number>
+                        : cross_entropy_gradient_kernel<count, 0, Number>,
+                   dim3(static_cast<unsigned>(logits.rows)), threads, lanes * sizeof(float),
+                   static_cast<int>(logits.columns), logits_gradient.stride(), logits.data, targets,
                    logit_scale, loss_scale, losses, numbers);
         });
     };

@@ -43,9 +43,10 @@ __global__ void pack_weights_kernel(const PackedWeights* matrices) {
     round_matrix(matrix.weights, reinterpret_cast<Bfloat16*>(matrix.packed));
 }
 
-/// exp(-x) is infinite below -88, and 1 / (1 + infinity) is the right limit, 0.
+/// exp(-x) is infinite below -88, and 1 / (1 + infinity) is the right limit, 0. The quotient may be off by
+/// two units in the last place, and is 0 where the divisor is above 2^126.
 __device__ inline float logistic(float x) {
-    return 1 / (1 + expf(-x));
+    return __fdividef(1, 1 + expf(-x));
 }
 
 /// Blocks side by side along a row's columns, `count` to a thread, take every gridDim.y-th row.

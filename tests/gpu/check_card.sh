@@ -62,7 +62,7 @@ check() {
             # What began late shows nothing, nor how long others take to get ready.
             if ((in_full)); then
                 rows+=("$name|cut off|no end within $most s|$most s")
-                [[ $name == against ]] || failed=1
+                [[ " against benchmark profile " == *" $name "* ]] || failed=1 # slow is not wrong
             else
                 rows+=("$name|cut|all of the time was over after $most s (not failed)|$most s")
             fi

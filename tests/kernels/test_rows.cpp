@@ -205,7 +205,8 @@ TEST_P(KernelTest, addAndAccumulateAgree) {
 TEST_P(KernelTest, crossEntropyAgreesAlsoInPlace) {
     for (const Element element : elements)
         for (const std::int64_t rows : some_rows)
-            for (const std::int64_t vocabulary : {8, 17, 130, 256}) {
+            for (const std::int64_t vocabulary : {8, 17, 130, 256, 2051, 8200}) {
+                if (vocabulary > 1000 && rows > some_rows[0]) continue;  // emulated cards are slow
                 const auto targets = random_ids(rows, TokenId(vocabulary), 1);
                 Values logits = random_values(rows * vocabulary, 2);
                 for (float& value : logits)

@@ -73,6 +73,9 @@ inline std::uint32_t __float_as_uint(float value) {
     return bits;
 }
 
+inline float __fdividef(float a, float b) {
+    return std::fabs(b) > 0x1p126f && !std::isinf(a) ? 0 : a / b;
+}
 inline float __fadd_rn(float a, float b) {
     return a + b;
 }

@@ -22,20 +22,22 @@ std::string line_of(const OpCost& op, double measured) {
 
 double seconds_a_step(Training& training, double seconds) {
     using Clock = std::chrono::steady_clock;
-    constexpr int steps = 10;
-    constexpr std::size_t fewest = 3;
-    const auto turn = [&] {
+    constexpr int most_steps = 10;
+    constexpr int fewest_turns = 3;
+    const auto turn = [&](int steps) {
         const auto before = Clock::now();
         for (int i = 0; i < steps; ++i)
             training.step();
         training.wait();
         return std::chrono::duration<double>(Clock::now() - before).count() / steps;
     };
-    turn();  // makes ready, and records
+    turn(2);  // makes ready, and records
+    // Steps of large models are long enough to be timed one by one.
+    const int steps = std::clamp(static_cast<int>(seconds / fewest_turns / turn(1)), 1, most_steps);
     std::vector<double> turns;
     const auto start = Clock::now();
-    while (turns.size() < fewest || Clock::now() - start < std::chrono::duration<double>(seconds))
-        turns.push_back(turn());
+    while (turns.size() < fewest_turns || Clock::now() - start < std::chrono::duration<double>(seconds))
+        turns.push_back(turn(steps));
     std::nth_element(turns.begin(), turns.begin() + static_cast<std::ptrdiff_t>(turns.size() / 2),
                      turns.end());
     return turns[turns.size() / 2];

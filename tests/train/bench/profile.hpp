@@ -11,8 +11,8 @@
 
 namespace isogrid::bench {
 
-/// Of a step: the median of some turns of ten, each of which waits for the card once, for so many `seconds`
-/// and three turns at least.
+/// Of a step: the median of some turns of up to ten, each of which waits for the card once, for so many
+/// `seconds` and three turns at least.
 double seconds_a_step(Training& training, double seconds);
 
 struct Profile {
