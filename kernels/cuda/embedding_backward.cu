@@ -98,29 +98,51 @@ struct Rows {
     const std::int32_t *starts, *order;
 };
 
+/// A row of a window, where it lies in the gradient, and the run of its token among the sorted rows.
+struct SortedRow {
+    std::int32_t row, token, run_first, run_end;
+};
+
 /// Sums the runs of equal tokens in window blockIdx.x, a thread a column. Those that lie in it as a whole are
 /// done; of one that began before, the sum goes to `heads` (windows, width), of one that goes on to `tails`.
+/// Where rows lie is looked up once for all columns, and some rows are read at a time, as each look is a wait
+/// for memory.
 __global__ void sum_window_kernel(Rows sorted, bool adds, float* table, float* heads, float* tails) {
+    constexpr int rows_at_once = 8;
     const std::int64_t width = sorted.width, column = std::int64_t{blockIdx.y} * blockDim.x + threadIdx.x;
-    if (column >= width) return;
     const std::int64_t first = std::int64_t{blockIdx.x} * window;
     const std::int64_t end = first + window < sorted.rows ? first + window : sorted.rows;
-    std::int64_t at = first;
-    while (at < end) {
-        const std::int64_t token = sorted.ids[sorted.order[at]];
-        const std::int64_t run_first = sorted.starts[token], run_end = sorted.starts[token + 1];
-        const std::int64_t stop = run_end < end ? run_end : end;
-        float& place = table[token * width + column];
-        float total = run_first >= first && adds ? place : 0;
-        for (; at < stop; ++at)  // each product is rounded, as on a processor
-            total =
-                __fadd_rn(total, __fmul_rn(sorted.scale, sorted.gradient[sorted.order[at] * width + column]));
-        if (run_first < first)
-            heads[blockIdx.x * width + column] = total;
-        else if (run_end > end)
-            tails[blockIdx.x * width + column] = total;
-        else
-            place = total;
+    const int count = static_cast<int>(end - first);
+    auto* rows = shared_at<SortedRow>();
+    for (int i = threadIdx.x; i < count; i += blockDim.x) {
+        const std::int32_t row = sorted.order[first + i], token = static_cast<std::int32_t>(sorted.ids[row]);
+        rows[i] = {row, token, sorted.starts[token], sorted.starts[token + 1]};
+    }
+    __syncthreads();
+    if (column >= width) return;
+    float total = 0;
+    for (int some = 0; some < count; some += rows_at_once) {
+        float numbers[rows_at_once];
+#pragma unroll
+        for (int i = 0; i < rows_at_once; ++i)
+            if (some + i < count) numbers[i] = sorted.gradient[rows[some + i].row * width + column];
+#pragma unroll
+        for (int i = 0; i < rows_at_once; ++i) {
+            if (some + i >= count) break;
+            const SortedRow& here = rows[some + i];
+            const std::int64_t at = first + some + i;
+            float& place = table[here.token * width + column];
+            if (at == here.run_first || at == first) total = here.run_first >= first && adds ? place : 0;
+            // each product is rounded, as on a processor
+            total = __fadd_rn(total, __fmul_rn(sorted.scale, numbers[i]));
+            if (at + 1 != here.run_end && at + 1 != end) continue;
+            if (here.run_first < first)
+                heads[blockIdx.x * width + column] = total;
+            else if (here.run_end > end)
+                tails[blockIdx.x * width + column] = total;
+            else
+                place = total;
+        }
     }
 }
 
@@ -183,8 +205,8 @@ void embedding_backward(const Card& card, std::span<const TokenId> ids, ConstMat
     const Rows sorted{rows, width, ids.data(), out_gradient.data, scale, starts, order};
     constexpr unsigned columns = 128;
     const dim3 grid(windows, pieces(width, columns));
-    launch(card, sum_window_kernel, grid, columns, 0, sorted, mode == Write::add, table_gradient.data, heads,
-           tails);
+    launch(card, sum_window_kernel, grid, columns, window * sizeof(SortedRow), sorted, mode == Write::add,
+           table_gradient.data, heads, tails);
     launch(card, join_windows_kernel, grid, columns, 0, sorted, table_gradient.data, heads, tails);
 }
 
