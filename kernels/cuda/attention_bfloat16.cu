@@ -286,7 +286,7 @@ void attention_of(const Card& card, const Bfloat16* qkv, RotaryTables rotary, At
         const std::int64_t row = first * shape.context;
         for_compiled_width(shape.head_width, [&]<int width>() {
             launch(card, &pack_kernel<width>, packed_tiles(some), packing_threads, 0, some, rotary,
-                   qkv + row * 3 * shape.width(), packed);
+                   qkv + row * 3 * shape.width(), Backward{}, packed);
             launch(card, &attention_kernel<width>, tiles_of(some, query_rows<width>), threads,
                    bytes_of_rows<width>(query_rows<width> + 2 * tile), some, packed,
                    out + row * shape.width(), log_sum + row * shape.heads);
@@ -302,9 +302,9 @@ void attention_gradient_of(const Card& card, const Bfloat16* out_gradient, const
         Bfloat16* gradient = qkv_gradient + row * 3 * shape.width();
         for_compiled_width(shape.head_width, [&]<int width>() {
             launch(card, &pack_kernel<width>, packed_tiles(some), packing_threads, 0, some, rotary,
-                   qkv + row * 3 * shape.width(), packed);
-            launch(card, &pack_gradient_kernel<width>, packed_tiles(some), packing_threads, 0, some,
-                   out_gradient + row * shape.width(), log_sum + row * shape.heads, means + row * shape.heads,
+                   qkv + row * 3 * shape.width(),
+                   Backward{out_gradient + row * shape.width(), log_sum + row * shape.heads,
+                            means + row * shape.heads},
                    packed);
             launch(card, &query_gradient_kernel<width>, tiles_of(some, query_rows<width>), threads,
                    bytes_of_rows<width>(2 * query_rows<width> + 2 * tile), some, rotary, packed, gradient);

@@ -36,9 +36,16 @@ struct PackedHeads {
     __device__ float* means(int row) const { return log_sums(row) + rows; }
 };
 
+/// What the backward pass reads beside q, k and v; nothing in the forward pass.
+struct Backward {
+    const Bfloat16* out_gradient = nullptr;
+    const float *log_sum = nullptr, *means = nullptr;
+};
+
 template <int width>
 __global__ void __launch_bounds__(packing_threads)
-    pack_kernel(AttentionShape shape, RotaryTables rotary, const Bfloat16* qkv, PackedHeads packed) {
+    pack_kernel(AttentionShape shape, RotaryTables rotary, const Bfloat16* qkv, Backward backward,
+                PackedHeads packed) {
     const int first = static_cast<int>(blockIdx.x) * packed_tile;
     const auto rows_of = [&](Part part) {
         return head_of_block(qkv, shape, 3 * shape.width(), part * shape.width());
@@ -48,21 +55,16 @@ __global__ void __launch_bounds__(packing_threads)
     load_rotated_rows<width, packed_tile, width>(rows_of(keys), rotary, first,
                                                  packed.part<width>(keys, first));
     load_rows<width, packed_tile, width>(rows_of(values), first, packed.part<width>(values, first));
-}
+    if (backward.out_gradient == nullptr) return;
 
-template <int width>
-__global__ void __launch_bounds__(packing_threads)
-    pack_gradient_kernel(AttentionShape shape, const Bfloat16* out_gradient, const float* log_sum,
-                         const float* means, PackedHeads packed) {
     constexpr float log2_e = 1.4426950408889634f;
-    const int first = static_cast<int>(blockIdx.x) * packed_tile;
-    load_rows<width, packed_tile, width>(head_of_block(out_gradient, shape, shape.width(), 0), first,
+    load_rows<width, packed_tile, width>(head_of_block(backward.out_gradient, shape, shape.width(), 0), first,
                                          packed.part<width>(gradients, first));
     for (int i = threadIdx.x; i < packed_tile; i += packing_threads) {
         const bool exists = first + i < shape.context;
         const std::int64_t at = first_row_of_block(shape) + first + i;
-        *packed.log_sums(first + i) = exists ? log2_e * log_sum[at] : 0;
-        *packed.means(first + i) = exists ? means[at] : 0;
+        *packed.log_sums(first + i) = exists ? log2_e * backward.log_sum[at] : 0;
+        *packed.means(first + i) = exists ? backward.means[at] : 0;
     }
 }
 

@@ -7,7 +7,7 @@
 
 namespace isogrid::cluster {
 
-/// Trains what `sweep` holds, one trial after the other, longest first, until all of it ended or
+/// Trains what `sweep` holds, one trial after the other, until all of it ended or
 /// hooks.keep_going said no: then the running trial ends at its next step boundary.
 void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer& writer,
                  const CoordinatorHooks& hooks);

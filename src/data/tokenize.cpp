@@ -276,4 +276,9 @@ Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
     return writer->finish(vocabulary->tokenizer->name(), vocabulary->tokenizer->vocabulary());
 }
 
+std::optional<std::filesystem::path> trained_model(const TokenizeRequest& request) {
+    if (!trains_vocabulary(request)) return std::nullopt;
+    return model_path(request);
+}
+
 }  // namespace isogrid::data

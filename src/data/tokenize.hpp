@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,8 @@ struct TokenizeRequest {
 /// beside the output, as FILE.model of FILE.tok. Returns the header of the file written; on failure, nothing
 /// is left of the output, and an older file of its name is untouched.
 study::Result<TokenFileHeader> tokenize(const TokenizeRequest& request);
+
+/// Where a request that trains a vocabulary keeps its model.
+std::optional<std::filesystem::path> trained_model(const TokenizeRequest& request);
 
 }  // namespace isogrid::data

@@ -52,7 +52,7 @@ int batches(const options::variables_map& given) {
     if (first < 0 || end <= first || end > trial.steps)
         return refuse({{"isogrid batches", "--steps " + steps + " names no steps",
                         "A:B with 0 <= A < B <= " + std::to_string(trial.steps) + ", steps counted from 0",
-                        "correct it"}});
+                        "write for example 0:" + std::to_string(std::min<std::int64_t>(10, trial.steps))}});
     const std::int64_t batch = trial.stage_after(first).batch;
     for (std::int64_t step = first + 1; step < end; ++step)
         if (trial.stage_after(step).batch != batch)

@@ -81,6 +81,7 @@ int plan(const options::variables_map& given) {
     cluster::Plan plan =
         left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
     plan.card_bytes = card_bytes;
+    plan.instruction_set = backend->instruction_set();
     plan.seats = cluster::seats_of_cards(study->job, card_bytes > 0);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, columns_to_fill()));
@@ -97,7 +98,8 @@ Verb plan_verb() {
             "Prints the trials of a job, what they cost, and what the grid cannot answer. Trains nothing.",
         .positions = {"JOB"},
         .run = plan};
-    verb.described.add_options()("ranks", options::value<int>()->default_value(1), "ranks that will train");
+    verb.described.add_options()("ranks", options::value<int>()->default_value(1),
+                                 "ranks that will train; start one more, which coordinates");
     verb.described.add_options()("archive", options::value<std::string>(),
                                  "plan what is left to do of it: finished trials cost nothing, and others go "
                                  "on from their checkpoints and from states that trunks have left");

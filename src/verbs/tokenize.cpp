@@ -12,16 +12,17 @@ namespace {
 
 int tokenize(const options::variables_map& given) {
     files::remove_unfinished_files_when_ended();
-    const auto texts = given["TEXT"].as<std::vector<std::string>>();
-    const auto written = data::tokenize({.texts = texts,
-                                         .out = text(given, "out"),
-                                         .tokenizer = text(given, "tokenizer"),
-                                         .validation = given["validation"].as<double>()});
+    const data::TokenizeRequest request{.texts = given["TEXT"].as<std::vector<std::string>>(),
+                                        .out = text(given, "out"),
+                                        .tokenizer = text(given, "tokenizer"),
+                                        .validation = given["validation"].as<double>()};
+    const auto written = data::tokenize(request);
     if (!written) return refuse(written.error());
     std::cout << text(given, "out") << ": " << written->training_tokens << " training and "
               << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
               << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
-    if (texts.size() > 1)
+    if (const auto model = data::trained_model(request)) std::cout << "tokenizer " << model->string() << "\n";
+    if (request.texts.size() > 1)
         std::cout << "held-out blocks stand in the order of the texts: where these differ in kind, and a job "
                      "has evaluation.tokens below "
                   << written->validation_tokens << ", let it say evaluation.sample = \"spread\"\n";

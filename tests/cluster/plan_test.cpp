@@ -152,10 +152,10 @@ TEST(Plan, isATableThatFitsTheTerminal) {
     const Plan plan = make_plan(study, costs, 2);
     const std::string text = plan_text(study, plan, 100);
     EXPECT_THAT(text,
-                HasSubstr("trial  parameters  tokens  tokens/par.  steps      FLOPs   memory        time\n"));
-    EXPECT_THAT(text, HasSubstr("120          0.0     30  9.000e+09  3.0 MiB  3 min 08 s\n"));
+                HasSubstr("trial  parameters  tokens  tokens/parameter  steps      FLOPs   memory        time\n"));
+    EXPECT_THAT(text, HasSubstr("120            0.0252     30  9.000e+09  3.0 MiB  3 min 08 s\n"));
     EXPECT_THAT(text, HasSubstr("3 trials, 1.400e+10 FLOPs, 6 min 24 s of one rank.\n"));
-    EXPECT_THAT(text, HasSubstr("On 2 ranks and one more that coordinates: 3 min 16 s, longest first"));
+    EXPECT_THAT(text, HasSubstr("With 2 ranks that train (start 3, as one coordinates): 3 min 16 s; no"));
     EXPECT_THAT(text, HasSubstr("warning: one budget (a law needs several) add budgets\n"));
     for (int columns = 30; columns <= 110; ++columns)
         EXPECT_LE(widest_line(plan_text(study, plan, columns)), static_cast<std::size_t>(columns));

@@ -126,7 +126,7 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
     Table table({{"trial", Table::Align::left, 0},
                  {"parameters", Table::Align::right, 1},
                  {"tokens", Table::Align::right, 2},
-                 {"tokens/par.", Table::Align::right, 5},
+                 {"tokens/parameter", Table::Align::right, 5},
                  {"steps", Table::Align::right, 6},
                  {"FLOPs", Table::Align::right, 3},
                  {"memory", Table::Align::right, 7},
@@ -134,19 +134,23 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
     for (const auto& [planned, seconds, memory] : plan.trials)
         table.add({planned->name, std::to_string(planned->parameters.total()),
                    std::to_string(planned->trial.tokens()),
-                   formatted("%.1f", planned->tokens_per_parameter()), std::to_string(planned->trial.steps),
+                   formatted("%.3g", planned->tokens_per_parameter()), std::to_string(planned->trial.steps),
                    formatted("%.3e", planned->flops(study::FlopConvention::exact)),
                    bytes(static_cast<double>(memory)), duration(seconds)});
     std::string text = table.text(columns);
 
     text += "\n" + wrapped(plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) +
-                               " FLOPs, " + duration(plan.rank_seconds) + " of one rank.",
+                               " FLOPs, " + duration(plan.rank_seconds) + " of one rank" +
+                               (plan.instruction_set.empty()
+                                    ? "."
+                                    : ", as a step takes here now (" + plan.instruction_set + ")."),
                            columns);
     if (plan.ranks > 1)
-        text += wrapped("On " + std::to_string(plan.ranks) + " ranks and one more that coordinates: " +
-                            duration(plan.makespan) + ", longest first (no schedule takes less than " +
-                            duration(plan.lower_bound) + ").",
-                        columns);
+        text +=
+            wrapped("With " + std::to_string(plan.ranks) + " ranks that train (start " +
+                        std::to_string(plan.ranks + 1) + ", as one coordinates): " + duration(plan.makespan) +
+                        "; no schedule takes less than " + duration(plan.lower_bound) + ".",
+                    columns);
     if (const std::string packing = packing_text(study, plan); !packing.empty())
         text += wrapped(packing, columns);
     if (plan.done > 0 || plan.from_states > 0) {

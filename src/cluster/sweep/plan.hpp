@@ -36,6 +36,7 @@ struct Plan {
     std::size_t from_states = 0;  ///< trials that go on from a state which a trunk has left behind
     std::int64_t card_bytes = 0;  ///< of the card that was planned on; 0: on processors
     int seats = 1;                ///< trials that a card may have at once
+    std::string instruction_set = {};  ///< of what steps were timed on; empty: they were not
 };
 
 /// Asks `costs` once for each shape, batch and number of leaves. `ranks` at least 1.

@@ -102,8 +102,7 @@ struct Count {
         if (graph.element() == kernels::Element::float32)
             return {means, half(tiles(o.shape, 32)), half(tiles(o.shape, 32))};
         Launches all = in_sequences(o.shape, [&](const kernels::AttentionShape& some, double packed) {
-            return Launches{helper(packed), helper(packed), half(tiles(some, rows_of_queries(some))),
-                            half(tiles(some, 64))};
+            return Launches{helper(packed), half(tiles(some, rows_of_queries(some))), half(tiles(some, 64))};
         });
         all.push_back(means);
         return all;
