@@ -61,7 +61,6 @@ class Step {
         return blocks_.front().program().parameters();
     }
     ThreadTeam& team() { return team_; }
-    bool linked() const { return links_ != nullptr; }  ///< with the cards of the other ranks
 
     // In the backend's memory. Whoever changes weights packs parameters() anew.
     std::span<float> weights() { return state(Part::weights); }
