@@ -27,32 +27,30 @@ give_up_after_failures() { # STATUS
 
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
 # new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
-# the lock, has noted it of the trials, and removes the file: a start may end before that.
+# the lock, has noted it of the trials, and removes the file: a start may end before that. Another job may have
+# wished meanwhile: neither takes the other's wish away, nor what isogrid refuses to it.
 wish=$archive.d/retry wished_by=$archive.d/retry.job
 part_options() { # sets options_of_later_starts; the first start of a job that gets so far leaves its wish
-    local word value_follows='' wished=()
+    local wished=()
     options_of_later_starts=()
-    for word in "${options[@]}"; do
-        if [[ -n $value_follows ]]; then
-            value_follows=
-            wished+=("$word")
-        elif [[ $word == --retry ]]; then
-            value_follows=yes
-        elif [[ $word == --retry=* ]]; then
-            wished+=("${word#--retry=}")
-        else
-            options_of_later_starts+=("$word")
-        fi
+    set -- "${options[@]}"
+    while (($# > 0)); do
+        case "$1 ${2:-}" in
+            --retry\ failed | --retry\ out_of_memory) wished+=("$2") && shift ;;
+            --retry=failed\ * | --retry=out_of_memory\ *) wished+=("${1#--retry=}") ;;
+            *) options_of_later_starts+=("$1") ;; # other outcomes are for isogrid to refuse, to this job alone
+        esac
+        shift
     done
-    [[ -z $value_follows ]] || options_of_later_starts+=(--retry) # of nothing: for isogrid to refuse
-    ((${#wished[@]} > 0)) && [[ $(cat "$wished_by" 2>/dev/null) != "$SLURM_JOB_ID" ]] || return 0
-    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >"$wish" && echo "$SLURM_JOB_ID" >"$wished_by"
+    ((${#wished[@]} > 0)) && ! grep -qsxF "$SLURM_JOB_ID" "$wished_by" || return 0
+    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >>"$wish" && echo "$SLURM_JOB_ID" >>"$wished_by"
 }
 options_now() { # sets options: those of later starts, and what is still wished
     local word
     options=("${options_of_later_starts[@]}")
-    [[ -e $wish ]] || return 0
-    while read -r word; do options+=(--retry "$word"); done <"$wish"
+    while read -r word; do options+=(--retry "$word"); done < <(
+        grep -sxE 'failed|out_of_memory' "$wish" | sort -u # a full disk has taken a part of a word
+    )
 }
 
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
