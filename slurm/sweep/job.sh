@@ -53,18 +53,22 @@ seconds_left() { echo $((${SLURM_JOB_END_TIME:-$(($(date +%s) + 1000000))} - $(d
 
 # Slurm starts a job again elsewhere when it has lost sight of its node, where this one may run on: it must then
 # keep its hands off the job, which is the other's.
-superseded() { [[ $(record) =~ Restarts=([0-9]+) && ${BASH_REMATCH[1]} != "$restarts" ]]; }
+superseded() { is_of_another_start "$(record)"; } # no, where Slurm does not say
+is_of_another_start() { [[ $1 =~ Restarts=([0-9]+) && ${BASH_REMATCH[1]} != "$restarts" ]]; } # RECORD
 
 # Slurm knows whose end a script's is by its node alone. Where the other start is on the same node (its network was
 # away, and is back), the end of this one would be taken for the other's, and the job be over: so it is requeued
 # once more, with which all that runs of it on the node is ended, and this script too.
 leave_the_job() {
     local now
+    say "this is start $((restarts + 1)) of a job that Slurm has started again since: leaving it to that one"
     now=$(record)
-    [[ -n ${SLURMD_NODENAME:-} && $now == *JobState=RUNNING* && $now =~ BatchHost=([^ $'\n']+) ]] || return
-    [[ ${BASH_REMATCH[1]} == "$SLURMD_NODENAME" ]] || return
-    trap '' TERM USR1
-    scontrol requeue "$me" && sleep 60
+    if [[ -n ${SLURMD_NODENAME:-} && $now == *JobState=RUNNING* && $now =~ BatchHost=([^ $'\n']+) ]] &&
+        [[ ${BASH_REMATCH[1]} == "$SLURMD_NODENAME" ]]; then
+        trap '' TERM USR1
+        scontrol requeue "$me" && sleep 60
+    fi
+    exit 1
 }
 
 # Who cancels a job means it. Slurm ends one as well that it preempts, which the record says, or whose time is
@@ -74,7 +78,7 @@ was_cancelled() {
     now=$(record)
     [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return
     (($(seconds_left) > 0)) || return
-    [[ ! $now =~ Restarts=([0-9]+) || ${BASH_REMATCH[1]} == "$restarts" ]] || return # it is another start's job
+    ! is_of_another_start "$now" || return
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
     now=$(scontrol show hostnames "$(sed -nE 's/^ *NodeList=([^ ]+).*/\1/p' <<<"$now")")
     grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other
@@ -89,4 +93,11 @@ insist() { # SECONDS that must be left to go on, COMMAND
         sleep 10
     done
 }
-requeue() { insist -600 scontrol requeue "$me"; } # a job may outlive its time by a little
+requeue() { insist -600 requeue_own_start; } # a job may outlive its time by a little
+# It would end another start. A node out of reach learns of that one when Slurm answers again.
+requeue_own_start() {
+    local now
+    now=$(record)
+    ! is_of_another_start "$now" || leave_the_job
+    [[ -n $now || -z $facts ]] && scontrol requeue "$me" # Slurm that has never answered may yet listen
+}

@@ -65,6 +65,7 @@ count_lost_time() {
 
 go_on() {
     [[ -z $cancelled ]] || end 75
+    ! superseded || leave_the_job
     [[ $(marks) == "$at_start" ]] || forget_failures
     if [[ -n $successor ]] && ! successor_is_there; then
         say "job $successor, which waited to go on from here, is no longer there"
@@ -108,11 +109,7 @@ while :; do
     before=$(marks)
     archive_before=$(archive_mark)
     launch
-    if superseded; then
-        say "this is start $((restarts + 1)) of a job that Slurm has started again since: leaving it to that one"
-        leave_the_job
-        exit 1
-    fi
+    ! superseded || leave_the_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
         say "the archive is whole, though the launcher ended with exit status $status"
         status=0
