@@ -25,6 +25,18 @@ give_up_after_failures() { # STATUS
     end "$1"
 }
 
+# A full quota, or a file server that changes over, may make start after start fail within seconds, and be over in
+# minutes. Not at the end of the job, where the time is better used.
+pause_after_failures() { # 30 s, 2 min, 8 min
+    local failures pause until
+    failures=$(failures)
+    ((failures > 0 && $(seconds_left) > 600)) || return 0
+    pause=$((${ISOGRID_PAUSE:-30} * 4 ** ((failures < 3 ? failures : 3) - 1)))
+    ((pause == 0)) || say "nothing new is on disk: waiting for $pause s"
+    until=$((SECONDS + pause))
+    while [[ -z $stopping ]] && ((SECONDS < until && $(seconds_left) > 600)); do sleep 1; done
+}
+
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
 # new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
 # the lock, has noted it of the trials, and removes the file: a start may end before that. Another job may have
@@ -152,6 +164,8 @@ while :; do
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"
     give_up_after_failures "$status"
+    pause_after_failures
+    [[ -z $stopping ]] || go_on
     look_for_nodes
     # Not for the last minutes of an allocation, nor for the last tenth of a short one.
     ((${#nodes[@]} > 0 && $(seconds_left) > (whole < 1800 ? whole / 10 : 180))) || go_on
