@@ -53,15 +53,20 @@ lock_is_left_behind() {
     [[ $(lock_mark || echo "$before") == "$before" ]]
 }
 
+# lock_holder: nobody (nor a run that was waited for), this_start, this_job (another start of it), or another.
 # Ranks of this start may outlive a launcher that was killed, and hold a lock that still beats: no other's, and
-# no bad input. Asked when lock_is_left_behind has said no.
-lock_is_this_starts() {
-    [[ $(lock_mark) != "$waited_for" && $(lock_fact job) == "$SLURM_JOB_ID" && $(lock_fact restarts) == "$restarts" ]]
-}
-# What another job that is at it has left in the run folder is for that one.
-lock_is_another_jobs() {
-    local holder
-    holder=$(lock_fact job)
-    [[ $(lock_mark) != "$waited_for" && -n $holder && $holder != "$SLURM_JOB_ID" ]]
+# no bad input. What another that is at it has left in the run folder is for that one.
+lock_holder() {
+    local mark
+    mark=$(lock_mark)
+    if [[ -z $mark || $mark == "$waited_for" ]]; then
+        echo nobody
+    elif [[ $(lock_fact job) != "$SLURM_JOB_ID" ]]; then
+        echo another
+    elif [[ $(lock_fact restarts) != "$restarts" ]]; then
+        echo this_job
+    else
+        echo this_start
+    fi
 }
 lock_fact() { sed -nE "s/^ *\"$1\": \"([^\"]*)\".*/\1/p" "$archive.d/lock" 2>/dev/null; }

@@ -14,7 +14,7 @@ for room in job progress successor nodes ranks; do source "$(dirname "${BASH_SOU
 
 end() { # STATUS, with nothing to go on with
     withdraw_successor
-    lock_is_another_jobs || rm -rf "$wish" "$wished_by" "$archive.d/unfit"
+    [[ $(lock_holder) == another ]] || rm -rf "$wish" "$wished_by" "$archive.d/unfit"
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
 }
@@ -137,7 +137,7 @@ while :; do
             ;;
         2)
             ! lock_is_left_behind || continue
-            if lock_is_this_starts; then
+            if [[ $(lock_holder) == this_start ]]; then
                 say "ranks of this start have outlived their launcher: they end with it"
                 go_on
             fi
