@@ -31,6 +31,14 @@ forget_failures() {
     rm -f "$archive.d/failures"
 }
 
+# isogrid writes which job has it started with an input that it accepted. Refused later, that is not at fault: a
+# card has dropped off, a mount is gone. A job that somebody submits anew may have another input.
+was_accepted() {
+    local from
+    from=$(head -n 1 "$archive.d/accepted" 2>/dev/null)
+    [[ -n $from && " $SLURM_JOB_ID ${ISOGRID_GOES_ON_FOR:-} " == *" $from "* ]]
+}
+
 # Launchers are not believed. A node may be lost when all is done and MPI ends, which then fails; and when one
 # is lost in the middle mpirun has said 0. The archive gets its name last but for the clearing up of the run
 # folder.

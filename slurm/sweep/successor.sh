@@ -27,7 +27,8 @@ queue_successor() {
     found_waiting=${successor:+yes}
     # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
     [[ -n $successor ]] ||
-        successor=$(sbatch --parsable --dependency=singleton --job-name="$name" --nodes="$SLURM_JOB_NUM_NODES" \
+        successor=$(ISOGRID_GOES_ON_FOR="$SLURM_JOB_ID ${ISOGRID_GOES_ON_FOR:-}" sbatch --parsable \
+            --dependency=singleton --job-name="$name" --nodes="$SLURM_JOB_NUM_NODES" \
             ${SLURM_NTASKS:+--ntasks="$SLURM_NTASKS"} \
             ${SLURM_NTASKS_PER_NODE:+--ntasks-per-node="$SLURM_NTASKS_PER_NODE"} \
             ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} --time="$(fact TimeLimit)" \

@@ -146,6 +146,13 @@ while :; do
                 say "refused on ${#nodes[@]} of ${#all_nodes[@]} nodes (see above) it may not be on all of them"
                 go_on
             fi
+            if [[ $(lock_holder) != another ]] && was_accepted; then
+                say "refused with exit status 2 (see above) although an earlier start accepted the same"
+                count_failure "$before"
+                give_up_after_failures 2
+                pause_after_failures
+                go_on
+            fi
             say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
                 "nothing that was finished is lost"
             [[ -z $found_waiting ]] || successor= # it is to go on for another job, or is told the same
