@@ -36,7 +36,7 @@ answers() {
 failed_twice() { (($(grep -lsE "^(crashed|card) $1(\\.[^ ]*)? " "$archive.d"/attempts/* | wc -l) >= 2)); }
 
 # Noted by isogrid, for this start of the job: another may find a card that has been put back.
-is_unfit() { grep -qsxF "$SLURM_JOB_ID.$restarts" "$archive.d/unfit/$1" "$archive.d/unfit/$1".*; }
+is_unfit() { grep -qsxF "$SLURM_JOB_ID.$SLURM_RESTART_COUNT" "$archive.d/unfit/$1" "$archive.d/unfit/$1".*; }
 
 # With --no-kill Slurm takes a lost node from the job. Where that is the node of this script, it would keep
 # the others until the time is over, with nobody at work on them: a step on each of the last two looks for

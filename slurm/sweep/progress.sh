@@ -71,7 +71,7 @@ lock_holder() {
         echo nobody
     elif [[ $(lock_fact job) != "$SLURM_JOB_ID" ]]; then
         echo another
-    elif [[ $(lock_fact restarts) != "$restarts" ]]; then
+    elif [[ $(lock_fact restarts) != "$SLURM_RESTART_COUNT" ]]; then
         echo this_job
     else
         echo this_start

@@ -83,7 +83,7 @@ go_on() {
         say "job $successor, which waited to go on from here, is no longer there"
         successor=
     fi
-    [[ $chains != yes || -n $successor ]] || queue_successor
+    see_to_successor
     if [[ -n $successor ]]; then
         say "work is left; job $successor goes on"
     else
@@ -96,13 +96,12 @@ go_on() {
 choose_launcher
 learn_of_job
 part_options
-say "job $SLURM_JOB_ID, start $((restarts + 1)): $job into $archive," \
+say "job $SLURM_JOB_ID, start $((SLURM_RESTART_COUNT + 1)): $job into $archive," \
     "${SLURM_NTASKS:-1} ranks on $SLURM_JOB_NODELIST, $launcher"
 at_start=$(marks)
 heed_signals
-chains=
-! needs_successor || chains=yes
-if [[ $chains == yes ]] && queue_successor; then
+see_to_successor
+if [[ -n $successor ]]; then
     guard_first_node scancel
 else # ended by its guard, a job without a successor would be the last one
     [[ $chains != yes ]] || say "no job could be queued to go on (see above) it is tried again when this one ends"
