@@ -76,6 +76,7 @@ count_lost_time() {
 }
 
 go_on() {
+    [[ $stopping != told ]] || heed_cancelling
     [[ -z $cancelled ]] || end 75
     ! superseded || leave_the_job
     [[ $(marks) == "$at_start" ]] || forget_failures
@@ -93,13 +94,13 @@ go_on() {
     exit 75
 }
 
+heed_signals
 choose_launcher
 learn_of_job
 part_options
 say "job $SLURM_JOB_ID, start $((SLURM_RESTART_COUNT + 1)): $job into $archive," \
     "${SLURM_NTASKS:-1} ranks on $SLURM_JOB_NODELIST, $launcher"
 at_start=$(marks)
-heed_signals
 see_to_successor
 if [[ -n $successor ]]; then
     guard_first_node scancel
