@@ -68,11 +68,12 @@ options_now() { # sets options: those of later starts, and what is still wished
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
 # the job.
 had_its_time() { [[ $stopping == nearly_over ]] || (($(seconds_left) < whole / 4)); }
-count_lost_time() {
-    [[ -z $cancelled ]] || return 0
-    had_its_time || return 0
-    count_failure "$at_start"
-    give_up_after_failures 1
+go_on_after_stop() {
+    if [[ -z $cancelled ]] && had_its_time; then
+        count_failure "$at_start"
+        give_up_after_failures 1
+    fi
+    go_on
 }
 
 go_on() {
@@ -112,8 +113,7 @@ fi
 nodes=("${all_nodes[@]}")
 if [[ -n $stopping ]]; then # told to end before there were ranks to tell
     mkdir -p "$archive.d"
-    count_lost_time
-    go_on
+    go_on_after_stop
 fi
 while :; do
     [[ -z $stopping ]] || go_on # told to end between two starts
@@ -158,15 +158,9 @@ while :; do
             [[ -z $found_waiting ]] || successor= # it is to go on for another job, or is told the same
             end 2
             ;;
-        75)
-            count_lost_time
-            go_on
-            ;;
     esac
-    if [[ -n $stopping ]]; then # told to end, the launcher has a status of its own
-        count_lost_time
-        go_on
-    fi
+    # Told to end, the launcher has a status of its own.
+    ((status != 75)) && [[ -z $stopping ]] || go_on_after_stop
     mkdir -p "$archive.d"
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"
