@@ -15,7 +15,7 @@ line() { sed -n "s/^ *$1=//p" <<<"$facts" | head -n 1; }
 
 # learn_of_job: sets restarts (nothing where Slurm does not say), all_nodes, tasks_of, what ask_for_facts sets,
 # and SLURM_RESTART_COUNT, by which isogrid names this start.
-facts= restarts=
+facts='' restarts=''
 learn_of_job() {
     local node part place=0 times
     mapfile -t all_nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")

@@ -160,7 +160,7 @@ while :; do
             ;;
     esac
     # Told to end, the launcher has a status of its own.
-    ((status != 75)) && [[ -z $stopping ]] || go_on_after_stop
+    if ((status == 75)) || [[ -n $stopping ]]; then go_on_after_stop; fi
     mkdir -p "$archive.d"
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"
