@@ -13,12 +13,28 @@ record_alone() { [[ $(record) == *ArrayJobId=* ]] || record; } # of a job that i
 fact() { sed -nE "s/^(.* )?$1=([^ ]*).*/\2/p" <<<"$facts" | head -n 1; }
 line() { sed -n "s/^ *$1=//p" <<<"$facts" | head -n 1; }
 
-# learn_of_job: sets facts (its record at the start), restarts, all_nodes, tasks_of, whole (the seconds that
-# this start has in all) and SLURM_JOB_END_TIME, before which isogrid stops by itself should nobody tell it.
-# Slurm is asked: it need not set that variable, nor the one of the restarts, and a successor has both from
-# the job that submitted it.
+# learn_of_job: sets restarts (nothing where Slurm does not say), all_nodes, tasks_of, what ask_for_facts sets,
+# and SLURM_RESTART_COUNT, by which isogrid names this start.
+facts='' restarts=''
 learn_of_job() {
     local node part place=0 times
+    mapfile -t all_nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+    declare -gA tasks_of=()
+    for part in $(tr , ' ' <<<"${SLURM_TASKS_PER_NODE:-1}"); do # `2(x3),1` is 2, 2, 2 and 1
+        times=1
+        [[ ! $part =~ x([0-9]+) ]] || times=${BASH_REMATCH[1]}
+        for node in "${all_nodes[@]:place:times}"; do tasks_of[$node]=${part%%[!0-9]*}; done
+        place=$((place + times))
+    done
+    ask_for_facts
+    restarts=$(fact Restarts)
+    export SLURM_RESTART_COUNT=${restarts:-${SLURM_RESTART_COUNT:-0}}
+}
+
+# ask_for_facts: sets facts (the record of the job), whole (the seconds that this start has in all) and
+# SLURM_JOB_END_TIME, before which isogrid stops by itself should nobody tell it. Slurm is asked: it need not set
+# that variable, nor the one of the restarts, and a job has both from one that has submitted it.
+ask_for_facts() {
     for _ in {1..5}; do # the controller may be busy
         facts=$(record)
         if [[ -z $facts && $me != "$SLURM_JOB_ID" ]]; then # a job that a task of an array has submitted?
@@ -34,37 +50,30 @@ learn_of_job() {
         unset SLURM_JOB_END_TIME
     fi
     export SLURM_JOB_END_TIME
-    whole=$(seconds_left)
-
-    restarts=$(fact Restarts)
-    restarts=${restarts:-${SLURM_RESTART_COUNT:-0}}
-    export SLURM_RESTART_COUNT=$restarts
-
-    mapfile -t all_nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-    declare -gA tasks_of=()
-    for part in $(tr , ' ' <<<"${SLURM_TASKS_PER_NODE:-1}"); do # `2(x3),1` is 2, 2, 2 and 1
-        times=1
-        [[ ! $part =~ x([0-9]+) ]] || times=${BASH_REMATCH[1]}
-        for node in "${all_nodes[@]:place:times}"; do tasks_of[$node]=${part%%[!0-9]*}; done
-        place=$((place + times))
-    done
+    whole=$(($(seconds_left) + SECONDS))
 }
 seconds_left() { echo $((${SLURM_JOB_END_TIME:-$(($(date +%s) + 1000000))} - $(date +%s))); }
 
 # Slurm starts a job again elsewhere when it has lost sight of its node, where this one may run on: it must then
 # keep its hands off the job, which is the other's.
-superseded() { [[ $(record) =~ Restarts=([0-9]+) && ${BASH_REMATCH[1]} != "$restarts" ]]; }
+superseded() { is_of_another_start "$(record)"; } # no, where Slurm does not say
+is_of_another_start() { # RECORD
+    [[ -n $restarts && $1 =~ Restarts=([0-9]+) && ${BASH_REMATCH[1]} != "$restarts" ]]
+}
 
 # Slurm knows whose end a script's is by its node alone. Where the other start is on the same node (its network was
 # away, and is back), the end of this one would be taken for the other's, and the job be over: so it is requeued
 # once more, with which all that runs of it on the node is ended, and this script too.
 leave_the_job() {
     local now
+    say "this is start $((SLURM_RESTART_COUNT + 1)) of a job that Slurm has started again since: leaving it to that one"
     now=$(record)
-    [[ -n ${SLURMD_NODENAME:-} && $now == *JobState=RUNNING* && $now =~ BatchHost=([^ $'\n']+) ]] || return
-    [[ ${BASH_REMATCH[1]} == "$SLURMD_NODENAME" ]] || return
-    trap '' TERM USR1
-    scontrol requeue "$me" && sleep 60
+    if [[ -n ${SLURMD_NODENAME:-} && $now == *JobState=RUNNING* && $now =~ BatchHost=([^ $'\n']+) ]] &&
+        [[ ${BASH_REMATCH[1]} == "$SLURMD_NODENAME" ]]; then
+        trap '' TERM USR1
+        scontrol requeue "$me" && sleep 60
+    fi
+    exit 1
 }
 
 # Who cancels a job means it. Slurm ends one as well that it preempts, which the record says, or whose time is
@@ -74,7 +83,7 @@ was_cancelled() {
     now=$(record)
     [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return
     (($(seconds_left) > 0)) || return
-    [[ ! $now =~ Restarts=([0-9]+) || ${BASH_REMATCH[1]} == "$restarts" ]] || return # it is another start's job
+    ! is_of_another_start "$now" || return
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
     now=$(scontrol show hostnames "$(sed -nE 's/^ *NodeList=([^ ]+).*/\1/p' <<<"$now")")
     grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other
@@ -89,4 +98,11 @@ insist() { # SECONDS that must be left to go on, COMMAND
         sleep 10
     done
 }
-requeue() { insist -600 scontrol requeue "$me"; } # a job may outlive its time by a little
+requeue() { insist -600 requeue_own_start; } # a job may outlive its time by a little
+# It would end another start. A node out of reach learns of that one when Slurm answers again.
+requeue_own_start() {
+    local now
+    now=$(record)
+    ! is_of_another_start "$now" || leave_the_job
+    [[ -n $now || -z $facts ]] && scontrol requeue "$me" # Slurm that has never answered may yet listen
+}

@@ -5,8 +5,8 @@
 on_one_node=(srun --mpi=none --nodes=1 --ntasks=1) # a step beside the ranks
 
 # look_for_nodes: sets nodes. One is left out when it does not answer, when it does not see the program or the
-# job file (a file system that is not mounted), when programs have crashed on it in two different trials, or
-# when it has lost a card.
+# job file (a file system that is not mounted), when programs have crashed on it or have lost its card in two
+# different trials, or when it lacks what the others have.
 look_for_nodes() {
     local node answering asked=0
     mapfile -t answering < <(
@@ -21,8 +21,8 @@ look_for_nodes() {
     for node in "${all_nodes[@]}"; do
         if [[ " ${answering[*]} " != *" $node "* ]]; then
             say "$node is left out (it does not answer, or does not see $job)"
-        elif crashed_twice "$node"; then
-            say "$node is left out (two trials crashed on it)"
+        elif failed_twice "$node"; then
+            say "$node is left out (two trials crashed, or lost their card, on it)"
         elif is_unfit "$node"; then
             say "$node is left out (it has lost what the others have, see above)"
         else
@@ -33,10 +33,10 @@ look_for_nodes() {
 answers() {
     timeout 30 "${on_one_node[@]}" --nodelist="$1" test -x "$isogrid" -a -r "$job" </dev/null &>/dev/null
 }
-crashed_twice() { (($(grep -lsE "^crashed $1(\\.[^ ]*)? " "$archive.d"/attempts/* | wc -l) >= 2)); }
+failed_twice() { (($(grep -lsE "^(crashed|card) $1(\\.[^ ]*)? " "$archive.d"/attempts/* | wc -l) >= 2)); }
 
 # Noted by isogrid, for this start of the job: another may find a card that has been put back.
-is_unfit() { grep -qsxF "$SLURM_JOB_ID.$restarts" "$archive.d/unfit/$1" "$archive.d/unfit/$1".*; }
+is_unfit() { grep -qsxF "$SLURM_JOB_ID.$SLURM_RESTART_COUNT" "$archive.d/unfit/$1" "$archive.d/unfit/$1".*; }
 
 # With --no-kill Slurm takes a lost node from the job. Where that is the node of this script, it would keep
 # the others until the time is over, with nobody at work on them: a step on each of the last two looks for

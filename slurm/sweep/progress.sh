@@ -2,12 +2,14 @@
 # shellcheck shell=bash
 
 # Whether a start brought anything new is asked of nothing else. New is also what was learned of a trial that
-# ended badly, as it is tried so often only.
+# ended badly, as it is tried so often only; and of a node's lost cards the first two, with which it is left out (see
+# nodes.sh): where there are no other nodes, each trial in turn may lose it.
 marks() {
     (
         cd "$archive.d" 2>/dev/null || exit
         find . -name '*.h5'
-        find attempts -type f ! -name '*.underway-*' -printf '%p %s\n' 2>/dev/null
+        grep -rahs --exclude='*.underway-*' '' attempts |
+            awk '$1 != "card" { print } $1 == "card" && ++lost[$2] <= 2 { print $1, $2 }'
     ) | sort | cksum
 }
 
@@ -27,6 +29,14 @@ count_failure() { # MARKS BEFORE
 forget_failures() {
     failed=0
     rm -f "$archive.d/failures"
+}
+
+# isogrid writes which job has it started with an input that it accepted. Refused later, that is not at fault: a
+# card has dropped off, a mount is gone. A job that somebody submits anew may have another input.
+was_accepted() {
+    local from
+    from=$(head -n 1 "$archive.d/accepted" 2>/dev/null)
+    [[ -n $from && " $SLURM_JOB_ID ${ISOGRID_GOES_ON_FOR:-} " == *" $from "* ]]
 }
 
 # Launchers are not believed. A node may be lost when all is done and MPI ends, which then fails; and when one
@@ -51,15 +61,20 @@ lock_is_left_behind() {
     [[ $(lock_mark || echo "$before") == "$before" ]]
 }
 
+# lock_holder: nobody (nor a run that was waited for), this_start, this_job (another start of it), or another.
 # Ranks of this start may outlive a launcher that was killed, and hold a lock that still beats: no other's, and
-# no bad input. Asked when lock_is_left_behind has said no.
-lock_is_this_starts() {
-    [[ $(lock_mark) != "$waited_for" && $(lock_fact job) == "$SLURM_JOB_ID" && $(lock_fact restarts) == "$restarts" ]]
-}
-# What another job that is at it has left in the run folder is for that one.
-lock_is_another_jobs() {
-    local holder
-    holder=$(lock_fact job)
-    [[ $(lock_mark) != "$waited_for" && -n $holder && $holder != "$SLURM_JOB_ID" ]]
+# no bad input. What another that is at it has left in the run folder is for that one.
+lock_holder() {
+    local mark
+    mark=$(lock_mark)
+    if [[ -z $mark || $mark == "$waited_for" ]]; then
+        echo nobody
+    elif [[ $(lock_fact job) != "$SLURM_JOB_ID" ]]; then
+        echo another
+    elif [[ $(lock_fact restarts) != "$SLURM_RESTART_COUNT" ]]; then
+        echo this_job
+    else
+        echo this_start
+    fi
 }
 lock_fact() { sed -nE "s/^ *\"$1\": \"([^\"]*)\".*/\1/p" "$archive.d/lock" 2>/dev/null; }

@@ -1,7 +1,7 @@
 # The ranks of one start: launched, told to end, and ended when they show no sign of life.
 # shellcheck shell=bash
 ranks=    # the process of their launcher, while there is one
-stopping= # nearly_over or told
+stopping=${stopping:-} # nearly_over or told
 cancelled=
 
 # Slurm signals this shell, and the launcher forwards to every rank. Signalling the steps instead (--signal
@@ -11,10 +11,14 @@ stop() { # WHY WORDS
     stopping=${stopping:-$1}
     [[ -z $ranks ]] || kill -USR1 "$ranks" 2>/dev/null
 }
-# Slurm is asked for the reason at once, as the script may not live to see its ranks end.
+# Slurm is asked for the reason at once, as the script may not live to see its ranks end. Before it has answered at
+# all it is asked when the script goes on.
 told_to_end() {
     stop told "told to end"
-    was_cancelled || return
+    [[ -z $facts ]] || heed_cancelling
+}
+heed_cancelling() {
+    [[ -z $cancelled ]] && was_cancelled || return
     say "the job was cancelled: submit again to go on"
     cancelled=yes
     withdraw_successor

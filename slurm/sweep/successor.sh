@@ -1,5 +1,6 @@
 # The job that goes on where this one cannot be requeued: one waits in the queue while this one runs.
 # shellcheck shell=bash
+chains=        # yes: this job needs one
 successor=     # its number
 found_waiting= # yes: this start has not queued it
 
@@ -14,6 +15,14 @@ needs_successor() {
         grep -q 'PreemptMode=CANCEL' <<<"$(scontrol show partition "${SLURM_JOB_PARTITION:-}" 2>/dev/null)"
 }
 
+# see_to_successor: sets chains, and successor where it can. What Slurm has not said, as while its controller
+# fails over, is asked again.
+see_to_successor() {
+    [[ -n $facts ]] || ask_for_facts
+    [[ $chains == yes ]] || ! needs_successor || chains=yes
+    [[ $chains != yes || -n $successor ]] || queue_successor
+}
+
 # It starts when no job of its name, one a sweep, is there any more. So this one must have that name first, or
 # the other starts at once, is refused, and nobody goes on.
 queue_successor() {
@@ -25,17 +34,22 @@ queue_successor() {
     # One may wait already, when this job was started again.
     successor=$(squeue -h -t PENDING -u "$(id -un)" -n "$name" -o %i 2>/dev/null | head -n 1)
     found_waiting=${successor:+yes}
-    # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
-    [[ -n $successor ]] ||
-        successor=$(sbatch --parsable --dependency=singleton --job-name="$name" --nodes="$SLURM_JOB_NUM_NODES" \
-            ${SLURM_NTASKS:+--ntasks="$SLURM_NTASKS"} \
-            ${SLURM_NTASKS_PER_NODE:+--ntasks-per-node="$SLURM_NTASKS_PER_NODE"} \
-            ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} --time="$(fact TimeLimit)" \
-            ${SLURM_JOB_PARTITION:+--partition="$SLURM_JOB_PARTITION"} \
-            ${SLURM_JOB_ACCOUNT:+--account="$SLURM_JOB_ACCOUNT"} \
-            --output="$(line StdOut)" ${ISOGRID_SBATCH:-} "$0" "$job" "$archive" \
-            "${options_of_later_starts[@]}")
+    [[ -n $successor ]] || successor=$(submit_successor "$name")
     [[ -n $successor ]] && say "job $successor waits to go on from here"
+}
+
+submit_successor() { # NAME; prints its number
+    local limit output
+    limit=$(fact TimeLimit) output=$(line StdOut)
+    # shellcheck disable=SC2086  # ISOGRID_SBATCH holds words
+    env -u SLURM_RESTART_COUNT -u SLURM_JOB_END_TIME ISOGRID_GOES_ON_FOR="$SLURM_JOB_ID ${ISOGRID_GOES_ON_FOR:-}" \
+        sbatch --parsable --dependency=singleton --job-name="$1" --nodes="$SLURM_JOB_NUM_NODES" \
+        ${SLURM_NTASKS:+--ntasks="$SLURM_NTASKS"} \
+        ${SLURM_NTASKS_PER_NODE:+--ntasks-per-node="$SLURM_NTASKS_PER_NODE"} \
+        ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} ${limit:+--time="$limit"} \
+        ${SLURM_JOB_PARTITION:+--partition="$SLURM_JOB_PARTITION"} \
+        ${SLURM_JOB_ACCOUNT:+--account="$SLURM_JOB_ACCOUNT"} \
+        ${output:+--output="$output"} ${ISOGRID_SBATCH:-} "$0" "$job" "$archive" "${options_of_later_starts[@]}"
 }
 
 # Somebody may have cancelled it. A controller that does not answer has not lost it.

@@ -14,7 +14,7 @@ for room in job progress successor nodes ranks; do source "$(dirname "${BASH_SOU
 
 end() { # STATUS, with nothing to go on with
     withdraw_successor
-    lock_is_another_jobs || rm -rf "$wish" "$wished_by" "$archive.d/unfit"
+    [[ $(lock_holder) == another ]] || rm -rf "$wish" "$wished_by" "$archive.d/unfit"
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
 }
@@ -25,54 +25,67 @@ give_up_after_failures() { # STATUS
     end "$1"
 }
 
+# A full quota, or a file server that changes over, may make start after start fail within seconds, and be over in
+# minutes. Not at the end of the job, where the time is better used.
+pause_after_failures() { # 30 s, 2 min, 8 min
+    local failures pause until
+    failures=$(failures)
+    ((failures > 0 && $(seconds_left) > 600)) || return 0
+    pause=$((${ISOGRID_PAUSE:-30} * 4 ** ((failures < 3 ? failures : 3) - 1)))
+    ((pause == 0)) || say "nothing new is on disk: waiting for $pause s"
+    until=$((SECONDS + pause))
+    while [[ -z $stopping ]] && ((SECONDS < until && $(seconds_left) > 600)); do sleep 1; done
+}
+
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
 # new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
-# the lock, has noted it of the trials, and removes the file: a start may end before that.
+# the lock, has noted it of the trials, and removes the file: a start may end before that. Another job may have
+# wished meanwhile: neither takes the other's wish away, nor what isogrid refuses to it.
 wish=$archive.d/retry wished_by=$archive.d/retry.job
 part_options() { # sets options_of_later_starts; the first start of a job that gets so far leaves its wish
-    local word value_follows='' wished=()
+    local wished=()
     options_of_later_starts=()
-    for word in "${options[@]}"; do
-        if [[ -n $value_follows ]]; then
-            value_follows=
-            wished+=("$word")
-        elif [[ $word == --retry ]]; then
-            value_follows=yes
-        elif [[ $word == --retry=* ]]; then
-            wished+=("${word#--retry=}")
-        else
-            options_of_later_starts+=("$word")
-        fi
+    set -- "${options[@]}"
+    while (($# > 0)); do
+        case "$1 ${2:-}" in
+            --retry\ failed | --retry\ out_of_memory) wished+=("$2") && shift ;;
+            --retry=failed\ * | --retry=out_of_memory\ *) wished+=("${1#--retry=}") ;;
+            *) options_of_later_starts+=("$1") ;; # other outcomes are for isogrid to refuse, to this job alone
+        esac
+        shift
     done
-    [[ -z $value_follows ]] || options_of_later_starts+=(--retry) # of nothing: for isogrid to refuse
-    ((${#wished[@]} > 0)) && [[ $(cat "$wished_by" 2>/dev/null) != "$SLURM_JOB_ID" ]] || return 0
-    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >"$wish" && echo "$SLURM_JOB_ID" >"$wished_by"
+    ((${#wished[@]} > 0)) && ! grep -qsxF "$SLURM_JOB_ID" "$wished_by" || return 0
+    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >>"$wish" && echo "$SLURM_JOB_ID" >>"$wished_by"
 }
 options_now() { # sets options: those of later starts, and what is still wished
     local word
     options=("${options_of_later_starts[@]}")
-    [[ -e $wish ]] || return 0
-    while read -r word; do options+=(--retry "$word"); done <"$wish"
+    while read -r word; do options+=(--retry "$word"); done < <(
+        grep -sxE 'failed|out_of_memory' "$wish" | sort -u # a full disk has taken a part of a word
+    )
 }
 
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
 # the job.
 had_its_time() { [[ $stopping == nearly_over ]] || (($(seconds_left) < whole / 4)); }
-count_lost_time() {
-    [[ -z $cancelled ]] || return 0
-    had_its_time || return 0
-    count_failure "$at_start"
-    give_up_after_failures 1
+go_on_after_stop() {
+    if [[ -z $cancelled ]] && had_its_time; then
+        count_failure "$at_start"
+        give_up_after_failures 1
+    fi
+    go_on
 }
 
 go_on() {
+    [[ $stopping != told ]] || heed_cancelling
     [[ -z $cancelled ]] || end 75
+    ! superseded || leave_the_job
     [[ $(marks) == "$at_start" ]] || forget_failures
     if [[ -n $successor ]] && ! successor_is_there; then
         say "job $successor, which waited to go on from here, is no longer there"
         successor=
     fi
-    [[ $chains != yes || -n $successor ]] || queue_successor
+    see_to_successor
     if [[ -n $successor ]]; then
         say "work is left; job $successor goes on"
     else
@@ -82,16 +95,15 @@ go_on() {
     exit 75
 }
 
+heed_signals
 choose_launcher
 learn_of_job
 part_options
-say "job $SLURM_JOB_ID, start $((restarts + 1)): $job into $archive," \
+say "job $SLURM_JOB_ID, start $((SLURM_RESTART_COUNT + 1)): $job into $archive," \
     "${SLURM_NTASKS:-1} ranks on $SLURM_JOB_NODELIST, $launcher"
 at_start=$(marks)
-heed_signals
-chains=
-! needs_successor || chains=yes
-if [[ $chains == yes ]] && queue_successor; then
+see_to_successor
+if [[ -n $successor ]]; then
     guard_first_node scancel
 else # ended by its guard, a job without a successor would be the last one
     [[ $chains != yes ]] || say "no job could be queued to go on (see above) it is tried again when this one ends"
@@ -101,8 +113,7 @@ fi
 nodes=("${all_nodes[@]}")
 if [[ -n $stopping ]]; then # told to end before there were ranks to tell
     mkdir -p "$archive.d"
-    count_lost_time
-    go_on
+    go_on_after_stop
 fi
 while :; do
     [[ -z $stopping ]] || go_on # told to end between two starts
@@ -110,11 +121,7 @@ while :; do
     before=$(marks)
     archive_before=$(archive_mark)
     launch
-    if superseded; then
-        say "this is start $((restarts + 1)) of a job that Slurm has started again since: leaving it to that one"
-        leave_the_job
-        exit 1
-    fi
+    ! superseded || leave_the_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
         say "the archive is whole, though the launcher ended with exit status $status"
         status=0
@@ -130,7 +137,7 @@ while :; do
             ;;
         2)
             ! lock_is_left_behind || continue
-            if lock_is_this_starts; then
+            if [[ $(lock_holder) == this_start ]]; then
                 say "ranks of this start have outlived their launcher: they end with it"
                 go_on
             fi
@@ -139,24 +146,27 @@ while :; do
                 say "refused on ${#nodes[@]} of ${#all_nodes[@]} nodes (see above) it may not be on all of them"
                 go_on
             fi
+            if [[ $(lock_holder) != another ]] && was_accepted; then
+                say "refused with exit status 2 (see above) although an earlier start accepted the same"
+                count_failure "$before"
+                give_up_after_failures 2
+                pause_after_failures
+                go_on
+            fi
             say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
                 "nothing that was finished is lost"
             [[ -z $found_waiting ]] || successor= # it is to go on for another job, or is told the same
             end 2
             ;;
-        75)
-            count_lost_time
-            go_on
-            ;;
     esac
-    if [[ -n $stopping ]]; then # told to end, the launcher has a status of its own
-        count_lost_time
-        go_on
-    fi
+    # Told to end, the launcher has a status of its own.
+    if ((status == 75)) || [[ -n $stopping ]]; then go_on_after_stop; fi
     mkdir -p "$archive.d"
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"
     give_up_after_failures "$status"
+    pause_after_failures
+    [[ -z $stopping ]] || go_on
     look_for_nodes
     # Not for the last minutes of an allocation, nor for the last tenth of a short one.
     ((${#nodes[@]} > 0 && $(seconds_left) > (whole < 1800 ? whole / 10 : 180))) || go_on

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slurm/sweep.sbatch does not requeue a job that somebody has cancelled, and takes its successor along. One that was
-# preempted, or only told to end, goes on.
+# preempted, or only told to end, goes on. So it is with one that is told so before Slurm has said anything of the job.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<<'kill -TERM $PPID; /bin/sleep 0.2; exit 75'
 stand_in sbatch <<<'echo 8'
@@ -33,3 +33,28 @@ expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58
 expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=None NODES=node10 # a guard has ended it, which has lost sight of node1
 expect_asked '' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58 REQUEUE=0 SLURM_JOB_NAME=sweep
 expect_in_log 'work is left; job 8 goes on'
+
+# Slurm answers late, and meanwhile the job is told to end: by who has cancelled it, or as its time is nearly over; while
+# the script looks for the program, too.
+cp bin/scontrol scontrol_that_answers
+stand_in scontrol <<'END_OF_PROGRAM'
+[[ "$1 $2" != 'show job' || -e told.txt ]] || exit 1
+exec ./scontrol_that_answers "$@"
+END_OF_PROGRAM
+stand_in sleep <<'END_OF_PROGRAM'
+[[ -e told.txt ]] || kill -"$SIGNAL" "$PPID"
+touch told.txt
+exec /bin/sleep 0.1
+END_OF_PROGRAM
+stand_in mpirun <<<'exit 1'
+for root in "$scratch/root" ''; do
+    given=(ISOGRID_ROOT="$root" SLURM_SUBMIT_DIR="$scratch/root" PREEMPTED=None)
+    rm -f told.txt
+    expect_asked '' STATE=COMPLETING SIGNAL=TERM "${given[@]}"
+    expect_in_log 'the job was cancelled: submit again to go on'
+    rm -f told.txt
+    expect_asked 'requeue 7' STATE=RUNNING SIGNAL=TERM "${given[@]}"
+    rm -f told.txt
+    expect_asked 'requeue 7' STATE=RUNNING SIGNAL=USR1 "${given[@]}"
+    rm -rf out.h5.d
+done

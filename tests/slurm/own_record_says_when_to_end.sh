@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What slurm/sweep.sbatch knows of its job it has from Slurm's record of it: not from variables, which a successor has from
-# the job that submitted it, and not from the records of other jobs of an array, which Slurm shows beside it.
+# the job that submitted it, and not from the records of other jobs of an array, which Slurm shows beside it. What Slurm
+# does not say at the start, as while its controller fails over, is asked again.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 echo "$SLURM_JOB_END_TIME $SLURM_RESTART_COUNT" >>started.txt
@@ -58,3 +59,31 @@ END_OF_PROGRAM
 rm asked.txt
 job_with SLURM_ARRAY_JOB_ID=3 SLURM_ARRAY_TASK_ID=1
 [[ $(uniq asked.txt) == $'asked for 3_1\nasked for 7\nrequeue 7' ]] || fail "Slurm was asked: $(cat asked.txt)"
+
+# fails_over ANSWERS: from so many on Slurm answers.
+fails_over() {
+    echo 0 >answers.txt
+    stand_in scontrol <<END_OF_PROGRAM
+if [[ "\$1 \$2" == 'show job' ]]; then
+    echo \$((\$(<answers.txt) + 1)) >answers.txt
+    ((\$(<answers.txt) >= $1)) || exit 1
+fi
+exec ./scontrol_of_all "\$@"
+END_OF_PROGRAM
+}
+stand_in sleep <<<'exec /bin/sleep 0.01'
+stand_in sbatch <<<'echo "restarts ${SLURM_RESTART_COUNT-unknown}, end ${SLURM_JOB_END_TIME-unknown}, $*" >>submitted.txt; echo 8'
+rm waiting.txt
+echo 0 >requeue.txt
+for answers in 7 12; do # before there are ranks, and when they have ended
+    rm -f submitted.txt
+    fails_over "$answers"
+    job_with SLURM_JOB_NAME=sweep SLURM_RESTART_COUNT=5
+    expect_status 75
+    expect_in_log 'work is left; job 8 goes on' # though 5 starts were the submitting job's
+done
+grep -q '^restarts unknown, end unknown, ' submitted.txt || fail "a successor is to believe: $(cat submitted.txt)"
+fails_over 100
+job_with SLURM_JOB_NAME=sweep ISOGRID_CHAIN=yes
+expect_status 75
+! grep -qE -- '--(time|output)= ' submitted.txt || fail "submitted: $(cat submitted.txt)"

@@ -72,11 +72,40 @@ job_with
 expect_starts "$asked"
 [[ -e out.h5.d/retry ]] || fail "another job has the lock, and the wish is gone"
 
-# A wish of nothing is for isogrid to refuse.
-cat >"$script" <<END_OF_PROGRAM
-set -- "\$@" --no-pin --retry
-source "$script_alone"
-END_OF_PROGRAM
-rm -r out.h5.d
+# Two jobs may wish of one sweep, both at once. Each is heard once, in whichever comes to note it.
+# with_options WORD...: what the jobs from here on have behind JOB.toml and OUT.h5.
+with_options() { printf 'set -- "$@" %s\nsource "%s"\n' "$*" "$script_alone" >"$script"; }
+with_options --retry out_of_memory
+job_with SLURM_JOB_ID=8
+expect_starts '--retry failed --retry out_of_memory'
+with_options --no-pin --retry failed --isa avx2
+touch comes_to_note_it.txt
+echo 75 >status_of_start.txt
+rm out.h5.d/lock
 job_with
-expect_starts '--no-pin --retry'
+expect_starts "$asked"
+job_with
+expect_starts "$later"
+
+# What is no wish is for isogrid to refuse, in that job alone.
+for words in '--retry diverged' --retry=diverged --retry; do
+    rm -f comes_to_note_it.txt
+    echo 2 >status_of_start.txt
+    printf '{\n    "job": "7"\n}\n' >out.h5.d/lock
+    # shellcheck disable=SC2086  # two words
+    with_options $words --no-pin
+    job_with SLURM_JOB_ID=8
+    expect_starts "$words --no-pin"
+    with_options --no-pin --retry failed --isa avx2
+    echo 75 >status_of_start.txt
+    job_with
+    expect_starts "$later"
+done
+
+# A disk that was full has taken a part of a wish.
+rm -r out.h5.d
+mkdir out.h5.d
+printf 'failed\nout_of' >out.h5.d/retry
+echo 7 >out.h5.d/retry.job
+job_with
+expect_starts "$later --retry failed"

@@ -33,7 +33,7 @@ stand_in srun </dev/null # every node answers
 # job_with VARIABLE=VALUE...: the script as a job that has two hours; what it says is in log.txt, its status in status.
 job_with() {
     status=0
-    env PATH="$scratch/bin:$PATH" ISOGRID_ROOT="$scratch/root" ISOGRID_LAUNCHER=mpirun \
+    env PATH="$scratch/bin:$PATH" ISOGRID_ROOT="$scratch/root" ISOGRID_LAUNCHER=mpirun ISOGRID_PAUSE=0 \
         SLURM_JOB_ID=7 SLURM_JOB_NODELIST=node[1-3,10] SLURM_JOB_NUM_NODES=4 SLURM_NTASKS=8 SLURM_TASKS_PER_NODE='2(x4)' \
         SLURM_JOB_END_TIME=$(($(date +%s) + 7200)) "$@" bash "$script" job.toml out.h5 >log.txt 2>&1 || status=$?
 }

@@ -28,6 +28,21 @@ rmdir out.h5.d/failures
 : >out.h5.d/failures # a disk that was full has taken the name, not the number
 expect_starts 3 1
 
+# What is over in a while has it, unless the time or a signal ends that; a start that brings something is followed at once.
+# expect_seconds LEAST MOST STARTS STATUS VARIABLE=VALUE...
+expect_seconds() {
+    local began=$SECONDS
+    expect_starts "${@:3}"
+    ((SECONDS - began >= $1 && SECONDS - began <= $2)) || fail "it took $((SECONDS - began)) s, not $1 to $2: $(cat log.txt)"
+    rm -rf out.h5.d
+}
+expect_seconds 4 30 3 1 ISOGRID_PAUSE=1
+expect_seconds 0 20 3 1 ISOGRID_PAUSE=60 SLURM_JOB_END_TIME=$(($(date +%s) + 500))
+echo '(/bin/sleep 1; kill -USR1 $PPID) >/dev/null 2>&1 & exit 1' >start
+expect_seconds 0 20 1 75 ISOGRID_PAUSE=60
+echo '(($(wc -l <started.txt) < 3)) || exit 75; touch "out.h5.d/trials/$RANDOM.h5"; exit 1' >start
+expect_seconds 0 20 3 75 ISOGRID_PAUSE=60
+
 # Two failures, a start that gets on, and two more failures.
 echo '(($(wc -l <started.txt) < 3)) || exit 2; exit 1' >start
 expect_starts 3 2
