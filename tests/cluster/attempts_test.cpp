@@ -78,6 +78,39 @@ TEST_F(AttemptsOfATrial, withoutEnoughMemoryAmongOthersNeedACardAloneAndNoMoreRa
     EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::out_of_memory);
 }
 
+TEST_F(AttemptsOfATrial, thatLoseACardAreTheCardsFaultUntilAnotherHostsIsLostToo) {
+    const auto lost_on = [&](const std::string& host) {
+        std::ofstream(folder_ / archive::trial_file_stem(trial_), std::ios::app)
+            << "card " + host + " 1 uncorrectable ECC\n";
+    };
+    note_card_lost(folder_.path(), trial_, 1, "uncorrectable ECC", /*alone=*/true);
+    std::ifstream notes(folder_ / archive::trial_file_stem(trial_));
+    std::string what, host;
+    notes >> what >> host;
+    EXPECT_EQ(what, "card") << "slurm/sweep leaves a host out by it";
+    lost_on(host);
+    EXPECT_FALSE(set_aside(read(), 1)) << "twice on one host: it may be the card";
+    EXPECT_EQ(read().failed, 0);
+    EXPECT_TRUE(read().crowded) << "the next card should be lost by nobody else";
+    EXPECT_EQ(read().last, "card lost on " + host + ": uncorrectable ECC");
+    lost_on("another" + host);
+    ASSERT_TRUE(set_aside(read(), 1));
+    EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::failed);
+    EXPECT_THAT(set_aside(read(), 1)->cause,
+                HasSubstr("lost its card 3 times, on 2 hosts (the last: card lost on"));
+    note_retried(folder_.path(), trial_);
+    EXPECT_FALSE(set_aside(read(), 1));
+    EXPECT_EQ(read().cards_lost, 0);
+}
+
+TEST_F(AttemptsOfATrial, thatLoseTheOnlyHostsCardDoNotGoOnForEver) {
+    for (int time = 0; time < most_cards_lost; ++time) {
+        EXPECT_FALSE(set_aside(read(), 1)) << time;
+        note_card_lost(folder_.path(), trial_, 1, "an illegal address", /*alone=*/true);
+    }
+    EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("lost its card 4 times, on 1 host ("));
+}
+
 TEST_F(AttemptsOfATrial, canUseRanksUpToTheLeavesAndTheWorkers) {
     EXPECT_EQ(most_ranks(trial_.trial, 1), 1);
     EXPECT_EQ(most_ranks(trial_.trial, 3), 2);

@@ -46,7 +46,11 @@ Attempts read_notes(const Path& file) {
         if (what == "retried") continue;
         if (what == "crashed") ++attempts.crashed;
         if (what == "failed") ++attempts.failed;
-        if (what == "crowded") attempts.crowded = true;
+        if (what == "crowded" || what == "card") attempts.crowded = true;
+        if (what == "card") {
+            ++attempts.cards_lost;
+            attempts.hosts_of_cards_lost.insert(host);
+        }
         if (what != "disappeared") attempts.disappeared = 0;
         if (what == "out_of_memory")
             attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
@@ -56,7 +60,7 @@ Attempts read_notes(const Path& file) {
             attempts.disappeared = cause == disappeared_with ? attempts.disappeared + 1 : 1;
             disappeared_with = cause;
         }
-        attempts.last = what + " on " + host + ": " + cause;
+        attempts.last = (what == "card" ? "card lost" : what) + " on " + host + ": " + cause;
     }
     return attempts;
 }
@@ -87,7 +91,7 @@ void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive:
 
 void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ranks, const std::string& cause,
                     bool alone) {
-    note(folder, trial, alone ? "failed" : "crowded", ranks, cause);
+    note(folder, trial, alone ? "card" : "crowded", ranks, cause);
 }
 
 void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {
@@ -126,6 +130,13 @@ std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most
     if (attempts.crashed >= most_crashes) {
         result.outcome = archive::Outcome::failed;
         result.cause = "its program crashed " + std::to_string(attempts.crashed) + " times" + last;
+        return result;
+    }
+    if (const std::size_t hosts = attempts.hosts_of_cards_lost.size();
+        hosts >= most_hosts_of_cards_lost || attempts.cards_lost >= most_cards_lost) {
+        result.outcome = archive::Outcome::failed;
+        result.cause = "it lost its card " + std::to_string(attempts.cards_lost) + " times, on " +
+                       std::to_string(hosts) + (hosts == 1 ? " host" : " hosts") + last;
         return result;
     }
     if (attempts.disappeared >= most_disappearances) {
