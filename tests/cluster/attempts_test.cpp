@@ -237,6 +237,34 @@ TEST_F(DisappearedTrial, isNotBlamedWhenItsAllocationEnded) {
     unsetenv("SLURM_RESTART_COUNT");
 }
 
+TEST_F(DisappearedTrial, isNotBlamedWhenTheLauncherKilledItForAnothersCrash) {
+    const study::PlannedTrial other = test::study_of({1e9, 2e9}, 4).grid.trials[1];
+    EXPECT_EQ(ended_by(folder_.path(), other,
+                       [&] {
+                           const Underway underway(folder_.path(), other, 0);
+                           raise(SIGSEGV);
+                       }),
+              SIGSEGV);
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 1) << "nothing is left of the crash";
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhenTheLauncherKilledItForAnothersCard) {
+    const study::PlannedTrial other = test::study_of({1e9, 2e9}, 4).grid.trials[1];
+    {
+        Underway underway(folder_.path(), other, 0);
+        underway.ends_process();
+    }
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+}
+
 TEST_F(DisappearedTrial, isNoneThatEndedInOrder) {
     { const Underway underway(folder_.path(), trial_, 0); }
     start_again();

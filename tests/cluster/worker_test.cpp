@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/trial_file.hpp"
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "fake_training.hpp"
@@ -183,6 +184,11 @@ TEST_F(WorkerTest, endsWithItsCardAndBlamesOnlyATrialThatWasAloneThere) {
     const Attempts second = read_attempts(attempts_folder_, study_.grid.trials[1]);
     EXPECT_EQ(second.cards_lost, 1);
     EXPECT_EQ(second.failed, 0) << "it may be the card";
+    const study::PlannedTrial& killed_with_it = study_.grid.trials[0];
+    std::ofstream(attempts_folder_ / (archive::trial_file_stem(killed_with_it) + ".underway-0"))
+        << "host none\n";
+    note_disappeared(attempts_folder_, {});
+    EXPECT_EQ(read_attempts(attempts_folder_, killed_with_it).disappeared, 0);
 }
 
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {

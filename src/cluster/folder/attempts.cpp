@@ -162,7 +162,11 @@ std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most
 
 namespace {
 
-constexpr std::string_view underway_mark = ".underway-";
+constexpr std::string_view underway_mark = ".underway-", ended_mark = ".ended";
+
+Path ended(const Path& underway) {
+    return underway.string() + std::string(ended_mark);
+}
 
 std::string allocation_here() {
     const std::string start = archive::slurm_start_here();
@@ -175,12 +179,16 @@ Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int mem
     if (folder.empty()) return;
     file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
     std::ofstream(file_) << archive::host_name() << " " << allocation_here() << "\n";
-    on_crash_.emplace(file_);
+    on_crash_.emplace(file_, ended(file_));
 }
 
 Underway::~Underway() {
     std::error_code ignored;
-    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+    if (file_.empty()) return;
+    if (ends_process_)
+        std::filesystem::rename(file_, ended(file_), ignored);
+    else
+        std::filesystem::remove(file_, ignored);
 }
 
 namespace {
@@ -214,6 +222,7 @@ void note_disappeared(const Path& folder, const std::map<std::string, std::set<s
         int members = 0;
     };
     std::map<std::string, Gone> gone;  // by the trial's notes
+    bool ended_by_another = false;
     std::error_code ignored;
     std::vector<Path> found;
     for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
@@ -221,12 +230,13 @@ void note_disappeared(const Path& folder, const std::map<std::string, std::set<s
             found.push_back(entry.path());
     for (const Path& file : found) {
         const std::string name = file.filename().string();
+        ended_by_another |= name.ends_with(ended_mark);
         Gone& trial = gone[name.substr(0, name.rfind(underway_mark))];
         std::ifstream(file) >> trial.host >> trial.allocation;
         ++trial.members;
         std::filesystem::remove(file, ignored);
     }
-    if (gone.size() != 1) return;
+    if (gone.size() != 1 || ended_by_another) return;
     const auto& [name, trial] = *gone.begin();
     if (trial.allocation != allocation_here()) return;
     std::string saved;

@@ -82,7 +82,9 @@ int most_ranks(const study::Trial& trial, int workers);
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
 
 /// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
-/// group is in the middle of it. What is found later belongs to a process that was killed without a word.
+/// group is in the middle of it. What is found later belongs to a process that was killed without a word. Of
+/// one that crashed, or that lost its card, `....underway-MEMBER.ended` is left: it may have ended the
+/// others.
 class Underway {
   public:
     Underway(const std::filesystem::path& folder, const study::PlannedTrial& trial, int member);
@@ -90,9 +92,13 @@ class Underway {
     Underway(const Underway&) = delete;
     Underway& operator=(const Underway&) = delete;
 
+    /// This process ends because of it, and whoever starts the ranks may then kill the others.
+    void ends_process() { ends_process_ = true; }
+
   private:
     std::filesystem::path file_;
-    std::optional<RemovedOnCrash> on_crash_;
+    bool ends_process_ = false;
+    std::optional<RenamedOnCrash> on_crash_;
 };
 
 /// A file beside the notes of a trial, `NAME-IDENTITY.measuring`, while somebody times a step of it. What is
@@ -114,9 +120,10 @@ bool may_be_measured(const std::filesystem::path& folder, const study::PlannedTr
 /// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
 /// for a node, from a person, or because one trial's process took too much memory. The last is held against
 /// the trial, as `disappeared HOST MEMBERS with STEPS, ... steps saved`, where it was the only one to
-/// disappear (the others of that start ended in order) and this start is in the same allocation as that one.
-/// `checkpoints`: the steps of all of them, by archive::trial_file_stem: the newest may be one that cannot be
-/// used, beside which the trial gets on.
+/// disappear (the others of that start ended in order, and none crashed or lost its card, for which a
+/// launcher kills the rest) and this start is in the same allocation as that one. `checkpoints`: the steps of
+/// all of them, by archive::trial_file_stem: the newest may be one that cannot be used, beside which the
+/// trial gets on.
 void note_disappeared(const std::filesystem::path& folder,
                       const std::map<std::string, std::set<std::int64_t>>& checkpoints);
 
