@@ -1,11 +1,13 @@
 #include "cluster/run_first_rank.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <limits>
 #include <utility>
 
 #include "archive/archive.hpp"
+#include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
@@ -134,6 +136,8 @@ class FirstRank {
         if (!found) return refuse(found.error());
         for (const study::Fault& fault : found->rejected)
             console_.line("not used: " + study::to_string(fault));
+        // The input is good. A disk that refuses to say so is passed over.
+        std::ofstream(folder_.accepted) << archive::provenance_here().slurm_job << "\n";
 
         note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).steps());
         const LeftToDo left =
@@ -209,6 +213,7 @@ class FirstRank {
         std::error_code not_empty;
         std::filesystem::remove_all(folder_.attempts, not_empty);
         std::filesystem::remove_all(folder_.unfit, not_empty);
+        std::filesystem::remove(folder_.accepted, not_empty);
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.

@@ -243,6 +243,27 @@ TEST_F(RunAlone, refusesAnArchiveOfAnotherJobAndTouchesNothing) {
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 
+TEST_F(RunAlone, notesInWhichSlurmJobItsInputWasGood) {
+    const auto note = [&] {
+        std::ifstream file(run_folder_.accepted);
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    EXPECT_EQ(note(), "\n") << "outside of Slurm";
+    setenv("SLURM_JOB_ID", "17", 1);
+    EXPECT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    unsetenv("SLURM_JOB_ID");
+    EXPECT_EQ(note(), "17\n");
+    std::filesystem::remove(run_folder_.accepted);
+    const study::Study good = study_;
+    study_.grid.trials[0].trial.optimizer.learning_rate = 0.5;
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_EQ(note(), "");
+    study_ = good;
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
 TEST_F(RunAlone, refusesARunFolderOfAnotherJob) {
     ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
     study_.grid.trials[0].trial.optimizer.learning_rate = 0.5;

@@ -9,8 +9,9 @@ namespace isogrid::cluster {
 
 struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
-    std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
-    std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path unfit;     ///< hosts that lack what trials need (cluster/folder/unfit_host)
+    std::filesystem::path retry;     ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path accepted;  ///< Slurm's job of the last start whose input was good; slurm/sweep asks
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
@@ -22,7 +23,8 @@ inline RunFolder run_folder_of(const std::filesystem::path& archive) {
             root / "progress.json",
             root / "lock",
             root / "unfit",
-            root / "retry"};
+            root / "retry",
+            root / "accepted"};
 }
 
 }  // namespace isogrid::cluster
