@@ -2,6 +2,7 @@
 #include "cluster/run.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -346,6 +347,19 @@ TEST_F(RunAlone, clearsUpAfterRunsThatWereKilledWhileTheyWrote) {
     std::filesystem::create_directories(run_folder_.trials);
     std::ofstream(run_folder_.progress.string() + ".new") << "a part";
     EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, clearsUpWhatKilledRunsAndTheBatchScriptHaveLeft) {
+    std::filesystem::create_directories(run_folder_.root);
+    for (const char* name : {"failures", "retry.job", "accepted"})
+        std::ofstream(run_folder_.root / name) << "1\n";
+    for (const char* name : {"lock.node7-1-2", "lock.stale.node7-1-2"}) {
+        std::ofstream(run_folder_.root / name) << R"({"host": "node7", "lease": "theirs"})";
+        std::filesystem::last_write_time(
+            run_folder_.root / name, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 

@@ -9,8 +9,10 @@ namespace isogrid::cluster {
 
 struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
-    std::filesystem::path unfit;     ///< hosts that lack what trials need (cluster/folder/unfit_host)
-    std::filesystem::path retry;     ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
+    std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path wished_by,
+        failures;                    ///< of slurm/sweep too: whose wish, and starts without success
     std::filesystem::path accepted;  ///< Slurm's job of the last start whose input was good; slurm/sweep asks
 };
 
@@ -24,6 +26,8 @@ inline RunFolder run_folder_of(const std::filesystem::path& archive) {
             root / "lock",
             root / "unfit",
             root / "retry",
+            root / "retry.job",
+            root / "failures",
             root / "accepted"};
 }
 
