@@ -72,6 +72,23 @@ study::Result<void> take_from_archive(const Path& path, const study::Grid& grid,
     return {};
 }
 
+/// Where the archive is a link, an earlier isogrid kept its trials beside the link: they must not be trained
+/// anew without a word.
+study::Result<void> look_beside_link(const Path& archive) {
+    const Path beside = archive.string() + ".d", folder = run_folder(archive);
+    std::error_code absent;
+    if (!std::filesystem::is_symlink(archive, absent) || !std::filesystem::is_directory(beside, absent) ||
+        std::filesystem::is_empty(beside, absent) || std::filesystem::equivalent(beside, folder, absent))
+        return {};
+    return study::fail(
+        beside.string(), "is not the run folder of " + archive.string(),
+        "that is a link, and trials, checkpoints and lock are beside the file that it leads to, "
+        "in " +
+            folder.string(),
+        "move what is in the former into the latter when no run works on either, then remove "
+        "the former");
+}
+
 /// Files in the order of their names; what is being written has another ending.
 std::vector<Path> finished_files(const Path& folder) {
     std::vector<Path> files;
@@ -161,6 +178,7 @@ Path segments_folder(const Path& archive) {
 }
 
 study::Result<Found> find_trials(const Path& archive, const study::Grid& grid) {
+    if (const auto looked = look_beside_link(archive); !looked) return tl::unexpected(looked.error());
     const Places places = places_of(grid);
     Found found;
     found.trials.resize(grid.trials.size());

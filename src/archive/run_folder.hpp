@@ -43,7 +43,7 @@ struct Found {
 /// of other trials foreign; two results of one trial that differ are reported. Temporary files are passed
 /// over, and so is a trial outside the grid that a longer one of the grid begins as (study::beginning): a
 /// trunk that has been lengthened. A fault when the archive itself cannot be trusted or holds other trials
-/// outside the grid: nothing may then be written over it.
+/// outside the grid, or has another run folder than it seems, being a link: nothing may then be written.
 study::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid);
 
 /// Places in the grid of the trials without a finished record, rising. Those that failed, ran out of memory

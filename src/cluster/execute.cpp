@@ -32,7 +32,8 @@ int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) 
 /// Trains, and says how this member's part ended.
 std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
                                                     const study::PlannedTrial& planned, Group& group,
-                                                    const train::TrainOptions& options, bool alone) {
+                                                    const train::TrainOptions& options, bool alone,
+                                                    Underway& underway) {
     const auto ended = [](Outcome outcome, std::string cause, bool followed = false) {
         archive::TrialResult result;
         result.outcome = outcome;
@@ -47,6 +48,7 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
         throw;  // not the trial's fault, and the group cannot agree on anything any more
     } catch (const kernels::CardLost& error) {
         // Every further trial of this process would fail as well: it has to end, as by a crash.
+        underway.ends_process();
         if (!workplace.attempts_folder.empty())
             note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
         throw;
@@ -109,7 +111,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = std::move(on_progress),
                                       .checkpoints = checkpoints ? &*checkpoints : nullptr},
-                                     alone);
+                                     alone, *underway);
     const Verdict verdict = group.agree(mine);
     underway.reset();
     note.reset();

@@ -12,6 +12,7 @@
 #include "cluster/run_worker.hpp"
 #include "cluster/site/places.hpp"
 #include "cluster/site/stop_signals.hpp"
+#include "data/token_file.hpp"
 
 namespace isogrid::cluster {
 
@@ -56,9 +57,20 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         return session.size() > 1 ? take_place(session, request.study.job.threads_per_rank, pin)
                                   : Misplaced{};
     });
+    // The study was read with it, on every rank: who cannot open it now is on a node that has lost sight of
+    // it.
+    const auto tokens =
+        or_end_all(session, [&] { return data::TokenFile::open(request.study.job.token_file); });
+    const std::optional<int> refused = or_end_all(session, [&]() -> std::optional<int> {
+        const int without = session.first_without(tokens.has_value());
+        if (session.size() == 1 || without < 0) return std::nullopt;
+        return refuse_without(without, tokens ? study::Faults() : tokens.error(),
+                              lack_of(tokens.has_value(), session), request.archive, session);
+    });
+    if (refused) return *refused;
     const StopSignals signals;
     if (session.rank() != 0)
-        return or_end_all(session, [&] { return run_worker(request, session, signals); });
+        return or_end_all(session, [&] { return run_worker(request, *tokens, session, signals); });
     if (session.size() == 1) return run_first_rank(request, session, signals, misplaced).exit_code;
     WorkersTransport transport(session, request.cards.cards.seats);
     WorkersLeave leave(*transport);

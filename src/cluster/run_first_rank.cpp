@@ -1,11 +1,13 @@
 #include "cluster/run_first_rank.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 #include <limits>
 #include <utility>
 
 #include "archive/archive.hpp"
+#include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
@@ -134,6 +136,8 @@ class FirstRank {
         if (!found) return refuse(found.error());
         for (const study::Fault& fault : found->rejected)
             console_.line("not used: " + study::to_string(fault));
+        // The input is good. A disk that refuses to say so is passed over.
+        std::ofstream(folder_.accepted) << archive::provenance_here().slurm_job << "\n";
 
         note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).steps());
         const LeftToDo left =
@@ -162,7 +166,7 @@ class FirstRank {
             words_.interrupted(state);
             return exit_interrupted;
         }
-        return merge(sweep, writer);
+        return merge(sweep, lock, writer);
     }
 
     /// slurm/sweep asks at every start, until a disk has taken the notes of all that it has asked for.
@@ -175,7 +179,7 @@ class FirstRank {
         if (noted && !request_.retry.empty()) std::filesystem::remove(folder_.retry, none_there);
     }
 
-    int merge(const Sweep& sweep, const archive::Writer& writer) {
+    int merge(const Sweep& sweep, const Lock& lock, const archive::Writer& writer) {
         const auto merged =
             archive::merge(request_.archive, study_, writer,
                            with_account(request_.libraries, sweep.account()), /*least=*/trials());
@@ -195,20 +199,26 @@ class FirstRank {
                       << folder_.trials.string() << ": move it away and run the same command again\n";
             return exit_other;
         }
-        tidy_up(merged->rejected);
+        tidy_up(merged->rejected, lock);
         words_.done(sweep.state(steady_seconds()), report.digest);
         return exit_done;
     }
 
     /// Everything in the run folder is in the archive now, but for what could not be used, and the states
     /// that the job keeps.
-    void tidy_up(const study::Faults& rejected) const {
+    void tidy_up(const study::Faults& rejected, const Lock& lock) const {
         archive::remove_merged(request_.archive, rejected);
         remove_progress_file(folder_.progress);
         clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
         std::error_code not_empty;
         std::filesystem::remove_all(folder_.attempts, not_empty);
         std::filesystem::remove_all(folder_.unfit, not_empty);
+        for (const auto& file : {folder_.accepted, folder_.failures})
+            std::filesystem::remove(file, not_empty);
+        // Who wished for something that nobody has heard yet is asked again.
+        if (!std::filesystem::exists(folder_.retry, not_empty))
+            std::filesystem::remove(folder_.wished_by, not_empty);
+        remove_left_behind(lock);
     }
 
     /// Trains what the sweep holds, until all of it ended or a signal came.

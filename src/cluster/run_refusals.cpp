@@ -3,6 +3,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "cluster/exit_codes.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "cluster/folder/unfit_host.hpp"
 #include "cluster/terminal/quantities.hpp"
 
 namespace isogrid::cluster {
@@ -27,6 +30,16 @@ std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alon
         "", "this is one of " + std::to_string(tasks) + " Slurm tasks, but MPI knows of no others",
         "each would run the whole sweep by itself",
         "start with srun --mpi=pmix or mpirun; to run alone on purpose add --alone"};
+}
+
+int refuse_without(int without, const study::Faults& faults, const Lack& lack,
+                   const std::filesystem::path& archive, const MpiSession& session) {
+    if (lack.of_a_host) note_unfit_host(run_folder_of(archive).unfit);
+    if (session.rank() == without && lack.of_some)
+        say_of_rank(without, study::to_string(faults));
+    else if (session.rank() == without)
+        refuse(faults);
+    return lack.of_some ? exit_other : exit_bad_input;
 }
 
 study::Faults group_faults(const study::Study& study, int workers) {

@@ -83,19 +83,14 @@ Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens)
             .attempts_folder = folder.attempts};
 }
 
-int run_worker(const RunRequest& request, const MpiSession& session, const StopSignals& signals) {
-    const auto tokens = data::TokenFile::open(request.study.job.token_file);
-    if (!tokens) {
-        // The study was read with it, on every rank: it is this node that has lost sight of it.
-        say_of_rank(session.rank(), study::to_string(tokens.error()));
-        session.abort(exit_other);
-    }
+int run_worker(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,
+               const StopSignals& signals) {
     if (request.cards.cards.seats.each > 1) {
-        work_on_seats(request, *tokens, session, signals);
+        work_on_seats(request, tokens, session, signals);
         return exit_done;
     }
     MpiTransport transport(session);
-    work(transport, workplace_of(request, *tokens), run_folder_of(request.archive).lock,
+    work(transport, workplace_of(request, tokens), run_folder_of(request.archive).lock,
          groups_of(request.cards.cards.seats), [&] { return signals.received(); });
     return exit_done;
 }

@@ -15,7 +15,8 @@ namespace isogrid::cluster {
 Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens);
 
 /// Works until rank 0 sends this rank's workers home; an exit code.
-int run_worker(const RunRequest& request, const MpiSession& session, const StopSignals& signals);
+int run_worker(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,
+               const StopSignals& signals);
 
 /// coordinate() for the seats of this process's own card, without MPI. Throws what a seat's life ends with
 /// where that was no trial's doing.

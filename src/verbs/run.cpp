@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/folder/run_folder.hpp"
-#include "cluster/folder/unfit_host.hpp"
 #include "cluster/machine.hpp"
+#include "cluster/run_refusals.hpp"
 #include "cluster/site/device.hpp"
+#include "cluster/site/lack.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/card_plan.hpp"
 #include "cluster/terminal/quantities.hpp"
@@ -81,19 +81,17 @@ struct Prepared {
     cluster::CardPlan cards;
 };
 
-/// The exit code of all ranks where the first one `without` a result says why. What some nodes have and
-/// others have `lost`, as this rank's may, is no fault of the input: another start may go without those. All
-/// ranks ask.
+/// The exit code of all ranks where some lack a result; the first one `without` says why.
 template <class Result>
-int refused(const Result& result, int without, bool lost, const std::filesystem::path& archive,
-            const cluster::MpiSession& session) {
-    if (lost) cluster::note_unfit_host(cluster::run_folder_of(archive).unfit);
-    const bool of_nodes = session.highest({lost ? 1 : 0}).front() == 1;
-    if (session.rank() == without && of_nodes)
-        cluster::say_of_rank(without, study::to_string(result.error()));
-    else if (session.rank() == without)
-        refuse(result.error());
-    return of_nodes ? exit_other : exit_bad_input;
+tl::unexpected<int> refused(const Result& result, int without, const cluster::Lack& lack,
+                            const std::filesystem::path& archive, const cluster::MpiSession& session) {
+    return tl::unexpected(
+        cluster::refuse_without(without, result ? study::Faults() : result.error(), lack, archive, session));
+}
+
+/// Where this node has `lost` what the job was given, whatever its other ranks have.
+cluster::Lack loss(bool lost, const cluster::MpiSession& session) {
+    return {.of_some = session.highest({lost ? 1 : 0}).front() == 1, .of_a_host = lost};
 }
 
 /// Where `auto` passes cards over that some workers have.
@@ -115,20 +113,16 @@ void warn_of_idle_cards(study::Study& study, bool trains_on_cards, const kernels
 tl::expected<Prepared, int> prepare(const options::variables_map& given, const cluster::MpiSession& session) {
     const std::filesystem::path archive = text(given, "archive");
     auto study = read_job(given);
-    // A file that only some ranks can read must not leave the others waiting for them. If the first rank can,
-    // the input is good, and another start may go without the node that has lost sight of it.
-    if (const int without = session.first_without(study.has_value()); without >= 0) {
-        if (session.rank() == without && without > 0)
-            cluster::say_of_rank(without, study::to_string(study.error()));
-        if (session.rank() == 0 && without == 0) refuse(study.error());
-        return tl::unexpected(without > 0 ? exit_other : exit_bad_input);
-    }
+    // A file that only some ranks can read must not leave the others waiting for them. If one can the input
+    // is good, and another start may go without the nodes that have lost sight of it.
+    if (const int without = session.first_without(study.has_value()); without >= 0)
+        return refused(study, without, cluster::lack_of(study.has_value(), session), archive, session);
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
-        return tl::unexpected(refused(best, without, /*lost=*/false, archive, session));
+        return refused(best, without, cluster::lack_of(best.has_value(), session), archive, session);
 
     auto retry = outcomes_to_retry(given);
-    if (!retry) return tl::unexpected(refused(retry, 0, /*lost=*/false, archive, session));
+    if (!retry) return refused(retry, 0, cluster::Lack{}, archive, session);
 
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
@@ -142,14 +136,14 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     const bool is_usual = 2 * session.sum(cards_here == most_cards ? 1 : 0) > session.size();
     const bool lost = !card && cards_here < most_cards && (cards_here == 0 || is_usual);
     if (const int without = session.first_without(card.has_value()); without >= 0)
-        return tl::unexpected(refused(card, without, lost, archive, session));
+        return refused(card, without, loss(lost, session), archive, session);
     warn_of_idle_cards(*study, card->has_value(), seen, session);
     auto made =
         *card ? backend_of_card(study->job, **card)
               : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
     const bool one_can = session.highest({*card && made ? 1 : 0}).front() == 1;
     if (const int without = session.first_without(made.has_value()); without >= 0)
-        return tl::unexpected(refused(made, without, !made && one_can, archive, session));
+        return refused(made, without, loss(!made && one_can, session), archive, session);
     std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
     warn_of_small_cards(*study, *card, seen, *backend, session);

@@ -60,6 +60,23 @@ TEST_F(RunFolder, isOneForAllNamesOfAnArchive) {
     EXPECT_EQ(run_folder(link), run_folder(path_));
 }
 
+TEST_F(RunFolder, isNotPassedOverWhereItLiesBesideALink) {
+    const std::filesystem::path link = folder_.path() / "link.h5";
+    std::filesystem::create_symlink("out.h5", link);
+    const std::filesystem::path beside = link.string() + ".d";
+    std::filesystem::create_directories(beside);
+    EXPECT_TRUE(find_trials(link, study_.grid)) << "nothing is in it";
+    std::filesystem::create_directories(beside / "trials");
+    const auto found = find_trials(link, study_.grid);
+    ASSERT_FALSE(found);
+    EXPECT_THAT(study::to_string(found.error()),
+                testing::AllOf(HasSubstr(beside.string() + ": is not the run folder of " + link.string()),
+                               HasSubstr(run_folder(path_).string())));
+    std::filesystem::remove_all(beside);
+    std::filesystem::create_directory_symlink("out.h5.d", beside);
+    EXPECT_TRUE(find_trials(link, study_.grid)) << "two names of one folder";
+}
+
 TEST_F(RunFolder, leavesEverythingToRunAtFirst) {
     EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
     std::filesystem::remove_all(run_folder(path_));

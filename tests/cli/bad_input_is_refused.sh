@@ -67,10 +67,12 @@ for archive in "" nowhere/; do
     [[ ! -e .d && ! -e nowhere ]] || fail "something was made for an archive without a name"
 done
 
-# What the first rank can read is no bad input: a node has lost sight of it, and another start may go without that node.
+# What a rank can read is no bad input: nodes have lost sight of it, and another start may go without them.
 expect_status 2 mpirun -n 2 "$isogrid" run missing.toml --archive out.h5
 expect_status 1 mpirun -n 1 "$isogrid" run small.toml --archive out.h5 : -n 1 "$isogrid" run missing.toml --archive out.h5
 expect_message "rank 1 on $(uname -n): missing\.toml"
+expect_status 1 mpirun -n 1 "$isogrid" run missing.toml --archive out.h5 : -n 1 "$isogrid" run small.toml --archive out.h5
+expect_message "rank 0 on $(uname -n): missing\.toml"
 [[ ! -e out.h5 && ! -e out.h5.d ]] || fail "a refused job left an archive behind"
 
 # What is wrong for all ranks is said once.

@@ -78,6 +78,39 @@ TEST_F(AttemptsOfATrial, withoutEnoughMemoryAmongOthersNeedACardAloneAndNoMoreRa
     EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::out_of_memory);
 }
 
+TEST_F(AttemptsOfATrial, thatLoseACardAreTheCardsFaultUntilAnotherHostsIsLostToo) {
+    const auto lost_on = [&](const std::string& host) {
+        std::ofstream(folder_ / archive::trial_file_stem(trial_), std::ios::app)
+            << "card " + host + " 1 uncorrectable ECC\n";
+    };
+    note_card_lost(folder_.path(), trial_, 1, "uncorrectable ECC", /*alone=*/true);
+    std::ifstream notes(folder_ / archive::trial_file_stem(trial_));
+    std::string what, host;
+    notes >> what >> host;
+    EXPECT_EQ(what, "card") << "slurm/sweep leaves a host out by it";
+    lost_on(host);
+    EXPECT_FALSE(set_aside(read(), 1)) << "twice on one host: it may be the card";
+    EXPECT_EQ(read().failed, 0);
+    EXPECT_TRUE(read().crowded) << "the next card should be lost by nobody else";
+    EXPECT_EQ(read().last, "card lost on " + host + ": uncorrectable ECC");
+    lost_on("another" + host);
+    ASSERT_TRUE(set_aside(read(), 1));
+    EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::failed);
+    EXPECT_THAT(set_aside(read(), 1)->cause,
+                HasSubstr("lost its card 3 times, on 2 hosts (the last: card lost on"));
+    note_retried(folder_.path(), trial_);
+    EXPECT_FALSE(set_aside(read(), 1));
+    EXPECT_EQ(read().cards_lost, 0);
+}
+
+TEST_F(AttemptsOfATrial, thatLoseTheOnlyHostsCardDoNotGoOnForEver) {
+    for (int time = 0; time < most_cards_lost; ++time) {
+        EXPECT_FALSE(set_aside(read(), 1)) << time;
+        note_card_lost(folder_.path(), trial_, 1, "an illegal address", /*alone=*/true);
+    }
+    EXPECT_THAT(set_aside(read(), 1)->cause, HasSubstr("lost its card 4 times, on 1 host ("));
+}
+
 TEST_F(AttemptsOfATrial, canUseRanksUpToTheLeavesAndTheWorkers) {
     EXPECT_EQ(most_ranks(trial_.trial, 1), 1);
     EXPECT_EQ(most_ranks(trial_.trial, 3), 2);
@@ -202,6 +235,34 @@ TEST_F(DisappearedTrial, isNotBlamedWhenItsAllocationEnded) {
     EXPECT_EQ(read().disappeared, 1) << "the same start of the job";
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhenTheLauncherKilledItForAnothersCrash) {
+    const study::PlannedTrial other = test::study_of({1e9, 2e9}, 4).grid.trials[1];
+    EXPECT_EQ(ended_by(folder_.path(), other,
+                       [&] {
+                           const Underway underway(folder_.path(), other, 0);
+                           raise(SIGSEGV);
+                       }),
+              SIGSEGV);
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 1) << "nothing is left of the crash";
+}
+
+TEST_F(DisappearedTrial, isNotBlamedWhenTheLauncherKilledItForAnothersCard) {
+    const study::PlannedTrial other = test::study_of({1e9, 2e9}, 4).grid.trials[1];
+    {
+        Underway underway(folder_.path(), other, 0);
+        underway.ends_process();
+    }
+    killed_in({trial_});
+    start_again();
+    EXPECT_EQ(read().disappeared, 0);
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
 }
 
 TEST_F(DisappearedTrial, isNoneThatEndedInOrder) {

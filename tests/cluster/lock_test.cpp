@@ -194,6 +194,22 @@ TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {
     EXPECT_TRUE(holds_lease(folder / "lock", "theirs"));
 }
 
+TEST(Lock, clearsUpWhatKilledRunsHaveLeftAndNothingThatMayBeInUse) {
+    const ScratchFolder folder;
+    const auto lock = Lock::take(folder / "lock");
+    ASSERT_TRUE(lock);
+    leave_lock(folder / "lock.theirs", std::chrono::seconds(100));
+    leave_lock(folder / "lock.stale.theirs", std::chrono::seconds(100));
+    leave_lock(folder / "lock.another", std::chrono::seconds(1));
+    std::filesystem::copy_file(folder / "lock", folder / "lock.stale.moved");  // by one who will put it back
+    std::ofstream(folder / "locksmith") << "not ours";
+    remove_left_behind(*lock);
+    EXPECT_FALSE(std::filesystem::exists(folder / "lock.theirs"));
+    EXPECT_FALSE(std::filesystem::exists(folder / "lock.stale.theirs"));
+    for (const char* name : {"lock", "lock.another", "lock.stale.moved", "locksmith"})
+        EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
+}
+
 TEST(Lock, isTakenOverAtOnceByTheNextStartOfTheSameSlurmJob) {
     const ScratchFolder folder;
     leave_lock(folder / "lock", std::chrono::seconds(1));  // of job 17's second start

@@ -20,6 +20,7 @@
 #include "cluster/messages/mpi_transport.hpp"
 #include "cluster/run.hpp"
 #include "cluster/site/cores.hpp"
+#include "cluster/site/lack.hpp"
 #include "fake_training.hpp"
 #include "small_study.hpp"
 
@@ -196,6 +197,10 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
     cards.cards.seats.ranks = std::max(1, session.size() - 1);
     training.width = 20'000;  // more than MPI sends without the receiver
     for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
+        if (arguments[i] == "--rank-without-tokens") {
+            setenv("SLURM_JOB_ID", "7", 1);  // where hosts are noted
+            if (session.rank() == std::stoi(arguments[i + 1])) study.job.token_file = "gone.tok";
+        }
         if (arguments[i] == "--ranks-per-trial") study.job.ranks_per_trial = std::stol(arguments[i + 1]);
         if (arguments[i] == "--seats") cards.cards.seats.each = std::stoi(arguments[i + 1]);
         if (arguments[i] == "--measure") cards.cards.measure = arguments[i + 1] == "yes";
@@ -246,6 +251,9 @@ int main(int count, char** values) {
         check_that_nobody_hangs(session);
         expect(session.first_without(true) == -1, "every rank is content");
         expect(session.first_without(session.rank() == 0) == 1, "rank 1 is the first that is not");
+        const Lack lack = lack_of(session.rank() == 1, session);
+        expect(lack.of_some && !lack.of_a_host, "a rank of this host has it");
+        expect(!lack_of(false, session).of_some, "nobody has it");
         return 0;
     } catch (const std::exception& error) {
         std::cerr << "rank " << session.rank() << ": " << error.what() << std::endl;

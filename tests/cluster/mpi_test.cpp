@@ -105,6 +105,16 @@ TEST_F(UnderMpirun, endsAllRanksWhereOneHasNoMemoryBeforeTheSweep) {
     EXPECT_THAT(output(), HasSubstr("rank 2: memory was not enough (an allocation failed)"));
 }
 
+TEST_F(UnderMpirun, asksForAnotherStartWhereSomeRanksDoNotSeeTheTokens) {
+    for (const std::string rank : {"0", "1"}) {
+        EXPECT_EQ(sweep(3, {"--rank-without-tokens", rank}), exit_other) << output();
+        EXPECT_THAT(output(), HasSubstr("rank " + rank + " on "));
+        EXPECT_THAT(output(), HasSubstr("gone.tok"));
+    }
+    EXPECT_FALSE(std::filesystem::exists(run_folder_of(archive_).unfit))
+        << "other ranks of this host see them";
+}
+
 TEST_F(UnderMpirun, givesTheSameDigestAloneAndOnAnyNumberOfRanks) {
     ASSERT_EQ(sweep(0), exit_done) << output();
     const std::string digest = digest_and_remove();

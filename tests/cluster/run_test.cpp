@@ -2,6 +2,7 @@
 #include "cluster/run.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -243,6 +244,27 @@ TEST_F(RunAlone, refusesAnArchiveOfAnotherJobAndTouchesNothing) {
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 
+TEST_F(RunAlone, notesInWhichSlurmJobItsInputWasGood) {
+    const auto note = [&] {
+        std::ifstream file(run_folder_.accepted);
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    EXPECT_EQ(note(), "\n") << "outside of Slurm";
+    setenv("SLURM_JOB_ID", "17", 1);
+    EXPECT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
+    unsetenv("SLURM_JOB_ID");
+    EXPECT_EQ(note(), "17\n");
+    std::filesystem::remove(run_folder_.accepted);
+    const study::Study good = study_;
+    study_.grid.trials[0].trial.optimizer.learning_rate = 0.5;
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_EQ(note(), "");
+    study_ = good;
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
 TEST_F(RunAlone, refusesARunFolderOfAnotherJob) {
     ASSERT_EQ(run(interrupted_at(2, SIGTERM)), exit_interrupted);
     study_.grid.trials[0].trial.optimizer.learning_rate = 0.5;
@@ -325,6 +347,19 @@ TEST_F(RunAlone, clearsUpAfterRunsThatWereKilledWhileTheyWrote) {
     std::filesystem::create_directories(run_folder_.trials);
     std::ofstream(run_folder_.progress.string() + ".new") << "a part";
     EXPECT_EQ(run(FakeTraining()), exit_done);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
+}
+
+TEST_F(RunAlone, clearsUpWhatKilledRunsAndTheBatchScriptHaveLeft) {
+    std::filesystem::create_directories(run_folder_.root);
+    for (const char* name : {"failures", "retry.job", "accepted"})
+        std::ofstream(run_folder_.root / name) << "1\n";
+    for (const char* name : {"lock.node7-1-2", "lock.stale.node7-1-2"}) {
+        std::ofstream(run_folder_.root / name) << R"({"host": "node7", "lease": "theirs"})";
+        std::filesystem::last_write_time(
+            run_folder_.root / name, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 

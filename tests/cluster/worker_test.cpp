@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/trial_file.hpp"
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "fake_training.hpp"
@@ -149,7 +150,7 @@ TEST_F(WorkerTest, measuresNothingOnACardThatItHasLost) {
         throw kernels::CardLost("computing failed (CUDA error 700)");
     };
     EXPECT_THROW(work_through({Stop{}}, test::FakeTraining{}), kernels::CardLost);
-    EXPECT_EQ(read_attempts(attempts_folder_, study_.grid.trials[0]).failed, 1);
+    EXPECT_EQ(read_attempts(attempts_folder_, study_.grid.trials[0]).cards_lost, 1);
     work_through({Stop{}}, test::FakeTraining{});
     EXPECT_EQ(measured, 1) << "it would end every start";
 }
@@ -178,9 +179,16 @@ TEST_F(WorkerTest, endsWithItsCardAndBlamesOnlyATrialThatWasAloneThere) {
     EXPECT_THROW(work_through({among_others, Stop{}}, training), kernels::CardLost);
     const Attempts first = read_attempts(attempts_folder_, study_.grid.trials[1]);
     EXPECT_TRUE(first.crowded);
-    EXPECT_EQ(first.failed, 0);
+    EXPECT_EQ(first.cards_lost, 0);
     EXPECT_THROW(work_through({alone, Stop{}}, training), kernels::CardLost);
-    EXPECT_EQ(read_attempts(attempts_folder_, study_.grid.trials[1]).failed, 1);
+    const Attempts second = read_attempts(attempts_folder_, study_.grid.trials[1]);
+    EXPECT_EQ(second.cards_lost, 1);
+    EXPECT_EQ(second.failed, 0) << "it may be the card";
+    const study::PlannedTrial& killed_with_it = study_.grid.trials[0];
+    std::ofstream(attempts_folder_ / (archive::trial_file_stem(killed_with_it) + ".underway-0"))
+        << "host none\n";
+    note_disappeared(attempts_folder_, {});
+    EXPECT_EQ(read_attempts(attempts_folder_, killed_with_it).disappeared, 0);
 }
 
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {

@@ -46,7 +46,11 @@ Attempts read_notes(const Path& file) {
         if (what == "retried") continue;
         if (what == "crashed") ++attempts.crashed;
         if (what == "failed") ++attempts.failed;
-        if (what == "crowded") attempts.crowded = true;
+        if (what == "crowded" || what == "card") attempts.crowded = true;
+        if (what == "card") {
+            ++attempts.cards_lost;
+            attempts.hosts_of_cards_lost.insert(host);
+        }
         if (what != "disappeared") attempts.disappeared = 0;
         if (what == "out_of_memory")
             attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
@@ -56,7 +60,7 @@ Attempts read_notes(const Path& file) {
             attempts.disappeared = cause == disappeared_with ? attempts.disappeared + 1 : 1;
             disappeared_with = cause;
         }
-        attempts.last = what + " on " + host + ": " + cause;
+        attempts.last = (what == "card" ? "card lost" : what) + " on " + host + ": " + cause;
     }
     return attempts;
 }
@@ -87,7 +91,7 @@ void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive:
 
 void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ranks, const std::string& cause,
                     bool alone) {
-    note(folder, trial, alone ? "failed" : "crowded", ranks, cause);
+    note(folder, trial, alone ? "card" : "crowded", ranks, cause);
 }
 
 void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {
@@ -128,6 +132,13 @@ std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most
         result.cause = "its program crashed " + std::to_string(attempts.crashed) + " times" + last;
         return result;
     }
+    if (const std::size_t hosts = attempts.hosts_of_cards_lost.size();
+        hosts >= most_hosts_of_cards_lost || attempts.cards_lost >= most_cards_lost) {
+        result.outcome = archive::Outcome::failed;
+        result.cause = "it lost its card " + std::to_string(attempts.cards_lost) + " times, on " +
+                       std::to_string(hosts) + (hosts == 1 ? " host" : " hosts") + last;
+        return result;
+    }
     if (attempts.disappeared >= most_disappearances) {
         result.outcome = archive::Outcome::failed;
         result.cause = "its process was killed " + std::to_string(attempts.disappeared) +
@@ -151,7 +162,11 @@ std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most
 
 namespace {
 
-constexpr std::string_view underway_mark = ".underway-";
+constexpr std::string_view underway_mark = ".underway-", ended_mark = ".ended";
+
+Path ended(const Path& underway) {
+    return underway.string() + std::string(ended_mark);
+}
 
 std::string allocation_here() {
     const std::string start = archive::slurm_start_here();
@@ -164,12 +179,16 @@ Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int mem
     if (folder.empty()) return;
     file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
     std::ofstream(file_) << archive::host_name() << " " << allocation_here() << "\n";
-    on_crash_.emplace(file_);
+    on_crash_.emplace(file_, ended(file_));
 }
 
 Underway::~Underway() {
     std::error_code ignored;
-    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+    if (file_.empty()) return;
+    if (ends_process_)
+        std::filesystem::rename(file_, ended(file_), ignored);
+    else
+        std::filesystem::remove(file_, ignored);
 }
 
 namespace {
@@ -203,6 +222,7 @@ void note_disappeared(const Path& folder, const std::map<std::string, std::set<s
         int members = 0;
     };
     std::map<std::string, Gone> gone;  // by the trial's notes
+    bool ended_by_another = false;
     std::error_code ignored;
     std::vector<Path> found;
     for (const auto& entry : std::filesystem::directory_iterator(folder, ignored))
@@ -210,12 +230,13 @@ void note_disappeared(const Path& folder, const std::map<std::string, std::set<s
             found.push_back(entry.path());
     for (const Path& file : found) {
         const std::string name = file.filename().string();
+        ended_by_another |= name.ends_with(ended_mark);
         Gone& trial = gone[name.substr(0, name.rfind(underway_mark))];
         std::ifstream(file) >> trial.host >> trial.allocation;
         ++trial.members;
         std::filesystem::remove(file, ignored);
     }
-    if (gone.size() != 1) return;
+    if (gone.size() != 1 || ended_by_another) return;
     const auto& [name, trial] = *gone.begin();
     if (trial.allocation != allocation_here()) return;
     std::string saved;

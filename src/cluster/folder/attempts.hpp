@@ -23,14 +23,21 @@ struct Attempts {
     int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
                           ///< a new checkpoint
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
-    bool crowded = false;         ///< among others on its card memory was not enough, or the card was lost:
-                                  ///< it needs one alone
-    bool retried = false;         ///< it had been given up and recorded, and was asked for again
-    std::string last = {};        ///< the newest line: what, where and why
+    int cards_lost = 0;           ///< alone on a card, which refused all work from then on
+    std::set<std::string> hosts_of_cards_lost = {};
+    bool crowded = false;   ///< among others on its card memory was not enough, or a card was lost: it needs
+                            ///< one alone
+    bool retried = false;   ///< it had been given up and recorded, and was asked for again
+    std::string last = {};  ///< the newest line: what, where and why
 };
 
 inline constexpr int most_crashes = 2;   ///< after so many a trial is set aside: it would end every start
 inline constexpr int most_failures = 2;  ///< a disk may be full once, a file server away
+
+/// Cards lost by a trial alone after which it is set aside: on so many hosts, or so many in all. On one host
+/// it may be that host's card, which slurm/sweep leaves out once two trials have lost it.
+inline constexpr std::size_t most_hosts_of_cards_lost = 2;
+inline constexpr int most_cards_lost = 4;
 
 /// After so many a trial is set aside. More than crashes: whoever kills a sweep by hand may hit the same
 /// trial a few times.
@@ -50,8 +57,9 @@ bool is_last_cause(const Attempts& attempts, const std::string& cause);
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
                   archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
 
-/// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost): `failed` where
-/// it was `alone` there, else `crowded`, as any of those on the card may have caused it.
+/// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost):
+/// `card HOST RANKS CAUSE` where it was `alone` there, as either may be at fault, the trial or the card; else
+/// `crowded`, as any of those on the card may have caused it.
 void note_card_lost(const std::filesystem::path& folder, const study::PlannedTrial& trial, int ranks,
                     const std::string& cause, bool alone);
 
@@ -74,7 +82,9 @@ int most_ranks(const study::Trial& trial, int workers);
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
 
 /// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
-/// group is in the middle of it. What is found later belongs to a process that was killed without a word.
+/// group is in the middle of it. What is found later belongs to a process that was killed without a word. Of
+/// one that crashed, or that lost its card, `....underway-MEMBER.ended` is left: it may have ended the
+/// others.
 class Underway {
   public:
     Underway(const std::filesystem::path& folder, const study::PlannedTrial& trial, int member);
@@ -82,9 +92,13 @@ class Underway {
     Underway(const Underway&) = delete;
     Underway& operator=(const Underway&) = delete;
 
+    /// This process ends because of it, and whoever starts the ranks may then kill the others.
+    void ends_process() { ends_process_ = true; }
+
   private:
     std::filesystem::path file_;
-    std::optional<RemovedOnCrash> on_crash_;
+    bool ends_process_ = false;
+    std::optional<RenamedOnCrash> on_crash_;
 };
 
 /// A file beside the notes of a trial, `NAME-IDENTITY.measuring`, while somebody times a step of it. What is
@@ -106,9 +120,10 @@ bool may_be_measured(const std::filesystem::path& folder, const study::PlannedTr
 /// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
 /// for a node, from a person, or because one trial's process took too much memory. The last is held against
 /// the trial, as `disappeared HOST MEMBERS with STEPS, ... steps saved`, where it was the only one to
-/// disappear (the others of that start ended in order) and this start is in the same allocation as that one.
-/// `checkpoints`: the steps of all of them, by archive::trial_file_stem: the newest may be one that cannot be
-/// used, beside which the trial gets on.
+/// disappear (the others of that start ended in order, and none crashed or lost its card, for which a
+/// launcher kills the rest) and this start is in the same allocation as that one. `checkpoints`: the steps of
+/// all of them, by archive::trial_file_stem: the newest may be one that cannot be used, beside which the
+/// trial gets on.
 void note_disappeared(const std::filesystem::path& folder,
                       const std::map<std::string, std::set<std::int64_t>>& checkpoints);
 

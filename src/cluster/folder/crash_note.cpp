@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <mutex>
@@ -30,7 +31,7 @@ struct Note {
 };
 struct File {
     std::atomic<bool> valid{false};
-    std::array<char, 4096> name{};
+    std::array<char, 4096> name{}, then{};
 };
 std::array<Note, most> notes;
 std::array<File, most> files;
@@ -76,7 +77,7 @@ extern "C" void note_crash(int signal) {
             static_cast<void>(written);  // a crash is no time to complain
             close(file);
             for (const File& other : files)
-                if (other.valid) unlink(other.name.data());
+                if (other.valid) rename(other.name.data(), other.then.data());
         }
     }
     raise(signal);  // SA_RESETHAND: it now ends the process as it would have
@@ -129,19 +130,20 @@ CrashNote::~CrashNote() {
     notes[static_cast<std::size_t>(place_)].valid = false;
 }
 
-RemovedOnCrash::RemovedOnCrash(const std::filesystem::path& file) {
-    const std::string name = file.string();
+RenamedOnCrash::RenamedOnCrash(const std::filesystem::path& file, const std::filesystem::path& then) {
+    const std::string name = file.string(), new_name = then.string();
     const std::lock_guard lock(changing);
     const int place = free_place(files);
     if (place < 0) return;
     File& entry = files[static_cast<std::size_t>(place)];
-    if (name.size() >= entry.name.size()) return;
+    if (std::max(name.size(), new_name.size()) >= entry.name.size()) return;
     std::copy_n(name.c_str(), name.size() + 1, entry.name.begin());
+    std::copy_n(new_name.c_str(), new_name.size() + 1, entry.then.begin());
     entry.valid = true;
     place_ = place;
 }
 
-RemovedOnCrash::~RemovedOnCrash() {
+RenamedOnCrash::~RenamedOnCrash() {
     if (place_ < 0) return;
     const std::lock_guard lock(changing);
     files[static_cast<std::size_t>(place_)].valid = false;

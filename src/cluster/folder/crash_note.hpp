@@ -22,14 +22,14 @@ class CrashNote {
     int place_ = -1;  ///< in the table of what the handler knows; none without a folder
 };
 
-/// A file that such a signal removes: the trial's end is not without a word, and other trials of the process
-/// have not caused it.
-class RemovedOnCrash {
+/// A file that such a signal renames: the trial's end is not without a word, other trials of the process have
+/// not caused it, and what the launcher kills then dies of this crash.
+class RenamedOnCrash {
   public:
-    explicit RemovedOnCrash(const std::filesystem::path& file);
-    ~RemovedOnCrash();
-    RemovedOnCrash(const RemovedOnCrash&) = delete;
-    RemovedOnCrash& operator=(const RemovedOnCrash&) = delete;
+    RenamedOnCrash(const std::filesystem::path& file, const std::filesystem::path& then);
+    ~RenamedOnCrash();
+    RenamedOnCrash(const RenamedOnCrash&) = delete;
+    RenamedOnCrash& operator=(const RenamedOnCrash&) = delete;
 
   private:
     int place_ = -1;

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -239,6 +240,10 @@ Lock::~Lock() {
     if (held()) unlink(state_->file.c_str());
 }
 
+const path& Lock::file() const {
+    return state_->file;
+}
+
 const std::string& Lock::lease() const {
     return state_->lease;
 }
@@ -249,6 +254,23 @@ const std::optional<Holder>& Lock::predecessor() const {
 
 bool Lock::held() const {
     return holds_lease(state_->file, state_->lease);
+}
+
+void remove_left_behind(const Lock& lock) {
+    const auto mine = read_lock(lock.file());
+    if (!mine || mine->lease != lock.lease()) return;
+    const std::string prefix = lock.file().filename().string() + ".";
+    std::error_code ignored;
+    std::vector<path> left;
+    for (const auto& entry : std::filesystem::directory_iterator(lock.file().parent_path(), ignored)) {
+        if (!entry.path().filename().string().starts_with(prefix)) continue;
+        // Another run may have moved this lock away by mistake just now, and be about to put it back.
+        const auto holder = read_lock(entry.path());
+        if (holder && holder->lease != lock.lease() && is_stale(*holder, mine->heartbeat))
+            left.push_back(entry.path());
+    }
+    for (const path& file : left)
+        std::filesystem::remove(file, ignored);
 }
 
 }  // namespace isogrid::cluster

@@ -57,6 +57,7 @@ class Lock {
     Lock& operator=(Lock&&) = delete;
     ~Lock();
 
+    const std::filesystem::path& file() const;
     const std::string& lease() const;
     /// The stale holder whose lock this was before, if any.
     const std::optional<Holder>& predecessor() const;
@@ -68,5 +69,9 @@ class Lock {
     explicit Lock(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
+
+/// Removes what runs that were killed while they asked for this lock have left beside it. What may still be
+/// in use stays: of a live run, or this holder's.
+void remove_left_behind(const Lock& lock);
 
 }  // namespace isogrid::cluster

@@ -11,6 +11,9 @@ struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
     std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
     std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path wished_by,
+        failures;                    ///< of slurm/sweep too: whose wish, and starts without success
+    std::filesystem::path accepted;  ///< Slurm's job of the last start whose input was good; slurm/sweep asks
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
@@ -22,7 +25,10 @@ inline RunFolder run_folder_of(const std::filesystem::path& archive) {
             root / "progress.json",
             root / "lock",
             root / "unfit",
-            root / "retry"};
+            root / "retry",
+            root / "retry.job",
+            root / "failures",
+            root / "accepted"};
 }
 
 }  // namespace isogrid::cluster
