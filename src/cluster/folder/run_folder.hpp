@@ -11,6 +11,7 @@ struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
     std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
     std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path study;  ///< what the archive will say of the study (archive/so_far)
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
@@ -22,7 +23,8 @@ inline RunFolder run_folder_of(const std::filesystem::path& archive) {
             root / "progress.json",
             root / "lock",
             root / "unfit",
-            root / "retry"};
+            root / "retry",
+            archive::study_file(archive)};
 }
 
 }  // namespace isogrid::cluster
