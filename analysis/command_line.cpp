@@ -23,7 +23,8 @@ constexpr const char* usage =
     "usage: isogrid-fit ARCHIVE.h5 [options]\n"
     "       isogrid-fit --csv FILE --columns parameters=COL,tokens=COL,loss=COL[,flops=COL] [options]\n\n"
     "Fits scaling laws to the runs of an archive or of a CSV file, and recommends a model\n"
-    "size and an amount of data for a budget.\n";
+    "size and an amount of data for a budget. While a sweep has no archive yet, the same line\n"
+    "fits what it has finished so far.\n";
 
 po::options_description options() {
     po::options_description all("options");

@@ -96,8 +96,9 @@ struct Conventions {
 };
 
 struct Runs {
-    std::string source;  ///< file the runs were read from
-    std::string digest;  ///< SHA-256 of a CSV's bytes; of an archive, over its trials' digests
+    std::string source;      ///< file the runs were read from
+    std::string digest;      ///< SHA-256 of a CSV's bytes; of an archive, over its trials' digests
+    std::string unfinished;  ///< of a sweep that has not ended: how far it is; empty of everything else
     Conventions conventions;
     std::vector<double> target_losses;  ///< that the study counts steps to; empty where it names none
     std::vector<std::string> sources;   ///< of mixed data, in the order of Run::shares
@@ -148,8 +149,10 @@ struct ArchiveRequest {
     std::size_t drop_highest_loss = 0;
 };
 
-/// Reads the trials of an archive; N, C and the curves follow the conventions asked for, the loss is the
-/// validation loss. Trials that did not complete are rejected with their outcome and cause.
+/// Reads the trials of an archive or, where that is not written yet, those that its sweep has finished so
+/// far; N, C and the curves follow the conventions asked for, the loss is the validation loss. Trials that
+/// did not complete are rejected with their outcome and cause, files of a sweep that are damaged with the
+/// reason.
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request);
 
 /// Gives budgets that differ by rounding only one value: by 1e-6, or by 2% where nothing lies between them.

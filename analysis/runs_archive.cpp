@@ -2,13 +2,19 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "analysis/numbers.hpp"
 #include "analysis/runs.hpp"
 #include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
 #include "archive/signature.hpp"
+#include "archive/so_far.hpp"
 #include "study/job_reader.hpp"
+#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -144,6 +150,79 @@ Run run_of(const archive::TrialRecord& record, ParameterConvention parameters,
     return run;
 }
 
+// ---- sweeps that have not ended
+
+std::string trials(std::size_t number) {
+    return std::to_string(number) + (number == 1 ? " trial" : " trials");
+}
+
+/// Nothing was read from the run folder, but perhaps damaged files.
+tl::unexpected<study::Faults> nothing_finished(const std::filesystem::path& file,
+                                               const archive::SoFar& so_far) {
+    auto faults = study::fail(file.string(), "has no finished trial yet",
+                              "its sweep has not ended, and is kept in " + archive::run_folder(file).string(),
+                              "see isogrid status, and fit when trials have ended");
+    faults.value().insert(faults.value().end(), so_far.rejected.begin(), so_far.rejected.end());
+    return faults;
+}
+
+std::size_t finished(const std::vector<archive::TrialRecord>& records) {
+    return static_cast<std::size_t>(std::count_if(
+        records.begin(), records.end(),
+        [](const archive::TrialRecord& record) { return archive::is_finished(record.result.outcome); }));
+}
+
+/// Which budgets have all of their trials, and which of the others have some; empty where none is known.
+std::string whole_budgets(const archive::SoFar& so_far, const std::vector<archive::TrialRecord>& records) {
+    std::map<double, std::size_t> ended;
+    for (const archive::TrialRecord& record : records)
+        if (record.planned.budget > 0 && archive::is_finished(record.result.outcome))
+            ++ended[record.planned.budget];
+    std::vector<std::string> whole, begun;
+    for (const auto& [budget, planned] : so_far.planned_of_budget) {
+        const auto found = ended.find(budget);
+        if (found == ended.end()) continue;
+        const std::string flops = format_quantity(budget, Quantity::flops);
+        if (found->second >= planned)
+            whole.push_back(flops);
+        else
+            begun.push_back(flops + " (" + std::to_string(found->second) + " of " + std::to_string(planned) +
+                            ")");
+    }
+    if (whole.empty() && begun.empty()) return {};
+    return "budgets with all of their trials: " + (whole.empty() ? "none" : study::listed(whole)) +
+           (begun.empty() ? "" : "; with some of them: " + study::listed(begun));
+}
+
+/// What a reader must know of runs whose sweep has not ended, and the files that could not be used.
+void say_how_far(const std::filesystem::path& file, const archive::SoFar& so_far,
+                 const std::vector<archive::TrialRecord>& records, Runs& runs) {
+    const std::size_t ended = finished(records);
+    // A trial of an earlier form of the study may be among those found.
+    const bool knows_all = so_far.planned >= ended;
+    runs.unfinished =
+        "the sweep has not ended: " +
+        (knows_all ? std::to_string(ended) + " of its " + trials(so_far.planned) : trials(ended)) +
+        (ended == 1 && !knows_all ? " is" : " are") +
+        " finished, and those to come may change what is fitted";
+    if (const std::string budgets = whole_budgets(so_far, records); !budgets.empty())
+        runs.notes.push_back(budgets);
+    runs.notes.push_back("the digest is that of an archive of these trials alone, not of the one to come");
+    if (!so_far.knows_study)
+        runs.notes.push_back(archive::study_file(file).string() +
+                             " is missing (earlier versions wrote none): budgets are taken as set in the "
+                             "convention exact, and target losses of critical_batch are not known");
+    for (const study::Fault& fault : so_far.rejected)
+        runs.rejected.push_back({std::filesystem::path(fault.where).filename().string(),
+                                 {},
+                                 fault.problem + " (" + fault.why + ")"});
+}
+
+std::string newer_results(const std::filesystem::path& file, std::size_t number) {
+    return archive::run_folder(file).string() + " holds " + trials(number) + " finished since, which " +
+           (number == 1 ? "is" : "are") + " not in the archive until its sweep has ended";
+}
+
 }  // namespace
 
 study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
@@ -152,8 +231,12 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
         return study::fail(request.file.string(), "is not an archive",
                            "it does not begin as an HDF5 file does",
                            "name an archive; a CSV is read with --csv FILE --columns ROLE=COL,..");
-    const auto archive = archive::read_archive(request.file, /*keep_weights=*/false);
+    auto so_far = archive::read_so_far(request.file);
+    if (!so_far) return tl::unexpected(so_far.error());
+    auto archive = *so_far ? study::Result<archive::Archive>(std::move((*so_far)->archive))
+                           : archive::read_archive(request.file, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
+    if (*so_far && archive->trials.empty()) return nothing_finished(request.file, **so_far);
 
     const study::FlopConvention convention = request.flops.value_or(archive->budget_convention);
     Runs runs;
@@ -174,6 +257,10 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
         runs.notes.push_back("budgets were set in the convention " +
                              std::string(study::name(archive->budget_convention)) + "; C is counted as " +
                              std::string(study::name(convention)));
+    if (*so_far)
+        say_how_far(request.file, **so_far, archive->trials, runs);
+    else if (const std::size_t newer = archive::results_not_in(*archive, request.file); newer > 0)
+        runs.notes.push_back(newer_results(request.file, newer));
     drop_highest_loss(runs, request.drop_highest_loss);
     return runs;
 }

@@ -211,6 +211,8 @@ std::string to_html(const Answer& answer, const std::vector<Picture>& pictures) 
                        escape(answer.runs.source) + "</code>, digest " + digest_html(answer.runs.digest) +
                        "; bootstrap of " + std::to_string(answer.options.bootstrap) + " replicates, seed " +
                        std::to_string(answer.options.seed) + "</p>\n";
+    if (!answer.runs.unfinished.empty())
+        html += paragraph("So far: " + answer.runs.unfinished + ".", "warning");
     html += recommendation_html(answer);
     if (const std::string words = describe_compression(answer); !words.empty()) html += paragraph(words);
     for (const Reason& warning : answer.warnings)

@@ -67,6 +67,7 @@ json law(const LawFit& fit) {
 json input(const Runs& runs) {
     json object = {{"source", runs.source}, {"digest", runs.digest},          {"runs_used", json::array()},
                    {"runs", json::array()}, {"runs_rejected", json::array()}, {"notes", runs.notes}};
+    if (!runs.unfinished.empty()) object["unfinished"] = runs.unfinished;
     for (const Run& run : runs.used) {
         object["runs_used"].push_back(run.digest);
         object["runs"].push_back({{"name", run.name},

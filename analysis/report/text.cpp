@@ -56,6 +56,7 @@ std::string to_text(const Answer& answer, std::size_t table_columns) {
     const Runs& runs = answer.runs;
     std::string text = wrapped("", std::to_string(runs.used.size()) + " runs of " + runs.source + ", " +
                                        std::to_string(runs.rejected.size()) + " rejected");
+    if (!runs.unfinished.empty()) text += wrapped("  so far   ", runs.unfinished);
     text += "  digest   " + runs.digest + "\n";
     text += wrapped("  N        ", runs.conventions.parameters);
     text += wrapped("  D        ", runs.conventions.tokens);

@@ -120,6 +120,15 @@ Archive read_around(hid_t file) {
 
 }  // namespace
 
+Archive archive_without_trials(const study::Study& study) {
+    return {.study_name = study.job.name,
+            .job_text = study.job.text,
+            .corpus = study.corpus,
+            .budget_convention = study.job.isoflop.convention,
+            .trials = {},
+            .build = build_facts()};
+}
+
 bool allows_threads() {
     hbool_t threadsafe = 0;
     return H5is_library_threadsafe(&threadsafe) >= 0 && threadsafe;

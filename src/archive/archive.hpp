@@ -11,7 +11,7 @@
 #include "archive/provenance.hpp"
 #include "archive/record.hpp"
 #include "study/fault.hpp"
-#include "study/job.hpp"
+#include "study/study.hpp"
 
 namespace isogrid::archive {
 
@@ -24,6 +24,9 @@ struct Archive {
     Facts build;           ///< of the program that wrote the file: build_facts()
     std::string digest{};  ///< set by readers: archive_digest(trials)
 };
+
+/// All that an archive of this study says but its trials; `build` is build_facts().
+Archive archive_without_trials(const study::Study& study);
 
 /// Whether threads may read and write files at the same time: HDF5 can be built either way.
 bool allows_threads();

@@ -34,23 +34,6 @@ FoundRecord adopt(TrialRecord record, const Path& file, const study::Grid& grid,
     return {std::move(record), file};
 }
 
-/// True when `candidate` should stand in the place of what was found before.
-bool is_better(const TrialRecord& candidate, const TrialRecord& before) {
-    const bool finished = is_finished(candidate.result.outcome), was = is_finished(before.result.outcome);
-    if (finished != was) return finished;
-    return !finished && candidate.provenance.started_unix > before.provenance.started_unix;
-}
-
-void consider(Found& found, std::size_t place, FoundRecord candidate) {
-    std::optional<FoundRecord>& before = found.trials[place];
-    if (before && is_finished(before->record.result.outcome) &&
-        is_finished(candidate.record.result.outcome) && digest(before->record) != digest(candidate.record))
-        found.rejected.push_back({candidate.file.string(), "differs from another result of the same trial",
-                                  before->file.string() + " has another digest and is used",
-                                  "a trial's result should not depend on where it ran; compare the two"});
-    if (!before || is_better(candidate.record, before->record)) before = std::move(candidate);
-}
-
 study::Result<void> take_from_archive(const Path& path, const study::Grid& grid, const Places& places,
                                       Found& found) {
     if (!path.has_filename())  // an unset variable of a script: told now, not when all is trained
@@ -177,6 +160,10 @@ Path segments_folder(const Path& archive) {
     return run_folder(archive) / "segments";
 }
 
+Path study_file(const Path& archive) {
+    return run_folder(archive) / "study";
+}
+
 study::Result<Found> find_trials(const Path& archive, const study::Grid& grid) {
     if (const auto looked = look_beside_link(archive); !looked) return tl::unexpected(looked.error());
     const Places places = places_of(grid);
@@ -226,6 +213,7 @@ void remove_unfinished(const Path& archive) {
     remove_temporaries(place.parent_path(), place.filename().string());
     remove_temporaries(trials_folder(archive));
     remove_temporaries(segments_folder(archive));
+    remove_temporaries(run_folder(archive), study_file(archive).filename().string());
 }
 
 void remove_merged(const Path& archive, const study::Faults& rejected) {
@@ -256,12 +244,7 @@ study::Result<Merged> merge(const Path& archive, const study::Study& study, cons
     auto found = find_trials(archive, study.grid);
     if (!found) return tl::unexpected(found.error());
 
-    Archive merged{.study_name = study.job.name,
-                   .job_text = study.job.text,
-                   .corpus = study.corpus,
-                   .budget_convention = study.job.isoflop.convention,
-                   .trials = {},
-                   .build = build_facts()};
+    Archive merged = archive_without_trials(study);
     merged.build.insert(merged.build.end(), libraries.begin(), libraries.end());
     for (const auto& trial : found->trials)
         if (trial) merged.trials.push_back(trial->record);

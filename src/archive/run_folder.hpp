@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "archive/archive.hpp"
+#include "archive/found.hpp"
 #include "study/fault.hpp"
 #include "study/study.hpp"
 
@@ -24,18 +24,8 @@ std::filesystem::path trials_folder(const std::filesystem::path& archive);
 /// `OUT.h5` -> `OUT.h5.d/segments`: trial files packed together.
 std::filesystem::path segments_folder(const std::filesystem::path& archive);
 
-/// A record of a trial of the grid, without its weights, and the file that has them.
-struct FoundRecord {
-    TrialRecord record;  ///< its index, name, budget and counts are the grid's
-    std::filesystem::path file;
-};
-
-/// What the archive and its trial files hold of a grid.
-struct Found {
-    std::vector<std::optional<FoundRecord>> trials;  ///< one place a trial of the grid, in its order
-    study::Faults rejected;  ///< files not used, and why; they are left where they are
-    study::Faults foreign;   ///< files of trials that are not in the grid: the run folder is another study's
-};
+/// `OUT.h5` -> `OUT.h5.d/study`: what the archive will say of the study (archive/so_far).
+std::filesystem::path study_file(const std::filesystem::path& archive);
 
 /// Looks for each trial of the grid, by identity, in the archive (if there is one), its segments and its
 /// trial files, and checks all it finds, weights outside of the archive included. A finished record beats one
@@ -67,8 +57,8 @@ inline constexpr std::uintmax_t largest_packed = std::uintmax_t{4} << 20;
 std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least);
 
 /// Removes what writers that were killed have left under temporary names: in the folders of trial files and
-/// segments, and beside the archive, where each may be as large as that. Nobody else may write there: the
-/// caller holds the lease.
+/// segments, of the study file, and beside the archive, where each may be as large as that. Nobody else may
+/// write there: the caller holds the lease.
 void remove_unfinished(const std::filesystem::path& archive);
 
 /// Removes trial files and segments once the archive, merged and verified, has all of them; those that

@@ -53,7 +53,8 @@ study::Result<Handle> open_checked(const std::filesystem::path& path, const std:
     if (!std::filesystem::exists(path, error) && std::filesystem::is_directory(folder, error))
         return study::fail(where, "is not written yet",
                            "it is when its run has ended, which is kept in " + folder.string(),
-                           "see isogrid status; a run that was stopped goes on when it is started again");
+                           "see isogrid status; a run that was stopped goes on when it is started again, and "
+                           "isogrid-fit fits what is finished already");
     if (!std::filesystem::is_regular_file(path, error))
         return study::fail(where, "cannot be read",
                            error                                 ? error.message()

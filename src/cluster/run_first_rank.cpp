@@ -10,6 +10,7 @@
 #include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/segment.hpp"
+#include "archive/so_far.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
 #include "cluster/alone.hpp"
@@ -151,6 +152,7 @@ class FirstRank {
                     left.history, request_.cards);
         sweep.failed_before(left.failed);
         if (!left.trials.empty()) {
+            note_study(writer);
             words_.begins(left, session_.size());
             train(sweep, left.trials, tokens, lock, writer);
         }
@@ -167,6 +169,15 @@ class FirstRank {
             return exit_interrupted;
         }
         return merge(sweep, lock, writer);
+    }
+
+    /// For fits before the end. Trials are worth more than that: they are trained where a disk refuses it.
+    void note_study(const archive::Writer& writer) {
+        try {
+            archive::write_study_file(request_.archive, study_, writer);
+        } catch (const std::exception& error) {
+            console_.line("what a fit before the end should know is not noted: " + std::string(error.what()));
+        }
     }
 
     /// slurm/sweep asks at every start, until a disk has taken the notes of all that it has asked for.
@@ -211,6 +222,7 @@ class FirstRank {
         remove_progress_file(folder_.progress);
         clean_checkpoints(folder_.checkpoints, study_.job.keep_trunks);
         std::error_code not_empty;
+        std::filesystem::remove(folder_.study, not_empty);
         std::filesystem::remove_all(folder_.attempts, not_empty);
         std::filesystem::remove_all(folder_.unfit, not_empty);
         for (const auto& file : {folder_.accepted, folder_.failures})

@@ -1,5 +1,6 @@
 // Runs from an archive: counts by convention, curves, and the trials that cannot be fitted.
 #include <filesystem>
+#include <fstream>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -7,6 +8,9 @@
 
 #include "analysis/runs.hpp"
 #include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
+#include "archive/so_far.hpp"
+#include "archive/trial_file.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -173,6 +177,107 @@ TEST(ReadArchive, saysWhenThereIsNoFileOrNoArchiveInIt) {
     EXPECT_THAT(study::to_string(read_archive_runs({"/nowhere/a.h5", {}, {}, 0}).error()),
                 HasSubstr("cannot be read"));
     EXPECT_FALSE(read_archive_runs({"/proc/self/status", {}, {}, 0}));
+}
+
+/// The run folder of a sweep of three trials, one budget and one without, that has not ended.
+class Sweep {
+  public:
+    Sweep() {
+        std::filesystem::create_directories(archive::trials_folder(path_));
+        study_.job.isoflop.convention = study::FlopConvention::matmul;
+        for (std::int64_t index = 0; index < 3; ++index)
+            study_.grid.trials.push_back(record(index).planned);
+        study_.grid.trials[2].budget = 0;
+    }
+    ~Sweep() {
+        std::filesystem::remove_all(archive::run_folder(path_));
+        std::filesystem::remove(path_);
+    }
+    Sweep(const Sweep&) = delete;
+    Sweep& operator=(const Sweep&) = delete;
+
+    void begin() { archive::write_study_file(path_, study_, writer_); }
+    void put(const archive::TrialRecord& record) {
+        archive::write_trial_file(archive::trials_folder(path_), record, writer_);
+    }
+    void end() { archive::merge(path_, study_, writer_).value(); }
+    study::Result<Runs> read() const { return read_archive_runs({path_, {}, {}, 0}); }
+    const std::filesystem::path& path() const { return path_; }
+
+  private:
+    const archive::Writer writer_{"test", {}};
+    std::filesystem::path path_ =
+        std::filesystem::temp_directory_path() / ("isogrid-sweep-" + std::to_string(getpid()) + ".h5");
+    study::Study study_;
+};
+
+TEST(ReadSweep, saysHowManyTrialsAndWhichBudgetsAreFinished) {
+    Sweep sweep;
+    sweep.begin();
+    sweep.put(record(1));
+    std::ofstream(archive::trials_folder(sweep.path()) / "broken.h5") << "no";
+    auto runs = sweep.read();
+    ASSERT_TRUE(runs) << study::to_string(runs.error());
+    EXPECT_EQ(runs->unfinished,
+              "the sweep has not ended: 1 of its 3 trials are finished, and those to come may change what is "
+              "fitted");
+    EXPECT_THAT(runs->notes, testing::Contains("budgets with all of their trials: none; with some of them: "
+                                               "1.00e+12 (1 of 2)"));
+    EXPECT_THAT(runs->notes,
+                testing::Contains(HasSubstr("the digest is that of an archive of these trials")));
+    EXPECT_THAT(runs->conventions.flops, HasSubstr("matmul")) << "as its study file says";
+    ASSERT_EQ(runs->rejected.size(), 1u);
+    EXPECT_EQ(runs->rejected[0].name, "broken.h5");
+    EXPECT_THAT(runs->rejected[0].reason, HasSubstr("is not an HDF5 file"));
+
+    sweep.put(record(0));
+    runs = sweep.read();
+    EXPECT_THAT(runs->unfinished, HasSubstr("2 of its 3 trials"));
+    EXPECT_THAT(runs->notes, testing::Contains("budgets with all of their trials: 1.00e+12"));
+}
+
+TEST(ReadSweep, givesTheRunsThatTheArchiveGivesInTheEnd) {
+    Sweep sweep;
+    sweep.begin();
+    sweep.put(record(1));
+    sweep.put(record(0));
+    const Runs early = sweep.read().value();
+    sweep.end();
+    const Runs late = sweep.read().value();
+    EXPECT_EQ(late.unfinished, "");
+    EXPECT_EQ(early.conventions.flops, late.conventions.flops);
+    ASSERT_EQ(early.used.size(), late.used.size());
+    for (std::size_t i = 0; i < late.used.size(); ++i) {
+        EXPECT_EQ(early.used[i].digest, late.used[i].digest);
+        EXPECT_EQ(early.used[i].flops, late.used[i].flops);
+        EXPECT_EQ(early.used[i].loss, late.used[i].loss);
+    }
+}
+
+TEST(ReadSweep, takesTheConventionExactWhereAnEarlierVersionDidNotSay) {
+    Sweep sweep;
+    sweep.put(record(1));
+    const Runs runs = sweep.read().value();
+    EXPECT_THAT(runs.unfinished, HasSubstr("the sweep has not ended: 1 trial is finished"));
+    EXPECT_THAT(runs.conventions.flops, HasSubstr("exact"));
+    EXPECT_THAT(runs.notes, testing::Contains(HasSubstr("is missing (earlier versions wrote none)")));
+}
+
+TEST(ReadSweep, saysWhenNothingIsFinishedYet) {
+    Sweep sweep;
+    sweep.begin();
+    EXPECT_THAT(study::to_string(sweep.read().error()), HasSubstr("has no finished trial yet"));
+}
+
+TEST(ReadSweep, saysThatNewerResultsAreNotInTheArchive) {
+    Sweep sweep;
+    sweep.put(record(0));
+    sweep.end();
+    sweep.put(record(1));
+    const Runs runs = sweep.read().value();
+    EXPECT_EQ(runs.used.size(), 1u);
+    EXPECT_EQ(runs.unfinished, "");
+    EXPECT_THAT(runs.notes, testing::Contains(HasSubstr("holds 1 trial finished since")));
 }
 
 }  // namespace

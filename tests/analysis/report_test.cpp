@@ -62,6 +62,16 @@ TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {
     EXPECT_THAT(words, HasSubstr("15% short of xz -9 (2)"));
 }
 
+TEST(Answer, saysThatASweepHasNotEndedWhereverItIsWritten) {
+    Answer all = synthetic_answer();
+    for (const bool ended : {true, false}) {
+        all.runs.unfinished = ended ? "" : "the sweep goes on & on";
+        EXPECT_EQ(to_text(all).find("  so far   the sweep goes on & on\n") == std::string::npos, ended);
+        EXPECT_EQ(to_html(all, {}).find("So far: the sweep goes on &amp; on.") == std::string::npos, ended);
+        EXPECT_EQ(to_json(all).at("input").value("unfinished", ""), all.runs.unfinished);
+    }
+}
+
 TEST(Json, hasEveryKeyOfTheContract) {
     const nlohmann::json document = to_json(synthetic_answer());
     EXPECT_EQ(document.at("schema"), "isogrid-fit/1");

@@ -34,6 +34,7 @@ using namespace isogrid::cluster;
 using test::FakeTraining;
 using test::Trouble;
 using testing::HasSubstr;
+using testing::Not;
 
 namespace {
 
@@ -404,6 +405,7 @@ TEST_F(RunAlone, canBeFollowedFromOutside) {
         looked = true;
         EXPECT_THAT(status_text(*status), HasSubstr("2 of 4 trials of small done, 1 of them failed"));
         EXPECT_THAT(status_text(*status), HasSubstr("t0: failed (a disk is on fire)"));
+        EXPECT_THAT(status_text(*status), HasSubstr("fits laws to what is finished"));
     };
     ASSERT_EQ(run(training), exit_interrupted);
     EXPECT_TRUE(looked);
@@ -440,6 +442,7 @@ TEST_F(RunAlone, showsARunThatWasToAddToAnArchiveAsStopped) {
     EXPECT_THAT(text,
                 HasSubstr("the archive is as it was before that run: 3 trials of small, digest " + digest));
     EXPECT_THAT(text, HasSubstr("3 of 4 trials of small done"));
+    EXPECT_THAT(text, Not(HasSubstr("fits laws to what is finished"))) << "the archive is what is fitted";
     EXPECT_THAT(text, HasSubstr("run the same command again to go on"));
     const auto json = nlohmann::json::parse(status_json(*stopped));
     EXPECT_EQ(json["stage"], "stopped");

@@ -14,6 +14,7 @@ struct RunFolder {
     std::filesystem::path wished_by,
         failures;                    ///< of slurm/sweep too: whose wish, and starts without success
     std::filesystem::path accepted;  ///< Slurm's job of the last start whose input was good; slurm/sweep asks
+    std::filesystem::path study;     ///< what the archive will say of the study (archive/so_far)
 };
 
 inline RunFolder run_folder_of(const std::filesystem::path& archive) {
@@ -28,7 +29,8 @@ inline RunFolder run_folder_of(const std::filesystem::path& archive) {
             root / "retry",
             root / "retry.job",
             root / "failures",
-            root / "accepted"};
+            root / "accepted",
+            archive::study_file(archive)};
 }
 
 }  // namespace isogrid::cluster

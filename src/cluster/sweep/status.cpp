@@ -83,6 +83,8 @@ std::string unfinished_text(const Status& status) {
     for (const std::string& host : state.set_aside)
         text += "  host " + host + " is set aside: trial after trial ended badly there\n";
     text += failures(state) + remaining(state);
+    if (!status.archived && state.done > static_cast<int>(state.failed.size()))
+        text += "isogrid-fit " + status.archive.string() + " fits laws to what is finished\n";
     if (!running) text += "run the same command again to go on\n";
     return text;
 }
@@ -110,7 +112,7 @@ study::Result<Status> read_status(const std::filesystem::path& archive) {
     status.now = unix_seconds();
     status.holder = read_lock(folder.lock);
     const bool alive = status.holder && !is_stale(*status.holder, status.now);
-    const bool archived = std::filesystem::exists(archive);
+    const bool archived = status.archived = std::filesystem::exists(archive);
     // A run that adds to an archive leaves it as it was until the end, and its attempts go last of all. Other
     // things may stay beside a finished one: states that the job keeps, and damaged files.
     const bool stopped = std::filesystem::exists(archived ? folder.attempts : folder.root);

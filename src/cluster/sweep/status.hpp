@@ -23,6 +23,7 @@ std::string_view name(Stage stage);
 struct Status {
     std::filesystem::path archive;
     Stage stage = Stage::absent;
+    bool archived = false;                 ///< there is an archive, whoever works on it
     double now = 0;                        ///< seconds since 1970, when the status was read
     std::optional<Holder> holder;          ///< whom the lock names, alive or not
     std::optional<ProgressFile> progress;  ///< of a run folder

@@ -1,0 +1,28 @@
+#include "archive/found.hpp"
+
+#include <utility>
+
+namespace isogrid::archive {
+
+namespace {
+
+/// True when `candidate` should stand in the place of what was found before.
+bool is_better(const TrialRecord& candidate, const TrialRecord& before) {
+    const bool finished = is_finished(candidate.result.outcome), was = is_finished(before.result.outcome);
+    if (finished != was) return finished;
+    return !finished && candidate.provenance.started_unix > before.provenance.started_unix;
+}
+
+}  // namespace
+
+void consider(Found& found, std::size_t place, FoundRecord candidate) {
+    std::optional<FoundRecord>& before = found.trials[place];
+    if (before && is_finished(before->record.result.outcome) &&
+        is_finished(candidate.record.result.outcome) && digest(before->record) != digest(candidate.record))
+        found.rejected.push_back({candidate.file.string(), "differs from another result of the same trial",
+                                  before->file.string() + " has another digest and is used",
+                                  "a trial's result should not depend on where it ran; compare the two"});
+    if (!before || is_better(candidate.record, before->record)) before = std::move(candidate);
+}
+
+}  // namespace isogrid::archive
