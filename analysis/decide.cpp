@@ -7,6 +7,8 @@
 
 #include <boost/math/tools/minima.hpp>
 
+#include "analysis/laws/best_size.hpp"
+
 namespace isogrid::analysis {
 namespace {
 
@@ -125,23 +127,6 @@ Prediction prediction_of(const LawFit& law, double flops) {
     const Optimum best = optimum_on(law.surface->loss, flops, factor);
     return {law.name, flops, summarize(best.parameters, spread[0], widening),
             summarize(best.tokens, spread[1], widening), summarize(best.loss, spread[2], widening)};
-}
-
-Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token) {
-    const double product = flops / flops_per_parameter_token;
-    const auto at = [&](double log_size) { return loss(std::exp(log_size), product / std::exp(log_size)); };
-    const double middle = 0.5 * std::log(product);
-    // A grid first: far from the optimum a surface may be flat, where Brent's method would stop.
-    constexpr int steps = 128;
-    int lowest = 0;
-    double least = std::numeric_limits<double>::infinity();
-    for (int i = 0; i <= steps; ++i)
-        if (const double value = at(middle + widest * (2.0 * i / steps - 1)); value < least)
-            least = value, lowest = i;
-    const double centre = middle + widest * (2.0 * lowest / steps - 1), reach = 2 * widest / steps;
-    const auto [log_size, value] =
-        boost::math::tools::brent_find_minima(at, centre - reach, centre + reach, bits);
-    return {flops, std::exp(log_size), product / std::exp(log_size), value};
 }
 
 std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, double inference_tokens) {

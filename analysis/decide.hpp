@@ -48,9 +48,6 @@ bool may_decide(const LawFit& fit);
 /// What a law with a prediction or a surface expects of a budget: its own optimum, or that of its surface.
 Prediction prediction_of(const LawFit& law, double flops);
 
-/// The N and D of least loss with k N D = flops on any loss surface.
-Optimum optimum_on(const LossSurface::Loss& loss, double flops, double flops_per_parameter_token);
-
 /// The Lifetime on a surface for the loss that it reaches with `flops`; nothing when the surface does not
 /// fall with the tokens.
 std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, double inference_tokens);

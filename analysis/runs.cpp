@@ -145,28 +145,51 @@ bool vary(const Runs& runs, Role role) {
 
 void join_budgets(std::vector<Run>& runs) {
     constexpr double rounded = 1.02, same = 1 + 1e-6;
+    constexpr std::ptrdiff_t fewest = 3;  // runs, of which a minimum over size can be read
     std::vector<Run*> order;
     for (Run& run : runs)
         if (run.budget > 0) order.push_back(&run);
     std::sort(order.begin(), order.end(), [](const Run* a, const Run* b) { return a->budget < b->budget; });
-    // Where each run lies nearer to some than 2%, and each such group is no wider, groups are budgets: what
-    // lies between them no rounding explains. Elsewhere any C may stand, and only equal ones are one budget.
-    double widest = 1;
-    for (std::size_t begin = 0, i = 1; i < order.size(); ++i) {
-        if (order[i]->budget > rounded * order[i - 1]->budget) begin = i;
-        widest = std::max(widest, order[i]->budget / order[begin]->budget);
+    // Runs each nearer than 2% to the next are a group. One no wider than 2% is a budget where most runs lie
+    // in such groups of three or more: what lies between them no rounding explains. Elsewhere any C may
+    // stand, and so it may in wider groups; there only equal ones are a budget.
+    const auto group_end = [&](auto begin) {
+        auto end = begin + 1;
+        while (end != order.end() && (*end)->budget <= rounded * (*(end - 1))->budget)
+            ++end;
+        return end;
+    };
+    const auto narrow = [&](auto begin, auto end) {
+        return (*(end - 1))->budget <= rounded * (*begin)->budget;
+    };
+    std::ptrdiff_t in_budgets = 0;
+    bool all_narrow = true;
+    for (auto begin = order.begin(), end = begin; begin != order.end(); begin = end) {
+        end = group_end(begin);
+        all_narrow = all_narrow && narrow(begin, end);
+        if (narrow(begin, end) && end - begin >= fewest) in_budgets += end - begin;
     }
-    const double apart = widest <= rounded ? rounded : same;
-    for (auto begin = order.begin(); begin != order.end();) {
+    const bool most = 2 * in_budgets >= static_cast<std::ptrdiff_t>(order.size());
+    const auto join = [](auto begin, auto end) {
         const double lowest = (*begin)->budget;
-        const auto end =
-            std::find_if(begin, order.end(), [&](const Run* run) { return run->budget > lowest * apart; });
         double log_middle = 0;
         for (auto run = begin; run != end; ++run)
             log_middle += std::log((*run)->budget / lowest) / static_cast<double>(end - begin);
         const bool exact = (*(end - 1))->budget <= lowest * same;
         for (; begin != end; ++begin)
             (*begin)->budget = exact ? lowest : lowest * std::exp(log_middle);
+    };
+    for (auto begin = order.begin(), end = begin; begin != order.end(); begin = end) {
+        end = group_end(begin);
+        if (narrow(begin, end) && (all_narrow || (most && end - begin >= fewest))) {
+            join(begin, end);
+            continue;
+        }
+        for (auto equal = begin, next = begin; equal != end; equal = next) {
+            next = std::find_if(
+                equal, end, [from = (*equal)->budget](const Run* run) { return run->budget > from * same; });
+            join(equal, next);
+        }
     }
 }
 

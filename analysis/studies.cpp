@@ -15,6 +15,16 @@ bool part_of(const Run& run, std::string_view study) {
     return std::find(run.studies.begin(), run.studies.end(), study) != run.studies.end();
 }
 
+bool compares_families(const Law& law) {
+    return std::find(law.needs.begin(), law.needs.end(), Role::family) != law.needs.end();
+}
+
+/// Each sweep, cell or set of curves is of one family there, and their law of the one with most of them.
+bool keeps_families_apart(const Law& law) {
+    return law.name == "critical_batch" || law.name == "hyperparameters" || law.name == "mup" ||
+           law.name == "schedule";
+}
+
 Estimate predict(const LossSurface& surface, const std::vector<double>& residuals, const Run& run,
                  std::uint64_t seed) {
     constexpr std::uint64_t stream = 1u << 20;  // of its own
@@ -40,11 +50,20 @@ Runs runs_of_studies(const Law& law, const Runs& runs) {
                                          [&](const Run& run) { return part_of(run, candidate); }))
             study = candidate;
     std::erase_if(chosen.used, [&](const Run& run) { return !run.studies.empty() && !part_of(run, study); });
+    if (!compares_families(law))
+        for (Run& run : chosen.used)
+            if (!run.studies.empty()) run.family.clear();
     return chosen;
 }
 
+LargestFamily family_for(const Law& law, const Runs& about) {
+    return compares_families(law) || keeps_families_apart(law) ? LargestFamily{about, ""}
+                                                               : largest_family(about);
+}
+
 Runs runs_for(const Law& law, const Runs& runs) {
-    Runs chosen = runs_of_studies(law, runs);
+    // The family first: laws of one file are of one family, whichever of its runs each of them can use.
+    Runs chosen = family_for(law, runs_of_studies(law, runs)).runs;
     if (law.fresh_data) std::erase_if(chosen.used, repeats_data);
     return chosen;
 }

@@ -14,6 +14,7 @@ using Places = std::vector<std::vector<double>>;
 
 constexpr double near = 4, grow = 1.5, far = farthest_fitted;  ///< factors about the lowest point
 constexpr double rounded = 1.05;                               ///< people write .003 and .03 for half decades
+constexpr std::size_t fewest_values = 3;                       ///< of a knob: a quadratic has a bend
 constexpr double absurd_loss = 1.3;                            ///< times the lowest
 
 std::size_t coefficient_count(std::size_t knobs) {
@@ -95,18 +96,26 @@ void solve(Bowl& bowl, const Places& places, std::span<const double> log_loss) {
 }
 
 void take_near(Bowl& bowl, const Places& places, std::span<const std::size_t> sane) {
-    const std::size_t wanted = coefficient_count(places.front().size()) + 2;
+    const std::size_t knobs = places.front().size(), wanted = coefficient_count(knobs) + 2;
+    // Of a knob that was tried in wide steps one value alone may lie near, however many points have it.
+    const auto enough = [&] {
+        if (bowl.fitted.size() < wanted) return false;
+        for (std::size_t k = 0; k < knobs; ++k)
+            if (values_of(places, bowl.fitted, k).size() < fewest_values) return false;
+        return true;
+    };
     // The last step is cut short, so that the farthest points are those the header names: grids of half
     // decades and of decades have some at a factor of 10.
     for (double reach = near;; reach = std::min(reach * grow, far)) {
-        bowl.fitted.clear();
+        bowl.fitted.clear(), bowl.distant.clear();
         for (const std::size_t i : sane) {
             double farthest = 0;
             for (std::size_t k = 0; k < places[i].size(); ++k)
                 farthest = std::max(farthest, std::abs(places[i][k] - places[bowl.lowest][k]));
             if (farthest <= std::log(rounded * reach)) bowl.fitted.push_back(i);
+            if (farthest > std::log(rounded * far)) bowl.distant.push_back(i);
         }
-        if (bowl.fitted.size() >= wanted || reach >= far) return;
+        if (enough() || reach >= far) return;
     }
 }
 
@@ -154,11 +163,11 @@ Bowl fit_bowl(const Places& places, std::span<const double> log_loss) {
         const std::vector<double> tried =
             values_of(places, all, k);  // that a knob's end diverges bounds it too
         const double here = places[bowl.lowest][k];
-        if (tried.size() < 3)
+        if (tried.size() < fewest_values)
             bowl.refused = Refusal::too_few_runs;
         else if (!bowl.refused && (here - tried.front() < 1e-6 || tried.back() - here < 1e-6))
             bowl.refused = Refusal::edge_minimum;
-        if (!bowl.refused && values_of(places, bowl.fitted, k).size() < 3)
+        if (!bowl.refused && values_of(places, bowl.fitted, k).size() < fewest_values)
             bowl.refused = Refusal::too_few_runs;
     }
     if (bowl.refused) return bowl;

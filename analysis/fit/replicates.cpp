@@ -29,16 +29,47 @@ ResidualModel shifted(const ResidualModel& model, std::vector<double> offset) {
     return other;
 }
 
-/// Each observation's draws within the set of its repeats.
-std::vector<double> resample_repeats(const std::vector<std::size_t>& repeats, Random& random) {
-    std::map<std::size_t, std::vector<std::size_t>> sets;
+using Sets = std::map<std::size_t, std::vector<std::size_t>>;
+
+/// Observations by the set of repeats that they are in.
+Sets sets_of(const std::vector<std::size_t>& repeats) {
+    Sets sets;
     for (std::size_t i = 0; i < repeats.size(); ++i)
         sets[repeats[i]].push_back(i);
-    std::vector<double> times(repeats.size(), 0.0);
+    return sets;
+}
+
+std::vector<double> residuals_at(const ParametricLaw& law, std::span<const double> at) {
+    std::vector<double> residuals;
+    for (std::size_t i = 0; i < law.model.observations; ++i)
+        residuals.push_back(law.model.residual(at, i, {}));
+    return residuals;
+}
+
+/// Seeds drawn again: how often each observation counts, and what is added to its residual.
+struct DrawnSeeds {
+    std::vector<double> times, offset;
+};
+
+/// Each observation's draws within the set of its repeats. One without a repeat keeps its place and moves by
+/// what some repeat lies off the mean of its set: it has a seed too, which nobody drew twice.
+DrawnSeeds resample_seeds(const Sets& sets, const std::vector<double>& residuals, Random& random) {
+    std::vector<double> moves;
+    for (const auto& [set, members] : sets) {
+        if (members.size() < 2) continue;
+        double mean = 0;
+        for (const std::size_t i : members)
+            mean += residuals[i] / static_cast<double>(members.size());
+        for (const std::size_t i : members)
+            moves.push_back(residuals[i] - mean);
+    }
+    DrawnSeeds drawn{std::vector<double>(residuals.size(), 0.0), std::vector<double>(residuals.size(), 0.0)};
     for (const auto& [set, members] : sets)
         for (std::size_t draw = 0; draw < members.size(); ++draw)
-            times[members[random.below(members.size())]] += 1;
-    return times;
+            drawn.times[members[random.below(members.size())]] += 1;
+    for (const auto& [set, members] : sets)
+        if (members.size() == 1) drawn.offset[members.front()] = moves[random.below(moves.size())];
+    return drawn;
 }
 
 /// The lowest end of descents from `starts`.
@@ -59,20 +90,22 @@ std::optional<Minimum> refit(const ParametricLaw& law, const FitOptions& options
                              const std::vector<std::vector<double>>& starts, Random& random) {
     const std::size_t count = law.model.observations;
     if (options.resampling == Resampling::residuals) {
-        std::vector<double> residuals(count);
-        for (std::size_t i = 0; i < count; ++i)
-            residuals[i] = law.model.residual(best.at, i, {});
+        const std::vector<double> residuals = residuals_at(law, best.at);
         std::vector<double> offset(count);
         for (std::size_t i = 0; i < count; ++i)
             offset[i] = residuals[random.below(count)] - residuals[i];
         return lowest(shifted(law.model, std::move(offset)), options.objective, law.weights, starts);
     }
-    std::vector<double> times = options.resampling == Resampling::seeds && has_repeats(law)
-                                    ? resample_repeats(law.repeats, random)
-                                    : resample(count, random);
+    const bool seeds = options.resampling == Resampling::seeds && can_draw_seeds(law);
+    DrawnSeeds drawn;
+    if (seeds)
+        drawn = resample_seeds(sets_of(law.repeats), residuals_at(law, best.at), random);
+    else
+        drawn.times = resample(count, random);
     for (std::size_t i = 0; i < law.weights.size(); ++i)
-        times[i] *= law.weights[i];
-    return lowest(law.model, options.objective, times, starts);
+        drawn.times[i] *= law.weights[i];
+    return lowest(seeds ? shifted(law.model, std::move(drawn.offset)) : law.model, options.objective,
+                  drawn.times, starts);
 }
 
 /// Where replicates start: the few best distinct optima. Where a second one is nearly as good, resampling may
@@ -91,8 +124,13 @@ std::vector<std::vector<double>> distinct_optima(const std::vector<Minimum>& min
 
 }  // namespace
 
-bool has_repeats(const ParametricLaw& law) {
-    return std::set<std::size_t>(law.repeats.begin(), law.repeats.end()).size() < law.repeats.size();
+std::size_t repeats_beyond_first(const ParametricLaw& law) {
+    return law.repeats.size() - std::set<std::size_t>(law.repeats.begin(), law.repeats.end()).size();
+}
+
+bool can_draw_seeds(const ParametricLaw& law) {
+    constexpr std::size_t fewest = 3;
+    return repeats_beyond_first(law) >= fewest;
 }
 
 std::vector<std::vector<double>> refit_resampled(const ParametricLaw& law, const FitOptions& options,
@@ -113,16 +151,13 @@ std::vector<std::vector<double>> refit_resampled(const ParametricLaw& law, const
 double widening_of(const ParametricLaw& law, const FitOptions& options) {
     if (options.resampling == Resampling::residuals)
         return residual_widening(law.model.observations, law.model.parameters);
-    if (options.resampling == Resampling::cases || !has_repeats(law))
+    if (options.resampling == Resampling::cases || !can_draw_seeds(law))
         return case_widening(law.model.observations, law.model.parameters);
     // Within sets of repeats, about each set's mean, there are as many degrees of freedom as repeats beyond
-    // the first.
-    std::map<std::size_t, std::size_t> sizes;
-    for (const std::size_t set : law.repeats)
-        ++sizes[set];
+    // the first; runs without a repeat move by the same differences.
     std::size_t repeated = 0, sets = 0;
-    for (const auto& [set, size] : sizes)
-        if (size > 1) repeated += size, ++sets;
+    for (const auto& [set, members] : sets_of(law.repeats))
+        if (members.size() > 1) repeated += members.size(), ++sets;
     return residual_widening(repeated, sets);
 }
 

@@ -7,8 +7,12 @@
 
 namespace isogrid::analysis {
 
-/// Whether there are runs that differ by their seed alone.
-bool has_repeats(const ParametricLaw& law);
+/// How often a run was repeated beside its first seed: the degrees of freedom that tell how far seeds move a
+/// loss.
+std::size_t repeats_beyond_first(const ParametricLaw& law);
+
+/// Whether seeds can be drawn again: with fewer repeats than three nobody knows how far they move a loss.
+bool can_draw_seeds(const ParametricLaw& law);
 
 /// The reported parameters of `options.bootstrap` refits, each from the few best distinct `minima`; those
 /// with a parameter on a bound that is not soft, which would be refused, are left out.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 
 #include "analysis/fit/profile.hpp"
@@ -94,6 +95,33 @@ void warn_of_rivals(const ParametricLaw& law, ParametricFit& fit) {
     }
 }
 
+/// Where seeds were to be drawn again: that they could not be, or which runs have no other seed.
+void tell_seeds(const ParametricLaw& law, ParametricFit& fit) {
+    const std::size_t repeats = repeats_beyond_first(law);
+    if (!can_draw_seeds(law)) {
+        fit.warnings.push_back(
+            {Refusal::too_few_runs,
+             law.repeats.empty()
+                 ? "this law cannot draw seeds again (its points are not single runs, and its intervals draw "
+                   "whole points) use --resample cases or residuals"
+             : repeats == 0
+                 ? "no two runs differ by their seed alone (so there are no seeds to draw again, and "
+                   "the intervals draw whole runs) repeat some runs with other seeds"
+                 : std::to_string(repeats) + (repeats == 1 ? " run repeats another" : " runs repeat others") +
+                       " with another seed (3 are needed to know how far seeds move a loss, and the "
+                       "intervals draw whole runs) repeat more runs with other seeds"});
+        return;
+    }
+    std::map<std::size_t, std::size_t> sizes;
+    for (const std::size_t set : law.repeats)
+        ++sizes[set];
+    const auto alone = std::count_if(sizes.begin(), sizes.end(), [](const auto& s) { return s.second == 1; });
+    if (alone > 0)
+        fit.notes.push_back(std::to_string(alone) + " of " + std::to_string(law.repeats.size()) +
+                            " runs have no other seed: in the intervals they move by differences of those "
+                            "that were repeated");
+}
+
 }  // namespace
 
 bool certify(const ParametricLaw& law, const FitOptions& options, std::vector<Minimum>& minima) {
@@ -173,14 +201,7 @@ void warn(const ParametricLaw& law, const FitOptions& options, bool certified, P
     warn_of_other_optima(law, options, fit);
     warn_of_unlimited(law, fit);
     warn_of_rivals(law, fit);
-    if (options.resampling == Resampling::seeds && options.bootstrap > 0 && !has_repeats(law))
-        fit.warnings.push_back(
-            {Refusal::too_few_runs,
-             law.repeats.empty()
-                 ? "this law cannot draw seeds again (its points are not single runs, and its intervals draw "
-                   "whole points) use --resample cases or residuals"
-                 : "no two runs differ by their seed alone (so there are no seeds to draw again, and "
-                   "the intervals draw whole runs) repeat some runs with other seeds"});
+    if (options.resampling == Resampling::seeds && options.bootstrap > 0) tell_seeds(law, fit);
     for (std::size_t p = 0; p < law.parameters.size(); ++p) {
         const ReportedParameter& parameter = law.parameters[p];
         const Estimate& estimate = fit.parameters[p].estimate;

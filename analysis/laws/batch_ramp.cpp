@@ -4,10 +4,10 @@
 #include <limits>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "analysis/fit/log_line.hpp"
+#include "analysis/laws/alike.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/numbers.hpp"
 
@@ -16,10 +16,11 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// Runs of one size that chose their batches alike, the best learning rate of each seed.
+/// Runs of one size and amount of data that chose their batches alike, the best learning rate of each seed.
 struct Choice {
     double parameters = 0;
-    std::string name;  ///< `batch_4`, `ramp`
+    double tokens = 0;  ///< 0 where the runs do not say
+    std::string name;   ///< `batch_4`, `ramp`
     std::map<std::string, const Run*> by_seed;
 
     bool is_ramp() const { return name.starts_with("ramp"); }
@@ -34,12 +35,14 @@ struct Choice {
 
 std::vector<Choice> choices_of(const std::vector<Run>& runs) {
     std::vector<Choice> choices;
-    std::map<std::pair<double, std::string>, std::size_t> known;
     for (const Run& run : runs) {
         if (!run.steps || run.family.empty()) continue;
-        const auto [at, fresh] = known.try_emplace({run.parameters, run.family}, choices.size());
-        if (fresh) choices.push_back({run.parameters, run.family, {}});
-        const Run*& best = choices[at->second].by_seed[run.seed];
+        auto at = std::find_if(choices.begin(), choices.end(), [&](const Choice& known) {
+            return known.parameters == run.parameters && alike(known.tokens, run.tokens) &&
+                   known.name == run.family;
+        });
+        if (at == choices.end()) at = choices.insert(at, Choice{run.parameters, run.tokens, run.family, {}});
+        const Run*& best = at->by_seed[run.seed];
         if (best == nullptr || run.loss < best->loss) best = &run;
     }
     return choices;
@@ -88,12 +91,18 @@ Table choice_table(const std::vector<Choice>& choices) {
     return table;
 }
 
-std::string in_words(const Choice& ramp, const Choice& fixed, const Estimate& loss) {
+/// Ramps save steps over the same tokens: of fewer any choice takes fewer.
+bool comparable(const Choice& a, const Choice& b) {
+    return a.parameters == b.parameters && alike(a.tokens, b.tokens);
+}
+
+std::string in_words(const Choice& ramp, const Choice& fixed, const Estimate& loss, bool one_amount) {
     const double share = ramp.steps() / fixed.steps();
-    std::string text = format_quantity(ramp.parameters, Quantity::parameters) + " parameters: " + ramp.name +
-                       " takes " + format_quantity(share, Quantity::percent) + " of the steps of " +
-                       fixed.name + ", and its loss is " + format_significant(std::abs(loss.value), 3) +
-                       (loss.value > 0 ? " higher" : " lower");
+    std::string text = format_quantity(ramp.parameters, Quantity::parameters) + " parameters";
+    if (!one_amount) text += ", " + format_quantity(ramp.tokens, Quantity::tokens) + " tokens";
+    text += ": " + ramp.name + " takes " + format_quantity(share, Quantity::percent) + " of the steps of " +
+            fixed.name + ", and its loss is " + format_significant(std::abs(loss.value), 3) +
+            (loss.value > 0 ? " higher" : " lower");
     if (!std::isfinite(loss.se)) return text + " (one seed: no interval)";
     const double sign = loss.value > 0 ? 1 : -1;
     const auto [low, high] = std::minmax({sign * loss.low, sign * loss.high});
@@ -119,24 +128,30 @@ LawFit fit_batch_ramp(const Runs& runs, const FitOptions&) {
                  {"loss_difference_low", "from", Quantity::number},
                  {"loss_difference_high", "to", Quantity::number}},
                 {}};
+    const bool one_amount = std::all_of(choices.begin(), choices.end(), [&](const Choice& choice) {
+        return choice.parameters != choices.front().parameters ||
+               alike(choice.tokens, choices.front().tokens);
+    });
+    const Choice* first = nullptr;  // ramp that can be compared
     for (const Choice& ramp : choices)
         for (const Choice& fixed : choices) {
-            if (!ramp.is_ramp() || fixed.is_ramp() || ramp.parameters != fixed.parameters) continue;
+            if (!ramp.is_ramp() || fixed.is_ramp() || !comparable(ramp, fixed)) continue;
             const Estimate loss = difference(ramp, fixed);
             if (!std::isfinite(loss.value)) continue;
+            if (first == nullptr) first = &ramp;
             const double share = ramp.steps() / fixed.steps();
             table.rows.push_back(
                 {ramp.parameters, ramp.name, fixed.name, share, loss.value, loss.low, loss.high});
-            fit.notes.push_back(in_words(ramp, fixed, loss));
+            fit.notes.push_back(in_words(ramp, fixed, loss, one_amount));
             const std::string key = ramp.name + "_against_" + fixed.name + "_";
-            if (ramp.parameters != choices.front().parameters) continue;  // of further sizes: the table
+            if (!comparable(ramp, *first)) continue;  // of further sizes and data: the table
             fit.parameters.push_back({key + "steps_share", Estimate{share}});
             fit.parameters.push_back({key + "loss_difference", loss});
         }
     if (table.rows.empty()) {
         fit.refused = Reason{Refusal::too_few_runs,
-                             "no size has a ramp and a fixed batch of one seed (they are compared) run the "
-                             "study [batch_ramp]"};
+                             "no size has a ramp and a fixed batch of one seed and of the same tokens, to 2% "
+                             "(they are compared) run the study [batch_ramp]"};
         return fit;
     }
     fit.tables = {choice_table(choices), std::move(table)};

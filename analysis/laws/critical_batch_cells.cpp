@@ -119,19 +119,23 @@ Run smoothed(Run run) {
 
 /// Of each seed of a batch the run of fewest steps to a loss: the learning rate that suits it best.
 struct Fewest {
+    std::size_t seed = 0;  ///< its place among the seeds of the batch, whether or not others reach the loss
     double steps = 0, noise_scale = none;
 };
 std::vector<Fewest> fewest_steps(const std::vector<const Run*>& tried, double loss) {
     std::map<std::string, Fewest> by_seed;
     for (const Run* run : tried) {
-        const Fewest here{steps_to(*run, loss), noise_at(*run, loss)};
-        if (!std::isfinite(here.steps)) continue;
-        const auto [at, fresh] = by_seed.try_emplace(run->seed, here);
-        if (here.steps < at->second.steps) at->second = here;
+        Fewest& best = by_seed[run->seed];
+        const double steps = steps_to(*run, loss);
+        if (std::isfinite(steps) && !(best.steps > 0 && best.steps <= steps))
+            best = {0, steps, noise_at(*run, loss)};
     }
     std::vector<Fewest> fewest;
-    for (const auto& [seed, best] : by_seed)
-        fewest.push_back(best);
+    std::size_t place = 0;
+    for (auto& [seed, best] : by_seed) {
+        best.seed = place++;
+        if (best.steps > 0) fewest.push_back(best);
+    }
     return fewest;
 }
 
@@ -210,11 +214,10 @@ std::vector<BatchCell> cells_of_curves(const std::vector<Run>& as_read,
             std::size_t noise = first_noise;
             std::vector<double> at_target;
             for (const auto& [batch, tried] : by_batch) {
-                std::size_t repeat = 0;
                 for (const Fewest& fewest : fewest_steps(tried, loss)) {
                     cell.log_batch.push_back(std::log(batch));
                     cell.log_steps.push_back(std::log(fewest.steps));
-                    cell.noise.push_back(noise + repeat++);
+                    cell.noise.push_back(noise + fewest.seed);
                     if (std::isfinite(fewest.noise_scale)) at_target.push_back(fewest.noise_scale);
                 }
                 noise += tried.size();

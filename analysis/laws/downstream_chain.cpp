@@ -6,30 +6,14 @@
 
 #include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
+#include "analysis/laws/best_size.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
-/// The size of least loss at a budget: one valley in log N.
-struct Best {
-    double parameters = 0, tokens = 0, loss = 0;
-};
-
-Best best_at(const LossSurface& surface, double flops) {
-    const double product = flops / surface.flops_per_parameter_token;
-    const auto loss = [&](double log_size) {
-        return surface.loss(std::exp(log_size), product / std::exp(log_size));
-    };
-    double low = 0.5 * std::log(product) - 8, high = low + 16;
-    for (int k = 0; k < 60; ++k) {
-        const double left = low + 0.382 * (high - low), right = high - 0.382 * (high - low);
-        if (loss(left) < loss(right))
-            high = right;
-        else
-            low = left;
-    }
-    const double size = std::exp((low + high) / 2);
-    return {size, product / size, loss((low + high) / 2)};
+Optimum best_size(const ErrorChain& chain, double flops) {
+    const LossSurface& surface = *chain.loss.surface;
+    return optimum_on(surface.loss, flops, surface.flops_per_parameter_token);
 }
 
 }  // namespace
@@ -58,7 +42,7 @@ Table prediction_table(const ErrorChain& chain, double largest) {
                  {"high", "to", Quantity::percent}},
                 {}};
     for (const double more : {1.0, 10.0, 100.0}) {
-        const Best best = best_at(*chain.loss.surface, more * largest);
+        const Optimum best = best_size(chain, more * largest);
         const Estimate error = chain.error(best.parameters, best.tokens);
         table.rows.push_back(
             {more * largest, best.parameters, best.tokens, best.loss, error.value, error.low, error.high});
@@ -106,7 +90,7 @@ Figure chain_figure(const ErrorChain& chain, const std::vector<Run>& runs) {
     BandedLine line("predicted", std::nullopt, 1);
     line.band.label = "95%";
     for (const double flops : log_spaced(flops_seen.low, 30 * flops_seen.high, 40)) {
-        const Best best = best_at(*chain.loss.surface, flops);
+        const Optimum best = best_size(chain, flops);
         line.add(flops, chain.error(best.parameters, best.tokens));
     }
     line.draw_into(figure);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "analysis/fit/validation.hpp"
+#include "analysis/laws/alike.hpp"
 #include "analysis/laws/experts_figures.hpp"
 #include "analysis/laws/experts_model.hpp"
 #include "analysis/laws/law.hpp"
@@ -76,10 +77,9 @@ void tell_cutoff(const RoutedLaw& law, LawFit& fit) {
 }
 
 void warn_of_different_tokens(const std::vector<const Run*>& runs, LawFit& fit) {
-    constexpr double same_tokens = 1.02;
     const auto [least, most] = std::minmax_element(
         runs.begin(), runs.end(), [](const Run* a, const Run* b) { return a->tokens < b->tokens; });
-    if ((*least)->tokens > 0 && (*most)->tokens > same_tokens * (*least)->tokens)
+    if ((*least)->tokens > 0 && !alike((*least)->tokens, (*most)->tokens))
         fit.warnings.push_back(
             {Refusal::mixed_conventions,
              "the runs differ in their tokens (the law knows sizes and experts only, and puts what "

@@ -1,6 +1,9 @@
 #include "analysis/laws/families.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
 
 namespace isogrid::analysis {
 
@@ -27,6 +30,40 @@ std::vector<std::string> families_of(const Runs& runs) {
             std::find(families.begin(), families.end(), run.family) == families.end())
             families.push_back(run.family);
     return families;
+}
+
+LargestFamily largest_family(const Runs& runs) {
+    struct Members {
+        std::size_t count = 0;
+        double lowest = std::numeric_limits<double>::infinity();
+    };
+    std::map<std::string, Members> families;
+    for (const Run& run : runs.used) {
+        Members& members = families[run.family];
+        ++members.count;
+        members.lowest = std::min(members.lowest, run.loss);
+    }
+    if (families.size() < 2) return {runs, ""};
+    const auto largest = std::max_element(families.begin(), families.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.second.count, -a.second.lowest) < std::pair(b.second.count, -b.second.lowest);
+    });
+    const auto count_of = [](const auto& family) {
+        return std::to_string(family.second.count) + " of " +
+               (family.first.empty() ? "no family" : family.first);
+    };
+    constexpr std::size_t shown = 5;
+    std::string others;
+    std::size_t listed = 0;
+    for (auto at = families.begin(); at != families.end() && listed < shown; ++at)
+        if (at != largest) others += (listed++ > 0 ? ", " : "") + count_of(*at);
+    const std::size_t unlisted = families.size() - 1 - listed;
+    if (unlisted > 0) others += ", and those of " + std::to_string(unlisted) + " more";
+    LargestFamily chosen{runs,
+                         "fitted to the " + count_of(*largest) + ", the family with most runs; " + others +
+                             " are left out, as families do not follow one law (--where COLUMN=FAMILY "
+                             "chooses another; without family= among the columns all are taken for one)"};
+    std::erase_if(chosen.runs.used, [&](const Run& run) { return run.family != largest->first; });
+    return chosen;
 }
 
 Runs runs_of_family(const Runs& runs, const std::string& family) {

@@ -16,4 +16,13 @@ std::vector<std::string> families_of(const Runs& runs);
 /// such trial.
 Runs runs_of_family(const Runs& runs, const std::string& family);
 
+/// Runs of one family, and what a reader must know of the others; nothing where there are none.
+struct LargestFamily {
+    Runs runs;
+    std::string note;
+};
+
+/// The family that most runs are of; of equally many the one with the lowest loss.
+LargestFamily largest_family(const Runs& runs);
+
 }  // namespace isogrid::analysis

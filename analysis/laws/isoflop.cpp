@@ -15,14 +15,55 @@
 namespace isogrid::analysis {
 namespace {
 
-std::optional<Reason> too_few(const std::vector<Budget>& budgets, const MinimaPath& path) {
+/// How near the runs came to budgets: `C of the 35 runs lies in 5 groups, the widest 4.2% wide`. Nothing
+/// where C forms no groups.
+std::string groups_of_compute(const std::vector<Run>& runs) {
+    constexpr double apart = 1.1;  // neighbours in C, of different groups
+    constexpr double wide = 1.5;   // too much to have been meant for one budget
+    std::vector<double> flops;
+    for (const Run& run : runs)
+        if (run.budget > 0) flops.push_back(run.budget);
+    std::sort(flops.begin(), flops.end());
+    std::size_t groups = 0;
+    double widest = 1, from = 0;
+    for (std::size_t i = 0; i < flops.size(); ++i) {
+        if (i == 0 || flops[i] > apart * flops[i - 1]) ++groups, from = flops[i];
+        widest = std::max(widest, flops[i] / from);
+    }
+    if (groups == 0 || 2 * groups > flops.size() || widest > wide) return "";
+    return "C of the " + std::to_string(flops.size()) + " runs lies in " + std::to_string(groups) +
+           (groups == 1 ? " group, " : " groups, the widest ") +
+           format_quantity(widest - 1, Quantity::percent) + " wide";
+}
+
+/// Runs that share no budget with another size are in no minimum: somebody may believe that they are.
+void tell_strays(const Runs& runs, const std::vector<Budget>& budgets, LawFit& fit) {
+    std::size_t gathered = 0, all = 0;
+    for (const Run& run : runs.used)
+        all += run.budget > 0;
+    for (const Budget& budget : budgets) {
+        gathered += budget.set_aside;
+        for (const double averaged : budget.runs)
+            gathered += static_cast<std::size_t>(averaged);
+    }
+    if (budgets.empty() || gathered == all) return;
+    const std::string groups = groups_of_compute(runs.used);
+    fit.notes.push_back(std::to_string(all - gathered) + " of " + std::to_string(all) +
+                        " runs are left out: they share no budget with another size (runs of a budget lie "
+                        "within 2% of C" +
+                        (groups.empty() ? ")" : "; " + groups + ")"));
+}
+
+std::optional<Reason> too_few(const Runs& runs, const std::vector<Budget>& budgets, const MinimaPath& path) {
     const std::size_t usable = path.usable.size();
     if (usable >= fewest_budgets) return std::nullopt;
-    if (budgets.empty())
-        return Reason{
-            Refusal::too_few_budgets,
-            "no runs of different sizes share a budget (a budget's runs have the same FLOPs) run isoFLOP "
-            "budgets of three or more sizes"};
+    if (budgets.empty()) {
+        const std::string groups = groups_of_compute(runs.used);
+        return Reason{Refusal::too_few_budgets,
+                      "no runs of different sizes share a budget (a budget's runs have the same FLOPs" +
+                          (groups.empty() ? "" : ": " + groups + ", and runs of a budget lie within 2%") +
+                          ") run isoFLOP budgets of three or more sizes"};
+    }
     std::map<std::string, int> reasons;
     for (const Budget& budget : budgets)
         if (const auto refused = budget.bottom(path.by).refused) ++reasons[std::string(name(*refused))];
@@ -118,6 +159,7 @@ LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
                                         " size (the curve's minimum lies between it and the next) add sizes "
                                         "beyond it"});
     fit.optima = path.optima;
+    tell_strays(runs, budgets, fit);
     if (set_aside > 0)
         fit.notes.push_back("of runs that share budget and size the best was taken; " +
                             std::to_string(set_aside) + " others were set aside" +
@@ -128,7 +170,7 @@ LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
         fit.figures.push_back(curves_figure(budgets, path.by));
         fit.tables.push_back(budget_table(budgets, path));
     }
-    if ((fit.refused = too_few(budgets, path))) return fit;
+    if ((fit.refused = too_few(runs, budgets, path))) return fit;
     answer_with(path.frontier, path.replicates, fit);
     fit.objective = "weighted least squares of log N";
     double log_loss = 0;

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "analysis/fit/akima.hpp"
 #include "analysis/laws/surface_runs.hpp"
@@ -12,12 +11,6 @@
 
 namespace isogrid::analysis {
 namespace {
-
-/// What makes two runs of one size and budget the same but for their seed.
-auto recipe_of(const Run& run) {
-    return std::tuple(run.tokens, run.learning_rate.value_or(0), run.batch.value_or(0), run.width.value_or(0),
-                      run.unique_tokens.value_or(0), run.family, run.parametrization);
-}
 
 /// One size of a budget: its best recipe, averaged over seeds.
 struct Size {

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 
+#include "analysis/laws/alike.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/mixture_best.hpp"
 #include "analysis/laws/mixture_figures.hpp"
@@ -17,7 +18,6 @@ namespace isogrid::analysis {
 namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
-constexpr double same_tokens = 1.02;
 
 std::size_t different_mixtures(const std::vector<const Run*>& runs) {
     std::set<Shares> different;
@@ -106,7 +106,7 @@ std::vector<std::vector<const Run*>> group_alike(const std::vector<Run>& runs) {
             tokens.push_back(run->tokens);
         std::sort(tokens.begin(), tokens.end());
         for (auto begin = tokens.begin(); begin != tokens.end();) {
-            const double from = *begin, to = from * same_tokens;
+            const double from = *begin, to = from * rounding_of_counts;
             begin = std::upper_bound(begin, tokens.end(), to);
             auto& group = alike.emplace_back();
             std::copy_if(some.begin(), some.end(), std::back_inserter(group),

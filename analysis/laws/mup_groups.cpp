@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "analysis/laws/alike.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -41,18 +42,15 @@ TransferVerdict judge(const Estimate& slope) {
                              "widths, learning rates or seeds"};
 }
 
-/// Whether all widths have the same values of a sweep's number, to 2%.
-bool alike(const MupGroup& group, const std::vector<Sweep>& sweeps, double Sweep::*number) {
-    constexpr double same = 1.02;
+/// Whether all widths have the same values of a sweep's number.
+bool alike_across_widths(const MupGroup& group, const std::vector<Sweep>& sweeps, double Sweep::*number) {
     std::map<double, std::vector<double>> by_width;
     for (const std::size_t s : group.usable)
         by_width[sweeps[s].width].push_back(sweeps[s].*number);
     for (auto& [width, values] : by_width) {
         std::sort(values.begin(), values.end());
         const std::vector<double>& first = by_width.begin()->second;
-        if (!std::equal(values.begin(), values.end(), first.begin(), first.end(),
-                        [](double a, double b) { return std::max(a, b) <= same * std::min(a, b); }))
-            return false;
+        if (!std::equal(values.begin(), values.end(), first.begin(), first.end(), alike)) return false;
     }
     return true;
 }
@@ -80,7 +78,8 @@ std::size_t widths_of(const MupGroup& group, const std::vector<Sweep>& sweeps) {
 }
 
 std::optional<Reason> differs_beside_width(const MupGroup& group, const std::vector<Sweep>& sweeps) {
-    const bool tokens = !alike(group, sweeps, &Sweep::tokens), batches = !alike(group, sweeps, &Sweep::batch);
+    const bool tokens = !alike_across_widths(group, sweeps, &Sweep::tokens),
+               batches = !alike_across_widths(group, sweeps, &Sweep::batch);
     if (!tokens && !batches) return std::nullopt;
     const std::string what = tokens && batches ? "tokens and batches" : tokens ? "tokens" : "batches";
     return Reason{

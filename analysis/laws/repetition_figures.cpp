@@ -7,6 +7,7 @@
 
 #include "analysis/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
+#include "analysis/laws/best_size.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
@@ -49,22 +50,14 @@ Table frontier_table(const RepetitionLaws& laws, const std::vector<Run>& runs) {
     for (const Run& run : runs)
         unique = std::max(unique, std::min(run.unique_tokens.value_or(run.tokens), run.tokens));
     const auto best = [&](const RepetitionLaw& law, double flops) {
-        double low = std::log(law.optimal_size(unique)) - 7, high = low + 14;
-        const auto loss = [&](double u) { return law.loss(std::exp(u), flops / 6 / std::exp(u), unique); };
-        for (int k = 0; k < 80; ++k) {  // one valley: each term bends up in log N
-            const double left = low + 0.382 * (high - low), right = high - 0.382 * (high - low);
-            if (loss(left) < loss(right))
-                high = right;
-            else
-                low = left;
-        }
-        return std::pair{std::exp((low + high) / 2), loss((low + high) / 2)};
+        return optimum_on([&](double N, double D) { return law.loss(N, D, unique); }, flops, 6);
     };
     for (const double more : {1.0, 3.0, 10.0, 30.0, 100.0}) {
         const double flops = 6 * laws.law.optimal_size(unique) * unique * more;
-        const auto [size, loss] = best(laws.law, flops);
-        const Estimate range = laws.estimate([&](const auto& law) { return best(law, flops).second; });
-        table.rows.push_back({unique, flops, size, flops / 6 / size / unique, loss, range.low, range.high});
+        const Optimum found = best(laws.law, flops);
+        const Estimate range = laws.estimate([&](const auto& law) { return best(law, flops).loss; });
+        table.rows.push_back(
+            {unique, flops, found.parameters, found.tokens / unique, found.loss, range.low, range.high});
     }
     return table;
 }

@@ -10,6 +10,7 @@
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/schedule_figures.hpp"
+#include "analysis/laws/schedule_kinds.hpp"
 #include "analysis/laws/schedule_model.hpp"
 #include "analysis/numbers.hpp"
 
@@ -18,7 +19,6 @@ namespace {
 
 constexpr double answer_resolution = 400;
 constexpr std::size_t fewest_points = 20, fewest_of_a_curve = 5;
-constexpr double falls_to = 0.8;  ///< of its highest: a learning rate that falls
 
 ScheduleLaw law_of(std::span<const double> v) {
     return {v[0], v[1], v[2], v[3], v[4], v[5], v[6]};
@@ -41,19 +41,19 @@ ParametricLaw parametric(const ScheduleModel& model) {
 }
 
 std::optional<Reason> too_few(const ScheduleModel& model) {
-    std::size_t changing = 0, different = 0;
-    for (const ScheduledCurve& curve : model.curves) {
-        const auto [low, high] =
-            std::minmax_element(curve.schedule.learning_rate.begin(), curve.schedule.learning_rate.end());
-        if (*low < falls_to * *high) ++changing;
-    }
-    different = model.curves.size() > 1 ? model.curves.size() : 0;
-    if (model.points.size() >= fewest_points && changing > 0 && different > 1) return std::nullopt;
+    std::vector<Schedule> schedules;
+    for (const ScheduledCurve& curve : model.curves)
+        schedules.push_back(curve.schedule);
+    const auto falling = std::count_if(schedules.begin(), schedules.end(), [](const Schedule& schedule) {
+        return falls(schedule.learning_rate);
+    });
+    const std::size_t different = count_different(schedules);
+    if (model.points.size() >= fewest_points && falling > 0 && different > 1) return std::nullopt;
     return Reason{Refusal::too_few_runs,
                   std::to_string(model.curves.size()) + " curves of " + std::to_string(model.points.size()) +
-                      " points, " + std::to_string(changing) +
-                      " of them with a falling learning rate (2 curves, 20 points and one that falls are "
-                      "needed for 7 parameters) add a curve with another schedule"};
+                      " points and " + std::to_string(different) + " schedules, " + std::to_string(falling) +
+                      " of the curves with a falling learning rate (2 schedules, 20 points and a curve that "
+                      "falls are needed for 7 parameters) add a curve with another schedule"};
 }
 
 /// A run whose curve begins with its first rate above zero. Before it nothing is learned: programs that log
@@ -84,10 +84,15 @@ struct ChosenCurves {
     std::vector<Run> fitted, held;
 };
 
-/// The curves of one size: the law has no size in it. Those of the most common one, of equally common ones
-/// the largest.
-ChosenCurves of_one_size(const Runs& runs, const std::vector<std::string>& hold_out, LawFit& fit) {
-    std::map<double, std::vector<Run>> sizes;
+/// `100M parameters`, and their family where there is one.
+std::string in_words(const std::pair<double, std::string>& kind) {
+    return format_count(kind.first) + " parameters" + (kind.second.empty() ? "" : ", " + kind.second);
+}
+
+/// The curves of one size and family: the law has neither in it. Those of the most common one, of equally
+/// common ones the largest.
+ChosenCurves of_one_kind(const Runs& runs, const std::vector<std::string>& hold_out, LawFit& fit) {
+    std::map<std::pair<double, std::string>, std::vector<Run>> kinds;
     std::map<std::string, std::string> faults;  // of curves to be held out, with what to do
     std::map<std::string, std::vector<std::string>> left_out;
     const auto is_held = [&](const Run& run) {
@@ -97,7 +102,7 @@ ChosenCurves of_one_size(const Runs& runs, const std::vector<std::string>& hold_
         Run run = without_rates_of_zero(as_read);
         const std::string fault = fault_of(run);
         if (fault.empty())
-            sizes[run.parameters].push_back(std::move(run));
+            kinds[{run.parameters, run.family}].push_back(std::move(run));
         else if (is_held(run))
             faults[run.name] = "it " + fault + ") hold out another curve";
         else if (as_read.curve.size() > 1)
@@ -108,26 +113,25 @@ ChosenCurves of_one_size(const Runs& runs, const std::vector<std::string>& hold_
                                               : std::to_string(names.size()) + " curves are left out (" +
                                                     names.front() + " is the first): each " + fault);
     ChosenCurves chosen;
-    const auto most = std::max_element(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) {
+    const auto most = std::max_element(kinds.begin(), kinds.end(), [](const auto& a, const auto& b) {
         return std::pair(a.second.size(), a.first) < std::pair(b.second.size(), b.first);
     });
-    for (auto at = sizes.begin(); at != sizes.end(); ++at)
+    for (auto at = kinds.begin(); at != kinds.end(); ++at)
         for (Run& run : at->second) {
             if (!is_held(run)) {
                 if (at == most) chosen.fitted.push_back(std::move(run));
             } else if (at == most) {
                 chosen.held.push_back(std::move(run));
             } else {
-                faults[run.name] = "it has " + format_count(at->first) + " parameters, and curves of " +
-                                   format_count(most->first) +
-                                   " are fitted) hold out a curve of the size fitted";
+                faults[run.name] = "it is of " + in_words(at->first) + ", and curves of " +
+                                   in_words(most->first) + " are fitted) hold out one of those";
             }
         }
-    if (sizes.size() > 1)
+    if (kinds.size() > 1)
         fit.notes.push_back(
             "only the " + std::to_string(chosen.fitted.size() + chosen.held.size()) + " curves of " +
-            format_count(most->first) +
-            " parameters are fitted: the law is of one size (of a CSV --where chooses another)");
+            in_words(most->first) +
+            " are fitted: the law is of one size and family (of a CSV --where chooses another)");
     for (const auto& [name, fault] : faults)
         fit.warnings.push_back({Refusal::no_curves, "--hold-out " + name + " is not predicted (" + fault});
     return chosen;
@@ -214,14 +218,16 @@ std::vector<Cut> validate(const ScheduleModel& model, const FitOptions& options)
                 const auto& [c, i] = model.points[p];
                 weights[p] = 1, last[c] = std::max(last[c], i);
             }
-            std::size_t curves = 0, falling = 0;
+            std::vector<Schedule> known;
+            bool falling = false;
             for (std::size_t c = 0; c < last.size(); ++c) {
-                const auto& rates = model.curves[c].schedule.learning_rate;
-                const auto [low, high] = std::minmax_element(
-                    rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(last[c]) + 1);
-                curves += last[c] > 0, falling += *low < falls_to * *high;
+                if (last[c] == 0) continue;
+                Schedule schedule = model.curves[c].schedule;
+                schedule.step.resize(last[c] + 1), schedule.learning_rate.resize(last[c] + 1);
+                falling = falling || falls(schedule.learning_rate);
+                known.push_back(std::move(schedule));
             }
-            if (curves < 2 || falling == 0) return std::nullopt;
+            if (!falling || count_different(known) < 2) return std::nullopt;
             weights.resize(weights.size() + 3, 1.0);  // the ties
             const auto minima =
                 minimize_from_many(residuals, options.objective, weights, model.starts(), minimized);
@@ -288,7 +294,7 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     fit.name = "schedule";
     fit.redrawn = "blocks of neighbouring points of the curves";
     fit.objective = to_string(options.objective);
-    const auto [fitted, held] = of_one_size(runs, options.hold_out, fit);
+    const auto [fitted, held] = of_one_kind(runs, options.hold_out, fit);
     std::vector<const Run*> chosen;
     for (const Run& run : fitted)
         chosen.push_back(&run);

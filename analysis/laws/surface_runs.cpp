@@ -5,7 +5,6 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/numbers.hpp"
@@ -62,12 +61,6 @@ std::vector<std::size_t> repeats_of(const std::vector<Run>& runs) {
 }
 
 std::vector<std::size_t> repeats_of(const std::vector<const Run*>& runs) {
-    const auto recipe_of = [](const Run& run) {
-        return std::tuple(run.parameters, run.tokens, run.flops, run.batch.value_or(0),
-                          run.learning_rate.value_or(0), run.width.value_or(0), run.unique_tokens.value_or(0),
-                          run.experts.value_or(0), run.active_parameters.value_or(0), run.shares, run.family,
-                          run.parametrization);
-    };
     std::map<decltype(recipe_of(*runs.front())), std::size_t> sets;
     std::vector<std::size_t> repeats;
     for (const Run* run : runs)

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "analysis/laws/law.hpp"
@@ -16,6 +17,14 @@ double togetherness(const std::vector<Run>& runs);
 /// Fewer than three runs more than the law has parameters, under three sizes or token counts, or sizes and
 /// tokens that moved together.
 std::optional<Reason> too_few_for_surface(const std::vector<Run>& runs, std::size_t parameters);
+
+/// What two runs share that differ by their seed alone.
+inline auto recipe_of(const Run& run) {
+    return std::tuple(run.parameters, run.tokens, run.flops, run.batch.value_or(0),
+                      run.learning_rate.value_or(0), run.width.value_or(0), run.unique_tokens.value_or(0),
+                      run.experts.value_or(0), run.active_parameters.value_or(0), run.shares, run.family,
+                      run.parametrization);
+}
 
 /// Runs that differ by their seed alone share a number.
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);

@@ -7,12 +7,12 @@
 #include <tuple>
 
 #include "analysis/extent.hpp"
+#include "analysis/laws/alike.hpp"
 #include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
-constexpr double same_tokens = 1.02;
 constexpr double vague = 0.7;  ///< a factor of two
 
 /// Runs by what they must share, tokens apart.
@@ -96,8 +96,8 @@ std::vector<Sweep> gather_sweeps(const std::vector<Run>& runs, Sweeping sweeping
         std::stable_sort(group.begin(), group.end(), [](auto* a, auto* b) { return a->tokens < b->tokens; });
         for (auto begin = group.begin(); begin != group.end();) {
             const double from = (*begin)->tokens;
-            const auto end = std::find_if(begin, group.end(),
-                                          [&](const Run* run) { return run->tokens > from * same_tokens; });
+            const auto end =
+                std::find_if(begin, group.end(), [&](const Run* run) { return !alike(from, run->tokens); });
             add_sweeps({begin, end}, sweeps);
             begin = end;
         }
@@ -126,7 +126,7 @@ Reason explain(const Sweep& sweep) {
     const Refusal kind = sweep.bowl.refused.value();
     if (kind == Refusal::too_few_runs) {
         const std::size_t runs = sweep.places.size(), absurd = sweep.bowl.absurd.size(),
-                          far = runs - absurd - sweep.bowl.fitted.size();
+                          far = sweep.bowl.distant.size();
         return {kind, which + std::to_string(runs) + " runs, " + std::to_string(absurd) +
                           " of them diverged or nearly" +
                           (far > 0 ? ", " + std::to_string(far) + " farther than a factor of " +

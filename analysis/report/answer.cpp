@@ -86,23 +86,27 @@ std::vector<std::string> without_effect(const Answer& all, std::optional<double>
     return notes;
 }
 
-/// The law of the runs that it is about; of fresh data, where it knows no other, and says so.
-LawFit fit_without_repeats(const Law& law, const Runs& about, const FitOptions& options) {
+/// The law of the runs that it is about; of one family and of fresh data, where it knows no other, and says
+/// so.
+LawFit fit_to_its_runs(const Law& law, const Runs& about, const FitOptions& options) {
+    const auto [alike, note] = family_for(law, about);
     const Runs fresh = runs_for(law, about);
-    const std::size_t repeated = about.used.size() - fresh.used.size();
-    if (repeated == 0) return law.fit(about, options);
+    const std::size_t repeated = alike.used.size() - fresh.used.size();
     LawFit fit;
     if (fresh.used.empty()) {
         fit.name = law.name;
         fit.refused = Reason{Refusal::too_few_runs,
                              "every run repeats its data (unique_tokens says so, and this law takes every "
                              "token for a new one) train on fresh data, or fit repetition"};
-        return fit;
+    } else {
+        fit = law.fit(fresh, options);
     }
-    fit = law.fit(fresh, options);
-    fit.notes.push_back(std::to_string(repeated) + " of " + std::to_string(about.used.size()) +
-                        " runs repeat their data (unique_tokens says so) and are left out: this law takes "
-                        "every token for a new one, and repetition knows what others are worth");
+    if (!note.empty()) fit.notes.push_back(note);
+    if (repeated > 0 && !fresh.used.empty())
+        fit.notes.push_back(
+            std::to_string(repeated) + " of " + std::to_string(alike.used.size()) +
+            " runs repeat their data (unique_tokens says so) and are left out: this law takes "
+            "every token for a new one, and repetition knows what others are worth");
     return fit;
 }
 
@@ -153,7 +157,7 @@ Answer answer(Runs runs, const std::vector<std::string>& law_names, const FitOpt
         if (!unasked.missing.empty() || !unasked.unvaried.empty() || !unasked.studies.empty())
             all.not_asked.push_back(std::move(unasked));
         else
-            all.fits.push_back(fit_without_repeats(law, about, options));
+            all.fits.push_back(fit_to_its_runs(law, about, options));
     }
     all.largest_fitted = largest_fitted(all);
     if (all.targets.empty() && all.largest_fitted > 0) all.targets = {100 * all.largest_fitted};

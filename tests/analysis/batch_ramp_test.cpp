@@ -69,6 +69,20 @@ TEST(BatchRamp, hasNoIntervalFromOneSeed) {
     EXPECT_THAT(fit.notes.at(0), HasSubstr("one seed: no interval"));
 }
 
+TEST(BatchRamp, comparesRunsOfTheSameTokens) {
+    Runs runs = two_seeds();
+    for (auto& run : runs.used)
+        run.tokens = run.family == "ramp" ? 1.01e6 : run.family == "batch_4" ? 2e6 : 1e6;
+    const LawFit fit = fit_batch_ramp(runs, {});
+    ASSERT_FALSE(fit.refused);
+    ASSERT_EQ(fit.tables.at(1).rows.size(), 1u) << "batch_4 saw twice as many";
+    EXPECT_EQ(std::get<std::string>(fit.tables.at(1).rows[0].at(2)), "batch_32");
+    for (auto& run : runs.used)
+        if (run.family == "batch_32") run.tokens = 3e6;
+    ASSERT_TRUE(fit_batch_ramp(runs, {}).refused);
+    EXPECT_THAT(fit_batch_ramp(runs, {}).refused->text, HasSubstr("of the same tokens"));
+}
+
 TEST(BatchRamp, refusesRunsWithNothingToCompare) {
     Runs runs = two_seeds();
     runs.used.resize(4);

@@ -210,6 +210,22 @@ TEST(CriticalBatch, countsTheNoiseOfACurveOnceForAllOfItsTargets) {
     EXPECT_EQ(pooled_noise(cells_of_curves(more, {2.5, 2.7, 3.2})).freedom, 4);
 }
 
+TEST(CriticalBatch, knowsASeedsNoiseAgainAtTargetsThatAnotherSeedMisses) {
+    Random random(9, 1);
+    std::vector<analysis::Run> runs = noisy_curves(0.05, random);
+    for (analysis::Run& run : runs)
+        run.seed = "1";
+    for (analysis::Run run : noisy_curves(0.05, random))
+        run.seed = "2", runs.push_back(run);
+    std::erase_if(runs.front().curve, [](const CurveSample& sample) { return sample.loss < 2.6; });
+    const std::vector<BatchCell> cells = cells_of_curves(runs, {2.5, 2.7});
+    ASSERT_EQ(cells.size(), 2u);
+    // Of the smallest batch the first seed meets the easier target alone.
+    ASSERT_EQ(cells[0].noise.size() + 1, cells[1].noise.size());
+    EXPECT_EQ(cells[0].noise.front(), cells[1].noise[1]);
+    EXPECT_NE(cells[0].noise.front(), cells[1].noise[0]);
+}
+
 TEST(CriticalBatch, intervalsOfSeveralTargetsOnACurveCoverTheTruth) {
     const auto draws = recovery_draws();
     std::size_t covered = 0;

@@ -1,10 +1,12 @@
 // Reading runs from CSV: what is taken, what is rejected, what is a fault.
 #include "analysis/csv.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <unistd.h>
 
@@ -101,6 +103,19 @@ TEST(Csv, takesRunsForOneBudgetWhoseTokensAreWholeBatches) {
     for (int k = 0; k < 40; ++k)
         any += "1e8," + std::to_string(1e9 * std::pow(1.015, k)) + ",3." + std::to_string(99 - k) + "\n";
     EXPECT_EQ(budgets_of(any), 40u);
+}
+
+TEST(Csv, keepsBudgetsThatStrayRunsDoNotTouch) {
+    // With these the smallest budget is a group 4.5% wide, and none; the other four are as they were.
+    std::string text = rounded_budgets(524288);
+    for (const double off : {1.015, 1.03, 1.045})
+        text += "1e8," + std::to_string(1e18 * off / 6e8) + ",3.2\n";
+    const CsvFile file(text);
+    std::map<double, int> runs_at;
+    for (const auto& run : read_csv(file.request("parameters=n,tokens=d,loss=loss")).value().used)
+        ++runs_at[run.budget];
+    EXPECT_EQ(std::count_if(runs_at.begin(), runs_at.end(), [](const auto& at) { return at.second == 7; }),
+              4);
 }
 
 TEST(Csv, passesOverColumnsWithoutANameAndRowsWithoutACell) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "analysis/check_runs.hpp"
+#include "analysis/laws/best_size.hpp"
 #include "analysis/report/sentences.hpp"
 #include "synthetic_runs.hpp"
 

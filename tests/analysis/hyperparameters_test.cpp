@@ -97,6 +97,30 @@ TEST(Hyperparameters, intervalsCoverTheTruth) {
     expect_coverage(batch_size, draws.size(), "batch predicted");
 }
 
+TEST(Hyperparameters, reachAsFarAsItTakesToSeeEveryKnobBend) {
+    // Learning rates a factor of 8 apart, batches of 1.3: within a factor of 4 lie many points of one rate.
+    const double best = std::log(1.3e-3), middle = std::log(230.0);
+    Bowl bowl;
+    std::vector<std::vector<double>> places;
+    std::vector<double> log_loss;
+    for (const double rate : {1.25e-4, 1e-3, 8e-3})
+        for (int j = 0; j < 11; ++j) {
+            const double x = std::log(rate), y = std::log(64 * std::pow(1.3, j));
+            places.push_back({x, y});
+            log_loss.push_back(1 + 0.02 * std::pow(x - best, 2) + 0.03 * std::pow(y - middle, 2));
+        }
+    bowl = fit_bowl(places, log_loss);
+    ASSERT_FALSE(bowl.refused);
+    EXPECT_NEAR(bowl.vertex[0], best, 1e-9);
+    EXPECT_NEAR(bowl.vertex[1], middle, 1e-9);
+    EXPECT_EQ(bowl.distant.size(), 0u);
+    for (auto& place : places)  // a factor of 64 apart, none is near enough
+        place[0] = best + 2 * (place[0] - best);
+    bowl = fit_bowl(places, log_loss);
+    EXPECT_EQ(bowl.refused, Refusal::too_few_runs);
+    EXPECT_EQ(bowl.distant.size(), 22u);
+}
+
 TEST(Hyperparameters, refuseSweepsThatEndAtTheirBest) {
     Random random(2, 0);
     const LawFit fit = fit_hyperparameters(sweeps(0, random, false, {-6, -5, -4, -3}), replicates(0));

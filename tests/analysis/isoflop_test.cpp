@@ -82,6 +82,26 @@ TEST(Isoflop, isRefusedWithFewerThanThreeUsableBudgets) {
     EXPECT_FALSE(fit.predict);
 }
 
+TEST(Isoflop, saysHowNearRunsCameToBudgets) {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (std::size_t i = 0; i < runs.used.size(); ++i)
+        runs.used[i].flops = runs.used[i].budget *= 1 + 0.01 * static_cast<double>(i % 7);
+    FitOptions options;
+    options.bootstrap = 0;
+    LawFit fit = fit_isoflop(runs, options);
+    ASSERT_TRUE(fit.refused);
+    EXPECT_THAT(fit.refused->text,
+                HasSubstr("C of the 28 runs lies in 4 groups, the widest 6% wide, and runs "
+                          "of a budget lie within 2%"));
+    // One budget that is none leaves the others.
+    runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (std::size_t i = 0; i < 7; ++i)
+        runs.used[i].flops = runs.used[i].budget *= 1 + 0.01 * static_cast<double>(i);
+    fit = fit_isoflop(runs, options);
+    EXPECT_FALSE(fit.refused);
+    EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("7 of 28 runs are left out: they share no budget")));
+}
+
 TEST(Isoflop, takesTheBestOfRunsThatShareBudgetAndSize) {
     Runs runs = parabola_runs(four_budgets);
     const std::size_t count = runs.used.size();

@@ -219,11 +219,33 @@ TEST(Resampling, ofCasesAndOfResidualsGiveTheErrorOfAMean) {
 }
 
 TEST(Resampling, ofSeedsStaysWithinRepeats) {
-    // Sets {1, 3} and {10, 14} and a run alone: variances of a draw 1, 4 and 0.
-    const Vector observed = {1, 3, 10, 14, 100};
-    const double exact = std::sqrt(2 * 1 + 2 * 4.0) / 5;
-    EXPECT_NEAR(spread_of_mean(mean_law(observed), Resampling::seeds, {0, 0, 1, 1, 2}), exact,
+    // Sets {1, 3}, {10, 14} and {50, 56}: variances of a draw 1, 4 and 9.
+    const Vector observed = {1, 3, 10, 14, 50, 56};
+    const double exact = std::sqrt(2 * 1 + 2 * 4 + 2 * 9.0) / 6;
+    EXPECT_NEAR(spread_of_mean(mean_law(observed), Resampling::seeds, {0, 0, 1, 1, 2, 2}), exact,
                 4 * exact / std::sqrt(2 * 4000.0));
+}
+
+TEST(Resampling, ofSeedsMovesRunsWithoutARepeatToo) {
+    // To the sets above six runs alone: each moves by one of -1, 1, -2, 2, -3, 3, of variance 14 / 3.
+    const Vector observed = {1, 3, 10, 14, 50, 56, 100, 200, 300, 400, 500, 600};
+    const double exact = std::sqrt(28 + 6 * 14.0 / 3) / 12;
+    EXPECT_NEAR(spread_of_mean(mean_law(observed), Resampling::seeds, {0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8}),
+                exact, 4 * exact / std::sqrt(2 * 4000.0));
+}
+
+TEST(Resampling, ofSeedsWithHardlyARepeatDrawsRunsAndSaysSo) {
+    const Vector observed = {1, 4, 2, 8, 5, 7, 5};
+    FitOptions options = squares(1000);
+    ParametricLaw law = mean_law(observed);
+    law.repeats = {0, 1, 2, 3, 4, 5, 4};
+    const double of_cases = fit_parametric(law, options).parameters[0].estimate.se;
+    options.resampling = Resampling::seeds;
+    const ParametricFit fit = fit_parametric(law, options);
+    EXPECT_EQ(fit.parameters[0].estimate.se, of_cases);
+    ASSERT_THAT(kinds(fit), testing::Contains(Refusal::too_few_runs));
+    EXPECT_THAT(testing::PrintToString(fit.warnings.back().text),
+                testing::HasSubstr("1 run repeats another with another seed"));
 }
 
 TEST(Resampling, ofSeedsWithoutRepeatsDrawsRunsAndSaysSo) {

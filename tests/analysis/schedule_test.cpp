@@ -122,8 +122,8 @@ TEST(Schedule, saysWhichCurvesAskedForAreNotPredicted) {
     std::vector<std::string> warnings;
     for (const Reason& warning : fit.warnings)
         warnings.push_back(warning.text);
-    EXPECT_THAT(warnings, testing::Contains("--hold-out larger is not predicted (it has 2M parameters, and "
-                                            "curves of 1M are fitted) hold out a curve of the size fitted"));
+    EXPECT_THAT(warnings, testing::Contains("--hold-out larger is not predicted (it is of 2M parameters, and "
+                                            "curves of 1M parameters are fitted) hold out one of those"));
     EXPECT_THAT(warnings, testing::Contains(
                               "--hold-out brief is not predicted (it has fewer than 5 points from its first "
                               "learning rate above 0 on) hold out another curve"));
@@ -233,6 +233,61 @@ TEST(Schedule, refusesCurvesOfOneConstantRate) {
     const LawFit none = fit_schedule(runs, options);
     ASSERT_TRUE(none.refused);
     EXPECT_EQ(none.refused->kind, Refusal::no_curves);
+}
+
+/// The schedule from its first step on: programs log their warm-up.
+Schedule with_warmup(Schedule schedule) {
+    const double top = schedule.learning_rate.front();
+    std::vector<double> steps, rates;
+    for (double step = 200; step < schedule.step.front(); step += 200)
+        steps.push_back(step), rates.push_back(top * step / schedule.step.front());
+    schedule.step.insert(schedule.step.begin(), steps.begin(), steps.end());
+    schedule.learning_rate.insert(schedule.learning_rate.begin(), rates.begin(), rates.end());
+    return schedule;
+}
+
+TEST(Schedule, takesNoWarmupForAFallOfTheRate) {
+    Random random(5, 3);
+    Runs runs;
+    for (const double height : {1.0, 0.7, 0.5})
+        runs.used.push_back(curve_of("peak " + std::to_string(height),
+                                     with_warmup(Schedule::constant(height * peak, warmup, 20000)), 1e-3,
+                                     random));
+    const LawFit fit = fit_schedule(runs, {});
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::too_few_runs);
+    EXPECT_THAT(fit.refused->text, testing::HasSubstr("0 of the curves with a falling learning rate"));
+}
+
+TEST(Schedule, refusesSeedsOfOneSchedule) {
+    Random random(5, 4);
+    Runs runs;
+    for (const char* seed : {"1", "2", "3"}) {
+        runs.used.push_back(
+            curve_of(seed, with_warmup(Schedule::cosine(peak, warmup, 20000, 0.1)), 1e-3, random));
+        if (*seed == '3')  // stopped on its way
+            runs.used.back().curve.resize(runs.used.back().curve.size() / 2);
+    }
+    const LawFit fit = fit_schedule(runs, {});
+    ASSERT_TRUE(fit.refused);
+    EXPECT_THAT(fit.refused->text, testing::HasSubstr("points and 1 schedules"));
+    EXPECT_THAT(fit.refused->text, testing::HasSubstr("add a curve with another schedule"));
+}
+
+TEST(Schedule, isKnownFromTwoLengthsOfOneShape) {
+    // The shorter cosine has fallen where the longer one has not.
+    Random random(5, 5);
+    Runs runs;
+    runs.used.push_back(curve_of("short", Schedule::cosine(peak, warmup, 10000, 0.1), 1e-4, random));
+    runs.used.push_back(curve_of("long", Schedule::cosine(peak, warmup, 20000, 0.1), 1e-4, random));
+    runs.used.push_back(
+        curve_of("decay", Schedule::linear_decay(peak, warmup, 20000, 16000, 0.1), 1e-4, random));
+    FitOptions options;
+    options.bootstrap = 0;
+    options.hold_out = {"decay"};
+    const LawFit fit = fit_schedule(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_GT(value_of(fit.derived, "held_out_R2"), 0.99);
 }
 
 TEST(Schedule, doesNotClaimProfileIntervalsThatItHasNot) {

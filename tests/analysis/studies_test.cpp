@@ -102,6 +102,58 @@ TEST(RepeatedData, aloneIsNothingToFitThemTo) {
     EXPECT_THAT(all.decisions, IsEmpty());
 }
 
+/// Two recipes at the same sizes and data, as many runs of one as of the other; the older one has a law of
+/// its own, whose best sizes are larger.
+Runs runs_of_two_families() {
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (std::size_t i = 0, count = runs.used.size(); i < count; ++i) {
+        Run older = runs.used[i];
+        runs.used[i].family = "new";
+        older.family = "old";
+        older.loss = known_loss(older.parameters / 4, older.tokens);
+        runs.used.push_back(older);
+    }
+    return runs;
+}
+
+TEST(Families, areNotFittedAsOne) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const Answer all =
+        answer(runs_of_two_families(), {"joint", "isoflop", "envelope", "data"}, options, {}, {}, {});
+    ASSERT_THAT(all.fits, SizeIs(4));
+    for (const LawFit& fit : all.fits) {
+        EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("fitted to the 28 of new"))) << fit.name;
+        EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("28 of old are left out"))) << fit.name;
+        EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("--where COLUMN=FAMILY"))) << fit.name;
+    }
+    // Of as many runs the family that came to the lowest loss, which is the one with the known law.
+    EXPECT_NEAR(all.decisions.at(0).parameters.value / known_law.optimum(6.4e21, 6).parameters, 1, 1e-3);
+}
+
+TEST(Families, withMostRunsAreFitted) {
+    Runs runs = runs_of_two_families();
+    std::erase_if(runs.used, [](const auto& run) { return run.family == "new" && run.parameters < 5e7; });
+    for (const auto& run : runs_for(law("joint"), runs).used)
+        EXPECT_EQ(run.family, "old");
+    // Laws that hold families against each other, or keep them apart themselves, see them all.
+    for (const std::string_view name : {"compare", "batch_ramp", "critical_batch", "hyperparameters", "mup"})
+        EXPECT_EQ(runs_for(law(name), runs).used.size(), runs.used.size()) << name;
+}
+
+TEST(Families, areTheirStudysAlone) {
+    // A trial that the studies isoflop and schedules share has the name of its recipe in the second: the
+    // budgets are of one recipe all the same.
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (std::size_t i = 0; i < runs.used.size(); ++i) {
+        runs.used[i].studies = {"isoflop"};
+        if (i < 10) runs.used[i].studies.push_back("schedules"), runs.used[i].family = "tuned";
+    }
+    EXPECT_THAT(runs_for(law("isoflop"), runs).used, SizeIs(28));
+    EXPECT_EQ(runs_for(law("isoflop"), runs).used.front().family, "");
+    EXPECT_EQ(runs_for(law("compare"), runs).used.front().family, "tuned");
+}
+
 TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
     Runs runs = runs_of_two_studies();
     Runs larger = isoflop_runs({6.4e20}, 3, 2, known_loss);
