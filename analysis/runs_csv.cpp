@@ -64,7 +64,6 @@ std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
 study::Faults find_split(const Runs& runs, Seen& seen) {
     study::Faults faults;
     for (const Run& run : runs.used) {
-        if (run.curve.size() == 1 && run.name.starts_with("line ")) continue;  // it has no name
         const std::string what = run.name + "\n" + run.seed + "\n" + run.family + "\n" + run.parametrization +
                                  "\n" + std::to_string(run.parameters) + "\n" +
                                  std::to_string(run.width.value_or(0));
@@ -120,67 +119,84 @@ study::Faults make_curves(Runs& runs, const std::string& only, const Lost& lost,
     return {};
 }
 
+/// What the rows of a file say, one by one.
+struct RowsRead {
+    Runs runs;  ///< each used one is a row
+    Lost lost;
+    study::Faults faults;
+};
+
+/// Reads the rows that were chosen; those of a file that is one curve are of the run called `only`.
+RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Places& places,
+                   const std::string& only, Seen& seen) {
+    RowsRead read;
+    read.runs.sources = sources_of(request.columns);
+    const bool curves = !only.empty() || places.contains("run");
+    RowReader reader(request, places, read.runs.sources);
+    std::string above;  // the run of the rows above
+    for (const CsvRow* row : chosen_rows(table, request, places)) {
+        Run run = reader.read(*row);
+        const bool nameless = only.empty() && reader.is_nameless(*row);
+        const std::string line = "line " + std::to_string(row->line), of = only.empty() ? run.name : only;
+        if (!nameless) above = of;
+        const std::string first = said_before(*row, places, request.file, seen);
+        if (!first.empty() && !request.skip_bad_rows)
+            read.faults.push_back(repeated(table, *row, first, request));
+        const std::string reason = first.empty() ? reader.reason() : "the same run as " + first;
+        if (reason.empty()) {
+            read.runs.used.push_back(std::move(run));
+            continue;
+        }
+        // A row without a name stands below those of its run, most likely: without it the run may be cut
+        // short.
+        if (curves && first.empty()) read.lost[nameless ? above : of].push_back(run.curve.front());
+        read.runs.rejected.push_back(
+            {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
+    }
+    read.faults.insert(read.faults.end(), reader.faults().begin(), reader.faults().end());
+    return read;
+}
+
 /// The runs of one file. Budgets and the highest losses are of all files together.
 study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
+    const std::string source = request.file.string();
     const auto text = study::read_text(request.file, "a CSV file");
     if (!text) return tl::unexpected(text.error());
-    const auto table = parse_csv(*text, request.file.string());
+    const auto table = parse_csv(*text, source);
     if (!table) return tl::unexpected(table.error());
     const auto places = find_columns(*table, request);
     if (!places) return tl::unexpected(places.error());
-
-    Runs runs;
-    runs.source = request.file.string();
-    runs.digest = study::sha256(*text);
-    if (const auto [same, fresh] = seen.files.try_emplace(runs.digest, request.file); !fresh)
-        return study::fail(runs.source, "holds the same as " + same->second.string(),
-                           "its runs would count twice", "name it once");
-    runs.conventions = conventions_of(request.columns);
-    runs.sources = sources_of(request.columns);
-    const std::vector<const CsvRow*> rows = chosen_rows(*table, request, *places);
-    if (rows.empty())
-        return study::fail(
-            runs.source, "no runs",
-            request.where.empty() ? "the file has only a header" : "no row passes every --where",
-            "check the file and the conditions");
+    const std::string digest = study::sha256(*text);
+    if (const auto [same, fresh] = seen.files.try_emplace(digest, request.file); !fresh)
+        return study::fail(source, "holds the same as " + same->second.string(), "its runs would count twice",
+                           "name it once");
 
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
     if (one_curve) seen.rows.clear();
-    const std::string curve_name = name_of_curve(request.file, seen);
-    study::Faults faults;
-    const bool curves = one_curve || places->contains("run");
-    Lost lost;
-    RowReader reader(request, *places, runs.sources);
-    for (const CsvRow* row : rows) {
-        Run run = reader.read(*row);
-        const std::string first = said_before(*row, *places, request.file, seen);
-        if (!first.empty() && !request.skip_bad_rows)
-            faults.push_back(repeated(*table, *row, first, request));
-        const std::string reason = first.empty() ? reader.reason() : "the same run as " + first;
-        if (reason.empty()) {
-            runs.used.push_back(std::move(run));
-            continue;
-        }
-        const std::string line = "line " + std::to_string(row->line), of = one_curve ? curve_name : run.name;
-        if (curves && first.empty()) lost[of].push_back(run.curve.front());
-        runs.rejected.push_back(
-            {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
-    }
-    faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
-    if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
-    if (curves) {
-        if (study::Faults broken = make_curves(runs, one_curve ? curve_name : "", lost, *places, seen);
-            !broken.empty())
+    const std::string only = one_curve ? name_of_curve(request.file, seen) : "";
+    auto [runs, lost, faults] = read_rows(*table, request, *places, only, seen);
+    if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), source));
+    const std::size_t rows = runs.used.size() + runs.rejected.size();
+    if (rows == 0)
+        return study::fail(
+            source, "no runs",
+            request.where.empty() ? "the file has only a header" : "no row passes every --where",
+            "check the file and the conditions");
+    runs.source = source;
+    runs.digest = digest;
+    runs.conventions = conventions_of(request.columns);
+    if (one_curve || places->contains("run")) {
+        if (study::Faults broken = make_curves(runs, only, lost, *places, seen); !broken.empty())
             return tl::unexpected(std::move(broken));
     } else {
         for (Run& run : runs.used)
             run.curve.clear();
     }
-    if (rows.size() < table->rows.size())
-        runs.notes.push_back(std::to_string(table->rows.size() - rows.size()) + " of " +
+    if (rows < table->rows.size())
+        runs.notes.push_back(std::to_string(table->rows.size() - rows) + " of " +
                              std::to_string(table->rows.size()) + " rows were set aside by --where");
-    return runs;
+    return std::move(runs);
 }
 
 }  // namespace
