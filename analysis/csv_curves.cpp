@@ -13,12 +13,6 @@
 namespace isogrid::analysis {
 namespace {
 
-/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
-bool comes_before(const CurveSample& a, const CurveSample& b) {
-    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
-    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
-}
-
 /// What puts a run's rows in order: the first of tokens, FLOPs and steps that is given and is not the same in
 /// all of them, as where a column says what the whole run has.
 double CurveSample::*order_of(const Run& run, const std::vector<CurveSample>& lost, const Places& places) {
@@ -67,6 +61,11 @@ bool says_the_same(const std::string& one, const std::string& other) {
 }
 
 }  // namespace
+
+bool comes_before(const CurveSample& a, const CurveSample& b) {
+    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
+    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
+}
 
 study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source) {
     constexpr std::array texts = {std::pair{Role::seed, &Run::seed}, std::pair{Role::family, &Run::family},
