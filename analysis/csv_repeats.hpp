@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analysis/csv_columns.hpp"
@@ -17,12 +18,23 @@ struct RowPlace {
     std::size_t line = 0;
 };
 
-/// Where a row stands, by what it says of its roles.
-using SeenRows = std::map<std::vector<std::string>, RowPlace>;
+/// What was measured of a run, by the role: of its tasks, say.
+using Measured = std::map<std::string, std::string>;
+
+struct SeenRows {
+    std::map<std::vector<std::string>, RowPlace> rows;  ///< by what they say of their roles
+    /// By what they say of all roles but those that are measured once the run is over.
+    std::map<std::vector<std::string>, std::pair<RowPlace, Measured>> runs;
+};
 
 /// Where a row stands that said the same of all roles before; without one, notes this one.
 std::optional<RowPlace> said_before(const CsvRow& row, const Places& places,
                                     const std::filesystem::path& file, SeenRows& seen);
+
+/// The fault of a row that differs from one before in `error` or `noise_scale` alone: one run, tried on two
+/// tasks. Without one, notes this row.
+std::optional<study::Fault> find_other_task(const CsvRow& row, const Places& places,
+                                            const CsvRequest& request, SeenRows& seen);
 
 /// `line 2`, or `FILE:2` of another file.
 std::string described(const RowPlace& place, const std::filesystem::path& file);

@@ -109,6 +109,8 @@ RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Place
             first ? (same_point ? "the same row as " : "the same run as ") + described(*first, request.file)
                   : reader.reason();
         if (reason.empty()) {
+            if (auto other = find_other_task(*row, places, request, seen.rows))
+                read.faults.push_back(std::move(*other));
             read.runs.used.push_back(std::move(run));
             read.lines.push_back(row->line);
             continue;
@@ -159,7 +161,7 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
 
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
-    if (one_curve) seen.rows.clear();
+    if (one_curve) seen.rows = {};
     const std::string only = one_curve ? name_of_curve(request.file, seen) : "";
     RowsRead read = read_rows(*table, request, *places, only, seen);
     if (!read.faults.empty()) return tl::unexpected(shortened(std::move(read.faults), source));

@@ -100,5 +100,27 @@ TEST(ReadCsv, takesNoNoticeOfRowsOfACurveThatSayTheSame) {
     EXPECT_EQ(runs.rejected[0].reason, "the same row as line 3");
 }
 
+TEST(ReadCsv, refusesRowsThatDifferInTheTaskAlone) {
+    const std::string table =
+        "m,task,seed,N,D,L,e,B\na,arc,0,10,1e8,3,0.5,1\na,piqa,0,10,1e8,3,0.4,2\na,arc,1,10,1e8,3,0.5,1\n";
+    const CsvFile file(table);
+    for (const char* columns : {"parameters=N,tokens=D,loss=L,error=e,seed=seed",
+                                "name=m,parameters=N,tokens=D,loss=L,error=e,seed=seed,noise_scale=B"}) {
+        for (const bool skip : {false, true}) {
+            CsvRequest request = file.request(columns);
+            request.skip_bad_rows = skip;
+            EXPECT_THAT(faults_of(request),
+                        HasSubstr(file.name() + ":3: the same run as line 2 with another error"));
+            EXPECT_THAT(faults_of(request), HasSubstr(") keep the rows of one task with --where, or name the "
+                                                      "column that tells runs apart (seed=, name=)"));
+        }
+        CsvRequest one = file.request(columns);
+        one.where = {{"task", "arc"}};
+        EXPECT_EQ(read_csv(one).value().used.size(), 2u);  // of two seeds
+    }
+    EXPECT_THAT(faults_of(file.request("seed=seed,parameters=N,tokens=D,loss=L,noise_scale=B")),
+                HasSubstr(":3: the same run as line 2 with another noise_scale"));
+}
+
 }  // namespace
 }  // namespace isogrid::analysis
