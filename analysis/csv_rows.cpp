@@ -103,6 +103,11 @@ std::optional<double> RowReader::bad(const CsvRow& row, const Place& place, cons
     return std::nullopt;
 }
 
+bool RowReader::broke_down(const CsvRow& row) const {
+    const auto place = places_.find(std::string(name(Role::loss)));
+    return place != places_.end() && is_no_number(row.cells[place->second]);
+}
+
 bool RowReader::is_nameless(const CsvRow& row) const {
     const auto place = places_.find(std::string(name(Role::run)));
     return place != places_.end() && is_missing(row.cells[place->second]);

@@ -22,6 +22,8 @@ class RowReader {
     const study::Faults& faults() const { return faults_; }
     /// Why the row read last is rejected; empty when it is not.
     const std::string& reason() const { return reason_; }
+    /// The row's loss is no number (`nan`, `inf`, text): the run broke down. It is not merely absent.
+    bool broke_down(const CsvRow& row) const;
     /// The row is of a run, and does not say of which: its run is called as its line.
     bool is_nameless(const CsvRow& row) const;
 

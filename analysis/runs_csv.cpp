@@ -117,7 +117,8 @@ RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Place
         }
         // A row without a name stands below those of its run, most likely: without it the run may be cut
         // short.
-        if (curves && !first) read.lost[nameless ? above : of].push_back(run.curve.front());
+        if (curves && !first)
+            read.lost[nameless ? above : of].push_back({run.curve.front(), reader.broke_down(*row)});
         read.runs.rejected.push_back(
             {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
     }

@@ -122,5 +122,39 @@ TEST(ReadCsv, refusesRowsThatDifferInTheTaskAlone) {
                 HasSubstr(":3: the same run as line 2 with another noise_scale"));
 }
 
+/// A run of `rows` steps whose loss is measured each `every`, and rows behind its last.
+std::string seldom_measured(int rows, int every, const std::string& behind) {
+    std::string table = "run,s,L\n";
+    for (int step = 1; step <= rows; ++step)
+        table += "a," + std::to_string(step) + "," + (step % every == 0 ? "3" : "") + "\n";
+    return table + behind;
+}
+
+TEST(ReadCsv, countsTheLastRowsAgainstAllRowsOfTheRun) {
+    const auto used = [](const std::string& table) {
+        const CsvFile file(table);
+        return read_csv(file.skipping("run=run,step=s,loss=L")).value().used.size();
+    };
+    const std::string two = "a,101,\na,102,\n", three = two + "a,103,\n";
+    EXPECT_EQ(used(seldom_measured(100, 2, two)), 1u);    // 2 of 102
+    EXPECT_EQ(used(seldom_measured(100, 2, three)), 0u);  // 3 of 103
+    EXPECT_EQ(used(seldom_measured(100, 4, three)), 1u);  // as many stand between any two losses
+}
+
+TEST(ReadCsv, takesNoRunForFinishedWhoseLossIsNoNumberAtItsEnd) {
+    const auto used = [](const std::string& table) {
+        const CsvFile file(table);
+        return read_csv(file.skipping("run=run,step=s,loss=L")).value().used.size();
+    };
+    for (const char* loss : {"nan", "NaN", " -nan", "inf", "Infinity", "1e999", "diverged"}) {
+        EXPECT_EQ(used(seldom_measured(200, 1, std::string("a,201,") + loss + "\n")), 0u) << loss;
+        EXPECT_EQ(used(seldom_measured(200, 10, std::string("a,201,") + loss + "\na,202,\n")), 0u) << loss;
+    }
+    for (const char* loss : {"", "NA", "null", "None", "N/A", "-"})
+        EXPECT_EQ(used(seldom_measured(200, 1, std::string("a,201,") + loss + "\n")), 1u) << loss;
+    // Where nan is what stands between losses, it says that none was measured.
+    EXPECT_EQ(used("run,s,L\na,1,nan\na,2,4\na,3,nan\na,4,3\na,5,nan\n"), 1u);
+}
+
 }  // namespace
 }  // namespace isogrid::analysis
