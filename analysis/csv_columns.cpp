@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 
 #include "study/wording.hpp"
@@ -69,6 +70,14 @@ std::string guess(const std::string& word, const std::vector<std::string>& known
 bool is_missing(std::string_view text) {
     constexpr std::array<std::string_view, 8> words = {"", "NA", "N/A", "nan", "NaN", "NAN", "null", "None"};
     return std::find(words.begin(), words.end(), trimmed(text)) != words.end();
+}
+
+bool is_no_number(std::string_view text) {
+    const std::string word = lower(trimmed(text));
+    if (is_missing(text)) return word == "nan";
+    const auto found = number(text);
+    const auto is_letter = [](unsigned char letter) { return std::isalnum(letter) != 0; };  // `-` is no word
+    return found ? !std::isfinite(*found) : std::any_of(word.begin(), word.end(), is_letter);
 }
 
 std::optional<double> number(std::string_view text) {

@@ -19,6 +19,9 @@ std::optional<double> number(std::string_view text);
 /// Whether a cell has no value: it is empty, or says so (`NA`, `nan`, `null`, ..).
 bool is_missing(std::string_view text);
 
+/// Whether a cell says something that is no finite number: `nan` and `inf`, a number too large, a word.
+bool is_no_number(std::string_view text);
+
 /// The role of a source's proportion in mixed data: `share.SOURCE`.
 std::string share_role(const std::string& source);
 

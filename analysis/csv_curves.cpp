@@ -13,50 +13,60 @@
 namespace isogrid::analysis {
 namespace {
 
-/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
-bool comes_before(const CurveSample& a, const CurveSample& b) {
-    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
-    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
-}
-
 /// What puts a run's rows in order: the first of tokens, FLOPs and steps that is given and is not the same in
 /// all of them, as where a column says what the whole run has.
-double CurveSample::*order_of(const Run& run, const std::vector<CurveSample>& lost, const Places& places) {
+double CurveSample::*order_of(const Run& run, const std::vector<LostRow>& lost, const Places& places) {
     const auto grows = [&](double CurveSample::*count, const char* role) {
         const auto differs = [&](const CurveSample& row) {
             return row.*count > 0 && row.*count != run.curve.front().*count;
         };
-        return places.contains(role) && (std::any_of(run.curve.begin(), run.curve.end(), differs) ||
-                                         std::any_of(lost.begin(), lost.end(), differs));
+        return places.contains(role) &&
+               (std::any_of(run.curve.begin(), run.curve.end(), differs) ||
+                std::any_of(lost.begin(), lost.end(), [&](const LostRow& row) { return differs(row.at); }));
     };
     if (grows(&CurveSample::tokens, "tokens")) return &CurveSample::tokens;
     if (grows(&CurveSample::flops, "flops")) return &CurveSample::flops;
     return places.contains("step") ? &CurveSample::step : &CurveSample::tokens;
 }
 
-/// How many rejected rows stand behind the run's last good one; 0 where as many in a row stand before some
-/// other good one too, as they do where losses are measured seldom, and where they are the last 2% of its
-/// rows (a summary of the run, say).
-std::size_t lost_at_end(const Run& run, const std::vector<CurveSample>& rejected, const Places& places) {
-    constexpr std::size_t share = 50;
-    double CurveSample::*const place_in = order_of(run, rejected, places);
-    std::vector<double> good, lost;
-    for (const CurveSample& row : run.curve)
-        good.push_back(row.*place_in);
-    for (const CurveSample& row : rejected)
-        lost.push_back(row.*place_in);
-    std::sort(good.begin(), good.end());
+/// How many rejected rows stand behind the last good one, and how many at most before any good one.
+struct Gaps {
+    std::size_t last = 0, longest = 0;
+};
+
+Gaps gaps_between(const std::vector<double>& good, std::vector<double> lost) {
     std::erase_if(lost, [](double place) { return !(place > 0); });
     std::sort(lost.begin(), lost.end());
-    std::size_t longest = 0;
+    Gaps gaps;
     auto after = lost.begin();
     for (const double place : good) {
         const auto next = std::upper_bound(after, lost.end(), place);
-        longest = std::max(longest, static_cast<std::size_t>(next - after));
+        gaps.longest = std::max(gaps.longest, static_cast<std::size_t>(next - after));
         after = next;
     }
-    const auto last = static_cast<std::size_t>(lost.end() - after);
-    return last > longest && share * last > good.size() + last ? last : 0;
+    gaps.last = static_cast<std::size_t>(lost.end() - after);
+    return gaps;
+}
+
+/// How many rejected rows stand behind the run's last good one; 0 where as many in a row stand before some
+/// other good one too, as they do where losses are measured seldom, and where they are the last 2% of its
+/// rows (a summary of the run, say). Losses that are no numbers are counted by themselves, however few: of a
+/// run that diverged an evaluation that was not due says nothing.
+std::size_t lost_at_end(const Run& run, const std::vector<LostRow>& rejected, const Places& places) {
+    constexpr std::size_t share = 50;
+    double CurveSample::*const place_in = order_of(run, rejected, places);
+    std::vector<double> good, lost, broken;
+    for (const CurveSample& row : run.curve)
+        good.push_back(row.*place_in);
+    std::sort(good.begin(), good.end());
+    for (const LostRow& row : rejected) {
+        lost.push_back(row.at.*place_in);
+        if (row.broke_down) broken.push_back(row.at.*place_in);
+    }
+    const Gaps all = gaps_between(good, lost), breaks = gaps_between(good, broken);
+    const bool diverged = breaks.last > breaks.longest;
+    const bool cut_short = all.last > all.longest && share * all.last > good.size() + lost.size();
+    return diverged || cut_short ? all.last : 0;
 }
 
 /// Of two cells: 0 is 0.0, and one without a value says nothing.
@@ -67,6 +77,11 @@ bool says_the_same(const std::string& one, const std::string& other) {
 }
 
 }  // namespace
+
+bool comes_before(const CurveSample& a, const CurveSample& b) {
+    const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
+    return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
+}
 
 study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source) {
     constexpr std::array texts = {std::pair{Role::seed, &Run::seed}, std::pair{Role::family, &Run::family},

@@ -9,6 +9,9 @@
 
 namespace isogrid::analysis {
 
+/// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
+bool comes_before(const CurveSample& a, const CurveSample& b);
+
 /// A fault for each run whose rows differ in what is the same all through a run (its seed, its size, ..):
 /// they are of several. Cells without text say nothing.
 study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source);
@@ -19,8 +22,14 @@ void join_curves(std::vector<Run>& runs);
 /// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
 study::Faults find_unordered(const Runs& runs);
 
-/// Rejected rows, by the name of their run: how far they had come, zero or no number where they do not say.
-using Lost = std::map<std::string, std::vector<CurveSample>>;
+/// A row that was rejected.
+struct LostRow {
+    CurveSample at;           ///< how far the run had come, zero or no number where the row does not say
+    bool broke_down = false;  ///< its loss is no number (`nan`, `inf`, ..), rather than not there
+};
+
+/// By the name of their run.
+using Lost = std::map<std::string, std::vector<LostRow>>;
 
 /// A run whose last rows are bad did not end with its last good one: a run that diverged would pass for one
 /// that was meant to be shorter. Such runs come first among the rejected, before all their rows.

@@ -103,6 +103,28 @@ std::optional<double> RowReader::bad(const CsvRow& row, const Place& place, cons
     return std::nullopt;
 }
 
+bool RowReader::broke_down(const CsvRow& row) const {
+    const auto place = places_.find(std::string(name(Role::loss)));
+    return place != places_.end() && is_no_number(row.cells[place->second]);
+}
+
+bool RowReader::is_nameless(const CsvRow& row) const {
+    const auto place = places_.find(std::string(name(Role::run)));
+    return place != places_.end() && is_missing(row.cells[place->second]);
+}
+
+std::string RowReader::run_name(const CsvRow& row) {
+    const std::string line = "line " + std::to_string(row.line);
+    if (is_nameless(row)) {  // merged cells have their text in the first alone: each row would be a whole run
+        bad(row, *places_.find(std::string(name(Role::run))), "is missing",
+            "the run's name is needed in each of its rows", "fill it down");
+        return line;
+    }
+    for (const Role role : {Role::run, Role::name})
+        if (std::string given = text(row, role); !given.empty()) return given;
+    return line;
+}
+
 Run RowReader::read(const CsvRow& row) {
     reason_.clear();
     const auto positive = [&](Role role) { return value(row, std::string(name(role))); };
@@ -110,9 +132,7 @@ Run RowReader::read(const CsvRow& row) {
         return value(row, std::string(name(role)), /*zero_allowed=*/true);
     };
     Run run;
-    run.name = "line " + std::to_string(row.line);
-    for (const Role role : {Role::name, Role::run})
-        if (const std::string given = text(row, role); !given.empty()) run.name = given;
+    run.name = run_name(row);
     run.digest = study::sha256(row.text);
     run.parameters = positive(Role::parameters).value_or(0);
     run.loss = positive(Role::loss).value_or(0);

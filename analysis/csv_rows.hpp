@@ -22,6 +22,10 @@ class RowReader {
     const study::Faults& faults() const { return faults_; }
     /// Why the row read last is rejected; empty when it is not.
     const std::string& reason() const { return reason_; }
+    /// The row's loss is no number (`nan`, `inf`, text): the run broke down. It is not merely absent.
+    bool broke_down(const CsvRow& row) const;
+    /// The row is of a run, and does not say of which: its run is called as its line.
+    bool is_nameless(const CsvRow& row) const;
 
   private:
     using Place = Places::value_type;
@@ -30,6 +34,8 @@ class RowReader {
     std::optional<double> value(const CsvRow& row, const std::string& role, bool zero_allowed = false);
     /// Of a downstream task, which not every run was tried on: an empty cell is no fault.
     std::optional<double> error(const CsvRow& row);
+    /// What the row's run is called: by its role `run`, which must say it, or `name`, or by the row's line.
+    std::string run_name(const CsvRow& row);
     /// Spaces around it aside, as of numbers: a and `a ` look alike in a spreadsheet.
     std::string text(const CsvRow& row, Role role) const;
     std::string where(const CsvRow& row) const;

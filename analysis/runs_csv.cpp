@@ -8,7 +8,9 @@
 
 #include "analysis/csv.hpp"
 #include "analysis/csv_columns.hpp"
+#include "analysis/csv_conflicts.hpp"
 #include "analysis/csv_curves.hpp"
+#include "analysis/csv_repeats.hpp"
 #include "analysis/csv_rows.hpp"
 #include "analysis/numbers.hpp"
 #include "analysis/runs.hpp"
@@ -21,37 +23,10 @@ namespace {
 /// What was read before: of several files too.
 struct Seen {
     std::map<std::string, std::filesystem::path> files;  ///< by digest
-    /// File and line, by what a row says of its roles.
-    std::map<std::vector<std::string>, std::pair<std::filesystem::path, std::size_t>> rows;
+    SeenRows rows;
     std::map<std::string, std::string> curves;  ///< their file, by the name of their run
     std::map<std::string, int> stems;           ///< how many of all the files are called so
 };
-
-/// Where a row stands that said the same before: `line 2`, or `FILE:2` of another file. Empty where none did.
-std::string said_before(const CsvRow& row, const Places& places, const std::filesystem::path& file,
-                        Seen& seen) {
-    std::vector<std::string> said;
-    for (const auto& [role, column] : places)
-        said.push_back(trimmed(row.cells[column]));
-    const auto [first, fresh] = seen.rows.try_emplace(std::move(said), file, row.line);
-    if (fresh) return {};
-    const auto& [first_file, line] = first->second;
-    return (first_file == file ? "line " : first_file.string() + ":") + std::to_string(line);
-}
-
-/// Rows that say the same twice would count twice.
-study::Fault repeated(const CsvTable& table, const CsvRow& row, const std::string& first,
-                      const CsvRequest& request) {
-    std::string columns;
-    for (const auto& [role, column] : request.columns)
-        columns += (columns.empty() ? "" : ", ") + column;
-    return {request.file.string() + ":" + std::to_string(row.line), "the same run as " + first,
-            "equal in the columns " + columns,
-            table.columns.size() > request.columns.size()
-                ? "remove it, name the column that tells them apart (seed=, name=), or leave "
-                  "repeated rows out with --skip-bad-rows"
-                : "remove it, or leave repeated rows out with --skip-bad-rows"};
-}
 
 /// What a file's one run is called: as the file, or as its path where other files are called so.
 std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
@@ -64,7 +39,6 @@ std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
 study::Faults find_split(const Runs& runs, Seen& seen) {
     study::Faults faults;
     for (const Run& run : runs.used) {
-        if (run.curve.size() == 1 && run.name.starts_with("line ")) continue;  // it has no name
         const std::string what = run.name + "\n" + run.seed + "\n" + run.family + "\n" + run.parametrization +
                                  "\n" + std::to_string(run.parameters) + "\n" +
                                  std::to_string(run.width.value_or(0));
@@ -104,83 +78,114 @@ void note_rounding(Runs& runs) {
         "taken for one budget");
 }
 
+/// What the rows of a file say, one by one.
+struct RowsRead {
+    Runs runs;                       ///< each used one is a row
+    std::vector<std::size_t> lines;  ///< where the used ones stand
+    Lost lost;
+    study::Faults faults;
+};
+
+/// Reads the rows that were chosen; those of a file that is one curve are of the run called `only`.
+RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Places& places,
+                   const std::string& only, Seen& seen) {
+    RowsRead read;
+    read.runs.source = request.file.string();
+    read.runs.sources = sources_of(request.columns);
+    const bool curves = !only.empty() || places.contains("run");
+    RowReader reader(request, places, read.runs.sources);
+    std::string above;  // the run of the rows above
+    for (const CsvRow* row : chosen_rows(table, request, places)) {
+        Run run = reader.read(*row);
+        const bool nameless = only.empty() && reader.is_nameless(*row);
+        const std::string line = "line " + std::to_string(row->line), of = only.empty() ? run.name : only;
+        if (!nameless) above = of;
+        const auto first = said_before(*row, places, request.file, seen.rows);
+        // Points of a curve that stand in its file twice are one point: nothing counts twice.
+        const bool same_point = first && curves && first->file == request.file;
+        if (first && !same_point && !request.skip_bad_rows)
+            read.faults.push_back(repeated(table, *row, *first, request));
+        const std::string reason =
+            first ? (same_point ? "the same row as " : "the same run as ") + described(*first, request.file)
+                  : reader.reason();
+        if (reason.empty()) {
+            if (auto other = find_other_task(*row, places, request, seen.rows))
+                read.faults.push_back(std::move(*other));
+            read.runs.used.push_back(std::move(run));
+            read.lines.push_back(row->line);
+            continue;
+        }
+        // A row without a name stands below those of its run, most likely: without it the run may be cut
+        // short.
+        if (curves && !first)
+            read.lost[nameless ? above : of].push_back({run.curve.front(), reader.broke_down(*row)});
+        read.runs.rejected.push_back(
+            {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
+    }
+    read.faults.insert(read.faults.end(), reader.faults().begin(), reader.faults().end());
+    return read;
+}
+
 /// Makes rows the curves of their runs, all of the run called `only` if it is. Faults where they are none.
-study::Faults make_curves(Runs& runs, const std::string& only, const Lost& lost, const Places& places,
-                          Seen& seen) {
+study::Faults make_curves(RowsRead& read, const std::string& only, const CsvRequest& request,
+                          const Places& places, Seen& seen) {
+    Runs& runs = read.runs;
     if (!only.empty()) {
         if (study::Faults names = find_names(runs, places); !names.empty()) return names;
         for (Run& run : runs.used)
             run.name = only;
     }
     if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty()) return mixed;
+    if (study::Faults conflicts = settle_conflicts(runs, read.lines, request.skip_bad_rows);
+        !conflicts.empty())
+        return conflicts;
     join_curves(runs.used);
     if (study::Faults unordered = find_unordered(runs); !unordered.empty()) return unordered;
     if (study::Faults split = find_split(runs, seen); !split.empty()) return split;
-    reject_unfinished(runs, lost, places);
+    reject_unfinished(runs, read.lost, places);
     return {};
 }
 
 /// The runs of one file. Budgets and the highest losses are of all files together.
 study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
+    const std::string source = request.file.string();
     const auto text = study::read_text(request.file, "a CSV file");
     if (!text) return tl::unexpected(text.error());
-    const auto table = parse_csv(*text, request.file.string());
+    const auto table = parse_csv(*text, source);
     if (!table) return tl::unexpected(table.error());
     const auto places = find_columns(*table, request);
     if (!places) return tl::unexpected(places.error());
-
-    Runs runs;
-    runs.source = request.file.string();
-    runs.digest = study::sha256(*text);
-    if (const auto [same, fresh] = seen.files.try_emplace(runs.digest, request.file); !fresh)
-        return study::fail(runs.source, "holds the same as " + same->second.string(),
-                           "its runs would count twice", "name it once");
-    runs.conventions = conventions_of(request.columns);
-    runs.sources = sources_of(request.columns);
-    const std::vector<const CsvRow*> rows = chosen_rows(*table, request, *places);
-    if (rows.empty())
-        return study::fail(
-            runs.source, "no runs",
-            request.where.empty() ? "the file has only a header" : "no row passes every --where",
-            "check the file and the conditions");
+    const std::string digest = study::sha256(*text);
+    if (const auto [same, fresh] = seen.files.try_emplace(digest, request.file); !fresh)
+        return study::fail(source, "holds the same as " + same->second.string(), "its runs would count twice",
+                           "name it once");
 
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
-    if (one_curve) seen.rows.clear();
-    const std::string curve_name = name_of_curve(request.file, seen);
-    study::Faults faults;
-    const bool curves = one_curve || places->contains("run");
-    Lost lost;
-    RowReader reader(request, *places, runs.sources);
-    for (const CsvRow* row : rows) {
-        Run run = reader.read(*row);
-        const std::string first = said_before(*row, *places, request.file, seen);
-        if (!first.empty() && !request.skip_bad_rows)
-            faults.push_back(repeated(*table, *row, first, request));
-        const std::string reason = first.empty() ? reader.reason() : "the same run as " + first;
-        if (reason.empty()) {
-            runs.used.push_back(std::move(run));
-            continue;
-        }
-        const std::string line = "line " + std::to_string(row->line), of = one_curve ? curve_name : run.name;
-        if (curves && first.empty()) lost[of].push_back(run.curve.front());
-        runs.rejected.push_back(
-            {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
-    }
-    faults.insert(faults.end(), reader.faults().begin(), reader.faults().end());
-    if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), runs.source));
-    if (curves) {
-        if (study::Faults broken = make_curves(runs, one_curve ? curve_name : "", lost, *places, seen);
-            !broken.empty())
+    if (one_curve) seen.rows = {};
+    const std::string only = one_curve ? name_of_curve(request.file, seen) : "";
+    RowsRead read = read_rows(*table, request, *places, only, seen);
+    if (!read.faults.empty()) return tl::unexpected(shortened(std::move(read.faults), source));
+    Runs& runs = read.runs;
+    const std::size_t rows = runs.used.size() + runs.rejected.size();
+    if (rows == 0)
+        return study::fail(
+            source, "no runs",
+            request.where.empty() ? "the file has only a header" : "no row passes every --where",
+            "check the file and the conditions");
+    runs.digest = digest;
+    runs.conventions = conventions_of(request.columns);
+    if (one_curve || places->contains("run")) {
+        if (study::Faults broken = make_curves(read, only, request, *places, seen); !broken.empty())
             return tl::unexpected(std::move(broken));
     } else {
         for (Run& run : runs.used)
             run.curve.clear();
     }
-    if (rows.size() < table->rows.size())
-        runs.notes.push_back(std::to_string(table->rows.size() - rows.size()) + " of " +
+    if (rows < table->rows.size())
+        runs.notes.push_back(std::to_string(table->rows.size() - rows) + " of " +
                              std::to_string(table->rows.size()) + " rows were set aside by --where");
-    return runs;
+    return std::move(runs);
 }
 
 }  // namespace
