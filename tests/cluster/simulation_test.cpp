@@ -207,16 +207,16 @@ class Story {
             const SweepState state = sweep.state(transport.now());
             EXPECT_TRUE(state.running.empty());
             EXPECT_EQ(state.done, done_before + static_cast<int>(recorded.size()));
-            if (sweep.stopped())
+            if (sweep.stopped()) {
                 EXPECT_TRUE(transport.now() >= walltime - (knows_its_end ? least_worth : 0) || none_left ||
                             most_ranks_needed > present / seats.each || sweep.store_faults().size() >= 2)
                     << "it stopped without a reason";
-            else
-                EXPECT_EQ(recorded.size() + sweep.store_faults().size(), to_do.size()) << "a trial is lost";
-            if (sweep.stopped())
                 EXPECT_EQ(std::set(transport.stopped.begin(), transport.stopped.end()).size(),
                           static_cast<std::size_t>(transport.size() - 1))
                     << "a worker waits for ever";
+            } else {
+                EXPECT_EQ(recorded.size() + sweep.store_faults().size(), to_do.size()) << "a trial is lost";
+            }
             jobs_stopped += sweep.stopped();
             not_stored += static_cast<int>(sweep.store_faults().size());
         } catch (const JobKilled&) {
