@@ -7,16 +7,23 @@ namespace isogrid::cluster {
 SeatThreads::SeatThreads(int seats, std::function<void(int)> life, std::function<void()> send_home)
     : life_(std::move(life)), send_home_(std::move(send_home)) {
     threads_.reserve(static_cast<std::size_t>(seats));
-    for (int seat = 0; seat < seats; ++seat)
-        threads_.emplace_back([this, seat] {
-            try {
-                life_(seat);
-            } catch (...) {
-                const std::lock_guard lock(mutex_);
-                if (!thrown_) thrown_ = std::current_exception();
-            }
-            ++left_;
-        });
+    const auto live = [this](int seat) {
+        try {
+            life_(seat);
+        } catch (...) {
+            const std::lock_guard lock(mutex_);
+            if (!thrown_) thrown_ = std::current_exception();
+        }
+        ++left_;
+    };
+    try {
+        for (int seat = 0; seat < seats; ++seat)
+            threads_.emplace_back(live, seat);
+    } catch (...) {  // there may be no more threads; those that live end before what they use does
+        send_home_();
+        wait_for_all();
+        throw;
+    }
 }
 
 SeatThreads::~SeatThreads() {

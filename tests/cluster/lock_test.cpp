@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -192,6 +193,20 @@ TEST(Lock, knowsWhenItWasTakenOverAndThenLeavesTheOtherAlone) {
         EXPECT_FALSE(holds_lease(folder / "lock", lock->lease()));
     }
     EXPECT_TRUE(holds_lease(folder / "lock", "theirs"));
+}
+
+TEST(Lock, isHeldWhereOneLookFindsNothing) {
+    const ScratchFolder folder;
+    const auto lock = Lock::take(folder / "lock");
+    std::filesystem::rename(folder / "lock", folder / "away");
+    std::thread file_server([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        std::filesystem::rename(folder / "away", folder / "lock");
+    });
+    EXPECT_TRUE(lock->held());
+    file_server.join();
+    std::filesystem::remove(folder / "lock");
+    EXPECT_FALSE(lock->held());
 }
 
 TEST(Lock, clearsUpWhatKilledRunsHaveLeftAndNothingThatMayBeInUse) {

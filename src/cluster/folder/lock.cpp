@@ -179,6 +179,8 @@ bool is_earlier_start(const Holder& holder, const Holder& me) {
 }
 
 bool holds_lease(const path& file, const std::string& lease) {
+    if (const auto holder = read_lock(file)) return holder->lease == lease;
+    std::this_thread::sleep_for(std::chrono::seconds(1));
     const auto holder = read_lock(file);
     return holder && holder->lease == lease;
 }
