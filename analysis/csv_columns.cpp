@@ -148,6 +148,9 @@ study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& requ
             faults.push_back({request.file.string() + ":1", "there is no column " + column,
                               "the header has " + study::listed(named) + guess(column, named),
                               "correct --columns or --where"});
+        else if (std::count(found, table.columns.end(), *found) > 1)
+            faults.push_back({request.file.string() + ":1", "column " + *found + " appears twice",
+                              "values are looked up by the column's name", "rename one of them"});
         places[key] = static_cast<std::size_t>(found - table.columns.begin());
     };
     for (const auto& [role, column] : request.columns)
