@@ -41,4 +41,11 @@ std::vector<const CsvRow*> chosen_rows(const CsvTable& table, const CsvRequest& 
 /// What N, D, C and the loss are, by the columns that were given.
 Conventions conventions_of(const std::map<std::string, std::string>& columns);
 
+/// What D, and C = 6 N D with it, may count instead of tokens: where it comes from steps, and no column says
+/// tokens or FLOPs.
+enum class TokensUnit { tokens, of_the_batch, steps };
+
+/// By what conventions_of said.
+TokensUnit tokens_unit_of(const Conventions& said);
+
 }  // namespace isogrid::analysis
