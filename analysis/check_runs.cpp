@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "analysis/csv_columns.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/numbers.hpp"
 
@@ -53,11 +54,57 @@ std::optional<Reason> odd_flops(const Runs& runs) {
                       "count FLOPs, parameters and tokens one by one"};
 }
 
+/// Batches in sequences make D a count of sequences, and 6 N D no FLOPs: nothing in the numbers shows it.
+Reason unknown_unit(TokensUnit unit) {
+    return {
+        Refusal::mixed_conventions,
+        (unit == TokensUnit::of_the_batch
+             ? std::string("D counts the unit of the batch (it is batch times steps: no tokens or flops "
+                           "column was named)")
+             : std::string("D counts steps (no tokens, flops or batch column was named)")) +
+            ": where that is no token, D counts no tokens, and C = 6 N D, budgets and recommendations are "
+            "no FLOPs; name tokens= (or flops=), or a batch in tokens"};
+}
+
+/// Some rows in another unit than the rest leave the median where it was, and a law that is told both C and D
+/// then contradicts itself. Conventions differ by less than ten times.
+std::optional<Reason> stray_counts(const Runs& runs) {
+    constexpr double apart = 10;
+    constexpr std::size_t listed = 5;
+    std::vector<std::pair<const Run*, double>> counted;
+    std::vector<double> ratios;
+    for (const Run& run : runs.used)
+        if (run.parameters > 0 && run.tokens > 0 && run.flops > 0) {
+            ratios.push_back(run.flops / (6 * run.active_parameters.value_or(run.parameters) * run.tokens));
+            counted.emplace_back(&run, ratios.back());
+        }
+    if (counted.empty()) return std::nullopt;
+    const double middle = median(std::move(ratios));
+    std::erase_if(counted, [&](const auto& run) {
+        return run.second <= apart * middle && middle <= apart * run.second;
+    });
+    if (counted.empty()) return std::nullopt;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(listed, counted.size()); ++i)
+        names += (i == 0 ? "" : ", ") + counted[i].first->name + " (" +
+                 format_significant(counted[i].second, 3) + ")";
+    if (counted.size() > listed) names += " and " + std::to_string(counted.size() - listed) + " more";
+    return Reason{Refusal::mixed_conventions,
+                  "C / (6 N D) of " + std::to_string(counted.size()) + " of " +
+                      std::to_string(runs.used.size()) + " runs lies more than 10 times off the median, " +
+                      format_significant(middle, 3) + ": " + names +
+                      " (their N, D or C is in another unit) count them as in the other runs"};
+}
+
 }  // namespace
 
 std::vector<Reason> check_runs(const Runs& runs) {
     std::vector<Reason> reasons;
-    if (auto odd = odd_counts(runs)) reasons.push_back(std::move(*odd));
+    if (const TokensUnit unit = tokens_unit_of(runs.conventions); unit != TokensUnit::tokens)
+        reasons.push_back(unknown_unit(unit));
+    else if (auto odd = odd_counts(runs))
+        reasons.push_back(std::move(*odd));
+    if (auto stray = stray_counts(runs)) reasons.push_back(std::move(*stray));
     if (auto odd = odd_flops(runs)) reasons.push_back(std::move(*odd));
     std::vector<const Run*> order;
     for (const Run& run : runs.used)

@@ -11,7 +11,8 @@ namespace isogrid::analysis {
 
 /// Warnings about the runs as a whole. `mixed_conventions`: models of one size (to 1%) spend different FLOPs
 /// on a parameter and token (by more than 5%), so N or C was not counted alike everywhere; or half of the
-/// runs have tokens a parameter, or FLOPs for both, of which no training is.
+/// runs have tokens a parameter, or FLOPs for both, of which no training is; or C / (6 N D) of some lies more
+/// than ten times off that of the others; or D counts the unit of the batch, which may be no token.
 std::vector<Reason> check_runs(const Runs& runs);
 
 /// How many tokens one unit of the runs' batch is, D / (batch steps): 1 where batches are in tokens, the

@@ -1,7 +1,6 @@
 #include "analysis/csv.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace isogrid::analysis {
@@ -106,11 +105,6 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
                         where, "the header is one column, \"" + row.cells[0] + "\"",
                         std::string("its names are separated by ") + (other == ';' ? "semicolons" : "tabs"),
                         "save it with commas between cells and points in numbers");
-            std::set<std::string_view> known;
-            for (const std::string& name : table.columns)
-                if (!name.empty() && !known.insert(name).second)  // columns without a name are not looked up
-                    faults.push_back({where, "column " + name + " appears twice",
-                                      "values are looked up by the column's name", "rename one of them"});
         } else if (row.cells.size() != table.columns.size()) {
             faults.push_back({where,
                               std::to_string(row.cells.size()) + (row.cells.size() == 1 ? " cell" : " cells"),

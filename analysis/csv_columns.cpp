@@ -34,6 +34,11 @@ constexpr std::array roles = {Role::parameters,
                               Role::experts,
                               Role::non_embedding_parameters};
 
+/// What conventions_of says where D comes from steps; what tokens_unit_of looks for.
+const std::string times_steps = "D = batch times ", batch_unit = ", in the unit of the batch";
+const std::string steps_alone = "D = steps: no tokens or batch column was named";
+const std::string derived_flops = "C = 6 N D, derived: no flops column was named";
+
 /// Roles of mixed data are called share.SOURCE.
 const std::string share_prefix = share_role("");
 
@@ -148,6 +153,9 @@ study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& requ
             faults.push_back({request.file.string() + ":1", "there is no column " + column,
                               "the header has " + study::listed(named) + guess(column, named),
                               "correct --columns or --where"});
+        else if (std::count(found, table.columns.end(), *found) > 1)
+            faults.push_back({request.file.string() + ":1", "column " + *found + " appears twice",
+                              "values are looked up by the column's name", "rename one of them"});
         places[key] = static_cast<std::size_t>(found - table.columns.begin());
     };
     for (const auto& [role, column] : request.columns)
@@ -177,16 +185,22 @@ Conventions conventions_of(const std::map<std::string, std::string>& columns) {
     said.loss = "as given in column " + columns.at("loss");
     said.tokens = given("tokens") ? "D as given in column " + columns.at("tokens")
                   : given("batch") && given("steps")
-                      ? std::string("D = batch times ") + (given("step") ? "the steps so far" : "steps") +
-                            ", in the unit of the batch"
+                      ? times_steps + (given("step") ? "the steps so far" : "steps") + batch_unit
                   : given("flops") && given("parameters")
                       ? "D = C / (6 N), derived: no tokens column was named"
-                  : given("step") ? "D = steps, times the batch where it is given"
-                                  : "D is not given";
+                  : given("step") && given("batch") ? times_steps + "the steps so far" + batch_unit
+                  : given("step")                   ? steps_alone
+                                                    : "D is not given";
     said.flops = given("flops")        ? "C as given in column " + columns.at("flops")
-                 : given("parameters") ? "C = 6 N D, derived: no flops column was named"
+                 : given("parameters") ? derived_flops
                                        : "C is not given";
     return said;
+}
+
+TokensUnit tokens_unit_of(const Conventions& said) {
+    if (said.flops != derived_flops) return TokensUnit::tokens;
+    if (said.tokens == steps_alone) return TokensUnit::steps;
+    return said.tokens.ends_with(batch_unit) ? TokensUnit::of_the_batch : TokensUnit::tokens;
 }
 
 }  // namespace isogrid::analysis

@@ -31,7 +31,7 @@ std::vector<std::string> sources_of(const std::map<std::string, std::string>& co
 /// Column by role; those of conditions stand under `where COLUMN`.
 using Places = std::map<std::string, std::size_t>;
 
-/// A fault for each column that the header lacks.
+/// A fault for each column that the header lacks, or has twice: others than those asked for may stand twice.
 study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request);
 
 /// The rows that pass every --where: cells equal as numbers where both are numbers, as text otherwise.
@@ -40,5 +40,12 @@ std::vector<const CsvRow*> chosen_rows(const CsvTable& table, const CsvRequest& 
 
 /// What N, D, C and the loss are, by the columns that were given.
 Conventions conventions_of(const std::map<std::string, std::string>& columns);
+
+/// What D, and C = 6 N D with it, may count instead of tokens: where it comes from steps, and no column says
+/// tokens or FLOPs.
+enum class TokensUnit { tokens, of_the_batch, steps };
+
+/// By what conventions_of said.
+TokensUnit tokens_unit_of(const Conventions& said);
 
 }  // namespace isogrid::analysis

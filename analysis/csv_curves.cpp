@@ -69,18 +69,17 @@ std::size_t lost_at_end(const Run& run, const std::vector<LostRow>& rejected, co
     return diverged || cut_short ? all.last : 0;
 }
 
-/// Of two cells: 0 is 0.0, and one without a value says nothing.
-bool says_the_same(const std::string& one, const std::string& other) {
-    if (is_missing(one) || is_missing(other) || one == other) return true;
-    const auto first = number(one), second = number(other);
-    return first && second && *first == *second;
-}
-
 }  // namespace
 
 bool comes_before(const CurveSample& a, const CurveSample& b) {
     const auto known = [](double step) { return std::isnan(step) ? 0 : step; };
     return std::tuple(a.tokens, a.flops, known(a.step)) < std::tuple(b.tokens, b.flops, known(b.step));
+}
+
+bool says_the_same(const std::string& one, const std::string& other) {
+    if (is_missing(one) || is_missing(other) || one == other) return true;
+    const auto first = number(one), second = number(other);
+    return first && second && *first == *second;
 }
 
 study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source) {

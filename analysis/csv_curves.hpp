@@ -12,6 +12,9 @@ namespace isogrid::analysis {
 /// By tokens; by FLOPs, then by step, where a column says the same of all of a run's points.
 bool comes_before(const CurveSample& a, const CurveSample& b);
 
+/// Of two cells: 0 is 0.0, and one without a value says nothing.
+bool says_the_same(const std::string& one, const std::string& other);
+
 /// A fault for each run whose rows differ in what is the same all through a run (its seed, its size, ..):
 /// they are of several. Cells without text say nothing.
 study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source);

@@ -1,45 +1,14 @@
 #include "analysis/csv_rows.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "analysis/csv_advice.hpp"
 #include "study/digest.hpp"
 
 namespace isogrid::analysis {
 
 namespace {
-
-/// What is wrong with a cell that is no number, and what to do.
-struct Advice {
-    const char* why;
-    const char* what_to_do;
-};
-
-/// The text's commas stand between thousands: 1,000 and 70,000,000.5.
-bool has_thousands(std::string_view text) {
-    const std::string_view whole = text.substr(0, text.find('.'));
-    const std::size_t first = whole.find(',');
-    if (first == std::string_view::npos || first < 1 || first > 3 || whole.front() == '0') return false;
-    for (std::size_t at = 0; at < whole.size(); ++at) {
-        const bool comma = at >= first && (at - first) % 4 == 0;
-        if (comma ? whole[at] != ',' : whole[at] < '0' || whole[at] > '9') return false;
-    }
-    return (whole.size() - first) % 4 == 0;
-}
-
-/// `1,5` for 1.5 is how half of the world writes it; `1,000` may be a thousand too. No CSV can mean either.
-Advice advice_on(std::string text) {
-    const std::size_t comma = text.find(',');
-    const bool thousands = has_thousands(trimmed(text));
-    if (comma != std::string::npos) text[comma] = '.';
-    const bool decimals = comma != std::string::npos && number(text).has_value();
-    if (thousands && decimals)
-        return {"a comma that may separate thousands or decimals", "leave it out, or write it as a point"};
-    if (thousands) return {"a number with commas between thousands", "leave them out"};
-    if (decimals) return {"a number with a decimal comma", "write it with a point"};
-    return {"a number is needed", "correct it"};
-}
 
 /// Tokens and FLOPs that no column gives, from those that one does.
 void derive_counts(Run& run, std::optional<double> tokens, std::optional<double> flops,
@@ -94,7 +63,7 @@ std::string RowReader::column(const Place& place) const {
 }
 
 std::optional<double> RowReader::bad(const CsvRow& row, const Place& place, const std::string& what,
-                                     const char* why, const std::string& what_to_do) {
+                                     const std::string& why, const std::string& what_to_do) {
     if (!request_.skip_bad_rows)
         faults_.push_back({where(row), column(place) + " " + what, why,
                            what_to_do + ", or leave such rows out with --skip-bad-rows"});

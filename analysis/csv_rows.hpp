@@ -40,8 +40,8 @@ class RowReader {
     std::string text(const CsvRow& row, Role role) const;
     std::string where(const CsvRow& row) const;
     std::string column(const Place& place) const;
-    std::optional<double> bad(const CsvRow& row, const Place& place, const std::string& what, const char* why,
-                              const std::string& what_to_do = "correct it");
+    std::optional<double> bad(const CsvRow& row, const Place& place, const std::string& what,
+                              const std::string& why, const std::string& what_to_do = "correct it");
 
     const CsvRequest& request_;
     const Places& places_;

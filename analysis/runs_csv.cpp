@@ -20,12 +20,18 @@
 namespace isogrid::analysis {
 namespace {
 
+/// A run that was read, without its points, and its file.
+struct SeenCurve {
+    Run run;
+    std::string file;
+};
+
 /// What was read before: of several files too.
 struct Seen {
     std::map<std::string, std::filesystem::path> files;  ///< by digest
     SeenRows rows;
-    std::map<std::string, std::string> curves;  ///< their file, by the name of their run
-    std::map<std::string, int> stems;           ///< how many of all the files are called so
+    std::map<std::string, std::vector<SeenCurve>> curves;  ///< by the name of their run
+    std::map<std::string, int> stems;                      ///< how many of all the files are called so
 };
 
 /// What a file's one run is called: as the file, or as its path where other files are called so.
@@ -35,18 +41,29 @@ std::string name_of_curve(const std::filesystem::path& file, const Seen& seen) {
     return files != seen.stems.end() && files->second > 1 ? file.string() : stem;
 }
 
+/// What two files say of runs with one name tells them apart.
+bool tells_apart(const Run& one, const Run& other) {
+    return !says_the_same(one.seed, other.seed) || !says_the_same(one.family, other.family) ||
+           !says_the_same(one.parametrization, other.parametrization) || one.parameters != other.parameters ||
+           one.width != other.width;
+}
+
 /// A run of two files is one in parts, or two that could not be told apart: neither by seed nor by size.
 study::Faults find_split(const Runs& runs, Seen& seen) {
     study::Faults faults;
     for (const Run& run : runs.used) {
-        const std::string what = run.name + "\n" + run.seed + "\n" + run.family + "\n" + run.parametrization +
-                                 "\n" + std::to_string(run.parameters) + "\n" +
-                                 std::to_string(run.width.value_or(0));
-        const auto [first, fresh] = seen.curves.try_emplace(what, runs.source);
-        if (!fresh)
-            faults.push_back({runs.source, "run " + run.name + " stands in " + first->second + " too",
+        std::vector<SeenCurve>& called_so = seen.curves[run.name];
+        const auto same = std::find_if(called_so.begin(), called_so.end(), [&](const SeenCurve& before) {
+            return !tells_apart(before.run, run);
+        });
+        if (same != called_so.end()) {
+            faults.push_back({runs.source, "run " + run.name + " stands in " + same->file + " too",
                               "a run is read from one file",
                               "put its rows into one file, or give two runs two names"});
+            continue;
+        }
+        called_so.push_back({run, runs.source});
+        called_so.back().run.curve.clear();
     }
     return shortened(std::move(faults), runs.source);
 }

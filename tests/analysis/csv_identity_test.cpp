@@ -122,6 +122,19 @@ TEST(ReadCsv, refusesRowsThatDifferInTheTaskAlone) {
                 HasSubstr(":3: the same run as line 2 with another noise_scale"));
 }
 
+TEST(ReadCsv, tellsRunsOfTwoFilesApartByWhatTheirSeedMeans) {
+    const CsvFile first("run,seed,s,L\na,0,1,4\na,0,2,3\n"), same("run,seed,s,L\na,0.0,1,4\na,0.0,2,2\n"),
+        silent("run,seed,s,L\na,,1,4\na,,2,2\n"), other("run,seed,s,L\na,1,1,4\na,1,2,2\n");
+    const CsvRequest request = first.request("run=run,seed=seed,step=s,loss=L");
+    const auto refused = [&](const CsvFile& second) {
+        const auto runs = read_csv({first.name(), second.name()}, request);
+        return runs ? "" : study::to_string(runs.error());
+    };
+    EXPECT_THAT(refused(same), HasSubstr(same.name() + ": run a stands in " + first.name() + " too"));
+    EXPECT_THAT(refused(silent), HasSubstr(silent.name() + ": run a stands in"));
+    EXPECT_EQ(refused(other), "");
+}
+
 /// A run of `rows` steps whose loss is measured each `every`, and rows behind its last.
 std::string seldom_measured(int rows, int every, const std::string& behind) {
     std::string table = "run,s,L\n";

@@ -121,6 +121,39 @@ TEST(Csv, refusesAnOpenQuotationMarkAndAnEmptyFile) {
     EXPECT_THAT(study::to_string(parse_csv("", "f.csv").error()), HasSubstr("no header"));
 }
 
+TEST(ReadCsv, refusesAColumnThatStandsTwiceOnlyWhereItIsNamed) {
+    const CsvFile file("N,D,L,note, note\n1e6,1e8,3.5,a,b\n");
+    EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L")), "");
+    EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L,seed=note")),
+              file.name() +
+                  ":1: column note appears twice (values are looked up by the column's name) rename "
+                  "one of them\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    request.where = {{"note", "a"}};
+    EXPECT_THAT(faults_of(request), HasSubstr(":1: column note appears twice"));
+}
+
+TEST(ReadCsv, saysThatANumberIsTooLargeOrTooSmall) {
+    const CsvFile file("N,D,L\n1e999,1e8,3.5\n1e6,-1e999,3.4\n1e6,1e-999,3.3\n");
+    const std::string faults = faults_of(file.request("parameters=N,tokens=D,loss=L"));
+    EXPECT_THAT(faults, HasSubstr(":2: parameters (column 1, N) is \"1e999\" (a number beyond 1.8e308 is too "
+                                  "large to count with) correct it"));
+    EXPECT_THAT(faults, HasSubstr(":3: tokens (column 2, D) is \"-1e999\" (a number beyond 1.8e308"));
+    EXPECT_THAT(faults, HasSubstr(":4: tokens (column 2, D) is \"1e-999\" (a number this near to zero"));
+}
+
+TEST(ReadCsv, saysHowNumbersWithALetterBehindAreWritten) {
+    const CsvFile file("N,D,L\n9.56M,1e8,3.5\n1e6,1.74 B,3.4\n12k,1T,3.4\n1.5Mx,1e3M,M\n");
+    const std::string faults = faults_of(file.request("parameters=N,tokens=D,loss=L"));
+    EXPECT_THAT(faults,
+                HasSubstr("is \"9.56M\" (a number with a letter for millions) write 9.56e6, or leave"));
+    EXPECT_THAT(faults, HasSubstr("is \"1.74 B\" (a number with a letter for billions) write 1.74e9, or"));
+    EXPECT_THAT(faults, HasSubstr("is \"12k\" (a number with a letter for thousands) write 12e3, or"));
+    EXPECT_THAT(faults, HasSubstr("is \"1T\" (a number with a letter for trillions) write 1e12, or"));
+    for (const char* other : {"\"1.5Mx\"", "\"1e3M\"", "\"M\""})
+        EXPECT_THAT(faults, HasSubstr(std::string("is ") + other + " (a number is needed) correct it"));
+}
+
 TEST(Csv, refusesCarriageReturnsInsideARowAndUtf16) {
     EXPECT_THAT(study::to_string(parse_csv("a,b\n1\r2,3\n", "f.csv").error()),
                 HasSubstr("f.csv:2: a carriage return inside the row"));
