@@ -67,7 +67,7 @@ Reason unknown_unit(TokensUnit unit) {
 }
 
 /// Some rows in another unit than the rest leave the median where it was, and a law that is told both C and D
-/// then contradicts itself. Conventions differ by less than ten times.
+/// then contradicts itself. Conventions differ by less than ten times, but where N leaves out an embedding.
 std::optional<Reason> stray_counts(const Runs& runs) {
     constexpr double apart = 10;
     constexpr std::size_t listed = 5;
@@ -89,11 +89,12 @@ std::optional<Reason> stray_counts(const Runs& runs) {
         names += (i == 0 ? "" : ", ") + counted[i].first->name + " (" +
                  format_significant(counted[i].second, 3) + ")";
     if (counted.size() > listed) names += " and " + std::to_string(counted.size() - listed) + " more";
-    return Reason{Refusal::mixed_conventions,
-                  "C / (6 N D) of " + std::to_string(counted.size()) + " of " +
-                      std::to_string(runs.used.size()) + " runs lies more than 10 times off the median, " +
-                      format_significant(middle, 3) + ": " + names +
-                      " (their N, D or C is in another unit) count them as in the other runs"};
+    return Reason{
+        Refusal::mixed_conventions,
+        "C / (6 N D) of " + std::to_string(counted.size()) + " of " + std::to_string(runs.used.size()) +
+            " runs lies more than 10 times off the median, " + format_significant(middle, 3) + ": " + names +
+            " (their N, D or C is in another unit, or their N leaves out an embedding that takes most "
+            "of C) count them as in the other runs"};
 }
 
 }  // namespace

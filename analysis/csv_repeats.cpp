@@ -51,7 +51,8 @@ std::optional<study::Fault> find_other_task(const CsvRow& row, const Places& pla
         request.file.string() + ":" + std::to_string(row.line),
         "the same run as " + described(place, request.file) + " with another " + study::listed(differing),
         "equal in the columns " + listed_columns(request, false) + ": a run counts once, with one task",
-        "keep the rows of one task with --where, or name the column that tells runs apart (seed=, name=)"};
+        "keep the rows of one task with --where, name the column that tells runs apart (seed=, name=), or leave "
+        "the later rows out with --skip-bad-rows"};
 }
 
 std::string described(const RowPlace& place, const std::filesystem::path& file) {

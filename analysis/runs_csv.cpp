@@ -103,6 +103,21 @@ struct RowsRead {
     study::Faults faults;
 };
 
+/// Takes out the used rows at these places, each once.
+void take_out(RowsRead& read, std::vector<std::size_t> places) {
+    std::sort(places.begin(), places.end());
+    const auto keeps = [&](std::size_t at) { return !std::binary_search(places.begin(), places.end(), at); };
+    std::vector<Run> used;
+    std::vector<std::size_t> lines;
+    for (std::size_t at = 0; at < read.lines.size(); ++at)
+        if (keeps(at)) {
+            used.push_back(std::move(read.runs.used[at]));
+            lines.push_back(read.lines[at]);
+        }
+    read.runs.used = std::move(used);
+    read.lines = std::move(lines);
+}
+
 /// Reads the rows that were chosen; those of a file that is one curve are of the run called `only`.
 RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Places& places,
                    const std::string& only, Seen& seen) {
@@ -112,22 +127,42 @@ RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Place
     const bool curves = !only.empty() || places.contains("run");
     RowReader reader(request, places, read.runs.sources);
     std::string above;  // the run of the rows above
+    std::map<std::size_t, std::size_t>
+        at_line;  // where in `used` the last row is that says what this line does
+    std::vector<std::size_t> earlier;
     for (const CsvRow* row : chosen_rows(table, request, places)) {
         Run run = reader.read(*row);
         const bool nameless = only.empty() && reader.is_nameless(*row);
         const std::string line = "line " + std::to_string(row->line), of = only.empty() ? run.name : only;
         if (!nameless) above = of;
         const auto first = said_before(*row, places, request.file, seen.rows);
-        // Points of a curve that stand in its file twice are one point: nothing counts twice.
+        // Points of a curve that stand in its file twice are one point: nothing counts twice. It is the later
+        // row, as of a run that was taken up again the later rows count.
         const bool same_point = first && curves && first->file == request.file;
+        if (const auto same = same_point ? at_line.find(first->line) : at_line.end(); same != at_line.end()) {
+            const std::string was = "line " + std::to_string(read.lines[same->second]);
+            read.runs.rejected.push_back({of != line ? was + " of run " + of : was,
+                                          read.runs.used[same->second].digest, "the same row as " + line});
+            earlier.push_back(std::exchange(same->second, read.runs.used.size()));
+            read.runs.used.push_back(std::move(run));
+            read.lines.push_back(row->line);
+            continue;
+        }
         if (first && !same_point && !request.skip_bad_rows)
             read.faults.push_back(repeated(table, *row, *first, request));
         const std::string reason =
             first ? (same_point ? "the same row as " : "the same run as ") + described(*first, request.file)
                   : reader.reason();
         if (reason.empty()) {
-            if (auto other = find_other_task(*row, places, request, seen.rows))
+            if (auto other = find_other_task(*row, places, request, seen.rows)) {
+                if (request.skip_bad_rows) {
+                    read.runs.rejected.push_back({curves && of != line ? line + " of run " + of : run.name,
+                                                  run.digest, other->problem});
+                    continue;
+                }
                 read.faults.push_back(std::move(*other));
+            }
+            at_line[row->line] = read.runs.used.size();
             read.runs.used.push_back(std::move(run));
             read.lines.push_back(row->line);
             continue;
@@ -139,6 +174,7 @@ RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Place
         read.runs.rejected.push_back(
             {curves && of != line ? line + " of run " + of : run.name, run.digest, reason});
     }
+    take_out(read, std::move(earlier));
     read.faults.insert(read.faults.end(), reader.faults().begin(), reader.faults().end());
     return read;
 }

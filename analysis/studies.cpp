@@ -57,8 +57,13 @@ Runs runs_of_studies(const Law& law, const Runs& runs) {
 }
 
 LargestFamily family_for(const Law& law, const Runs& about) {
-    return compares_families(law) || keeps_families_apart(law) ? LargestFamily{about, ""}
-                                                               : largest_family(about);
+    if (compares_families(law) || keeps_families_apart(law)) return {about, ""};
+    LargestFamily chosen = largest_family(about);
+    const auto& used = chosen.runs.used;
+    if (!law.fresh_data || !std::all_of(used.begin(), used.end(), repeats_data)) return chosen;
+    Runs fresh = about;  // none of whose runs the law could use
+    std::erase_if(fresh.used, repeats_data);
+    return fresh.used.empty() ? chosen : largest_family(fresh);
 }
 
 Runs runs_for(const Law& law, const Runs& runs) {

@@ -18,9 +18,11 @@ double togetherness(const std::vector<Run>& runs);
 /// tokens that moved together.
 std::optional<Reason> too_few_for_surface(const std::vector<Run>& runs, std::size_t parameters);
 
-/// What two runs share that differ by their seed alone.
+/// What two runs share that differ by their seed alone. A measured C differs by a hair from seed to seed, and
+/// says nothing new of runs whose N and D are known.
 inline auto recipe_of(const Run& run) {
-    return std::tuple(run.parameters, run.tokens, run.flops, run.batch.value_or(0),
+    const bool counted = run.parameters > 0 && run.tokens > 0;
+    return std::tuple(run.parameters, run.tokens, counted ? 0.0 : run.flops, run.batch.value_or(0),
                       run.learning_rate.value_or(0), run.width.value_or(0), run.unique_tokens.value_or(0),
                       run.experts.value_or(0), run.active_parameters.value_or(0), run.shares, run.family,
                       run.parametrization);

@@ -66,6 +66,7 @@ is_of_another_start() { # RECORD
 # once more, with which all that runs of it on the node is ended, and this script too.
 leave_the_job() {
     local now
+    [[ $(marks) == "$at_start" ]] || forget_failures
     say "this is start $((SLURM_RESTART_COUNT + 1)) of a job that Slurm has started again since: leaving it to that one"
     now=$(record)
     if [[ -n ${SLURMD_NODENAME:-} && $now == *JobState=RUNNING* && $now =~ BatchHost=([^ $'\n']+) ]] &&

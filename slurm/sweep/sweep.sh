@@ -8,13 +8,22 @@
 #   ranks.sh      the ranks of one start
 # shellcheck shell=bash
 job=$1 archive=$2
-[[ ! -L $archive ]] || archive=$(readlink -m -- "$archive") # two names of one archive are one sweep
+if [[ -L $archive ]]; then # two names of one archive are one sweep
+    link=$archive archive=$(readlink -m -- "$archive")
+    # Earlier versions kept the run folder beside the link; isogrid is not told of the link any more.
+    [[ ! -d $link.d || $link.d -ef $archive.d || -z $(ls -A -- "$link.d") ]] ||
+        fail "$link is a link, and trials lie in $link.d (its run folder is $archive.d)" \
+            "move what is in the former into the latter when no run works on either, and remove the former"
+fi
 options=("${@:3}") # of isogrid run
 for room in job progress successor nodes ranks; do source "$(dirname "${BASH_SOURCE[0]}")/$room.sh"; done
 
 end() { # STATUS, with nothing to go on with
     withdraw_successor
-    [[ $(lock_holder) == another ]] || rm -rf "$wish" "$wished_by" "$archive.d/unfit"
+    if [[ $(lock_holder) != another ]]; then
+        rm -rf "$archive.d/unfit"
+        (($1 == 0)) || rm -rf "$wish" "$wished_by" # at a good end isogrid has left what nobody has heard yet
+    fi
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
 }
@@ -35,6 +44,16 @@ pause_after_failures() { # 30 s, 2 min, 8 min
     ((pause == 0)) || say "nothing new is on disk: waiting for $pause s"
     until=$((SECONDS + pause))
     while [[ -z $stopping ]] && ((SECONDS < until && $(seconds_left) > 600)); do sleep 1; done
+}
+
+# After a failure: on the nodes that are fit, or, where there is none or no time, in another allocation.
+start_again() {
+    pause_after_failures
+    [[ -z $stopping ]] || go_on
+    look_for_nodes
+    # Not for the last minutes of an allocation, nor for the last tenth of a short one.
+    ((${#nodes[@]} > 0 && $(seconds_left) > (whole < 1800 ? whole / 10 : 180))) || go_on
+    say "starting again on ${nodes[*]}, with $(seconds_left) s left"
 }
 
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
@@ -103,6 +122,8 @@ say "job $SLURM_JOB_ID, start $((SLURM_RESTART_COUNT + 1)): $job into $archive,"
     "${SLURM_NTASKS:-1} ranks on $SLURM_JOB_NODELIST, $launcher"
 at_start=$(marks)
 see_to_successor
+restarts=${restarts:-$(fact Restarts)} # where Slurm has said it only now
+export SLURM_RESTART_COUNT=${restarts:-$SLURM_RESTART_COUNT}
 if [[ -n $successor ]]; then
     guard_first_node scancel
 else # ended by its guard, a job without a successor would be the last one
@@ -150,8 +171,8 @@ while :; do
                 say "refused with exit status 2 (see above) although an earlier start accepted the same"
                 count_failure "$before"
                 give_up_after_failures 2
-                pause_after_failures
-                go_on
+                start_again
+                continue
             fi
             say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
                 "nothing that was finished is lost"
@@ -165,10 +186,5 @@ while :; do
     count_failure "$before"
     say "failed with exit status $status (see above) nothing that was finished is lost"
     give_up_after_failures "$status"
-    pause_after_failures
-    [[ -z $stopping ]] || go_on
-    look_for_nodes
-    # Not for the last minutes of an allocation, nor for the last tenth of a short one.
-    ((${#nodes[@]} > 0 && $(seconds_left) > (whole < 1800 ? whole / 10 : 180))) || go_on
-    say "starting again on ${nodes[*]}, with $(seconds_left) s left"
+    start_again
 done

@@ -225,7 +225,7 @@ TEST(Lock, clearsUpWhatKilledRunsHaveLeftAndNothingThatMayBeInUse) {
         EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
 }
 
-TEST(Lock, isTakenOverAtOnceByTheNextStartOfTheSameSlurmJob) {
+TEST(Lock, isTakenOverAtOnceByTheNextStartOfTheSameSlurmJobAndByItsSuccessor) {
     const ScratchFolder folder;
     leave_lock(folder / "lock", std::chrono::seconds(1));  // of job 17's second start
     setenv("SLURM_JOB_ID", "17", 1);
@@ -236,6 +236,11 @@ TEST(Lock, isTakenOverAtOnceByTheNextStartOfTheSameSlurmJob) {
     leave_lock(folder / "lock", std::chrono::seconds(1));
     setenv("SLURM_JOB_ID", "18", 1);
     EXPECT_FALSE(Lock::take(folder / "lock")) << "another job";
+    setenv("ISOGRID_GOES_ON_FOR", "1 7 171", 1);
+    EXPECT_FALSE(Lock::take(folder / "lock")) << "that goes on for others";
+    setenv("ISOGRID_GOES_ON_FOR", "171 17 ", 1);
+    EXPECT_TRUE(Lock::take(folder / "lock")) << "its successor";
+    unsetenv("ISOGRID_GOES_ON_FOR");
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
 }

@@ -175,7 +175,12 @@ bool is_stale(const Holder& holder, double now) {
 }
 
 bool is_earlier_start(const Holder& holder, const Holder& me) {
-    return !holder.job.empty() && holder.job == me.job && number(holder.restarts) < number(me.restarts);
+    if (holder.job.empty()) return false;
+    if (holder.job == me.job) return number(holder.restarts) < number(me.restarts);
+    const char* jobs =
+        std::getenv("ISOGRID_GOES_ON_FOR");  // of slurm/sweep/successor.sh, separated by spaces
+    return jobs != nullptr &&
+           (" " + std::string(jobs) + " ").find(" " + holder.job + " ") != std::string::npos;
 }
 
 bool holds_lease(const path& file, const std::string& lease) {

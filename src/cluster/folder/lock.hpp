@@ -38,13 +38,14 @@ std::optional<Holder> read_lock(const std::filesystem::path& file);
 /// longer exists.
 bool is_stale(const Holder& holder, double now);
 
-/// The same Slurm job before it was requeued. Slurm starts a job again when it has given its nodes up; should
-/// tasks of the earlier start live on behind a cut network, they find that they have lost the lease.
+/// The same Slurm job before it was requeued, or one that this job was queued to go on for. Slurm starts a
+/// job again when it has given its nodes up; should tasks of the earlier start live on behind a cut network,
+/// they find that they have lost the lease.
 bool is_earlier_start(const Holder& holder, const Holder& me);
 
-/// Whether the lock still names this lease: asked right before a file is put in place. Where it cannot be read
-/// it is looked at again a second later: a file server may have failed once, or another run have moved it away
-/// by mistake and be about to put it back.
+/// Whether the lock still names this lease: asked right before a file is put in place. Where it cannot be
+/// read it is looked at again a second later: a file server may have failed once, or another run have moved
+/// it away by mistake and be about to put it back.
 bool holds_lease(const std::filesystem::path& file, const std::string& lease);
 
 /// A lock held, its heartbeat kept up by a thread until it goes out of scope; then the file is removed,
