@@ -171,8 +171,8 @@ while :; do
                 say "refused with exit status 2 (see above) although an earlier start accepted the same"
                 count_failure "$before"
                 give_up_after_failures 2
-                start_again
-                continue
+                pause_after_failures
+                go_on # elsewhere, where a card or a mount may be there
             fi
             say "failed with exit status 2 (bad input, see above) correct it and submit again;" \
                 "nothing that was finished is lost"

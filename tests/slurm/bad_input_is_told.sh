@@ -20,6 +20,14 @@ refused "$script" job.toml out.h5
 grep -q 'bad input, see above) correct it' log.txt || fail "nothing is said of bad input: $(cat log.txt)"
 root=$scratch/elsewhere refused "$script" job.toml out.h5
 grep -q "no build/bin/isogrid (looked in $scratch/elsewhere)" log.txt || fail "another build was taken: $(cat log.txt)"
+
+# Trials that an earlier version has kept beside a link would all be trained again.
+mkdir -p scratch_disk link.h5.d/trials
+ln -s scratch_disk/out.h5 link.h5
+refused "$script" job.toml link.h5
+grep -q 'link.h5 is a link, and trials lie in link.h5.d (its run folder is .*/scratch_disk/out.h5.d)' log.txt ||
+    fail "nothing is said of the link: $(cat log.txt)"
+
 mkdir half
 cp -r root/build half/
 root=$scratch/half refused "$script" job.toml out.h5
