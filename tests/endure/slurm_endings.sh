@@ -29,7 +29,7 @@ ln -s "$programs" root/build/bin
 ln -s "$repository/slurm" root/slurm
 export ISOGRID_ROOT=$scratch/root ISOGRID_LAUNCHER=mpirun # srun over nodes fails now and then under load
 # Endings come within seconds of each other, before a start has brought anything: that is no reason to give up here.
-export ISOGRID_PATIENCE=30 ISOGRID_FAILURES=100
+export ISOGRID_PATIENCE=30 ISOGRID_FAILURES=100 ISOGRID_PAUSE=0
 
 make_study
 long_study endings.toml
