@@ -8,7 +8,7 @@ namespace isogrid::kernels::cuda {
 namespace {
 
 constexpr int tile = packed_tile, half_tile = tile / 2, warps = 4, threads = warps * lanes;
-constexpr float ln_2 = 0.6931471805599453f, log2_e = 1.4426950408889634f;
+constexpr float ln_2 = 0.6931471805599453f;
 
 /// Squares of a warp whose rows are queries: two, so that each number of keys and values is read from shared
 /// memory half as often, where the sums of two fit into registers.

@@ -15,6 +15,7 @@
 namespace isogrid::kernels::cuda {
 
 constexpr unsigned packing_threads = 128;
+constexpr float log2_e = 1.4426950408889634f;
 
 /// The parts of a head, in their order. The output's gradients, and the statistics, are there in the backward
 /// pass only.
@@ -57,7 +58,6 @@ __global__ void __launch_bounds__(packing_threads)
     load_rows<width, packed_tile, width>(rows_of(values), first, packed.part<width>(values, first));
     if (backward.out_gradient == nullptr) return;
 
-    constexpr float log2_e = 1.4426950408889634f;
     load_rows<width, packed_tile, width>(head_of_block(backward.out_gradient, shape, shape.width(), 0), first,
                                          packed.part<width>(gradients, first));
     for (int i = threadIdx.x; i < packed_tile; i += packing_threads) {

@@ -284,9 +284,7 @@ TEST_F(RunFolder, usesWhatIsGoodOfADamagedSegmentAndKeepsItsFile) {
     put(sample::record(2));
     pack_trial_files(path_, writer_, 1);
     const auto segment = segments_folder(path_) / sample::names_in(segments_folder(path_)).front();
-    std::string bytes = sample::bytes_of(segment);
-    bytes[bytes.find("b0-w32-d2")] = 'c';
-    sample::put_bytes(segment, bytes);
+    const std::string bytes = sample::damage_a_name(segment);
     EXPECT_THAT(study::to_string(find().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
     EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 3));
     remove_merged(path_, merge_now().rejected);

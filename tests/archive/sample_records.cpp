@@ -166,6 +166,13 @@ void put_bytes(const std::filesystem::path& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
+std::string damage_a_name(const std::filesystem::path& segment) {
+    std::string bytes = bytes_of(segment);
+    bytes[bytes.find("b0-w32-d2")] = 'c';
+    put_bytes(segment, bytes);
+    return bytes;
+}
+
 std::vector<std::string> names_in(const std::filesystem::path& folder) {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(folder))

@@ -35,6 +35,8 @@ class Folder {
 
 std::string bytes_of(const std::filesystem::path& path);
 void put_bytes(const std::filesystem::path& path, const std::string& bytes);
+/// Damages the first trial's name in a segment that holds it; the segment's bytes since.
+std::string damage_a_name(const std::filesystem::path& segment);
 
 /// Names of what lies in a folder, sorted.
 std::vector<std::string> names_in(const std::filesystem::path& folder);

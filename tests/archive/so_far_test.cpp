@@ -138,9 +138,7 @@ TEST_F(ReadSoFar, usesTheGoodRecordsOfADamagedSegment) {
     put(sample::record(2));
     pack_trial_files(path_, writer_, 1);
     const auto segment = segments_folder(path_) / sample::names_in(segments_folder(path_)).front();
-    std::string bytes = sample::bytes_of(segment);
-    bytes[bytes.find("b0-w32-d2")] = 'c';
-    sample::put_bytes(segment, bytes);
+    sample::damage_a_name(segment);
     EXPECT_THAT(indices(), ElementsAre(2));
     EXPECT_THAT(study::to_string(read().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
 }
