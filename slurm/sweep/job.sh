@@ -82,9 +82,10 @@ leave_the_job() {
 was_cancelled() {
     local now
     now=$(record)
-    [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return
-    (($(seconds_left) > 0)) || return
-    ! is_of_another_start "$now" || return
+    # Each with its 1: in a trap, a bare return is the status of what ran before the signal.
+    [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return 1
+    (($(seconds_left) > 0)) || return 1
+    ! is_of_another_start "$now" || return 1
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
     now=$(scontrol show hostnames "$(sed -nE 's/^ *NodeList=([^ ]+).*/\1/p' <<<"$now")")
     grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other

@@ -18,7 +18,7 @@ told_to_end() {
     [[ -z $facts ]] || heed_cancelling
 }
 heed_cancelling() {
-    [[ -z $cancelled ]] && was_cancelled || return
+    [[ -z $cancelled ]] && was_cancelled || return 0
     say "the job was cancelled: submit again to go on"
     cancelled=yes
     withdraw_successor

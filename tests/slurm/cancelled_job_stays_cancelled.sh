@@ -34,6 +34,22 @@ expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=None NODES=node10 # a guard 
 expect_asked '' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58 REQUEUE=0 SLURM_JOB_NAME=sweep
 expect_in_log 'work is left; job 8 goes on'
 
+# Told to end at any moment, and not only while ranks run: here in the pause after a failure, behind a command that went
+# well.
+cp bin/mpirun mpirun_that_is_told
+stand_in mpirun <<<'exit 1'
+stand_in sleep <<'END_OF_PROGRAM'
+[[ $1 == 1 && ! -e told.txt ]] || exec /bin/sleep "$1"
+kill -TERM "$PPID"
+touch told.txt
+END_OF_PROGRAM
+expect_asked 'requeue 7' STATE=RUNNING PREEMPTED=None ISOGRID_PAUSE=1
+rm told.txt
+expect_asked '' STATE=COMPLETING PREEMPTED=None ISOGRID_PAUSE=1
+rm -rf told.txt out.h5.d
+mv mpirun_that_is_told bin/mpirun
+rm bin/sleep
+
 # Slurm answers late, and meanwhile the job is told to end: by who has cancelled it, or as its time is nearly over; while
 # the script looks for the program, too.
 cp bin/scontrol scontrol_that_answers
