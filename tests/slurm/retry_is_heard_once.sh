@@ -13,6 +13,7 @@ printf '%s\n' "$*" >>submitted.txt
 echo 8
 END_OF_PROGRAM
 stand_in squeue </dev/null
+stand_in sleep <<<'exec /bin/sleep 0.01'
 script_alone=$script
 script=$scratch/with_retry.sh
 cat >"$script" <<END_OF_PROGRAM
