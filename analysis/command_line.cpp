@@ -9,15 +9,14 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/program_options.hpp>
-
 #include "analysis/report/sentences.hpp"
+#include "program/options.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
-namespace po = boost::program_options;
+namespace po = program::options;
 
 constexpr const char* usage =
     "usage: isogrid-fit ARCHIVE.h5 [options]\n"
@@ -31,6 +30,7 @@ po::options_description options() {
     const auto text = [] { return po::value<std::string>(); };
     const auto texts = [] { return po::value<std::vector<std::string>>(); };
     all.add_options()("help,h", "this text");
+    all.add_options()("version", "the revision of the code");
     all.add_options()("csv", texts()->value_name("FILE"),
                       "runs as comma-separated values, one a row; may be repeated");
     all.add_options()("columns", text()->value_name("ROLE=COL,.."),
@@ -239,31 +239,15 @@ void check_targets(const po::variables_map& given, Request& request, study::Faul
 
 }  // namespace
 
-study::Result<Request> parse_command_line(int count, const char* const* words) {
-    po::options_description all;
-    all.add(options()).add_options()("archive", po::value<std::string>());
-    po::positional_options_description positional;
-    positional.add("archive", 1);
-    po::variables_map given;
-    // Options are spelled out: a guessed abbreviation would bind scripts to today's list.
-    const int strict = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-    try {
-        po::store(
-            po::command_line_parser(count, words).options(all).positional(positional).style(strict).run(),
-            given);
-        po::notify(given);
-    } catch (const po::unknown_option& unknown) {
-        std::vector<std::string> known;
-        for (const auto& option : all.options())
-            known.push_back("--" + option->long_name());
-        const auto meant = study::nearest(unknown.get_option_name(), known);
-        return study::fail("isogrid-fit", unknown.what(), "options are spelled out",
-                           (meant ? "write " + *meant + ", or " : "") + "see isogrid-fit --help");
-    } catch (const po::error& error) {
-        return study::fail("isogrid-fit", error.what(), "", "see isogrid-fit --help");
-    }
+study::Result<Request> parse_command_line(const std::vector<std::string>& words) {
+    const auto read = program::read_options(words, options(), {"archive"}, false, "isogrid-fit", "");
+    if (!read) return tl::unexpected(read.error());
+    const po::variables_map& given = *read;
     Request request;
-    if ((request.help = given.count("help") > 0)) return request;
+    if (given.contains("help") || given.contains("version")) {
+        request.asked = given.contains("help") ? Asked::help : Asked::version;
+        return request;
+    }
     study::Faults faults;
     check_input(given, request, faults);
     check_archive(given, request, faults);

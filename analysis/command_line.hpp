@@ -6,13 +6,17 @@
 #include <string>
 #include <vector>
 
-#include "analysis/report/answer.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/answer/answer.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 
+/// With help and version nothing else is set.
+enum class Asked { fit, help, version };
+
 /// What was asked for, checked.
 struct Request {
+    Asked asked = Asked::fit;
     std::optional<CsvRequest> csv;
     std::vector<std::filesystem::path> files;  ///< of comma-separated values
     ArchiveRequest archive;
@@ -22,12 +26,11 @@ struct Request {
     std::optional<double> inference_tokens;
     std::vector<Reference> references;
     std::string json, report;  ///< where to; empty for nowhere; `-` of json is standard output
-    bool help = false;         ///< only the help was asked for; nothing else is set
 };
 
-/// Reads the words of a command line. Faults: words that are no options, more or fewer than one input, and
-/// values that say nothing.
-study::Result<Request> parse_command_line(int count, const char* const* words);
+/// Reads the words of a command line, behind the program's name. Faults: words that are no options, more or
+/// fewer than one input, and values that say nothing.
+study::Result<Request> parse_command_line(const std::vector<std::string>& words);
 
 /// Usage, options and laws.
 std::string help_text();

@@ -1,11 +1,10 @@
 // The command line of isogrid: its verbs, each of which stands in verbs/.
-#include <exception>
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "archive/provenance.hpp"
+#include "program/ending.hpp"
 #include "study/wording.hpp"
 #include "verbs/verbs.hpp"
 
@@ -51,18 +50,5 @@ int main_of(const std::vector<std::string>& arguments) {
 }  // namespace isogrid
 
 int main(int count, char** values) {
-    try {
-        const int code = isogrid::main_of({values + 1, values + count});
-        if (std::cout.flush() || code != isogrid::verbs::exit_done) return code;
-        std::cerr << "isogrid: standard output could not be written to its end (is its disk full?) make room "
-                     "there, or write elsewhere\n";
-        return isogrid::verbs::exit_other;
-    } catch (const std::filesystem::filesystem_error& error) {
-        std::cerr << "isogrid: " << error.path1().string() << ": cannot be used (" << error.code().message()
-                  << ") set the rights there, make room, or name another place\n";
-        return isogrid::verbs::exit_other;
-    } catch (const std::exception& error) {
-        std::cerr << "isogrid: " << isogrid::cluster::words_of(error) << "\n";
-        return isogrid::verbs::exit_other;
-    }
+    return isogrid::program::run("isogrid", [&] { return isogrid::main_of({values + 1, values + count}); });
 }

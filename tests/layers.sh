@@ -4,16 +4,20 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 declare -A below=(
-    [study]="" [kernels]="" [files]="study" [data]="files study" [archive]="files study" [analysis]="archive study" [analysis/fit]="analysis/figure.hpp study"
-    [analysis/laws]="analysis/fit analysis/check_runs.hpp analysis/extent.hpp analysis/figure.hpp analysis/numbers.hpp analysis/runs.hpp study"
+    [study]="" [kernels]="" [program]="study" [files]="study" [data]="files study" [archive]="files study"
     [graph]="kernels data study" [model]="graph kernels data files study"
     [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study" # of archive only the values: the trainer links no HDF5
-    [cluster]="train model archive graph kernels data files study"
-    [cluster/terminal]="" [cluster/site]="kernels study" [cluster/schedule]="study"
+    [cluster]="train model archive graph kernels data files program study"
+    [cluster/site]="kernels study" [cluster/schedule]="study"
     [cluster/folder]="train archive files study"
     [cluster/messages]="cluster/schedule cluster/site train archive study"
-    [cluster/sweep]="cluster/exit_codes.hpp cluster/messages cluster/schedule cluster/folder cluster/site cluster/terminal train archive kernels study"
-    [verbs]="cluster train model archive graph kernels data files study"
+    [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels program study"
+    [verbs]="cluster train model archive graph kernels data files program study"
+    [analysis/figures]="study" [analysis/fit]="analysis/figures study" [analysis/runs]="analysis/fit analysis/figures archive study"
+    [analysis/laws]="analysis/runs analysis/fit analysis/figures study"
+    [analysis/answer]="analysis/laws analysis/runs analysis/fit analysis/figures study"
+    [analysis/report]="analysis/answer analysis/laws analysis/runs analysis/fit analysis/figures program study"
+    [analysis]="archive files program study"
 )
 status=0
 for room in "${!below[@]}"; do

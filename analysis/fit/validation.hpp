@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/log_line.hpp"
 
 namespace isogrid::analysis {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/bootstrap.hpp"
 
 namespace isogrid::analysis {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/log_line.hpp"
 #include "analysis/laws/alike.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -6,13 +6,13 @@
 
 #include <boost/math/distributions/fisher_f.hpp>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/compare_families.hpp"
 #include "analysis/laws/curve_forms.hpp"
 #include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

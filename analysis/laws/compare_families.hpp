@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
 #include "analysis/fit/parametric.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

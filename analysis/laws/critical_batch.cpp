@@ -4,12 +4,12 @@
 #include <cmath>
 #include <limits>
 
-#include "analysis/check_runs.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/critical_batch_figures.hpp"
 #include "analysis/laws/critical_batch_laws.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/steps_law.hpp"
-#include "analysis/numbers.hpp"
+#include "analysis/runs/check_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -6,8 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/log_line.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

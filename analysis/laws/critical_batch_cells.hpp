@@ -12,7 +12,7 @@
 #include "analysis/fit/options.hpp"
 #include "analysis/fit/refusal.hpp"
 #include "analysis/laws/steps_law.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/log_line.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/critical_batch_cells.hpp"

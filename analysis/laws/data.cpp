@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <map>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/single_variable.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -4,11 +4,11 @@
 #include <limits>
 #include <memory>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/downstream_chain.hpp"
 #include "analysis/laws/downstream_forms.hpp"
 #include "analysis/laws/joint.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

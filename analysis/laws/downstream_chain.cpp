@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/best_size.hpp"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "analysis/fit/parametric.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

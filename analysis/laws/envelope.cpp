@@ -5,10 +5,10 @@
 #include <map>
 #include <set>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/frontier.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -3,13 +3,13 @@
 #include <cmath>
 #include <set>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/alike.hpp"
 #include "analysis/laws/experts_figures.hpp"
 #include "analysis/laws/experts_model.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/surface_runs.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

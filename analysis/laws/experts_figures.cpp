@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

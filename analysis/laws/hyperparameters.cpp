@@ -3,11 +3,11 @@
 #include <cmath>
 #include <map>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/hyperparameters_figures.hpp"
 #include "analysis/laws/knob_law.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

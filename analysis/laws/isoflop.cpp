@@ -5,12 +5,12 @@
 
 #include <boost/math/distributions/chi_squared.hpp>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/frontier.hpp"
 #include "analysis/laws/isoflop_budgets.hpp"
 #include "analysis/laws/isoflop_figures.hpp"
 #include "analysis/laws/isoflop_path.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/akima.hpp"
 #include "analysis/laws/surface_runs.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

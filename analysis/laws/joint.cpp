@@ -12,10 +12,10 @@
 #include <boost/math/distributions/fisher_f.hpp>
 #include <boost/math/distributions/students_t.hpp>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/joint_model.hpp"
 #include "analysis/laws/surface_form.hpp"
 #include "analysis/laws/surface_likelihood.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

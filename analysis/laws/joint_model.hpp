@@ -7,7 +7,7 @@
 
 #include "analysis/fit/minimize.hpp"
 #include "analysis/laws/joint.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

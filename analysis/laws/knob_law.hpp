@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/log_line.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"

@@ -11,12 +11,12 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/fit/options.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/refusal.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

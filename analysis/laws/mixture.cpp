@@ -7,12 +7,12 @@
 #include <numeric>
 #include <set>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/alike.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/mixture_best.hpp"
 #include "analysis/laws/mixture_figures.hpp"
 #include "analysis/laws/mixture_forms.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

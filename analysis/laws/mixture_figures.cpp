@@ -1,8 +1,8 @@
 #include "analysis/laws/mixture_figures.hpp"
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/laws/mixture_forms.hpp"
 
 namespace isogrid::analysis {

@@ -15,7 +15,7 @@
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/fit/options.hpp"
 #include "analysis/fit/refusal.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

@@ -4,11 +4,11 @@
 #include <limits>
 #include <tuple>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/law.hpp"
 #include "analysis/laws/mup_figures.hpp"
 #include "analysis/laws/mup_groups.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

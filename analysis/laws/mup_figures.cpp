@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 

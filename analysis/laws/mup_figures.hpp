@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/laws/mup_groups.hpp"
 
 namespace isogrid::analysis {

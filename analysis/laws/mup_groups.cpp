@@ -7,8 +7,8 @@
 #include <map>
 #include <set>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/alike.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

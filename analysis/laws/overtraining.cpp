@@ -4,13 +4,13 @@
 #include <cmath>
 #include <set>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/joint.hpp"
 #include "analysis/laws/surface_runs.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -6,13 +6,13 @@
 #include <limits>
 #include <set>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/repetition_figures.hpp"
 #include "analysis/laws/repetition_model.hpp"
 #include "analysis/laws/repetition_optima.hpp"
 #include "analysis/laws/surface_runs.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -5,10 +5,10 @@
 #include <limits>
 #include <map>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/best_size.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/options.hpp"
 #include "analysis/laws/repetition_model.hpp"
 

@@ -7,12 +7,12 @@
 #include <map>
 #include <utility>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/schedule_figures.hpp"
 #include "analysis/laws/schedule_kinds.hpp"
 #include "analysis/laws/schedule_model.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

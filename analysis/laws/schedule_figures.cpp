@@ -8,10 +8,10 @@
 #include <set>
 #include <string>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/single_variable_figures.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

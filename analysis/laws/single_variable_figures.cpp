@@ -7,7 +7,7 @@
 #include <map>
 #include <span>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
 
 namespace isogrid::analysis {
 namespace {

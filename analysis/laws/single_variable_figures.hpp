@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/curve_forms.hpp"

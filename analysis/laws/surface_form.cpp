@@ -4,11 +4,11 @@
 #include <functional>
 #include <utility>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/surface_comparison.hpp"
 #include "analysis/laws/surface_figures.hpp"
 #include "analysis/laws/surface_likelihood.hpp"
 #include "analysis/laws/surface_runs.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/fit/bootstrap.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

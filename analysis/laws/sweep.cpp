@@ -6,9 +6,9 @@
 #include <set>
 #include <tuple>
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/alike.hpp"
-#include "analysis/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/bootstrap.hpp"
 #include "analysis/fit/bowl.hpp"
 #include "analysis/fit/log_line.hpp"
 #include "analysis/laws/law.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

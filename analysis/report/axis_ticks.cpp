@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "analysis/numbers.hpp"
+#include "analysis/figures/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

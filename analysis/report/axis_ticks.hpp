@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 
 namespace isogrid::analysis {
 

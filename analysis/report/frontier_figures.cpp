@@ -1,6 +1,6 @@
 #include "analysis/report/frontier_figures.hpp"
 
-#include "analysis/extent.hpp"
+#include "analysis/figures/extent.hpp"
 #include "analysis/laws/banded_line.hpp"
 
 namespace isogrid::analysis {

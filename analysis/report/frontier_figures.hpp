@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "analysis/report/answer.hpp"
+#include "analysis/answer/answer.hpp"
 
 namespace isogrid::analysis {
 

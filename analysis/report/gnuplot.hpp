@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::analysis {

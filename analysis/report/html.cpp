@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/numbers.hpp"
-#include "analysis/report/answer.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/report/html_elements.hpp"
+#include "analysis/report/report.hpp"
 #include "analysis/report/sentences.hpp"
 
 namespace isogrid::analysis {

@@ -1,6 +1,6 @@
 #include "analysis/report/html_elements.hpp"
 
-#include "analysis/numbers.hpp"
+#include "analysis/figures/numbers.hpp"
 
 namespace isogrid::analysis {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "analysis/figure.hpp"
+#include "analysis/figures/figure.hpp"
 #include "analysis/fit/refusal.hpp"
 
 namespace isogrid::analysis {

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "analysis/report/answer.hpp"
+#include "analysis/report/report.hpp"
 #include "analysis/report/sentences.hpp"
 
 namespace isogrid::analysis {

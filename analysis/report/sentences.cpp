@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "analysis/extent.hpp"
-#include "analysis/numbers.hpp"
+#include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::analysis {
@@ -76,12 +76,7 @@ std::string describe(const NotAsked& law) {
 }
 
 std::string describe_compression(const Answer& answer) {
-    const double largest = largest_budget(answer.runs);
-    const Run* best = nullptr;
-    for (const Run& run : answer.runs.used)
-        if (std::isfinite(run.bits_per_byte) && run.flops > 0.95 * largest &&
-            (best == nullptr || run.bits_per_byte < best->bits_per_byte))
-            best = &run;
+    const Run* best = best_of_largest_budget(answer.runs);
     if (best == nullptr) return {};
     std::string text = "The best trial of the largest budget, " + best->name + ", reaches " +
                        format_significant(best->bits_per_byte, 4) + " bits per byte on held-out text";

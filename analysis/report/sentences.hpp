@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analysis/report/answer.hpp"
+#include "analysis/answer/answer.hpp"
 
 namespace isogrid::analysis {
 

@@ -2,29 +2,18 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 #include <vector>
 
-#include "analysis/numbers.hpp"
+#include "analysis/figures/numbers.hpp"
+#include "program/paragraph.hpp"
 
 namespace isogrid::analysis {
+
+using program::columns_of;
+
 namespace {
 
-constexpr std::size_t terminal = 80;
-
 using Texts = std::vector<std::string>;
-
-std::string plain(std::string words) {
-    for (char& letter : words)
-        if (static_cast<unsigned char>(letter) < ' ' || letter == '\x7f') letter = ' ';
-    return words;
-}
-
-/// Columns that a text takes: its letters. Of what is no UTF-8 every byte is one.
-std::size_t columns_of(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](unsigned char byte) { return byte < 0x80 || byte >= 0xC0; }));
-}
 
 std::string blanks_before(const std::string& text, std::size_t columns) {
     const std::size_t taken = columns_of(text);
@@ -39,7 +28,7 @@ std::vector<Texts> texts_of(const Table& table) {
     for (const auto& row : table.rows) {
         Texts& line = lines.emplace_back();
         for (std::size_t c = 0; c < row.size(); ++c)
-            line.push_back(plain(format_cell(row[c], table.columns[c].quantity)));
+            line.push_back(program::plain(format_cell(row[c], table.columns[c].quantity)));
     }
     return lines;
 }
@@ -80,29 +69,6 @@ std::vector<std::vector<std::size_t>> parts_of(const std::vector<std::size_t>& w
 
 std::string padded(const std::string& text, std::size_t columns) {
     return text + blanks_before(text, columns);
-}
-
-bool fits_the_terminal(const std::string& line) {
-    return columns_of(line) <= terminal;
-}
-
-std::string wrapped(const std::string& head, const std::string& words) {
-    const std::string safe = plain(words), indent(columns_of(head), ' ');
-    std::string text, line = head;
-    bool empty = true;
-    for (std::size_t begin = 0; begin < safe.size();) {
-        const std::size_t end = std::min(safe.find(' ', begin), safe.size());
-        const std::string word = safe.substr(begin, end - begin);
-        begin = end + 1;
-        if (!empty && columns_of(line) + 1 + columns_of(word) > terminal) {
-            text += line + "\n";
-            line = indent;
-            empty = true;
-        }
-        line += (empty ? "" : " ") + word;
-        empty = false;
-    }
-    return text + line + "\n";
 }
 
 std::string table_lines(const Table& table, std::size_t most_columns) {

@@ -13,8 +13,11 @@
 #include "cluster/site/places.hpp"
 #include "cluster/site/stop_signals.hpp"
 #include "data/token_file.hpp"
+#include "program/ending.hpp"
 
 namespace isogrid::cluster {
+
+using program::exit_other, program::exit_bad_input, program::say_at_once, program::words_of;
 
 namespace {
 

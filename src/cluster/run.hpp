@@ -9,7 +9,6 @@
 
 #include "archive/provenance.hpp"
 #include "cluster/execute.hpp"
-#include "cluster/exit_codes.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/site/mpi_session.hpp"
 #include "cluster/sweep/card_plan.hpp"

@@ -31,11 +31,15 @@
 #include "cluster/sweep/left_to_do.hpp"
 #include "cluster/sweep/progress.hpp"
 #include "cluster/sweep/progress_file.hpp"
-#include "cluster/terminal/console.hpp"
-#include "cluster/terminal/quantities.hpp"
 #include "files/durable.hpp"
+#include "program/console.hpp"
+#include "program/ending.hpp"
+#include "program/quantities.hpp"
 
 namespace isogrid::cluster {
+
+using program::bytes, program::Console, program::exit_done, program::exit_other, program::exit_bad_input,
+    program::exit_interrupted, program::refuse;
 
 namespace {
 

@@ -5,11 +5,12 @@
 #include "cluster/site/mpi_session.hpp"
 #include "cluster/site/places.hpp"
 #include "cluster/site/stop_signals.hpp"
+#include "program/ending.hpp"
 
 namespace isogrid::cluster {
 
 struct FirstRankEnd {
-    int exit_code = exit_other;
+    int exit_code = program::exit_other;
     bool workers_dismissed = false;  ///< they have been told already that nothing more is to do
 };
 

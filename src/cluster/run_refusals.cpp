@@ -3,18 +3,26 @@
 #include <cstdlib>
 #include <string>
 
-#include "cluster/exit_codes.hpp"
+#include "archive/provenance.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/unfit_host.hpp"
-#include "cluster/terminal/quantities.hpp"
+#include "program/ending.hpp"
+#include "program/quantities.hpp"
 
 namespace isogrid::cluster {
+
+using program::plural, program::exit_other, program::exit_bad_input, program::refuse, program::say_at_once;
 
 namespace {
 
 int environment_number(const char* name, int otherwise) {
     const char* value = std::getenv(name);
     return value != nullptr ? std::atoi(value) : otherwise;
+}
+
+/// What one of several ranks says.
+void say_of_rank(int rank, const std::string& text) {
+    say_at_once("rank " + std::to_string(rank) + " on " + archive::host_name() + ": " + text);
 }
 
 }  // namespace

@@ -5,9 +5,11 @@
 #include "archive/archive.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
-#include "cluster/terminal/quantities.hpp"
+#include "program/quantities.hpp"
 
 namespace isogrid::cluster {
+
+using program::plural;
 
 void RunWords::begins(const LeftToDo& left, int ranks) {
     const study::Study& study = request_.study;

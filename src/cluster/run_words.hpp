@@ -10,7 +10,7 @@
 #include "cluster/site/places.hpp"
 #include "cluster/sweep/left_to_do.hpp"
 #include "cluster/sweep/sweep.hpp"
-#include "cluster/terminal/console.hpp"
+#include "program/console.hpp"
 
 namespace isogrid::cluster {
 
@@ -18,7 +18,7 @@ namespace isogrid::cluster {
 class RunWords {
   public:
     /// All must outlive it.
-    RunWords(Console& console, const RunRequest& request, const Misplaced& misplaced)
+    RunWords(program::Console& console, const RunRequest& request, const Misplaced& misplaced)
         : console_(console), request_(request), misplaced_(misplaced) {}
 
     /// Warnings, what is left to do, and who is there to do it; `ranks` with the coordinator.
@@ -37,7 +37,7 @@ class RunWords {
     std::string packing() const;
     std::size_t trials() const { return request_.study.grid.trials.size(); }
 
-    Console& console_;
+    program::Console& console_;
     const RunRequest& request_;
     const Misplaced& misplaced_;
 };

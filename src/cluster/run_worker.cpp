@@ -10,8 +10,11 @@
 #include "cluster/messages/seat_notes.hpp"
 #include "cluster/seat_threads.hpp"
 #include "cluster/worker.hpp"
+#include "program/ending.hpp"
 
 namespace isogrid::cluster {
+
+using program::exit_done;
 
 namespace {
 

@@ -17,9 +17,9 @@
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/left_to_do.hpp"
-#include "cluster/terminal/console.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
+#include "program/console.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
 #include "verbs/verbs.hpp"
@@ -30,7 +30,7 @@ namespace {
 /// Of the terminal that the plan is printed to; 100 where it goes elsewhere.
 int columns_to_fill() {
     constexpr int otherwise = 100;
-    const int columns = cluster::terminal_columns(STDOUT_FILENO);
+    const int columns = program::terminal_columns(STDOUT_FILENO);
     return columns > 0 ? columns : otherwise;
 }
 

@@ -17,9 +17,9 @@
 #include "cluster/site/lack.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/card_plan.hpp"
-#include "cluster/terminal/quantities.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
+#include "program/quantities.hpp"
 #include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
@@ -104,7 +104,7 @@ void warn_of_idle_cards(study::Study& study, bool trains_on_cards, const kernels
     const auto workers = static_cast<std::size_t>(std::max(1, session.size() - 1));
     study.grid.warnings.push_back(
         "all trials are trained on processors, although CUDA cards are seen by " +
-        std::to_string(with_cards) + " of " + cluster::plural(workers, "worker") +
+        std::to_string(with_cards) + " of " + program::plural(workers, "worker") +
         " (device = \"auto\" takes cards where every worker has one, of one kind) ask "
         "for a card a worker, or set device = \"cuda\"");
 }

@@ -5,15 +5,14 @@
 #include <string>
 #include <vector>
 
-#include <boost/program_options.hpp>
-
-#include "cluster/exit_codes.hpp"
+#include "program/ending.hpp"
+#include "program/options.hpp"
 
 namespace isogrid::verbs {
 
 namespace options = boost::program_options;
 
-using cluster::exit_bad_input, cluster::exit_done, cluster::exit_other, cluster::refuse;
+using program::exit_bad_input, program::exit_done, program::exit_other, program::refuse;
 
 /// Positional arguments are options too, named in `positions`.
 struct Verb {

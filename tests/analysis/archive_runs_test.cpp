@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 #include "archive/archive.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/so_far.hpp"

@@ -13,7 +13,7 @@
 #include <set>
 #include <string>
 
-#include "analysis/decide.hpp"
+#include "analysis/answer/decide.hpp"
 #include "analysis/published_data.hpp"
 
 namespace {

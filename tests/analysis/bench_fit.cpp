@@ -12,7 +12,7 @@
 #include "analysis/laws/joint_model.hpp"
 #include "analysis/laws/surface_form.hpp"
 #include "analysis/published_data.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 #include "analysis/synthetic_runs.hpp"
 
 namespace {

@@ -1,10 +1,10 @@
 // Counts of runs that do not fit together, or are in a unit that nobody said.
-#include "analysis/check_runs.hpp"
+#include "analysis/runs/check_runs.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/csv_file.hpp"
+#include "analysis/runs/csv_file.hpp"
 #include "analysis/synthetic_runs.hpp"
 
 namespace isogrid::analysis {

@@ -6,7 +6,7 @@
 #include <string>
 #include <unistd.h>
 
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/csv_file.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/csv_file.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 namespace {

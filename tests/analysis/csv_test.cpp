@@ -1,5 +1,5 @@
 // Reading runs from CSV: what is taken, what is rejected, what is a fault.
-#include "analysis/csv.hpp"
+#include "analysis/runs/csv.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -10,8 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/csv_file.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/csv_file.hpp"
+#include "analysis/runs/runs.hpp"
 #include "scratch_folder.hpp"
 
 namespace isogrid::analysis {

@@ -1,4 +1,4 @@
-#include "analysis/decide.hpp"
+#include "analysis/answer/decide.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/check_runs.hpp"
 #include "analysis/laws/best_size.hpp"
 #include "analysis/report/sentences.hpp"
+#include "analysis/runs/check_runs.hpp"
 #include "synthetic_runs.hpp"
 
 namespace isogrid::analysis {

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/decide.hpp"
+#include "analysis/answer/decide.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "analysis/report/answer.hpp"
+#include "analysis/answer/answer.hpp"
 #include "published_data.hpp"
 #include "synthetic_runs.hpp"
 

@@ -1,4 +1,6 @@
 // Text, JSON and page: the contract, the width, nothing fetched from outside.
+#include "analysis/report/report.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -8,7 +10,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "analysis/numbers.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/report/axis_ticks.hpp"
 #include "analysis/report/frontier_figures.hpp"
 #include "analysis/report/gnuplot.hpp"

@@ -1,5 +1,5 @@
 // Each law takes the runs of its own study, and what was held out for validation is predicted without it.
-#include "analysis/studies.hpp"
+#include "analysis/answer/studies.hpp"
 
 #include <algorithm>
 

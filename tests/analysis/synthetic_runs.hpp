@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "analysis/laws/joint.hpp"
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 

@@ -45,7 +45,8 @@ echo before >"$disk/fit.json"
 dd if=/dev/zero of="$disk/more" bs=1k count=4096 status=none 2>/dev/null || true
 stops 'no space left' "$programs/isogrid-fit" whole.h5 --law joint --bootstrap 0 --json "$disk/fit.json"
 [[ $(cat "$disk/fit.json") == before ]] || fail "an answer was lost to a full disk"
-[[ -z $(find "$disk" -name '*.tmp-*') ]] || fail "left behind: $(find "$disk" -name '*.tmp-*')"
+left=$(find "$disk" -name '*.tmp-*' -o -name '*.partial')
+[[ -z $left ]] || fail "left behind: $left"
 rm "$disk/ballast" "$disk/more"
 cp whole.h5 "$disk/out.h5"
 

@@ -10,12 +10,13 @@
 #include <gtest/gtest.h>
 
 #include "cluster/sweep/progress_file.hpp"
-#include "cluster/terminal/quantities.hpp"
+#include "program/console.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
 
 using namespace isogrid;
 using namespace isogrid::cluster;
+using program::Console;
 
 namespace {
 
@@ -156,31 +157,4 @@ TEST(Progress, writesNoFileForATrialThatEndsRightBehindAnother) {
     one_ends_at(1.118);
     progress.end(sweep, 1.119);
     EXPECT_EQ(done_on_disk(), 4) << "the end is always told";
-}
-
-TEST(Console, takesTheLiveLineAwayForALineThatStaysAndAtTheEnd) {
-    const ScratchFolder folder;
-    {
-        Console console(open((folder / "terminal").c_str(), O_WRONLY | O_CREAT, 0600), true, true);
-        console.rewrite("1/2 done");
-        console.line("t0 failed");
-        console.rewrite("2/2 done");
-    }
-    EXPECT_EQ(content(folder / "terminal"),
-              "\r1/2 done\x1b[K\r\x1b[Kt0 failed\n\r1/2 done\x1b[K\r2/2 done\x1b[K\r\x1b[K");
-}
-
-TEST(Quantities, areWrittenForPeople) {
-    EXPECT_EQ(duration(0.04), "0.0 s");
-    EXPECT_EQ(duration(9.96), "10 s");
-    EXPECT_EQ(duration(59.6), "1 min 00 s");
-    EXPECT_EQ(duration(7505), "2 h 05 min");
-    EXPECT_EQ(duration(3 * 86400 + 4 * 3600), "3 d 4 h");
-    EXPECT_EQ(bytes(512), "512 B");
-    EXPECT_EQ(bytes(1536), "1.5 KiB");
-    EXPECT_EQ(bytes(12 * 1048576.0), "12 MiB");
-    EXPECT_EQ(count(950), "950");
-    EXPECT_EQ(count(1250), "1.25 k");
-    EXPECT_EQ(count(12.5e6), "12.5 M");
-    EXPECT_EQ(count(999.6), "1.00 k");
 }

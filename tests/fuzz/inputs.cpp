@@ -4,7 +4,7 @@
 #include <iterator>
 #include <memory>
 
-#include "analysis/runs.hpp"
+#include "analysis/runs/runs.hpp"
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
 #include "archive/sample_records.hpp"

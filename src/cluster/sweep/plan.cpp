@@ -15,12 +15,15 @@
 #include "cluster/schedule/workload.hpp"
 #include "cluster/sweep/card_plan.hpp"
 #include "cluster/sweep/sweep.hpp"
-#include "cluster/terminal/quantities.hpp"
-#include "cluster/terminal/table.hpp"
+#include "program/paragraph.hpp"
+#include "program/quantities.hpp"
+#include "program/table.hpp"
 #include "study/branches.hpp"
 #include "study/json_text.hpp"
 
 namespace isogrid::cluster {
+
+using program::duration, program::plural, program::bytes, program::wrapped, program::Table;
 
 namespace {
 
@@ -138,41 +141,37 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                    formatted("%.3e", planned->flops(study::FlopConvention::exact)),
                    bytes(static_cast<double>(memory)), duration(seconds)});
     std::string text = table.text(columns);
+    const auto paragraph = [&](const std::string& words) { return wrapped("", words, 2, columns); };
 
-    text += "\n" + wrapped(plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) +
-                               " FLOPs, " + duration(plan.rank_seconds) + " of one rank" +
-                               (plan.instruction_set.empty()
-                                    ? "."
-                                    : ", as a step takes here now (" + plan.instruction_set + ")."),
-                           columns);
+    text += "\n" + paragraph(plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) +
+                             " FLOPs, " + duration(plan.rank_seconds) + " of one rank" +
+                             (plan.instruction_set.empty()
+                                  ? "."
+                                  : ", as a step takes here now (" + plan.instruction_set + ")."));
     if (plan.ranks > 1)
         text +=
-            wrapped("With " + std::to_string(plan.ranks) + " ranks that train (start " +
-                        std::to_string(plan.ranks + 1) + ", as one coordinates): " + duration(plan.makespan) +
-                        "; no schedule takes less than " + duration(plan.lower_bound) + ".",
-                    columns);
-    if (const std::string packing = packing_text(study, plan); !packing.empty())
-        text += wrapped(packing, columns);
+            paragraph("With " + std::to_string(plan.ranks) + " ranks that train (start " +
+                      std::to_string(plan.ranks + 1) + ", as one coordinates): " + duration(plan.makespan) +
+                      "; no schedule takes less than " + duration(plan.lower_bound) + ".");
+    if (const std::string packing = packing_text(study, plan); !packing.empty()) text += paragraph(packing);
     if (plan.done > 0 || plan.from_states > 0) {
         text +=
-            wrapped("This is what is left: " + counted(plan.done, "trial") + " done before, " +
-                        counted(plan.from_states, "trial") + " to go on from states that trunks have left.",
-                    columns);
+            paragraph("This is what is left: " + counted(plan.done, "trial") + " done before, " +
+                      counted(plan.from_states, "trial") + " to go on from states that trunks have left.");
     } else if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
         const double without = plan.flops - costs.shared + costs.apart;
-        text += wrapped(
+        text += paragraph(
             std::to_string(costs.branches) + (costs.branches == 1 ? " branch leaves " : " branches leave ") +
-                std::to_string(costs.trunks) + (costs.trunks == 1 ? " trunk: " : " trunks: ") +
-                formatted("%.3e", costs.shared) + " FLOPs where each starts after its trunk, " +
-                formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
-                formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
-                (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
-                ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
-                formatted("%.3e", without) + " FLOPs that it would take without trunks.",
-            columns);
+            std::to_string(costs.trunks) + (costs.trunks == 1 ? " trunk: " : " trunks: ") +
+            formatted("%.3e", costs.shared) + " FLOPs where each starts after its trunk, " +
+            formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
+            formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
+            (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
+            ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
+            formatted("%.3e", without) + " FLOPs that it would take without trunks.");
     }
     for (const std::string& warning : study.grid.warnings)
-        text += wrapped("warning: " + warning, columns);
+        text += paragraph("warning: " + warning);
     return text;
 }
 

@@ -8,9 +8,11 @@
 
 #include "cluster/site/clocks.hpp"
 #include "cluster/sweep/progress_file.hpp"
-#include "cluster/terminal/quantities.hpp"
+#include "program/quantities.hpp"
 
 namespace isogrid::cluster {
+
+using program::duration, program::count, program::Console;
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "cluster/messages/protocol.hpp"
 #include "cluster/sweep/sweep.hpp"
-#include "cluster/terminal/console.hpp"
+#include "program/console.hpp"
 
 namespace isogrid::cluster {
 
@@ -20,7 +20,7 @@ std::string finished_line(const SweepState& state, const std::string& name, cons
 
 class Progress {
   public:
-    Progress(Console& console, std::filesystem::path progress_file);
+    Progress(program::Console& console, std::filesystem::path progress_file);
 
     /// Looks whether something is due; cheap enough for every turn of a loop. `now` in seconds, never going
     /// back.
@@ -36,7 +36,7 @@ class Progress {
   private:
     void write_file(const SweepState& state, double now);
 
-    Console& console_;
+    program::Console& console_;
     std::filesystem::path progress_file_;
     double live_due_, log_due_, file_due_, written_;
 };

@@ -8,18 +8,21 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
-#include "cluster/exit_codes.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/site/stop_signals.hpp"
 #include "cluster/sweep/progress.hpp"
 #include "cluster/sweep/sweep_json.hpp"
-#include "cluster/terminal/console.hpp"
-#include "cluster/terminal/quantities.hpp"
+#include "program/console.hpp"
+#include "program/ending.hpp"
+#include "program/quantities.hpp"
 #include "study/json_text.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::cluster {
+
+using program::duration, program::plural, program::count, program::Console, program::exit_done,
+    program::exit_bad_input;
 
 namespace {
 

@@ -1,0 +1,16 @@
+// The figures of an answer, drawn.
+#pragma once
+
+#include <vector>
+
+#include "analysis/answer/answer.hpp"
+#include "analysis/report/report.hpp"
+#include "study/fault.hpp"
+
+namespace isogrid::analysis {
+
+/// Draws every figure, one thread a processor. What could not be drawn has no SVG; `faults` is the first
+/// reason, which stands for all (there is no gnuplot).
+std::vector<Picture> draw_all(const Answer& answer, study::Faults& faults);
+
+}  // namespace isogrid::analysis

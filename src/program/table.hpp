@@ -1,0 +1,32 @@
+// A table that fits the terminal.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace isogrid::program {
+
+class Table {
+  public:
+    enum class Align { left, right };
+    struct Column {
+        std::string title;
+        Align align = Align::right;
+        int expendable = 0;  ///< the highest is left out first when the table is too wide; 0 never
+    };
+
+    explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+    /// One text a column.
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+
+    /// Title line and rows, two blanks between columns, in at most `width` characters if dropping expendable
+    /// columns can do it.
+    std::string text(int width) const;
+
+  private:
+    std::vector<Column> columns_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace isogrid::program

@@ -1,0 +1,53 @@
+#include "program/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace isogrid;
+using namespace isogrid::program;
+using testing::HasSubstr;
+
+namespace {
+
+study::Result<options::variables_map> read(const std::vector<std::string>& words, bool many = false) {
+    options::options_description known;
+    known.add_options()("ranks", options::value<int>()->default_value(1), "how many")("json", "as JSON");
+    return read_options(words, known, {"JOB", "OUT"}, many, "isogrid plan", "usage: isogrid plan JOB OUT");
+}
+
+std::string fault(const std::vector<std::string>& words) {
+    const auto given = read(words);
+    return given ? "none" : study::to_string(given.error());
+}
+
+TEST(Options, areReadWithPositionsBetweenThem) {
+    const auto given = read({"a.toml", "--ranks", "3", "out.h5"});
+    ASSERT_TRUE(given);
+    EXPECT_EQ((*given)["ranks"].as<int>(), 3);
+    EXPECT_EQ((*given)["JOB"].as<std::string>(), "a.toml");
+    EXPECT_EQ((*given)["OUT"].as<std::string>(), "out.h5");
+    EXPECT_FALSE(given->contains("json"));
+}
+
+TEST(Options, mayLackPositionsAndRepeatTheLast) {
+    ASSERT_TRUE(read({}));
+    EXPECT_FALSE(read({})->contains("JOB"));
+    const auto given = read({"a", "b", "c"}, /*many=*/true);
+    ASSERT_TRUE(given);
+    EXPECT_EQ((*given)["OUT"].as<std::vector<std::string>>(), (std::vector<std::string>{"b", "c"}));
+}
+
+TEST(Options, areSpelledOut) {
+    EXPECT_EQ(fault({"--rank", "3"}),
+              "isogrid plan: unrecognised option '--rank' (usage: isogrid plan JOB OUT) "
+              "write --ranks, or see isogrid plan --help\n");
+    EXPECT_THAT(fault({"--nothing-like-it"}), HasSubstr(") see isogrid plan --help"));
+}
+
+TEST(Options, areRefusedWithoutTheirValuesOrWithOthers) {
+    EXPECT_THAT(fault({"--ranks"}), HasSubstr("'--ranks'"));
+    EXPECT_THAT(fault({"--ranks", "many"}), HasSubstr("'many'"));
+    EXPECT_THAT(fault({"a", "b", "c"}), HasSubstr("too many positional options"));
+}
+
+}  // namespace
