@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/runs/csv_file.hpp"
+#include "analysis/csv_file.hpp"
 #include "analysis/synthetic_runs.hpp"
 
 namespace isogrid::analysis {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/runs/csv_file.hpp"
+#include "analysis/csv_file.hpp"
 #include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {

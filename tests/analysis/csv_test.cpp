@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "analysis/runs/csv_file.hpp"
+#include "analysis/csv_file.hpp"
 #include "analysis/runs/runs.hpp"
 #include "scratch_folder.hpp"
 

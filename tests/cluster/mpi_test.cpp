@@ -21,10 +21,12 @@
 #include "cluster/sweep/progress_file.hpp"
 #include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
+#include "program/ending.hpp"
 #include "scratch_folder.hpp"
 
 using namespace isogrid;
 using namespace isogrid::cluster;
+using program::exit_done, program::exit_other, program::exit_bad_input, program::exit_interrupted;
 using testing::HasSubstr;
 
 namespace {

@@ -9,11 +9,13 @@
 #include "cluster/run.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "model/llama.hpp"
+#include "program/ending.hpp"
 #include "scratch_folder.hpp"
 #include "train/small_trial.hpp"
 
 using namespace isogrid;
 using namespace isogrid::cluster;
+using program::exit_done;
 
 namespace {
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fstream>
-#include <iterator>
 #include <numeric>
 #include <unistd.h>
 #include <vector>
@@ -34,11 +33,6 @@ SweepState some_state() {
     state.remaining_rank_seconds = 400;
     state.remaining_seconds = 200;
     return state;
-}
-
-std::string content(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -117,7 +111,7 @@ TEST(Progress, writesOneLineAMinuteAndOneATrialIntoALog) {
         progress.trial_finished(sweep, finished, 130);
         progress.end(sweep, 130);
     }
-    EXPECT_EQ(content(folder / "log"),
+    EXPECT_EQ(read_all(folder / "log"),
               "small: 0/2 done, 1 running (t0 0%)\n"  // after 1 and 2 minutes, not at the start
               "small: 0/2 done, 1 running (t0 0%)\n"
               "1/2 t0 completed in 2 min 10 s: validation loss 2.0000\n");

@@ -26,11 +26,13 @@
 #include "cluster/site/clocks.hpp"
 #include "cluster/sweep/status.hpp"
 #include "fake_training.hpp"
+#include "program/ending.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
 
 using namespace isogrid;
 using namespace isogrid::cluster;
+using program::exit_done, program::exit_other, program::exit_bad_input, program::exit_interrupted;
 using test::FakeTraining;
 using test::Trouble;
 using testing::HasSubstr;

@@ -13,11 +13,13 @@
 #include "cluster/run.hpp"
 #include "cluster/seat_threads.hpp"
 #include "fake_training.hpp"
+#include "program/ending.hpp"
 #include "scratch_folder.hpp"
 #include "small_study.hpp"
 
 using namespace isogrid;
 using namespace isogrid::cluster;
+using program::exit_done, program::exit_interrupted;
 using test::FakeTraining;
 using test::Trouble;
 using testing::HasSubstr;

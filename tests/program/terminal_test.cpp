@@ -21,7 +21,7 @@ TEST(Console, takesTheLiveLineAwayForALineThatStaysAndAtTheEnd) {
         console.line("t0 failed");
         console.rewrite("2/2 done");
     }
-    EXPECT_EQ(content(folder / "terminal"),
+    EXPECT_EQ(read_all(folder / "terminal"),
               "\r1/2 done\x1b[K\r\x1b[Kt0 failed\n\r1/2 done\x1b[K\r2/2 done\x1b[K\r\x1b[K");
 }
 
