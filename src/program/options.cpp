@@ -31,7 +31,7 @@ study::Result<options::variables_map> read_options(const std::vector<std::string
             options::command_line_style::default_style & ~options::command_line_style::allow_guessing;
         options::store(options::command_line_parser(words).options(all).positional(order).style(style).run(),
                        given);
-        options::notify(given);
+        if (!given.contains("help")) options::notify(given);  // which misses options that are required
     } catch (const options::unknown_option& unknown) {
         std::vector<std::string> names;
         for (const auto& option : known.options())

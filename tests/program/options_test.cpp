@@ -50,4 +50,15 @@ TEST(Options, areRefusedWithoutTheirValuesOrWithOthers) {
     EXPECT_THAT(fault({"a", "b", "c"}), HasSubstr("too many positional options"));
 }
 
+TEST(Options, thatAreRequiredMayBeMissingWhereHelpIsAskedFor) {
+    options::options_description known;
+    known.add_options()("out", options::value<std::string>()->required(), "")("help,h", "");
+    const auto read = [&](const std::vector<std::string>& words) {
+        return read_options(words, known, {}, false, "isogrid tokenize", "");
+    };
+    EXPECT_TRUE(read({"--help"}));
+    ASSERT_FALSE(read({}));
+    EXPECT_THAT(study::to_string(read({}).error()), HasSubstr("'--out' is required but missing"));
+}
+
 }  // namespace

@@ -45,7 +45,7 @@ TEST(Paragraph, countsLettersAndNotBytes) {
 
 TEST(Paragraph, keepsColoursAndLinesOfNamesOffTheTerminal) {
     EXPECT_EQ(plain("b10\x1b[31m\n"), "b10 [31m ");
-    EXPECT_EQ(wrapped("", "a\tb\x7f", 2, 80), "a b \n");
+    EXPECT_EQ(wrapped("", "a\tb\x7f", 2, 80), "a b\n");
 }
 
 TEST(Table, leavesOutWhatIsMostExpendableFirst) {
