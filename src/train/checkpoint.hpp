@@ -29,6 +29,9 @@ class CheckpointKeeper {
     /// Called when due, and when the trial is asked to stop. A disk that refuses is told and passed over: a
     /// checkpoint is no result.
     virtual void save(archive::Checkpoint checkpoint) = 0;
+
+    /// Called in place of save() where memory had no room for the checkpoint. The trial goes on.
+    virtual void found_no_memory(std::int64_t step) = 0;
 };
 
 /// Gives every rank of `group` what its first rank has; each of them must call it, the others with anything.

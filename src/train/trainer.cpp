@@ -254,7 +254,6 @@ class Trainer {
         return stops || options_.checkpoints->due(result_.steps_done);
     }
 
-    /// One that memory has no room for is not worth the trial.
     void save_checkpoint() {
         try {
             options_.checkpoints->save({.step = result_.steps_done,
@@ -264,6 +263,7 @@ class Trainer {
                                         .first_moment = packed_from(step_.first_moment()),
                                         .second_moment = packed_from(step_.second_moment())});
         } catch (const std::bad_alloc&) {
+            options_.checkpoints->found_no_memory(result_.steps_done);
         }
     }
 

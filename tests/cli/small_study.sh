@@ -7,7 +7,7 @@ programs=$(cd "$1" && pwd)
 isogrid=$programs/isogrid
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 [[ -x $isogrid ]] || { echo "skipped: no $isogrid (not built) ninja isogrid"; exit 77; }
-scratch=$(mktemp -d)
+scratch=$(mktemp -d ${ISOGRID_SCRATCH:+-p "$ISOGRID_SCRATCH"}) # elsewhere where a test asks for it
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 cd "$scratch"

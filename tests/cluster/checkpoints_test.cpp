@@ -144,4 +144,11 @@ TEST_F(Checkpoints, aFolderThatCannotBeWrittenIsToldAndPassedOver) {
     EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no checkpoint: "));
 }
 
+TEST_F(Checkpoints, thatMemoryHasNoRoomForAreTold) {
+    testing::internal::CaptureStderr();
+    keeper().found_no_memory(3);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                HasSubstr("no checkpoint: " + trial_.name + " after step 3 (memory has no room"));
+}
+
 }  // namespace

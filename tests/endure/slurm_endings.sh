@@ -20,8 +20,9 @@ RANDOM=${4:-1}
 cluster_tool=$here/../slurm/cluster.sh
 "$cluster_tool" check
 
-cluster=$scratch/cluster
-trap '"$cluster_tool" stop "$cluster"; rm -rf "$scratch"' EXIT
+own=$(mktemp -d) # sockets of the cluster, which a network file system may not take
+cluster=$own/cluster
+trap '"$cluster_tool" stop "$cluster"; rm -rf "$scratch" "$own"' EXIT
 "$cluster_tool" start "$cluster"
 eval "$("$cluster_tool" env "$cluster")"
 mkdir -p root/build

@@ -14,7 +14,8 @@
 # Each node has a host name, a process table and a /dev/shm of its own (namespaces), so that MPI takes it for another
 # machine, and so that ending the node's first process ends everything on it, as a power cut would. Started within
 #   unshare --net env ISOGRID_OWN_NETWORK=yes ...
-# it gives each node a network of its own too, with a cable to a switch in the one where the controller is.
+# it gives each node a network of its own too, with a cable to a switch in the one where the controller is. What
+# ISOGRID_NODE_MOUNT says to `mount`, the place last, is mounted on each node by itself.
 set -euo pipefail
 
 nodes=(node1 node2)
@@ -136,12 +137,16 @@ start_node() {
         fi
         mount --bind "$1/hosts" /etc/hosts
         mount -t tmpfs -o size=1g tmpfs /dev/shm
+        if [[ -n $4 ]]; then
+            umount -l "${4##* }" 2>/dev/null || true
+            mount $4
+        fi
         while true; do
             if [[ -e $1/run/$2.held ]]; then sleep 0.2; continue; fi
             slurmd -D -N "$2" -f "$1/slurm.conf" || true
             sleep 0.2
         done' \
-        node "$folder" "$node" ${cables:+"$(address "$node")"} </dev/null >>"$folder/log/$node.out" 2>&1 &
+        node "$folder" "$node" "${cables:+$(address "$node")}" "${ISOGRID_NODE_MOUNT:-}" </dev/null >>"$folder/log/$node.out" 2>&1 &
     echo $! >"$folder/run/$node.pid"
     [[ -z $cables ]] || plug "$node"
 }

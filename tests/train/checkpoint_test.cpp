@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <new>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -156,6 +158,22 @@ TEST(ShareCheckpoint, givesEveryRankWhatTheFirstHas) {
     for (const auto& nothing : on_ranks<std::optional<Checkpoint>>(
              4, [](train::Communicator& group) { return train::share_checkpoint(group, std::nullopt); }))
         EXPECT_FALSE(nothing);
+}
+
+/// Has no memory for what it should keep.
+class WithoutMemory final : public KeptInMemory {
+  public:
+    void save(archive::Checkpoint) override { throw std::bad_alloc(); }
+    void found_no_memory(std::int64_t step) override { told.push_back(step); }
+    std::vector<std::int64_t> told;
+};
+
+TEST(Checkpoint, thatMemoryHasNoRoomForIsToldAndLeavesTheTrialAsItIs) {
+    WithoutMemory memory;
+    memory.kept[9];
+    memory.kept[300];
+    EXPECT_EQ(digest_of(train_on(1, 1, &memory)), digest_of(train_on(1, 1, nullptr)));
+    EXPECT_EQ(memory.told, (std::vector<std::int64_t>{9, 300}));
 }
 
 }  // namespace

@@ -219,6 +219,7 @@ class KeptOnce final : public train::CheckpointKeeper {
     bool due(std::int64_t step) override { return step == step_; }
     bool wanted(std::int64_t step) const override { return step == step_; }
     void save(archive::Checkpoint checkpoint) override { kept_ = std::move(checkpoint); }
+    void found_no_memory(std::int64_t) override {}
 
   private:
     std::int64_t step_;

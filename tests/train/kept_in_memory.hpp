@@ -10,12 +10,13 @@
 
 namespace isogrid::tests {
 
-class KeptInMemory final : public train::CheckpointKeeper {
+class KeptInMemory : public train::CheckpointKeeper {
   public:
     explicit KeptInMemory(std::optional<archive::Checkpoint> start = {}) : start_from(std::move(start)) {}
     std::optional<archive::Checkpoint> load() override { return start_from; }
     bool due(std::int64_t step) override { return keeps_all || kept.contains(step); }
     void save(archive::Checkpoint checkpoint) override { kept[checkpoint.step] = std::move(checkpoint); }
+    void found_no_memory(std::int64_t) override {}
 
     std::optional<archive::Checkpoint> start_from;
     bool keeps_all = false;

@@ -219,4 +219,12 @@ void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
     }
 }
 
+void TrialCheckpoints::found_no_memory(std::int64_t step) {
+    saved_ = Clock::now();  // tried again when the next one is due, not at every step
+    std::cerr << "no checkpoint: " + trial_.name + " after step " + std::to_string(step) +
+                     " (memory has no room for a copy of its state) it trains on, and begins again from the "
+                     "last one should it be ended; start fewer ranks a node\n"
+              << std::flush;
+}
+
 }  // namespace isogrid::cluster

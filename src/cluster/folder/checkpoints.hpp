@@ -85,6 +85,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     bool due(std::int64_t step) override;
     bool wanted(std::int64_t step) const override;
     void save(archive::Checkpoint checkpoint) override;
+    void found_no_memory(std::int64_t step) override;
 
     /// Steps that were done when load() found them; 0 where the trial began anew.
     std::int64_t taken_up_at() const { return taken_up_at_; }
