@@ -10,17 +10,19 @@ record() {
         awk -v RS= -v id="JobId=$SLURM_JOB_ID" '$1 == id'
 }
 record_alone() { [[ $(record) == *ArrayJobId=* ]] || record; } # of a job that is no task of an array
-fact() { sed -nE "s/^(.* )?$1=([^ ]*).*/\2/p" <<<"$facts" | head -n 1; }
-line() { sed -n "s/^ *$1=//p" <<<"$facts" | head -n 1; }
+# No here-strings: before 5.1 bash keeps each in a file under /tmp, which may be full.
+fact() { printf '%s\n' "$facts" | sed -nE "s/^(.* )?$1=([^ ]*).*/\2/p" | head -n 1; }
+line() { printf '%s\n' "$facts" | sed -n "s/^ *$1=//p" | head -n 1; }
+is_line_of() { [[ $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]; } # LINE TEXT
 
 # learn_of_job: sets restarts (nothing where Slurm does not say), all_nodes, tasks_of, what ask_for_facts sets,
 # and SLURM_RESTART_COUNT, by which isogrid names this start.
 facts='' restarts=''
 learn_of_job() {
-    local node part place=0 times
+    local node part place=0 times tasks=${SLURM_TASKS_PER_NODE:-1}
     mapfile -t all_nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
     declare -gA tasks_of=()
-    for part in $(tr , ' ' <<<"${SLURM_TASKS_PER_NODE:-1}"); do # `2(x3),1` is 2, 2, 2 and 1
+    for part in ${tasks//,/ }; do # `2(x3),1` is 2, 2, 2 and 1
         times=1
         [[ ! $part =~ x([0-9]+) ]] || times=${BASH_REMATCH[1]}
         for node in "${all_nodes[@]:place:times}"; do tasks_of[$node]=${part%%[!0-9]*}; done
@@ -83,12 +85,14 @@ was_cancelled() {
     local now
     now=$(record)
     # Each with its 1: in a trap, a bare return is the status of what ran before the signal.
-    [[ $now =~ JobState=(CANCELLED|COMPLETING) && $now == *PreemptTime=None* ]] || return 1
+    # Slurm names no PreemptTime where nothing preempts. It gives no reason for what a person ends, and one for the
+    # others: NodeDown, TimeLimit (also of an account), ...
+    [[ $now =~ JobState=(CANCELLED|COMPLETING)\ +Reason=None && ! $now =~ PreemptTime=[0-9] ]] || return 1
     (($(seconds_left) > 0)) || return 1
     ! is_of_another_start "$now" || return 1
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
-    now=$(scontrol show hostnames "$(sed -nE 's/^ *NodeList=([^ ]+).*/\1/p' <<<"$now")")
-    grep -qxF "${all_nodes[0]}" <<<"$now" # no pipe: grep ends early, and pipefail would tell of the other
+    now=$(scontrol show hostnames "$(printf '%s\n' "$now" | sed -nE 's/^ *NodeList=([^ ]+).*/\1/p')")
+    is_line_of "${all_nodes[0]:-}" "$now"
 }
 
 # The controller may be busy, or just starting.
@@ -105,6 +109,7 @@ requeue() { insist -600 requeue_own_start; } # a job may outlive its time by a l
 requeue_own_start() {
     local now
     now=$(record)
+    [[ -z $cancelled ]] || end 75 # meanwhile
     ! is_of_another_start "$now" || leave_the_job
     [[ -n $now || -z $facts ]] && scontrol requeue "$me" # Slurm that has never answered may yet listen
 }

@@ -19,7 +19,7 @@ look_for_nodes() {
     )
     nodes=()
     for node in "${all_nodes[@]}"; do
-        if [[ " ${answering[*]} " != *" $node "* ]]; then
+        if [[ " ${answering[*]-} " != *" $node "* ]]; then
             say "$node is left out (it does not answer, or does not see $job)"
         elif failed_twice "$node"; then
             say "$node is left out (two trials crashed, or lost their card, on it)"
@@ -48,11 +48,11 @@ guard_first_node() { # COMMAND that ends or requeues the job
         "${on_one_node[@]}" --nodelist="$node" bash -c '
             while sleep 30; do
                 facts=$(timeout 30 scontrol show job "$1") || continue
-                host=$(sed -nE "s/^ *BatchHost=([^ ]+).*/\1/p" <<<"$facts")
-                nodes=$(sed -nE "s/^ *NodeList=([^ ]+).*/\1/p" <<<"$facts")
+                host=$(printf "%s\n" "$facts" | sed -nE "s/^ *BatchHost=([^ ]+).*/\1/p")
+                nodes=$(printf "%s\n" "$facts" | sed -nE "s/^ *NodeList=([^ ]+).*/\1/p")
                 nodes=$(scontrol show hostnames "$nodes")
                 [[ -n $host && -n $nodes ]] || continue
-                grep -qxF "$host" <<<"$nodes" || $2 "$1"
+                [[ " ${nodes//[[:space:]]/ } " == *" $host "* ]] || $2 "$1"
             done' guard "$me" "$1" </dev/null &>/dev/null &
     done
 }

@@ -6,7 +6,7 @@
 # nodes.sh): where there are no other nodes, each trial in turn may lose it.
 marks() {
     (
-        cd "$archive.d" 2>/dev/null || exit
+        CDPATH='' cd -- "$archive.d" 2>/dev/null || exit
         find . -name '*.h5'
         grep -rahs --exclude='*.underway-*' '' attempts |
             awk '$1 != "card" { print } $1 == "card" && ++lost[$2] <= 2 { print $1, $2 }'

@@ -33,7 +33,7 @@ choose_launcher() {
     launcher=${ISOGRID_LAUNCHER:-}
     srun_mpi=${ISOGRID_SRUN_MPI:-pmix}
     if [[ -z $launcher ]]; then
-        if grep -qw -- "$srun_mpi" <<<"$(srun --mpi=list 2>&1)"; then launcher=srun; else launcher=mpirun; fi
+        if [[ $(srun --mpi=list 2>&1) =~ (^|[^[:alnum:]_])$srun_mpi($|[^[:alnum:]_]) ]]; then launcher=srun; else launcher=mpirun; fi
     fi
     case $launcher in
         srun | mpirun) ;;
@@ -71,10 +71,11 @@ launch() {
             mpirun) start+=(--host "$(joined "${hosts[@]}")" -n "$count") ;;
         esac
     fi
-    "${start[@]}" "$isogrid" run "$job" --archive "$archive" "${options[@]}" </dev/null &
+    "${start[@]}" "$isogrid" run "$job" --archive "$archive" ${options[@]+"${options[@]}"} </dev/null &
     ranks=$!
     watch "$ranks" &
-    [[ -z $stopping ]] || kill -USR1 "$ranks"
+    # A signal to a process that bash has not yet made another program of is lost, as this shell has traps.
+    [[ -z $stopping ]] || { sleep 1 && kill -USR1 "$ranks"; } 2>/dev/null
     while
         wait "$ranks"
         status=$?

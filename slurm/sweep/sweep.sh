@@ -64,7 +64,7 @@ wish=$archive.d/retry wished_by=$archive.d/retry.job
 part_options() { # sets options_of_later_starts; the first start of a job that gets so far leaves its wish
     local wished=()
     options_of_later_starts=()
-    set -- "${options[@]}"
+    set -- ${options[@]+"${options[@]}"} # before 4.4 an array without elements is unbound
     while (($# > 0)); do
         case "$1 ${2:-}" in
             --retry\ failed | --retry\ out_of_memory) wished+=("$2") && shift ;;
@@ -78,7 +78,7 @@ part_options() { # sets options_of_later_starts; the first start of a job that g
 }
 options_now() { # sets options: those of later starts, and what is still wished
     local word
-    options=("${options_of_later_starts[@]}")
+    options=(${options_of_later_starts[@]+"${options_of_later_starts[@]}"})
     while read -r word; do options+=(--retry "$word"); done < <(
         grep -sxE 'failed|out_of_memory' "$wish" | sort -u # a full disk has taken a part of a word
     )
@@ -86,7 +86,11 @@ options_now() { # sets options: those of later starts, and what is still wished
 
 # A start that had its time, and has left nothing new on disk, is a failure too: a step may take longer than
 # the job.
-had_its_time() { [[ $stopping == nearly_over ]] || (($(seconds_left) < whole / 4)); }
+had_its_time() {
+    [[ $stopping != nearly_over ]] && (($(seconds_left) >= whole / 4)) || return 0
+    # Ranks that nobody has told to end, as when no worker is left. Preemption tells steps before it tells this script.
+    [[ -z $stopping && ! $(record) =~ PreemptTime=[0-9] ]]
+}
 go_on_after_stop() {
     if [[ -z $cancelled ]] && had_its_time; then
         count_failure "$at_start"
@@ -98,6 +102,11 @@ go_on_after_stop() {
 go_on() {
     [[ $stopping != told ]] || heed_cancelling
     [[ -z $cancelled ]] || end 75
+    # Nothing can be asked of a controller that is away for minutes, nor does it end this job.
+    for _ in {1..60}; do
+        [[ -n $facts && -z $(record) ]] && (($(seconds_left) > -600)) || break
+        sleep 10
+    done
     ! superseded || leave_the_job
     [[ $(marks) == "$at_start" ]] || forget_failures
     if [[ -n $successor ]] && ! successor_is_there; then

@@ -10,7 +10,8 @@ case "$1 $2" in
     'show hostnames') if [[ $3 == *'['* ]]; then printf '%s\n' node1 node2 node3 node10; else echo "$3"; fi ;;
     'show job')
         echo "JobId=7 Requeue=${REQUEUE:-1} Restarts=0"
-        printf '   %s\n' "JobState=$STATE Reason=None" "PreemptTime=$PREEMPTED" "NodeList=${NODES:-node[1-3,10]}"
+        printf '   %s\n' "JobState=$STATE Reason=${REASON:-None}" ${PREEMPTED:+"PreemptTime=$PREEMPTED"} \
+            "NodeList=${NODES:-node[1-3,10]}"
         ;;
     show* | update*) ;;
     *) echo "$*" >>asked.txt ;;
@@ -28,10 +29,15 @@ expect_asked() {
 expect_asked '' STATE=COMPLETING PREEMPTED=None
 expect_in_log 'the job was cancelled: submit again to go on'
 expect_asked 'scancel 8' STATE=COMPLETING PREEMPTED=None REQUEUE=0 SLURM_JOB_NAME=sweep
+expect_asked '' STATE=COMPLETING PREEMPTED= # a cluster without preemption has no such line
+expect_in_log 'the job was cancelled: submit again to go on'
 expect_asked 'requeue 7' STATE=RUNNING PREEMPTED=None
 expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58
 expect_asked 'requeue 7' STATE=COMPLETING PREEMPTED=None NODES=node10 # a guard has ended it, which has lost sight of node1
 expect_asked '' STATE=COMPLETING PREEMPTED=2026-11-27T12:48:58 REQUEUE=0 SLURM_JOB_NAME=sweep
+expect_in_log 'work is left; job 8 goes on'
+# A node that is lost where --no-kill is not heeded, and an account that is used up, have a reason; scancel gives none.
+expect_asked '' STATE=COMPLETING PREEMPTED=None REASON=NodeDown REQUEUE=0 SLURM_JOB_NAME=sweep
 expect_in_log 'work is left; job 8 goes on'
 
 # Told to end at any moment, and not only while ranks run: here in the pause after a failure, behind a command that went

@@ -39,7 +39,7 @@ esac
 END_OF_START
 expect_starts 3 75
 ! grep -q 'refused on' log.txt || fail "refused for the lock alone, and the log says: $(cat log.txt)"
-rm out.h5.d/lock
+rm out.h5.d/lock out.h5.d/failures
 
 # Ranks that live on when their launcher has died: the lock is of this start, and beats.
 write_lock() { # JOB RESTARTS
@@ -65,7 +65,7 @@ done
 
 # A card has dropped off, or a file system is gone, since a start was accepted.
 rm -r out.h5.d
-echo 'echo "$SLURM_JOB_ID" >out.h5.d/accepted; exit 75' >start
+echo 'echo "$SLURM_JOB_ID" >out.h5.d/accepted; touch "out.h5.d/trials/$RANDOM.h5"; exit 75' >start
 expect_starts 1 75
 echo 'exit 2' >start
 for _ in 1 2; do

@@ -60,6 +60,10 @@ expect_starts 1 1
 expect_in_log '3 starts in a row have brought nothing new on disk: given up'
 echo 'kill -TERM $PPID; /bin/sleep 0.2; exit 75' >start # preempted: nobody's fault
 for _ in {1..4}; do expect_starts 1 75; done
+echo 'exit 75' >start # nobody has told the ranks: no worker was left, on a network that MPI cannot use
+expect_starts 1 75
+expect_starts 1 75
+expect_starts 1 1
 
 # One that fails when there is no time left for another is one failure.
 stand_in date <<<'exec /bin/date -d "$(cat passed.txt 2>/dev/null)" "$@"'
@@ -68,6 +72,12 @@ rm -f out.h5.d/failures
 expect_starts 1 75
 [[ $(cat out.h5.d/failures) == 1 ]] || fail "one start counts as $(cat out.h5.d/failures)"
 rm passed.txt bin/date out.h5.d/failures
+
+# What is new is looked for in the run folder, and not in another one of that name that CDPATH leads to.
+mkdir -p other/out.h5.d
+echo 'touch "out.h5.d/trials/$RANDOM.h5"; (($(wc -l <started.txt) < 5)) || exit 75; exit 1' >start
+expect_starts 5 75 CDPATH="$scratch/other"
+rm -f out.h5.d/failures
 
 # Refused, beside a lock that nobody holds.
 touch out.h5.d/lock
