@@ -174,7 +174,7 @@ Trials expand(const CriticalBatch& study, const TrialMaker& maker, JobFaults& fa
         return trials;
     const std::int64_t largest = *std::max_element(study.batches.begin(), study.batches.end());
     if (!check_count("critical_batch.batches", study.batches.size(), fewest_batches,
-                     "a hyperbola through fewer batches cannot be doubted", faults) ||
+                     "a hyperbola through fewer batches cannot be tested", faults) ||
         !check_steps("critical_batch.tokens", static_cast<double>(study.tokens), largest, job, faults))
         return trials;
     if (study.trunk_tokens > 0) {

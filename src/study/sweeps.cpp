@@ -14,7 +14,7 @@ namespace isogrid::study {
 
 namespace {
 
-/// A law through fewer points cannot be doubted.
+/// A law through fewer points cannot be tested.
 constexpr std::size_t fewest_rates = 4, fewest_widths = 2;
 
 }  // namespace
@@ -29,7 +29,7 @@ Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& fa
     if (!faults.sound({"learning_rate", "recipe"}) ||
         !check_widths("learning_rate.widths", widths, job.ladder, faults) ||
         !check_count("learning_rate.learning_rates", study.learning_rates.size(), fewest_rates,
-                     "a parabola through fewer cannot be doubted", faults))
+                     "a parabola through fewer cannot be tested", faults))
         return trials;
     if (!study.warmup_fractions.empty() && job.recipe.warmup_tokens > 0) {
         faults.add("learning_rate.warmup_fractions", "would change nothing",
@@ -73,7 +73,7 @@ Trials expand(const MupLadder& study, const TrialMaker& maker, JobFaults& faults
     if (!faults.sound({"mup", "recipe"}) || !check_widths("mup.widths", widths, job.ladder, faults) ||
         !check_count("mup.widths", widths.size(), fewest_widths, "a slope needs them", faults) ||
         !check_count("mup.learning_rates", study.learning_rates.size(), fewest_rates,
-                     "a parabola through fewer cannot be doubted", faults) ||
+                     "a parabola through fewer cannot be tested", faults) ||
         !check_steps("mup.tokens", static_cast<double>(study.tokens), job.recipe.batch, job, faults))
         return trials;
     for (const ParametrizationKind kind : study.parametrizations)

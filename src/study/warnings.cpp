@@ -49,7 +49,7 @@ void warn_of_budgets(const std::map<double, BudgetSummary>& budgets, std::vector
     if (budgets.size() < fewest_budgets) {
         warnings.push_back("too few budgets: " + std::to_string(budgets.size()) +
                            " (a power law through fewer than " + std::to_string(fewest_budgets) +
-                           " points cannot be doubted) add budgets");
+                           " points cannot be tested) add budgets");
     }
     const double decades = std::log10(budgets.rbegin()->first / budgets.begin()->first);
     if (decades < fewest_decades) {

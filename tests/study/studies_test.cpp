@@ -56,7 +56,7 @@ TEST(CriticalBatch, refusesWhatNoLawCanBeFittedTo) {
     EXPECT_THAT(
         faults_with("[critical_batch]\nbatches = [8]\ntargets = [2.5]\ntokens = 1_000_000\n"),
         ElementsAre(HasSubstr("critical_batch.batches: has 1 value (a hyperbola through fewer batches "
-                              "cannot be doubted) list 3 or more")));
+                              "cannot be tested) list 3 or more")));
     EXPECT_THAT(
         faults_with("[critical_batch]\nbatches = [2, 4, 8]\ntargets = [5.6]\ntokens = 1_000_000\n"),
         ElementsAre(HasSubstr("5.6 is reached before training (guessing among 256 tokens has a loss of "
