@@ -39,6 +39,7 @@ class Coordinator {
             if (!hooks_.keep_going(sweep_)) sweep_.stop();
             if (sweep_.stopped()) stop_workers();
             if (roster_.complete()) {
+                if (!std::exchange(all_came_, true)) hosts_.judge_ranks_of_a_single_host(seats());
                 pause();
                 assign();
             }
@@ -102,7 +103,7 @@ class Coordinator {
         const auto found = attempts_.find(finished.attempt);
         if (found == attempts_.end()) return;  // it came twice, or another was first
         const bool interrupted = finished.outcome == archive::Outcome::interrupted;
-        if (found->second.lost && (!finished.stored || interrupted)) return;
+        if (found->second.lost && (!finished.stored || !archive::is_finished(finished.outcome))) return;
         if (interrupted && found->second.pausing) {
             attempts_.erase(found);
             sweep_.paused(finished, transport_.now());
@@ -245,7 +246,7 @@ class Coordinator {
     std::map<int, Attempt> attempts_;  ///< by number
     std::multimap<int, int> lost_;     ///< trial to the numbers of its lost attempts
     int last_attempt_ = 0;
-    bool stop_sent_ = false;
+    bool stop_sent_ = false, all_came_ = false;
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ Machine machine_on_card(int card) {
                 },
             .seconds_per_step =
                 [queue](const study::Trial& trial) {
-                    return train::measure_seconds_per_step(trial, queue->backend());
+                    return train::measure_seconds_per_step(trial, queue->backend(), /*threads=*/1);
                 }};
 }
 

@@ -214,6 +214,10 @@ class FirstRank {
                       << folder_.trials.string() << ": move it away and run the same command again\n";
             return exit_other;
         }
+        if (!lock.held()) {  // reading it all may have taken longer than a lock lives
+            words_.taken_over();
+            return exit_other;
+        }
         tidy_up(merged->rejected, lock);
         words_.done(sweep.state(steady_seconds()), report.digest);
         return exit_done;
@@ -250,33 +254,33 @@ class FirstRank {
         }
         double lease_due = 0;
         std::size_t not_packed = 0, worth_packing = archive::trials_a_segment;
-        const CoordinatorHooks hooks{.keep_going =
-                                         [&](const Sweep& now) {
-                                             const double time = steady_seconds();
-                                             progress.update(now, time);
-                                             if (signals_.received() || time >= stop_at) return false;
-                                             if (time < lease_due) return true;
-                                             lease_due = time + 1;
-                                             return lock.held();
-                                         },
-                                     .on_finished =
-                                         [&](const Sweep& now, const Finished& finished) {
-                                             progress.trial_finished(now, finished, steady_seconds());
-                                             if (finished.stored && archive::is_finished(finished.outcome))
-                                                 states.ended(finished.trial);
-                                             if (++not_packed < worth_packing) return;
-                                             not_packed = 0;
-                                             // Looking at files that are too large to be packed takes time
-                                             // too.
-                                             worth_packing =
-                                                 pack(writer) ? archive::trials_a_segment : 2 * worth_packing;
-                                         },
-                                     .say = [&](const std::string& text) { console_.line(text); },
-                                     .on_host_set_aside =
-                                         [&](const std::string& host, const std::vector<int>& trials) {
-                                             for (const int trial : trials)
-                                                 pardon_host(folder_.attempts, sweep.planned(trial), host);
-                                         }};
+        const CoordinatorHooks hooks{
+            .keep_going =
+                [&](const Sweep& now) {
+                    const double time = steady_seconds();
+                    progress.update(now, time);
+                    if (signals_.received() || time >= stop_at) return false;
+                    if (time < lease_due) return true;
+                    lease_due = time + 1;
+                    return lock.held();
+                },
+            .on_finished =
+                [&](const Sweep& now, const Finished& finished) {
+                    progress.trial_finished(now, finished, steady_seconds());
+                    if (finished.stored && archive::is_finished(finished.outcome))
+                        states.ended(finished.trial);
+                    if (++not_packed < worth_packing) return;
+                    not_packed = 0;
+                    // Looking at files that are too large to be packed takes time
+                    // too.
+                    worth_packing = pack(writer) ? archive::trials_a_segment : 2 * worth_packing;
+                },
+            .say = [&](const std::string& text) { console_.line(text); },
+            .on_host_set_aside =
+                [&](const std::string& host, const std::vector<int>& trials) {
+                    for (const int trial : trials)
+                        pardon_host(folder_.attempts, sweep.planned(trial), host.substr(0, host.find(' ')));
+                }};
         if (session_.size() > 1) {
             WorkersTransport transport(session_, request_.cards.cards.seats);
             coordinate(*transport, sweep, lock.lease(), hooks);

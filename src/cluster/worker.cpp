@@ -96,9 +96,12 @@ class Worker {
         return envelope ? duty_.take(decode(envelope->bytes)) : std::nullopt;
     }
 
-    /// Between two notes of training: what has come meanwhile.
+    /// Between two notes of training: all that has come meanwhile. Who waits for a member of its group is
+    /// there: only the member that is gone falls silent.
     bool told_to_abandon() {
-        next_note();
+        while (const auto envelope = transport_.try_receive())
+            duty_.take(decode(envelope->bytes));
+        remind(Alive{});
         return duty_.told_to_abandon();
     }
 

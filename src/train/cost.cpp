@@ -82,7 +82,7 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     return floats * static_cast<std::int64_t>(sizeof(float)) + scratch;
 }
 
-double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend) {
+double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend, int threads) {
     Blocks blocks(training_graph(trial, backend), backend);
     graph::PackedParameters& parameters = *blocks.program().parameters();
     const model::Llama model = model::build_forward(trial.shape, trial.parametrization, trial.precision, 1);
@@ -132,7 +132,8 @@ double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& bac
         backend.adamw({reinterpret_cast<const kernels::Run*>(runs.get()), tensors.size()}, &at->step,
                       &at->standing, part(1), part(0), part(2), part(3), parameters.copies());
     }));
-    return leaf_seconds * static_cast<double>(trial.leaves) + update_seconds;
+    const std::int64_t at_once = ReductionTree::members(trial.leaves, backend.on_host() ? threads : 1);
+    return leaf_seconds * static_cast<double>(trial.leaves / at_once) + update_seconds;
 }
 
 }  // namespace isogrid::train

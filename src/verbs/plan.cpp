@@ -14,6 +14,7 @@
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/run.hpp"
+#include "cluster/run_refusals.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/left_to_do.hpp"
@@ -44,6 +45,9 @@ int plan(const options::variables_map& given) {
     if (!instruction_set) return refuse(instruction_set.error());
     auto study = read_job(given);
     if (!study) return refuse(study.error());
+    // Not refused: by default a plan is for one rank.
+    for (const study::Fault& fault : cluster::group_faults(*study, ranks))
+        study->grid.warnings.push_back("isogrid run would refuse this: " + study::to_string(fault));
     std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
     std::int64_t card_bytes = 0;
     if (study->job.device != study::Device::cpu) {
@@ -64,7 +68,9 @@ int plan(const options::variables_map& given) {
     warn_of_precision(*study, *backend);
     const cluster::Costs costs{
         .seconds_per_step =
-            [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, *backend); },
+            [&](const study::Trial& trial) {
+                return train::measure_seconds_per_step(trial, *backend, study->job.threads_per_rank);
+            },
         .bytes =
             [&](const study::Trial& trial) {
                 return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend) +

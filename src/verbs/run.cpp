@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "archive/provenance.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/machine.hpp"
 #include "cluster/run_refusals.hpp"
 #include "cluster/site/device.hpp"
@@ -20,6 +22,7 @@
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/quantities.hpp"
+#include "study/digest.hpp"
 #include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
@@ -94,6 +97,22 @@ cluster::Lack loss(bool lost, const cluster::MpiSession& session) {
     return {.of_some = session.highest({lost ? 1 : 0}).front() == 1, .of_a_host = lost};
 }
 
+/// Else a trial's number means another trial on some ranks, or its group trains two at once.
+bool all_read_the_same(const study::Study& study, const cluster::MpiSession& session) {
+    const std::string read =
+        study::sha256(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision());
+    const int number = std::stoi(read.substr(0, 7), nullptr, 16);
+    return session.lowest(number) == session.highest({number}).front();
+}
+
+/// Whether a card has trained some of what is there.
+bool begun_on_cards(const std::filesystem::path& archive, const study::Grid& grid) {
+    const auto found = archive::find_trials(archive, grid);
+    return found && std::any_of(found->trials.begin(), found->trials.end(), [](const auto& trial) {
+               return trial && trial->record.provenance.instruction_set.starts_with("sm_");
+           });
+}
+
 /// Where `auto` passes cards over that some workers have.
 void warn_of_idle_cards(study::Study& study, bool trains_on_cards, const kernels::CudaCards& seen,
                         const cluster::MpiSession& session) {
@@ -117,6 +136,14 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     // is good, and another start may go without the nodes that have lost sight of it.
     if (const int without = session.first_without(study.has_value()); without >= 0)
         return refused(study, without, cluster::lack_of(study.has_value(), session), archive, session);
+    if (!all_read_the_same(*study, session)) {
+        if (session.rank() == 0)
+            program::say_at_once(study::to_string(
+                study::Faults{{study->job.path.string(), "is not the same on all ranks",
+                               "their nodes see different versions of it, of its tokens or of isogrid",
+                               "wait a minute and run the same command again"}}));
+        return tl::unexpected(int{program::exit_other});
+    }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
     if (const int without = session.first_without(best.has_value()); without >= 0)
         return refused(best, without, cluster::lack_of(best.has_value(), session), archive, session);
@@ -130,7 +157,14 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
         static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(*best)));
     const kernels::CudaCards seen =
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
-    const auto card = cluster::choose_card(study->job, session, seen);
+    auto card = cluster::choose_card(study->job, session, seen);
+    if (study->job.device == study::Device::automatic && session.sum(card && *card ? 1 : 0) == 0) {
+        const bool begun = session.rank() == 0 && begun_on_cards(archive, study->grid);
+        if (session.highest({begun ? 1 : 0}).front() == 1) {  // processors give other bits
+            study->job.device = study::Device::cuda;
+            card = cluster::choose_card(study->job, session, seen);
+        }
+    }
     const int cards_here = static_cast<int>(seen.cards.size());
     const int most_cards = session.highest({cards_here}).front();
     const bool is_usual = 2 * session.sum(cards_here == most_cards ? 1 : 0) > session.size();
@@ -176,7 +210,9 @@ int run(const options::variables_map& given) {
          .train = train,
          .instruction_set = backend.instruction_set(),
          .seconds_per_step =
-             [&](const study::Trial& trial) { return train::measure_seconds_per_step(trial, backend); },
+             [&](const study::Trial& trial) {
+                 return train::measure_seconds_per_step(trial, backend, study.job.threads_per_rank);
+             },
          .check =
              [&](const data::TokenFile& tokens) { return train::check_coordinates(study, tokens, backend); },
          .libraries = {{"token_file", study.job.tokens}, {"mpi", cluster::mpi_library_version()}},

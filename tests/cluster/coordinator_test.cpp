@@ -1,12 +1,16 @@
 #include "cluster/coordinator.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <deque>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cluster/messages/protocol.hpp"
 #include "list_schedule.hpp"
 #include "simulated_transport.hpp"
 #include "small_study.hpp"
@@ -25,6 +29,29 @@ study::Study isoflop_study(int budgets, int sizes, std::int64_t leaves) {
             flops.push_back(1e9 * std::pow(3.16, budget) * (1 + 1e-3 * size));
     return test::study_of(flops, leaves);
 }
+
+/// Notes that come at moments told beforehand, to a coordinator of two workers.
+class ScriptedTransport final : public Transport {
+  public:
+    int rank() const override { return 0; }
+    int size() const override { return 3; }
+    void send(std::span<const std::byte> bytes, int) override { sent.push_back(decode(bytes)); }
+    std::optional<Envelope> try_receive() override {
+        if (notes_.empty() || notes_.front().first > now_) return {};
+        Envelope envelope = std::move(notes_.front().second);
+        notes_.pop_front();
+        return envelope;
+    }
+    double now() const override { return now_; }
+    void wait_briefly() override { now_ += 5; }
+    void at(double when, int from, const Message& note) { notes_.push_back({when, {from, encode(note)}}); }
+
+    std::vector<Message> sent;
+
+  private:
+    double now_ = 0;
+    std::deque<std::pair<double, Envelope>> notes_;
+};
 
 }  // namespace
 
@@ -130,6 +157,83 @@ TEST(Coordinator, letsRanksIdleForFivePercentAtMostWhereTrialsMustBeShared) {
                 ++cases;
             }
     EXPECT_GT(cases, 5);
+}
+
+/// A group of eight on four hosts, all the workers there are; one of them dies after 100 s.
+TEST(Coordinator, givesUpOnlyTheMemberThatDied) {
+    study::Study study = test::study_of({4000e9, 4000e9}, 8);
+    study.job.ranks_per_trial = 8;
+    test::Faults faults;
+    faults.dies_at[8] = 100;
+    SimulatedTransport transport(study, 16, 1e9, faults);
+    transport.host_of = [](int rank) { return std::string(1, static_cast<char>('a' + (rank - 1) / 2)); };
+    transport.report_every = 0.5;
+    transport.longest_wait = 5;
+    Sweep sweep(study, test::all_of(study), 0, 16);
+    std::vector<std::string> said;
+    coordinate(transport, sweep, "lease", {.say = [&](const std::string& text) { said.push_back(text); }});
+    EXPECT_EQ(sweep.state(transport.now()).done, 2);
+    EXPECT_EQ(std::count_if(said.begin(), said.end(),
+                            [](const std::string& text) { return text.find("given up") != text.npos; }),
+              1);
+    EXPECT_TRUE(std::none_of(said.begin(), said.end(), [](const std::string& text) {
+        return text.find("silence is now allowed") != text.npos;
+    }));
+}
+
+/// Whose trials fail at once is idle first, and would have all of the grid.
+TEST(Coordinator, setsARankOfASingleHostAsideThatFailsAllTrials) {
+    const study::Study study = test::study_of(std::vector<double>(40, 1000e9), 1);
+    for (const int bad : {1, 4}) {
+        SimulatedTransport transport(study, 4, 1e9);
+        transport.host_of = [](int) { return "h"; };
+        transport.bad_ranks = {bad};
+        transport.report_every = 0.5;
+        Sweep sweep(study, test::all_of(study), 0, 4);
+        std::vector<std::string> aside;
+        coordinate(transport, sweep, "lease",
+                   {.on_host_set_aside = [&](const std::string& host, const std::vector<int>&) {
+                       aside.push_back(host);
+                   }});
+        EXPECT_EQ(aside, std::vector{"h rank " + std::to_string(bad)});
+        EXPECT_EQ(sweep.state(transport.now()).done, 40);
+        EXPECT_TRUE(sweep.state(transport.now()).failed.empty());
+    }
+}
+
+/// Rank 1 is silent, and its trial goes to rank 2; then it wakes, and fails.
+TEST(Coordinator, letsNoGivenUpAttemptThatFailsEndTheOneThatGoesWell) {
+    const study::Study study = test::study_of({1000, 10});
+    ScriptedTransport transport;
+    transport.at(0, 1, Ready{});
+    transport.at(0, 2, Ready{});
+    transport.at(30, 2,
+                 Finished{.attempt = 2, .trial = 1, .outcome = archive::Outcome::completed, .stored = true});
+    transport.at(30, 2, Ready{2});
+    for (double t = 40; t < 700; t += 10)
+        transport.at(t, 2, Ready{2});
+    for (double t = 700; t < 1500; t += 10)
+        transport.at(t, 2, TrialProgress{3, 0, 9, 10});
+    transport.at(1500, 1,
+                 Finished{.attempt = 1, .trial = 0, .outcome = archive::Outcome::failed, .stored = true});
+    transport.at(1500, 1, Ready{1});
+    transport.at(1510, 2,
+                 Finished{.attempt = 3, .trial = 0, .outcome = archive::Outcome::completed, .stored = true});
+    transport.at(1510, 2, Ready{3});
+    Sweep sweep(study, test::all_of(study), 0, 2);
+    std::vector<std::pair<int, archive::Outcome>> finished;
+    coordinate(transport, sweep, "lease",
+               {.keep_going = [&](const Sweep&) { return transport.now() < 1600; },
+                .on_finished =
+                    [&](const Sweep&, const Finished& end) {
+                        finished.push_back({end.trial, end.outcome});
+                    }});
+    EXPECT_THAT(finished, testing::ElementsAre(testing::Pair(1, archive::Outcome::completed),
+                                               testing::Pair(0, archive::Outcome::completed)));
+    EXPECT_TRUE(std::none_of(transport.sent.begin(), transport.sent.end(), [](const Message& note) {
+        const auto* abandon = std::get_if<Abandon>(&note);
+        return abandon != nullptr && abandon->attempt == 3;
+    }));
 }
 
 TEST(Coordinator, spreadsAFewTrialsOverAllRanks) {

@@ -39,7 +39,9 @@ int SimulatedTransport::idle() const {
         const auto mute = faults_.mute.find(rank);
         const bool unheard = mute != faults_.mute.end() && now_ >= mute->second.from &&
                              now_ < mute->second.to + heartbeat_interval + faults_.delay;
-        if (host_of && set_aside.contains(host_of(rank))) continue;
+        if (host_of && (set_aside.contains(host_of(rank)) ||
+                        set_aside.contains(host_of(rank) + " rank " + std::to_string(seats.rank_of(rank)))))
+            continue;
         idle += workers_[static_cast<std::size_t>(rank - 1)].asked && !unheard;
     }
     return idle;
@@ -198,13 +200,15 @@ void SimulatedTransport::train(Training& training) {
         training.from = kept->second;
         training.seconds = resuming_seconds + (1 - training.from) * training.seconds;
     }
+    for (const int rank : assign.ranks)
+        if (bad_ranks.contains(rank)) training.seconds = 1;
     training.pace = training.seconds;
     training.updated = now_;
     if (card_speed)
         share_card(assign.ranks.front());
     else
         schedule(now_ + training.seconds, Kind::end, assign.ranks.front(), assign.attempt);
-    if (report_every > 0) schedule(now_ + report_every, Kind::progress, assign.ranks.front(), assign.attempt);
+    if (report_every > 0) schedule(now_, Kind::progress, assign.ranks.front(), assign.attempt);
     if (at(assign.ranks.front()).duty.told_to_pause()) stop(training);
 }
 
@@ -217,7 +221,8 @@ void SimulatedTransport::show_life(int rank) {
         return;
     if (worker.training == 0)
         post(Kind::to_coordinator, rank, at(rank).duty.leave());
-    else if (!trainings_.at(worker.training).stuck)  // inside MPI nobody speaks
+    else if (const Training& training = trainings_.at(worker.training);
+             !training.stuck || training.joined == training.assign.ranks.size())  // else inside MPI
         post(Kind::to_coordinator, rank, Alive{});
 }
 
@@ -312,6 +317,11 @@ void SimulatedTransport::end(int attempt, int version) {
         finished.outcome = outcome->second;
         finished.cause = "injected";
     }
+    for (const int rank : training.assign.ranks)
+        if (bad_ranks.contains(rank)) {
+            finished.outcome = archive::Outcome::failed;
+            finished.cause = "a bad host";
+        }
     for (const int rank : training.assign.ranks)
         if (host_of && bad_hosts.contains(host_of(rank))) {
             finished.outcome = archive::Outcome::failed;

@@ -85,9 +85,10 @@ class SimulatedTransport final : public Transport {
     std::vector<int> stopped;                           ///< ranks that have been told to stop
     std::map<int, archive::Outcome> outcomes;           ///< of trials that do not complete
     std::function<std::string(int rank)> host_of = {};  ///< what each rank says; empty: nothing
-    std::set<std::string> bad_hosts;                    ///< every trial fails there
-    std::set<std::string> set_aside;                    ///< hosts whose ranks are not waited for in idle()
-    std::map<int, int> stored;                          ///< how often each trial's file was written
+    std::set<int> bad_ranks;
+    std::set<std::string> bad_hosts;  ///< every trial fails there
+    std::set<std::string> set_aside;  ///< hosts whose ranks are not waited for in idle()
+    std::map<int, int> stored;        ///< how often each trial's file was written
 
     Seats seats = {};  ///< of the workers; with more than one each, before anything happens,
     std::function<double(int together)> card_speed = {};  ///< times that of one trial alone

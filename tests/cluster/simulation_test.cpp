@@ -198,7 +198,9 @@ class Story {
                     ++aside;
                     transport.set_aside.insert(host);
                     for (int rank = 1; rank <= workers_; ++rank)
-                        present -= transport.host_of(rank) == host;
+                        present -=
+                            transport.host_of(rank) == host ||
+                            transport.host_of(rank) + " rank " + std::to_string(seats.rank_of(rank)) == host;
                     for (const int trial : trials)
                         if (failed.contains(trial)) recorded.erase(trial);  // it waits again
                 }};

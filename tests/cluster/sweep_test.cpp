@@ -88,6 +88,45 @@ TEST_F(OneTrial, thatHasACheckpointCountsOnlyForWhatIsLeft) {
 }
 
 // A trunk of 30 steps and its branch, which decays over 10 more.
+/// Four trials of 1000 s each on one rank, and 1000 steps.
+isogrid::study::Study four_trials_of_1000_seconds() {
+    isogrid::study::Study study = test::study_of({1000, 1000, 1000, 1000});
+    for (auto& planned : study.grid.trials) {
+        planned.trial.steps = 1000;
+        planned.flops_per_token.exact /= 100;
+    }
+    return study;
+}
+
+TEST(Sweep, takesNoStepsOfACheckpointForStepsOfTheAttemptThatGoesOnFromIt) {
+    const auto study = four_trials_of_1000_seconds();
+    Sweep sweep(study, test::all_of(study), 0, 1);
+    sweep.worker_idle(1);
+    const int trial = sweep.assign(0).at(0).trial;
+    sweep.progressed({.trial = trial, .steps_done = 0, .steps = 1000}, 0);
+    sweep.progressed({.trial = trial, .steps_done = 500, .steps = 1000}, 500);
+    sweep.worker_lost(1);
+    sweep.lost(trial);
+    sweep.worker_idle(2);
+    ASSERT_EQ(sweep.assign(1100).at(0).trial, trial);
+    sweep.progressed({.trial = trial, .steps_done = 500, .steps = 1000}, 1100);
+    sweep.progressed({.trial = trial, .steps_done = 501, .steps = 1000}, 1101);
+    EXPECT_NEAR(sweep.state(1101).remaining_rank_seconds.value(), 3499, 1);
+}
+
+TEST(Sweep, seesWhereAnAttemptBeginsWhoseNewestCheckpointIsOfNoUse) {
+    const auto study = four_trials_of_1000_seconds();
+    Sweep sweep(study, test::all_of(study), 0, 1, {.steps_before = {{0, 900}, {1, 900}, {2, 900}, {3, 900}}});
+    sweep.worker_idle(1);
+    const int trial = sweep.assign(0).at(0).trial;
+    for (int steps = 0; steps < 1000; steps += 100)
+        sweep.progressed({.trial = trial, .steps_done = steps, .steps = 1000}, steps);
+    sweep.finished(
+        {.trial = trial, .outcome = Outcome::completed, .stored = true, .steps_done = 1000, .steps = 1000},
+        1000);
+    EXPECT_NEAR(sweep.state(1000).remaining_rank_seconds.value(), 300, 1) << "three of 100 s each";
+}
+
 TEST(Sweep, stopsWhenTwoTrialsInARowFindNoRoomForTheirFiles) {
     const isogrid::study::Study study = test::study_of({1e9, 1e9, 1e9, 1e9, 1e9});
     Sweep sweep(study, {0, 1, 2, 3, 4}, 0, 1);

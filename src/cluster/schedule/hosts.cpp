@@ -16,6 +16,15 @@ std::optional<std::string> Hosts::host_of(const std::vector<int>& ranks) const {
     return hosts.size() == 1 ? std::optional(*hosts.begin()) : std::nullopt;
 }
 
+void Hosts::judge_ranks_of_a_single_host(const Seats& seats) {
+    if (troubles_.size() != 1) return;
+    troubles_.clear();
+    for (auto& [worker, place] : host_of_rank_) {
+        place += " rank " + std::to_string(seats.rank_of(worker));
+        troubles_.try_emplace(place);
+    }
+}
+
 void Hosts::ended_well(const std::vector<int>& ranks) {
     if (const auto host = host_of(ranks)) troubles_.at(*host).clear();
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cluster/schedule/seats.hpp"
+
 namespace isogrid::cluster {
 
 /// So many trials in a row, all different, must end badly on a host before it is set aside.
@@ -27,6 +29,10 @@ class Hosts {
 
     /// The same when `rank` fell silent, with a trial or with none (a negative number of its own).
     std::optional<std::string> fell_silent(int rank, int trial);
+
+    /// Where all workers are on one host, each rank counts as one from now on, `HOST rank RANK`: one of its
+    /// cards may be at fault. Once all have said where they are.
+    void judge_ranks_of_a_single_host(const Seats& seats);
 
     /// How often each trial has failed on `host`.
     std::map<int, int> failures_on(const std::string& host) const;

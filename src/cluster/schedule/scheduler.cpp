@@ -182,6 +182,13 @@ void Scheduler::progressed(int trial, double fraction, double now) {
     seen(trial, fraction, now);
 }
 
+void Scheduler::goes_on_from(const Task& task) {
+    const auto found = running_.find(task.trial);
+    if (found == running_.end()) return;
+    found->second.task.flops = task.flops;
+    changed_ = true;
+}
+
 void Scheduler::seen(int trial, double fraction, double now) {
     now_ = std::max(now_, now);
     const auto found = running_.find(trial);

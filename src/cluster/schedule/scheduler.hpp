@@ -56,6 +56,9 @@ class Scheduler {
     /// Everything that can start at time `now` (seconds); its ranks are busy until reported idle again.
     std::vector<Assignment> assign(double now);
 
+    /// So much of a running trial is left from where its attempt begins: fractions are of this.
+    void goes_on_from(const Task& task);
+
     /// `fraction` (0..1) of a running trial's FLOPs is done at `now`.
     void progressed(int trial, double fraction, double now);
 

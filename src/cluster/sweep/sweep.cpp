@@ -135,6 +135,7 @@ SweepAccount Sweep::account() const {
 }
 
 void Sweep::now_running(int trial, int ranks) {
+    unheard_.insert(trial);
     running_[trial] = {.name = planned(trial).name, .ranks = ranks, .steps = planned(trial).trial.steps};
 }
 
@@ -170,6 +171,11 @@ bool Sweep::take_back(int trial, const std::vector<int>& ranks, double now) {
 void Sweep::progressed(const TrialProgress& progress, double now) {
     const auto found = running_.find(progress.trial);
     if (found == running_.end()) return;
+    if (unheard_.erase(progress.trial) > 0 && progress.steps_done != steps_before(progress.trial)) {
+        // A checkpoint that came later than was known, or none that can be used.
+        history_.steps_before[progress.trial] = progress.steps_done;
+        scheduler_.goes_on_from(tasks_of(study_, {progress.trial}, history_, bytes_).front());
+    }
     found->second.steps_done = progress.steps_done;
     found->second.tokens_per_second = progress.tokens_per_second;
     scheduler_.progressed(progress.trial, fraction(progress.trial, progress.steps_done, progress.steps), now);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -139,6 +140,7 @@ class Sweep {
     SweepAccount account_;
     std::optional<double> started_;  ///< when the first trial was assigned
     std::map<int, RunningTrial> running_;
+    std::set<int> unheard_;                  ///< of those, whose attempt has not told where it begins
     std::vector<std::string> store_faults_;  ///< trials that ended but could not be written, and why
     int not_stored_in_a_row_ = 0;
     bool stopped_ = false;
