@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "analysis/answer/studies.hpp"
 #include "analysis/answer/without_effect.hpp"
@@ -101,8 +102,13 @@ void recommend(std::optional<double> inference_tokens, Answer& all) {
                 all.predictions.push_back(fit->predict(target));
     for (const double target : all.targets)
         if (auto decision = decide(all.fits, target, all.largest_fitted, inference_tokens,
-                                   tokens_per_batch_unit(all.runs)))
+                                   tokens_per_batch_unit(all.runs))) {
+            // A unit that was not meant is of no harm until somebody takes the numbers.
+            std::ranges::copy_if(
+                all.warnings, std::back_inserter(decision->warnings),
+                [](const Reason& warning) { return warning.kind == Refusal::mixed_conventions; });
             all.decisions.push_back(std::move(*decision));
+        }
     for (const Decision& decision : all.decisions)
         if (!predicts(all.predictions, decision.law, decision.flops))
             all.predictions.push_back(

@@ -7,11 +7,13 @@
 
 #include <boost/math/tools/minima.hpp>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/best_size.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
+constexpr double far = 3;                           // decades beyond the runs: no law is known to hold
 constexpr int bits = 30;                            // of the minimum's place: half of a double's are real
 constexpr double widest = 16.2;                     // e-folds searched to each side: a factor of 1e7
 constexpr std::size_t replicates_of_surface = 200;  // a minimum over sizes each: enough for an interval
@@ -158,6 +160,14 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
     decision.decades = std::log10(flops / largest);
     decision.parameters = best.parameters, decision.tokens = best.tokens, decision.loss = best.loss;
     decision.floorless = !law->surface || law->surface->floor() == 0;
+    if (decision.decades > far * (1 + 1e-9))
+        decision.warnings.push_back(
+            {Refusal::far_extrapolation, format_quantity(flops, Quantity::flops) + " FLOPs are " +
+                                             format_significant(decision.decades, 2) +
+                                             " decades of compute beyond the largest run, " +
+                                             format_quantity(largest, Quantity::flops) +
+                                             " (nothing shows that a law holds over more than " +
+                                             format_significant(far, 1) + ") train larger runs first"});
     if (law->surface && decision.decades > 0 && best.loss.value >= law->surface->lowest_seen)
         decision.reached_already = law->surface->lowest_seen;
     for (const LawFit& fit : fits) {

@@ -101,8 +101,9 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
         return value > 0 && replicates.front() > 0 ? value * std::pow(bound / value, widening)
                                                    : value + widening * (bound - value);
     };
-    estimate.low = widen(quantile(replicates, 0.025));
-    estimate.high = widen(quantile(replicates, 0.975));
+    // Where nearly all replicates lie on one side, widening would carry the nearer end away from the value.
+    estimate.low = std::min(widen(quantile(replicates, 0.025)), value);
+    estimate.high = std::max(widen(quantile(replicates, 0.975)), value);
     // Nor does what replicates push against zero, as a floor, go below it.
     if (value >= 0 && replicates.front() >= 0) estimate.low = std::max(estimate.low, 0.0);
     return estimate;

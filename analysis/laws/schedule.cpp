@@ -60,9 +60,12 @@ std::optional<Reason> too_few(const ScheduleModel& model) {
 /// their warm-up from its first step write a rate of 0 there, and the law has warmed up linearly to the first
 /// point in any case.
 Run without_rates_of_zero(Run run) {
-    run.curve.erase(run.curve.begin(),
-                    std::find_if(run.curve.begin(), run.curve.end(),
-                                 [](const CurveSample& sample) { return sample.learning_rate != 0; }));
+    const auto drop = [](auto& samples) {
+        samples.erase(samples.begin(), std::find_if(samples.begin(), samples.end(), [](const auto& sample) {
+                          return sample.learning_rate != 0;
+                      }));
+    };
+    drop(run.curve), drop(run.rates);
     return run;
 }
 
@@ -76,12 +79,17 @@ std::string fault_of(const Run& run) {
         return "has fewer than " + std::to_string(fewest_of_a_curve) +
                " points from its first learning rate above 0 on";
     if (run.curve.front().learning_rate < 0) return "begins with a learning rate below 0";
+    if (const auto large = known_too_seldom(Schedule::of(run)))
+        return "changes its learning rate by more than a quarter over " + std::to_string(large->number) +
+               " of " + std::to_string(large->intervals) +
+               " intervals between its points, so the schedule there is not known; log it more often";
     return {};
 }
 
 /// The curves that are fitted and those that were held out to be predicted.
 struct ChosenCurves {
     std::vector<Run> fitted, held;
+    std::string left_out;  ///< what was left out and why, in sentences; empty where nothing was
 };
 
 /// `100M parameters`, and their family where there is one.
@@ -108,11 +116,15 @@ ChosenCurves of_one_kind(const Runs& runs, const std::vector<std::string>& hold_
         else if (as_read.curve.size() > 1)
             left_out[fault].push_back(run.name);
     }
-    for (const auto& [fault, names] : left_out)
-        fit.notes.push_back(names.size() == 1 ? "the curve " + names.front() + " is left out: it " + fault
-                                              : std::to_string(names.size()) + " curves are left out (" +
-                                                    names.front() + " is the first): each " + fault);
     ChosenCurves chosen;
+    for (const auto& [fault, names] : left_out) {
+        const std::string words = names.size() == 1
+                                      ? "the curve " + names.front() + " is left out: it " + fault
+                                      : std::to_string(names.size()) + " curves are left out (" +
+                                            names.front() + " is the first): each " + fault;
+        fit.notes.push_back(words);
+        chosen.left_out += (chosen.left_out.empty() ? "" : "; ") + words;
+    }
     const auto most = std::max_element(kinds.begin(), kinds.end(), [](const auto& a, const auto& b) {
         return std::pair(a.second.size(), a.first) < std::pair(b.second.size(), b.first);
     });
@@ -175,7 +187,7 @@ void tell_curves(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curv
                 {}};
     double explained_out = 0;
     for (std::size_t c = 0; c < curves.size(); ++c) {
-        const std::vector<double> predicted = law.losses(curves[c].schedule);
+        const std::vector<double> predicted = curves[c].at_points(law.losses(curves[c].schedule));
         const auto count = static_cast<double>(predicted.size());
         double mean = 0, worst = 0;
         for (std::size_t i = 0; i < predicted.size(); ++i) {
@@ -204,7 +216,7 @@ std::vector<Cut> validate(const ScheduleModel& model, const FitOptions& options)
         longest = std::max(longest, curve.schedule.step.back());
     std::vector<double> part, losses;
     for (const auto& [c, i] : model.points) {
-        const double octaves = std::floor(std::log2(longest / model.curves[c].schedule.step[i]) + 1e-9);
+        const double octaves = std::floor(std::log2(longest / model.curves[c].step[i]) + 1e-9);
         part.push_back(longest * std::exp2(-std::clamp(octaves, 0.0, 3.0)));
         losses.push_back(model.curves[c].loss[i]);
     }
@@ -223,7 +235,8 @@ std::vector<Cut> validate(const ScheduleModel& model, const FitOptions& options)
             for (std::size_t c = 0; c < last.size(); ++c) {
                 if (last[c] == 0) continue;
                 Schedule schedule = model.curves[c].schedule;
-                schedule.step.resize(last[c] + 1), schedule.learning_rate.resize(last[c] + 1);
+                const std::size_t known_to = model.curves[c].place[last[c]] + 1;
+                schedule.step.resize(known_to), schedule.learning_rate.resize(known_to);
                 falling = falling || falls(schedule.learning_rate);
                 known.push_back(std::move(schedule));
             }
@@ -234,18 +247,61 @@ std::vector<Cut> validate(const ScheduleModel& model, const FitOptions& options)
             if (minima.empty()) return std::nullopt;
             return [&model, evaluate = model.evaluation(minima.front().at)](std::size_t p) {
                 const auto& [c, i] = model.points[p];
-                return evaluate(model.curves[c].path, i, {});
+                return evaluate(model.curves[c].path, model.curves[c].place[i], {});
             };
         });
 }
 
 }  // namespace
 
-Schedule Schedule::of(const std::vector<CurveSample>& curve) {
+Schedule Schedule::of(const Run& run) {
     Schedule schedule;
-    for (const CurveSample& sample : curve)
-        schedule.step.push_back(sample.step), schedule.learning_rate.push_back(sample.learning_rate);
+    const auto add = [&](double step, double rate) {
+        schedule.step.push_back(step), schedule.learning_rate.push_back(rate);
+    };
+    if (run.rates.empty()) {
+        for (const CurveSample& sample : run.curve)
+            add(sample.step, sample.learning_rate);
+        return schedule;
+    }
+    auto sample = run.curve.begin();
+    for (const RateSample& rate : run.rates) {  // and the points of the curve that stand between them
+        for (; sample != run.curve.end() && sample->step <= rate.step; ++sample)
+            if (sample->step < rate.step) add(sample->step, sample->learning_rate);
+        if (sample == run.curve.end() && rate.step > run.curve.back().step) break;
+        add(rate.step, rate.learning_rate);
+    }
+    for (; sample != run.curve.end(); ++sample)
+        add(sample->step, sample->learning_rate);
     return schedule;
+}
+
+double Schedule::peak() const {
+    return *std::max_element(learning_rate.begin(), learning_rate.end());
+}
+
+std::size_t Schedule::warmed_up() const {
+    const auto rises_no_more =
+        std::adjacent_find(learning_rate.begin(), learning_rate.end(), std::greater_equal<>());
+    return rises_no_more == learning_rate.end()
+               ? learning_rate.size() - 1
+               : static_cast<std::size_t>(rises_no_more - learning_rate.begin());
+}
+
+bool Schedule::changes_much(std::size_t i) const {
+    const double change = std::abs(learning_rate[i] - learning_rate[i - 1]);
+    // The last points of a decay to zero halve the rate each time, and hardly change it.
+    return change > 0.25 * learning_rate[i - 1] && change > 0.05 * peak() && i > warmed_up();
+}
+
+bool Schedule::jumps_to(std::size_t i) const {
+    if (!changes_much(i)) return false;
+    // A decay changes the rate over several intervals, by amounts like one another: those of 1 - sqrt(x), the
+    // most uneven, by at most 2.4 times as much as the next.
+    constexpr double alone = 3;
+    const auto change = [&](std::size_t k) { return std::abs(learning_rate[k] - learning_rate[k - 1]); };
+    return (i < 2 || change(i) > alone * change(i - 1)) &&
+           (i + 1 == learning_rate.size() || change(i) > alone * change(i + 1));
 }
 
 Schedule Schedule::constant(double peak, double warmup, double steps) {
@@ -294,19 +350,24 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     fit.name = "schedule";
     fit.redrawn = "blocks of neighbouring points of the curves";
     fit.objective = to_string(options.objective);
-    const auto [fitted, held] = of_one_kind(runs, options.hold_out, fit);
+    const auto [fitted, held, left_out] = of_one_kind(runs, options.hold_out, fit);
     std::vector<const Run*> chosen;
     for (const Run& run : fitted)
         chosen.push_back(&run);
     if (chosen.empty()) {
         fit.refused =
-            Reason{Refusal::no_curves,
-                   "no curve to fit tells its steps, learning rates and losses (5 points with a rate above "
-                   "zero are needed) name run=, step=, learning_rate= and loss= columns"};
+            left_out.empty()
+                ? Reason{Refusal::no_curves,
+                         "no curve to fit tells its steps, learning rates and losses (5 points with a rate "
+                         "above zero are needed) name run=, step=, learning_rate= and loss= columns"}
+                : Reason{Refusal::no_curves, "no curve to fit is left: " + left_out};
         return fit;
     }
     const ScheduleModel model(chosen);
-    if ((fit.refused = too_few(model))) return fit;
+    if ((fit.refused = too_few(model))) {
+        if (!left_out.empty()) fit.refused->text += "; " + left_out;
+        return fit;
+    }
 
     FitOptions without_replicates = options;  // they draw blocks, below
     without_replicates.bootstrap = 0;

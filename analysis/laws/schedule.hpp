@@ -7,12 +7,22 @@
 
 namespace isogrid::analysis {
 
-/// A learning rate over steps, known at some: linear between them, but a change by more than a quarter is a
-/// jump at the later one. Before the first it rises linearly from zero (warm-up).
+/// A learning rate over steps, known at some: linear between them, but where it jumps it does so at the later
+/// one. Before the first it rises linearly from zero.
 struct Schedule {
     std::vector<double> step, learning_rate;
 
-    static Schedule of(const std::vector<CurveSample>& curve);
+    /// Of a run's rates where it has them, to its curve's end; else of its curve's points.
+    static Schedule of(const Run& run);
+    double peak() const;
+    /// The place of the warm-up's last point: rates rise up to it.
+    std::size_t warmed_up() const;
+    /// Whether the rate changes after the warm-up by more than a quarter, and a twentieth of the peak, to
+    /// that of point `i` from that of the point before.
+    bool changes_much(std::size_t i) const;
+    /// Whether it does so alone: it changes far less over the intervals beside.
+    bool jumps_to(std::size_t i) const;
+
     /// Peak after `warmup` steps, then held to the end, or brought down to `last` of the peak: by a cosine,
     /// or linearly from step `from` on.
     static Schedule constant(double peak, double warmup, double steps);

@@ -17,7 +17,7 @@ namespace isogrid::analysis {
 namespace {
 
 double warmup_of(const Schedule& schedule) {
-    return schedule.step.front();
+    return schedule.step[schedule.warmed_up()];
 }
 
 /// The highest loss that a curve has behind the first quarter of its steps: the fall from random guessing
@@ -26,8 +26,7 @@ double highest_shown(const std::vector<ScheduledCurve>& curves) {
     double highest = 0;
     for (const ScheduledCurve& curve : curves)
         for (std::size_t i = 0; i < curve.loss.size(); ++i)
-            if (curve.schedule.step[i] >= 0.25 * curve.schedule.step.back())
-                highest = std::max(highest, curve.loss[i]);
+            if (curve.step[i] >= 0.25 * curve.step.back()) highest = std::max(highest, curve.loss[i]);
     return highest;
 }
 
@@ -48,8 +47,7 @@ Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
                  {"decay_error", "+/-", Quantity::loss}},
                 {}};
     for (const ScheduledCurve& curve : curves) {
-        const double peak =
-            *std::max_element(curve.schedule.learning_rate.begin(), curve.schedule.learning_rate.end());
+        const double peak = curve.schedule.peak();
         const double warmup = warmup_of(curve.schedule), last = curve.schedule.step.back();
         const Schedule cosine = Schedule::cosine(peak, warmup, last, 0.1);
         const Schedule decay = Schedule::linear_decay(peak, warmup, last, 0.8 * last, 0);
@@ -105,14 +103,17 @@ Figure curves_figure(const ScheduleLaw& law, const std::vector<ScheduledCurve>& 
         Series dots{"", Mark::dots, shade, 0, {}, {}, {}};
         const std::size_t stride = std::max<std::size_t>(1, curve.loss.size() / 60);
         for (std::size_t i = 0; i < curve.loss.size(); i += stride)
-            dots.x.push_back(curve.schedule.step[i]), dots.y.push_back(curve.loss[i]);
+            dots.x.push_back(curve.step[i]), dots.y.push_back(curve.loss[i]);
         figure.series.push_back(std::move(dots));
+        // From the first point on: before it the law's loss is far above all others.
+        const auto from = static_cast<std::ptrdiff_t>(curve.place.front());
+        const std::vector<double> line = law.losses(curve.schedule);
         figure.series.push_back({label,
                                  c < fitted ? Mark::line : Mark::dashes,
                                  shade,
                                  0,
-                                 curve.schedule.step,
-                                 law.losses(curve.schedule),
+                                 {curve.schedule.step.begin() + from, curve.schedule.step.end()},
+                                 {line.begin() + from, line.end()},
                                  {}});
     }
     return figure;
@@ -131,8 +132,7 @@ Figure length_figure(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
     double longest = 0, peak = 0, warmup = 0;
     for (const ScheduledCurve& curve : curves) {
         longest = std::max(longest, curve.schedule.step.back());
-        peak = std::max(peak, *std::max_element(curve.schedule.learning_rate.begin(),
-                                                curve.schedule.learning_rate.end()));
+        peak = std::max(peak, curve.schedule.peak());
         warmup = std::max(warmup, warmup_of(curve.schedule));
     }
     const double shortest = std::max(0.1 * longest, 2 * warmup);

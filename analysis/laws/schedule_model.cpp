@@ -11,23 +11,40 @@ constexpr double fit_resolution = 20;
 
 }  // namespace
 
+ScheduledCurve::ScheduledCurve(const Run& run, double resolution)
+    : name(run.name), schedule(Schedule::of(run)), path(schedule, resolution) {
+    for (const CurveSample& sample : run.curve) {
+        const auto at = run.rates.empty() ? schedule.step.begin() + std::ssize(place)
+                                          : std::ranges::lower_bound(schedule.step, sample.step);
+        place.push_back(static_cast<std::size_t>(at - schedule.step.begin()));
+        step.push_back(sample.step), loss.push_back(sample.loss);
+    }
+}
+
+std::vector<double> ScheduledCurve::at_points(const std::vector<double>& of_schedule) const {
+    std::vector<double> values;
+    for (const std::size_t at : place)
+        values.push_back(of_schedule[at]);
+    return values;
+}
+
 ScheduleModel::ScheduleModel(const std::vector<const Run*>& runs) {
     constexpr std::size_t most = 160, together = 3;
     std::size_t all = 0;
     for (const Run* run : runs) {
         curves.emplace_back(*run, fit_resolution);
         all += run->curve.size();
-        unit = std::max(unit, *std::max_element(curves.back().schedule.learning_rate.begin(),
-                                                curves.back().schedule.learning_rate.end()));
+        unit = std::max(unit, curves.back().schedule.peak());
     }
     const std::size_t stride = std::max<std::size_t>(1, (all + most - 1) / most);
     std::size_t block = 0;
     for (std::size_t c = 0; c < curves.size(); ++c, ++block)
         for (std::size_t i = 0, n = 0; i < curves[c].loss.size(); i += stride, ++n) {
-            if (!(curves[c].path.sum[i] > 0)) continue;
+            const double sum = curves[c].path.sum[curves[c].place[i]];
+            if (!(sum > 0)) continue;
             if (n > 0 && n % together == 0) ++block;
             points.emplace_back(c, i), blocks.push_back(block);
-            log_reference += std::log(curves[c].path.sum[i]);
+            log_reference += std::log(sum);
         }
     log_reference /= static_cast<double>(std::max<std::size_t>(points.size(), 1));
 }
@@ -53,11 +70,12 @@ ResidualModel ScheduleModel::model() const {
     return {7, points.size() + 3,
             [this](std::span<const double> at, std::size_t i, std::span<double> gradient) {
                 if (i >= points.size()) return tied(at, i - points.size(), gradient);
-                const auto& [c, place] = points[i];
-                const double predicted = evaluation(at)(curves[c].path, place, gradient);
+                const auto& [c, point] = points[i];
+                const ScheduledCurve& curve = curves[c];
+                const double predicted = evaluation(at)(curve.path, curve.place[point], gradient);
                 for (double& slope : gradient)
                     slope /= predicted;
-                return predicted > 0 ? std::log(predicted / curves[c].loss[place])
+                return predicted > 0 ? std::log(predicted / curve.loss[point])
                                      : std::numeric_limits<double>::quiet_NaN();
             }};
 }

@@ -16,14 +16,14 @@ namespace isogrid::analysis {
 struct ScheduledCurve {
     std::string name;
     Schedule schedule;
-    std::vector<double> loss;
+    std::vector<double> step, loss;  ///< where the loss is known
+    std::vector<std::size_t> place;  ///< of those points among the schedule's, which may be more
     SchedulePath path;
 
-    explicit ScheduledCurve(const Run& run, double resolution)
-        : name(run.name), schedule(Schedule::of(run.curve)), path(schedule, resolution) {
-        for (const CurveSample& sample : run.curve)
-            loss.push_back(sample.loss);
-    }
+    ScheduledCurve(const Run& run, double resolution);
+
+    /// Of the losses at all of the schedule's points, those where the loss is known.
+    std::vector<double> at_points(const std::vector<double>& of_schedule) const;
 };
 
 /// The curves' points that are fitted, and the law in the coordinates of the optimizer.

@@ -8,7 +8,7 @@ namespace isogrid::analysis {
 SchedulePath::SchedulePath(const Schedule& schedule, double resolution) {
     const auto& step = schedule.step;
     const auto& rate = schedule.learning_rate;
-    const double peak = *std::max_element(rate.begin(), rate.end());
+    const double peak = schedule.peak();
     double total = 0.5 * step.front() * rate.front(), pending = 0, middle = 0;
     const int rungs = std::max(1, static_cast<int>(std::min(resolution, 8.0) * rate.front() / peak));
     for (int k = 0; k < rungs && step.front() > 0; ++k) {  // warm-up, in equal rises
@@ -24,7 +24,7 @@ SchedulePath::SchedulePath(const Schedule& schedule, double resolution) {
     };
     for (std::size_t i = 1; i < step.size(); ++i) {
         const double fall = rate[i - 1] - rate[i], width = step[i] - step[i - 1];
-        const bool jump = std::abs(fall) > 0.25 * rate[i - 1];
+        const bool jump = schedule.jumps_to(i);
         const double before = total;
         total += width * (jump ? rate[i - 1] : 0.5 * (rate[i - 1] + rate[i]));
         if (pending != 0 && (jump || pending * fall < 0)) turn(rate[i - 1], i);

@@ -15,8 +15,8 @@ struct RateChange {
     std::size_t from = 0;  ///< the first point that it matters for
 };
 
-/// A schedule as the law sees it: the sum of learning rates at each point, and the changes. Small changes are
-/// joined into one of at least 1 / `resolution` of the peak.
+/// A schedule as the law sees it: the sum of learning rates at each of its points, and the changes. Small
+/// changes are joined into one of at least 1 / `resolution` of the peak.
 struct SchedulePath {
     std::vector<double> sum;
     std::vector<RateChange> changes;

@@ -82,6 +82,8 @@ std::string recommendation_html(const Answer& answer) {
         const auto sentences = describe(decision);
         for (std::size_t i = 0; i < sentences.size(); ++i)
             html += paragraph(sentences[i], i == 0 ? "big" : "");
+        for (const Reason& warning : decision.warnings)
+            html += reason_box(warning, "decision", false);
     }
     if (const std::string words = describe_agreement(answer); !words.empty())
         html += paragraph(words, "quiet");
@@ -98,11 +100,13 @@ std::string recommendation_html(const Answer& answer) {
         html += "<tr><td class=\"text\">" + law + "</td><td>" + format_quantity(p.flops, Quantity::flops) +
                 "</td>";
         for (const auto& [estimate, quantity] :
-             {std::pair{p.parameters, Quantity::parameters}, std::pair{p.tokens, Quantity::tokens},
-              std::pair{p.loss, Quantity::loss}})
+             {std::pair{p.parameters, Quantity::parameters}, std::pair{p.tokens, Quantity::tokens}})
             html += "<td>" + format_quantity(estimate.value, quantity) + "</td><td>" +
                     interval(estimate, quantity) + "</td>";
-        html += "</tr>\n";
+        const bool least = loss_is_lower_limit(p, answer);
+        html += "<td>" + std::string(least ? "at least " : "") +
+                format_quantity(p.loss.value, Quantity::loss) + "</td><td>" +
+                (least ? "-" : interval(p.loss, Quantity::loss)) + "</td></tr>\n";
     };
     for (const Prediction& prediction : answer.predictions)
         row(prediction, prediction.law);

@@ -103,7 +103,10 @@ json decided(const Decision& decision) {
         {"learning_rate", known(decision.learning_rate)},
         {"learning_rate_law", word(decision.learning_rate_law)},
         {"lifetime", nullptr},
-        {"words", describe(decision)}};
+        {"words", describe(decision)},
+        {"warnings", json::array()}};
+    for (const Reason& warning : decision.warnings)
+        object["warnings"].push_back(to_string(warning));
     if (const auto& life = decision.lifetime)
         object["lifetime"] = {{"inference_tokens", life->inference_tokens},
                               {"parameters", full(life->parameters)},

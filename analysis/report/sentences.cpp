@@ -27,6 +27,18 @@ bool has_no_floor(const std::string& law, const std::vector<LawFit>& fits) {
     return fit != fits.end() && (!fit->surface || fit->surface->floor() == 0);
 }
 
+/// `a loss of 1.44 (1.4 to 1.5)`, `a loss of at least 1.44`.
+std::string loss_in_words(const Estimate& loss, bool lower_limit) {
+    return lower_limit ? "a loss of at least " + format_quantity(loss.value, Quantity::loss)
+                       : "a loss of " + with_range(loss, Quantity::loss);
+}
+
+/// `2 decades`, `1 decade`.
+std::string decades_in_words(double decades) {
+    const std::string number = format_significant(decades, 2);
+    return number + (number == "1" ? " decade" : " decades");
+}
+
 /// Batch, steps and learning rate, or which of them no law says.
 std::string describe_recipe(const Decision& decision) {
     std::string text;
@@ -122,18 +134,23 @@ std::string describe_agreement(const Answer& answer) {
     return differ + ": more budgets, or larger ones, would settle it.";
 }
 
-std::string describe(const Prediction& prediction) {
+bool loss_is_lower_limit(const Prediction& prediction, const Answer& answer) {
+    return prediction.flops > answer.largest_fitted && has_no_floor(prediction.law, answer.fits);
+}
+
+std::string describe(const Prediction& prediction, const Answer& answer) {
     return "For " + format_quantity(prediction.flops, Quantity::flops) + " FLOPs train " +
            with_range(prediction.parameters, Quantity::parameters) + " parameters on " +
            with_range(prediction.tokens, Quantity::tokens) + " tokens, " +
            format_significant(prediction.tokens.value / prediction.parameters.value, 3) +
-           " tokens a parameter; expect a loss of " + with_range(prediction.loss, Quantity::loss) + ".";
+           " tokens a parameter; expect " +
+           loss_in_words(prediction.loss, loss_is_lower_limit(prediction, answer)) + ".";
 }
 
-std::string describe_rival(const Prediction& rival) {
+std::string describe_rival(const Prediction& rival, const Answer& answer) {
     return with_range(rival.parameters, Quantity::parameters) + " parameters on " +
-           with_range(rival.tokens, Quantity::tokens) + " tokens, a loss of " +
-           with_range(rival.loss, Quantity::loss);
+           with_range(rival.tokens, Quantity::tokens) + " tokens, " +
+           loss_in_words(rival.loss, loss_is_lower_limit(rival, answer));
 }
 
 std::vector<std::string> describe(const Decision& decision) {
@@ -142,8 +159,9 @@ std::vector<std::string> describe(const Decision& decision) {
             with_range(decision.parameters, Quantity::parameters) + " parameters on " +
             with_range(decision.tokens, Quantity::tokens) + " tokens, " +
             format_significant(decision.tokens.value / decision.parameters.value, 3) +
-            " tokens a parameter; expect a loss of " + with_range(decision.loss, Quantity::loss) + " (" +
-            decision.law + ").",
+            " tokens a parameter; expect " +
+            loss_in_words(decision.loss, decision.floorless && decision.decades > 0) + " (" + decision.law +
+            ").",
         describe_recipe(decision)};
     if (decision.reached_already)
         sentences.push_back("But a run has come to " +
@@ -152,8 +170,9 @@ std::vector<std::string> describe(const Decision& decision) {
                             "expect.");
     if (decision.decades > 0)
         sentences.push_back(
-            "That is " + format_significant(decision.decades, 2) +
-            " decades of compute beyond the largest run: an extrapolation, and as good as the law." +
+            "This is " + decades_in_words(decision.decades) +
+            " of compute beyond the largest run; the interval does not cover the risk that the law fails "
+            "out there." +
             (decision.floorless ? " It has no floor: there its loss is a lower limit." : ""));
     if (const auto& life = decision.lifetime)
         sentences.push_back(

@@ -22,10 +22,14 @@ std::string describe_compression(const Answer& answer);
 std::vector<std::string> describe(const Decision& decision);
 
 /// `365k parameters on 139M tokens, a loss of 1.44`, with intervals: a line for each of `rivals`.
-std::string describe_rival(const Prediction& rival);
+std::string describe_rival(const Prediction& rival, const Answer& answer);
 
 /// `For 1.00e+18 FLOPs train 12M parameters on 240M tokens ...`, a sentence a prediction.
-std::string describe(const Prediction& prediction);
+std::string describe(const Prediction& prediction, const Answer& answer);
+
+/// Whether the loss predicted is one that a law without a floor says of a budget beyond the runs: the truth
+/// lies above it, and its interval says nothing of that.
+bool loss_is_lower_limit(const Prediction& prediction, const Answer& answer);
 
 /// How far the laws differ over the first target's best size, in a sentence; empty for fewer than two laws.
 std::string describe_agreement(const Answer& answer);

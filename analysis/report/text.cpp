@@ -104,7 +104,7 @@ std::string predictions_text(const Page& page, const Answer& answer) {
     for (const Prediction& prediction : answer.predictions)
         widest = std::max(widest, prediction.law.size());
     for (const Prediction& prediction : answer.predictions)
-        text += page.lines(padded(prediction.law, widest) + " ", describe(prediction));
+        text += page.lines(padded(prediction.law, widest) + " ", describe(prediction, answer));
     return text;
 }
 
@@ -119,7 +119,7 @@ std::string rivals_text(const Page& page, const Answer& answer) {
         widest = std::max(widest, name(rival).size());
     std::string text = "\nother forms of the joint law, which do not decide:\n";
     for (const Prediction& rival : answer.rivals)
-        text += page.lines("  " + padded(name(rival), widest) + " ", describe_rival(rival));
+        text += page.lines("  " + padded(name(rival), widest) + " ", describe_rival(rival, answer));
     return text;
 }
 
@@ -140,6 +140,8 @@ std::string to_text(const Answer& answer, int columns) {
         const auto sentences = describe(decision);
         for (std::size_t i = 0; i < sentences.size(); ++i)
             text += page.lines(i == 0 ? "decision  " : "          ", sentences[i]);
+        for (const Reason& warning : decision.warnings)
+            text += page.lines("warning   ", to_string(warning));
     }
     for (const std::string& words : {describe_agreement(answer), describe_compression(answer)})
         if (!words.empty()) text += "\n" + page.lines("", words);

@@ -75,6 +75,17 @@ std::vector<CurveSample> validation_curve(const archive::TrialRecord& record,
     return curve;
 }
 
+/// The learning rate of every row that was stored: rows are many times as dense as evaluations, and a decay
+/// that is known at the evaluations alone would look like a few jumps.
+std::vector<RateSample> learning_rates(const archive::TrialRecord& record) {
+    const std::int64_t start = counted_from(record.planned);
+    std::vector<RateSample> rates;
+    for (const archive::CurvePoint& point : record.result.curve)
+        if (point.step > start)
+            rates.push_back({static_cast<double>(point.step - start), point.learning_rate});
+    return rates;
+}
+
 /// The gradient noise scale in tokens: summed over the last half of the steps, as it grows while the loss
 /// falls (McCandlish et al. 2018, section 2.2); nothing where it was not measured or is not positive.
 std::optional<double> noise_scale(const archive::TrialRecord& record) {
@@ -146,6 +157,7 @@ Run run_of(const archive::TrialRecord& record, ParameterConvention parameters,
         run.other_flops.push_back(
             {std::string(study::name(other)), planned.flops_per_token.under(other) * run.tokens});
     run.curve = validation_curve(record, convention);
+    run.rates = learning_rates(record);
     run.bits_per_byte = record.result.bits_per_byte;
     return run;
 }

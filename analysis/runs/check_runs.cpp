@@ -35,6 +35,33 @@ std::optional<Reason> odd_counts(const Runs& runs) {
                       "in millions or billions) check --columns, and count parameters and tokens one by one"};
 }
 
+/// Where N and D both count in thousands, millions or billions, D / N says nothing, and C = 6 N D is 10^6 to
+/// 10^18 times too small. But no language model has so few parameters, or parts of one.
+std::optional<Reason> odd_sizes(const Runs& runs) {
+    constexpr double least = 1000, in_thousands = 1e6, whole = 1e-9;
+    double largest = 0;
+    std::size_t known = 0, in_parts = 0;
+    const Run* example = nullptr;
+    for (const Run& run : runs.used) {
+        if (!(run.parameters > 0)) continue;
+        largest = std::max(largest, run.parameters);
+        ++known;
+        if (run.parameters < in_thousands &&
+            std::abs(run.parameters - std::round(run.parameters)) > whole * run.parameters) {
+            ++in_parts;
+            if (example == nullptr) example = &run;
+        }
+    }
+    if (known == 0 || (largest >= least && 2 * in_parts < known)) return std::nullopt;
+    return Reason{
+        Refusal::mixed_conventions,
+        (largest < least ? "the largest N is " + format_significant(largest, 4)
+                         : "N has fractions: that of " + example->name + " is " +
+                               format_significant(example->parameters, 7)) +
+            " (the columns probably count in thousands, millions or billions: budgets, FLOPs and "
+            "recommendations are then no plain numbers) give plain counts of parameters and tokens"};
+}
+
 /// FLOPs in another unit (exaFLOPs, GFLOPs, ..) show against 6 for a parameter and token (Kaplan et al. 2020,
 /// section 2.1), and a budget in FLOPs then lies decades away from all runs. Attention, an embedding that is
 /// not counted or gradients that are not taken make it no hundred times more or less.
@@ -102,8 +129,11 @@ std::vector<Reason> check_runs(const Runs& runs) {
     std::vector<Reason> reasons;
     if (const TokensUnit unit = runs.conventions.tokens_unit; unit != TokensUnit::tokens)
         reasons.push_back(unknown_unit(unit));
-    else if (auto odd = odd_counts(runs))
-        reasons.push_back(std::move(*odd));
+    const auto counts = runs.conventions.tokens_unit == TokensUnit::tokens ? odd_counts(runs) : std::nullopt;
+    if (counts)
+        reasons.push_back(*counts);
+    else if (auto sizes = odd_sizes(runs))
+        reasons.push_back(std::move(*sizes));
     if (auto stray = stray_counts(runs)) reasons.push_back(std::move(*stray));
     if (auto odd = odd_flops(runs)) reasons.push_back(std::move(*odd));
     std::vector<const Run*> order;

@@ -57,6 +57,11 @@ struct CurveSample {
     double noise_variance = std::numeric_limits<double>::quiet_NaN();
 };
 
+/// The learning rate of a step.
+struct RateSample {
+    double step = 0, learning_rate = 0;
+};
+
 /// A count under one convention: `non_embedding`, `exact`.
 struct Convention {
     std::string name;
@@ -79,6 +84,9 @@ struct Run {
     std::vector<Convention> other_parameters;   ///< N under every convention that is stored
     std::vector<Convention> other_flops;        ///< C under every convention that is stored
     std::vector<CurveSample> curve;             ///< by rising tokens; empty where only the end is known
+    /// By rising steps, where the learning rate is known at more of them than the loss; else empty, and the
+    /// curve has what is known.
+    std::vector<RateSample> rates;
     double bits_per_byte = std::numeric_limits<double>::quiet_NaN();  ///< of the text, where known
 };
 

@@ -128,6 +128,9 @@ TEST(ReadArchive, countsByTheBudgetsOwnConventionAndKeepsTheValidationCurve) {
     EXPECT_DOUBLE_EQ(run.bits_per_byte, 3.6);
     ASSERT_EQ(run.curve.size(), 2u);  // neither the start nor the row without an evaluation
     EXPECT_DOUBLE_EQ(run.curve[0].flops, 12800e6);
+    ASSERT_EQ(run.rates.size(), 3u) << "of the row without an evaluation too";
+    EXPECT_DOUBLE_EQ(run.rates[1].step, 75);
+    EXPECT_DOUBLE_EQ(run.rates[1].learning_rate, 1e-3);
     EXPECT_THAT(runs->conventions.flops, HasSubstr("exact"));
 }
 
@@ -140,6 +143,8 @@ TEST(ReadArchive, countsFromWhereABatchLeavesItsTrunk) {
     EXPECT_EQ(run.learning_rate, 0.02);
     ASSERT_EQ(run.curve.size(), 1u) << "step 50 is the trunk's";
     EXPECT_DOUBLE_EQ(run.curve[0].step, 50);
+    ASSERT_EQ(run.rates.size(), 2u) << "from there too";
+    EXPECT_DOUBLE_EQ(run.rates[0].step, 25);
     EXPECT_DOUBLE_EQ(run.curve[0].tokens, run.tokens);
     EXPECT_DOUBLE_EQ(run.curve[0].noise_signal, 50 * 3);
     EXPECT_DOUBLE_EQ(run.curve[0].noise_variance, 25 * (7.5 + 10) * 64) << "rows at 75 and 100, in tokens";

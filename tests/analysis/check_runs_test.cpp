@@ -10,6 +10,7 @@
 namespace isogrid::analysis {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -51,6 +52,29 @@ TEST(CheckRuns, keepsTheUnitOfTheBatchInRunsOfSeveralFiles) {
     const Runs runs =
         read_csv({first.name(), second.name()}, first.request("parameters=n,batch=b,steps=s,loss=l")).value();
     EXPECT_THAT(warnings_of(runs), ElementsAre(HasSubstr("D counts the unit of the batch")));
+}
+
+TEST(CheckRuns, saysThatAllCountsMayBeInThousandsMillionsOrBillions) {
+    const CsvFile plain("n,d,l\n44000000,1e9,4\n1234567000,4e9,3\n");
+    EXPECT_THAT(warnings_of(read_csv(plain.request("parameters=n,tokens=d,loss=l")).value()), IsEmpty());
+    const CsvFile small("n,d,l\n13520,1e6,4\n55600,4e6,3\n");
+    EXPECT_THAT(warnings_of(read_csv(small.request("parameters=n,tokens=d,loss=l")).value()), IsEmpty());
+    for (const double unit : {1e3, 1e6, 1e9}) {
+        Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+        for (auto& run : runs.used)
+            run.parameters /= unit, run.tokens /= unit, run.flops /= unit * unit;
+        EXPECT_THAT(warnings_of(runs),
+                    ElementsAre(AllOf(HasSubstr("mixed_conventions: "),
+                                      HasSubstr("probably count in thousands, millions or billions"),
+                                      HasSubstr("give plain counts"))))
+            << unit;
+    }
+    const CsvFile millions("n,d,l\n44,1000,4\n124,4000,3\n");
+    EXPECT_THAT(warnings_of(read_csv(millions.request("parameters=n,tokens=d,loss=l")).value()),
+                ElementsAre(HasSubstr("the largest N is 124 (the columns probably")));
+    const CsvFile thousands("n,d,l\n44250.5,1e6,4\n124300.25,4e6,3\n");
+    EXPECT_THAT(warnings_of(read_csv(thousands.request("parameters=n,tokens=d,loss=l")).value()),
+                ElementsAre(HasSubstr("N has fractions: that of line 2 is 44250.5")));
 }
 
 TEST(CheckRuns, namesRunsThatAreCountedInAnotherUnitThanTheOthers) {

@@ -127,6 +127,7 @@ TEST(Decide, passesOverALawWhoseFloorARunHasGoneBelow) {
     const auto decision = decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
     EXPECT_EQ(decision.law, "isoflop");
     EXPECT_FALSE(decision.reached_already);
+    EXPECT_THAT(describe(decision)[0], HasSubstr("expect a loss of at least "));
     EXPECT_THAT(describe(decision), Contains(HasSubstr("It has no floor: there its loss is a lower limit.")));
     fits.push_back(fit_overtraining(runs, options));  // has a floor, and no run below it
     EXPECT_EQ(decide(fits, 6.4e21, 6.4e19, std::nullopt)->law, "overtraining");

@@ -138,6 +138,25 @@ TEST(Summarize, takesNoIntervalBelowZeroThatNoReplicateGoesBelow) {
     EXPECT_LT(summarize(0.9, replicates, 1.2).low, 0);
 }
 
+TEST(Summarize, holdsTheValueWhereAllReplicatesLieOnOneSide) {
+    // A floor that ended at nothing while half of its replicates vanished.
+    std::vector<double> vanishing(40, 1e-15);
+    std::fill_n(vanishing.begin(), 20, 0.0);
+    const Estimate floor = summarize(2.5e-13, vanishing, 1.2);
+    EXPECT_EQ(floor.low, 0);
+    EXPECT_EQ(floor.high, 2.5e-13);
+    for (const double value : {-3.0, 0.5, 3.0})
+        for (const double about : {-1.0, 1.0, 2.0}) {
+            std::vector<double> replicates;
+            for (int k = 0; k < 40; ++k)
+                replicates.push_back(about + 0.01 * k);
+            const Estimate estimate = summarize(value, replicates, 1.5);
+            EXPECT_LE(estimate.low, value) << about;
+            EXPECT_GE(estimate.high, value) << about;
+            if (value > 0 && about > 0) EXPECT_GE(estimate.low, 0) << about;
+        }
+}
+
 TEST(Quantile, interpolatesBetweenNeighbours) {
     const std::vector<double> sorted = {1, 2, 4, 8};
     EXPECT_DOUBLE_EQ(quantile(sorted, 0), 1);

@@ -57,6 +57,52 @@ TEST(Answer, saysHowFarTheLawsDifferInSizeAndInLoss) {
               "isoflop has no floor: its loss there is a lower limit.");
 }
 
+TEST(Answer, warnsOfBudgetsFarBeyondTheRunsBesideTheDecision) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    const auto at = [&](double flops) { return answer(runs, {"joint"}, options, {flops}, {}); };
+    const Answer near = at(6.4e22), far = at(1e40);
+    EXPECT_THAT(to_text(near), Not(HasSubstr("far_extrapolation")));
+    EXPECT_THAT(to_text(far), HasSubstr("warning   far_extrapolation: 1.00e+40 FLOPs are 20 decades"));
+    EXPECT_THAT(to_html(far, {}), HasSubstr("far_extrapolation"));
+    EXPECT_THAT(to_json(far).at("decisions").at(0).at("warnings").at(0).get<std::string>(),
+                HasSubstr("far_extrapolation"));
+    EXPECT_TRUE(to_json(near).at("decisions").at(0).at("warnings").empty());
+    EXPECT_THAT(to_html(at(6.4e20), {}),
+                HasSubstr("This is 1 decade of compute beyond the largest run; the interval does not cover "
+                          "the risk that the law fails out there."));
+    EXPECT_THAT(to_html(at(6.4e21), {}), HasSubstr("This is 2 decades of compute"));
+}
+
+TEST(Answer, repeatsADoubtAboutUnitsBesideTheDecision) {
+    FitOptions options;
+    options.bootstrap = 0;
+    Runs runs = isoflop_runs(four_budgets, 7, 3, known_loss);
+    for (auto& run : runs.used)
+        run.parameters /= 1e6, run.tokens /= 1e6, run.flops /= 1e12, run.budget /= 1e12;
+    const Answer all = answer(std::move(runs), {"joint"}, options, {}, {});
+    const std::string text = to_text(all);
+    EXPECT_THAT(text.substr(text.find("decision  ")), HasSubstr("warning   mixed_conventions: "));
+    const std::string html = to_html(all, {});
+    EXPECT_LT(html.find("mixed_conventions"), html.find("<th class=\"text\">law</th><th>FLOPs</th>"));
+}
+
+TEST(Answer, givesTheLossOfALawWithoutAFloorAsALimit) {
+    const Answer all = synthetic_answer();
+    const Prediction &joint = all.predictions[0], &isoflop = all.predictions[1];
+    EXPECT_THAT(describe(joint, all), HasSubstr("expect a loss of 2.1248 ("));
+    const std::string least = "a loss of at least " + format_quantity(isoflop.loss.value, Quantity::loss);
+    EXPECT_THAT(describe(isoflop, all), HasSubstr("expect " + least + "."));
+    EXPECT_TRUE(describe_rival(isoflop, all).ends_with(", " + least));
+    EXPECT_THAT(
+        to_html(all, {}),
+        HasSubstr("<td>at least " + format_quantity(isoflop.loss.value, Quantity::loss) + "</td><td>-</td>"));
+    Prediction inside = isoflop;
+    inside.flops = 1e19;
+    EXPECT_THAT(describe(inside, all), Not(HasSubstr("at least")));
+}
+
 TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {
     const std::string words = describe_compression(synthetic_answer());
     EXPECT_THAT(words, HasSubstr("2.3 bits per byte"));

@@ -246,6 +246,94 @@ Schedule with_warmup(Schedule schedule) {
     return schedule;
 }
 
+/// A run that was evaluated at every tenth of its points only, as the trials of an archive are; its rates are
+/// those of all points, or where it does not say them those of its evaluations.
+void evaluate_seldom(analysis::Run& run, bool says_rates) {
+    std::vector<CurveSample> curve;
+    for (std::size_t i = 0; i < run.curve.size(); ++i) {
+        if (says_rates) run.rates.push_back({run.curve[i].step, run.curve[i].learning_rate});
+        if (i % 10 == 9 || i + 1 == run.curve.size()) curve.push_back(run.curve[i]);
+    }
+    run.curve = std::move(curve);
+}
+
+Runs evaluated_seldom(bool say_rates) {
+    Random random(5, 6);
+    Runs runs;
+    for (const auto& [name, schedule] :
+         {std::pair{"constant", Schedule::constant(peak, warmup, 20000)},
+          std::pair{"to a tenth", Schedule::cosine(peak, warmup, 20000, 0.1)},
+          std::pair{"to zero", Schedule::cosine(peak, warmup, 20000, 0)},
+          std::pair{"last fifth", Schedule::linear_decay(peak, warmup, 20000, 16000, 0)}}) {
+        runs.used.push_back(curve_of(name, with_warmup(schedule), 0, random));
+        evaluate_seldom(runs.used.back(), say_rates);
+    }
+    return runs;
+}
+
+TEST(Schedule, takesTheRatesBetweenEvaluationsForWhatTheyWere) {
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_schedule(evaluated_seldom(true), options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    const auto& rows = table_of(fit, "forecasts").rows;
+    ASSERT_EQ(rows.size(), 4u);
+    const auto number = [&](std::size_t row, std::size_t column) {
+        return std::get<double>(rows[row][column]);
+    };
+    constexpr std::size_t measured = 2, of_law = 3, constant = 4, cosine = 5, decay = 7;
+    for (std::size_t row = 0; row < rows.size(); ++row)
+        EXPECT_NEAR(number(row, of_law), number(row, measured), 4e-3) << row;  // ties
+    // The forecast of the schedule that a run was trained with is what the law says of the run.
+    EXPECT_NEAR(number(0, constant), number(0, of_law), 3e-4);
+    EXPECT_NEAR(number(1, cosine), number(1, of_law), 3e-4);
+    EXPECT_NEAR(number(3, decay), number(3, of_law), 3e-4);
+    const auto value = [&](const char* name) { return value_of(fit.parameters, name); };
+    const ScheduleLaw law{value("L0"), value("A"),    value("alpha"), value("B"),
+                          value("C"),  value("beta"), value("gamma")};
+    EXPECT_NEAR(law.final_loss(Schedule::cosine(peak, warmup, 20000, 0)), number(2, of_law), 3e-4);
+}
+
+TEST(Schedule, refusesCurvesWhoseRateIsNotKnownBetweenTheirPoints) {
+    Runs runs = evaluated_seldom(false);
+    FitOptions options;
+    options.bootstrap = 0;
+    EXPECT_THAT(fit_schedule(runs, options).notes,
+                testing::Contains(testing::AllOf(
+                    testing::HasSubstr("2 curves are left out (to a tenth is the first): each changes its "
+                                       "learning rate by more than a quarter over 4 of 5 intervals"),
+                    testing::HasSubstr("log it more often"))));
+    std::erase_if(runs.used, [](const analysis::Run& run) { return run.name != "to zero"; });
+    const LawFit fit = fit_schedule(runs, options);
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::no_curves);
+    EXPECT_THAT(fit.refused->text,
+                testing::HasSubstr("so the schedule there is not known; log it more often"));
+}
+
+TEST(Schedule, takesStepsBetweenPlateausForKnown) {
+    // Half of the changes are jumps, but what the rate is between them is plain.
+    Random random(5, 7);
+    Runs runs;
+    const std::vector<double> steps = {2000, 4000, 6000, 8000, 10000, 12000, 14000, 16000};
+    for (const auto& [name, rates] :
+         {std::pair{"constant", std::vector<double>(8, peak)},
+          std::pair{"early", std::vector<double>{1, 0.3, 0.3, 0.1, 0.1, 0.03, 0.03, 0.01}},
+          std::pair{"late", std::vector<double>{1, 1, 1, 1, 0.3, 0.3, 0.1, 0.1}}}) {
+        Schedule schedule{steps, rates};
+        for (double& rate : schedule.learning_rate)
+            rate *= rate > peak ? peak : 1;
+        auto run = curve_of(name, schedule, 1e-4, random);
+        std::erase_if(run.curve, [](const CurveSample& s) { return std::fmod(s.step, 2000) != 0; });
+        runs.used.push_back(run);
+    }
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_schedule(runs, options);
+    EXPECT_THAT(testing::PrintToString(fit.notes), testing::Not(testing::HasSubstr("left out")));
+    EXPECT_FALSE(fit.refused) << to_string(*fit.refused);
+}
+
 TEST(Schedule, takesNoWarmupForAFallOfTheRate) {
     Random random(5, 3);
     Runs runs;
@@ -362,7 +450,7 @@ TEST(Published, lawOfLearningRatesHasThePublishedTestR2) {
             std::vector<double> losses;
             for (const CurveSample& sample : run.curve)
                 losses.push_back(sample.loss);
-            mean += explained(losses, law.losses(Schedule::of(run.curve))) / 6;
+            mean += explained(losses, law.losses(Schedule::of(run))) / 6;
         }
         EXPECT_NEAR(mean, r2, 1e-4) << folder;
     }
