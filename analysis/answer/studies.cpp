@@ -19,12 +19,6 @@ bool compares_families(const Law& law) {
     return std::find(law.needs.begin(), law.needs.end(), Role::family) != law.needs.end();
 }
 
-/// Each sweep, cell or set of curves is of one family there, and their law of the one with most of them.
-bool keeps_families_apart(const Law& law) {
-    return law.name == "critical_batch" || law.name == "hyperparameters" || law.name == "mup" ||
-           law.name == "schedule";
-}
-
 Estimate predict(const LossSurface& surface, const std::vector<double>& residuals, const Run& run,
                  std::uint64_t seed) {
     constexpr std::uint64_t stream = 1u << 20;  // of its own
@@ -57,7 +51,7 @@ Runs runs_of_studies(const Law& law, const Runs& runs) {
 }
 
 LargestFamily family_for(const Law& law, const Runs& about) {
-    if (compares_families(law) || keeps_families_apart(law)) return {about, ""};
+    if (compares_families(law) || law.families_apart) return {about, ""};
     LargestFamily chosen = largest_family(about);
     const auto& used = chosen.runs.used;
     if (!law.fresh_data || !std::all_of(used.begin(), used.end(), repeats_data)) return chosen;

@@ -86,6 +86,8 @@ struct Law {
     /// Of an archive with several: the studies whose runs it is about, the first that there is.
     std::vector<std::string_view> studies = {"isoflop"};
     bool fresh_data = false;  ///< it takes every token for a new one: not asked of runs that repeat data
+    /// Each sweep, cell or set of curves is of one family, and what it says is of the one with most of them.
+    bool families_apart = false;
 };
 
 /// Every law, in the order of a report.
