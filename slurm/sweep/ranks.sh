@@ -33,7 +33,8 @@ choose_launcher() {
     launcher=${ISOGRID_LAUNCHER:-}
     srun_mpi=${ISOGRID_SRUN_MPI:-pmix}
     if [[ -z $launcher ]]; then
-        if [[ $(srun --mpi=list 2>&1) =~ (^|[^[:alnum:]_])$srun_mpi($|[^[:alnum:]_]) ]]; then launcher=srun; else launcher=mpirun; fi
+        launcher=mpirun
+        [[ ! $(srun --mpi=list 2>&1) =~ (^|[^[:alnum:]_])$srun_mpi($|[^[:alnum:]_]) ]] || launcher=srun
     fi
     case $launcher in
         srun | mpirun) ;;

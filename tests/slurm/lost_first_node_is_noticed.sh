@@ -17,6 +17,7 @@ echo "$*" >>steps.txt
 echo $$ >>processes.txt
 [[ "$*" != *--nodelist=node10* ]] || exit 1
 while [[ $1 == --* ]]; do shift; done
+[[ -z ${BROKEN:-} ]] || export PATH=$PWD/broken:$PATH
 exec "$@"
 END_OF_PROGRAM
 stand_in mpirun <<'END_OF_PROGRAM'
@@ -36,3 +37,19 @@ sweep
 for node in node3 node10; do
     grep -q -- "--nodelist=$node " steps.txt || fail "the steps were: $(cat steps.txt)"
 done
+
+# Nor is a node taken for lost by a step that cannot look: there is no memory, no process left, or no room on a disk.
+xargs kill <processes.txt 2>/dev/null || true
+rm -f asked.txt out.h5 processes.txt
+echo node1,node2,node3,node10 >nodes.txt
+mkdir broken
+printf '#!/bin/bash\nexit 2\n' >broken/grep
+chmod +x broken/grep
+stand_in mpirun <<'END_OF_PROGRAM'
+/bin/sleep 1.5
+[[ ! -e asked.txt ]] || exit 75
+echo results >out.h5
+END_OF_PROGRAM
+job_with BROKEN=yes
+[[ ! -e asked.txt ]] || fail "no node is lost, and Slurm was asked: $(sort asked.txt | uniq -c)"
+expect_status 0
