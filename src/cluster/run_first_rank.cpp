@@ -271,8 +271,7 @@ class FirstRank {
                         states.ended(finished.trial);
                     if (++not_packed < worth_packing) return;
                     not_packed = 0;
-                    // Looking at files that are too large to be packed takes time
-                    // too.
+                    // Looking at files that are too large to be packed takes time too.
                     worth_packing = pack(writer) ? archive::trials_a_segment : 2 * worth_packing;
                 },
             .say = [&](const std::string& text) { console_.line(text); },
