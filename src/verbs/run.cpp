@@ -1,4 +1,4 @@
-#include "cluster/run.hpp"
+#include "cluster/run/run.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -13,12 +13,12 @@
 
 #include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
-#include "cluster/machine.hpp"
-#include "cluster/run_refusals.hpp"
+#include "cluster/run/refusals.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/lack.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/card_plan.hpp"
+#include "cluster/work/machine.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/quantities.hpp"

@@ -1,0 +1,86 @@
+#include "cluster/run/words.hpp"
+
+#include <iostream>
+
+#include "archive/archive.hpp"
+#include "cluster/folder/lock.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "program/quantities.hpp"
+
+namespace isogrid::cluster {
+
+using program::plural;
+
+void RunWords::begins(const LeftToDo& left, int ranks) {
+    const study::Study& study = request_.study;
+    for (const std::string& warning : study.grid.warnings)
+        console_.line("warning: " + warning);
+    for (const std::string& warning : warnings_of(misplaced_, study.job.threads_per_rank))
+        console_.line("warning: " + warning);
+    const std::size_t done = trials() - left.trials.size(), begun = left.history.steps_before.size();
+    console_.line(study.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
+                  (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
+                  (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) +
+                  (left.from_states > 0 ? " (" + std::to_string(left.from_states) + " by trunks before)"
+                                        : std::string()) +
+                  ", " +
+                  (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : std::string("alone")) +
+                  packing());
+}
+
+std::string RunWords::packing() const {
+    const Cards& cards = request_.cards.cards;
+    if (cards.seats.each == 1) return "";
+    return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
+           " trials on a card at once";
+}
+
+void RunWords::finished_before(const archive::Found& found, const LeftToDo& left) {
+    std::vector<archive::TrialRecord> records;
+    for (const auto& trial : found.trials)
+        records.push_back(trial->record);
+    console_.line(request_.archive.string() + " is finished: " + plural(records.size(), "trial") +
+                  ", digest " + archive::archive_digest(records) + "; nothing to do");
+    failed(left.failed.size());
+}
+
+void RunWords::taken_over() {
+    const auto holder = read_lock(run_folder_of(request_.archive).lock);
+    std::cerr << request_.archive.string() << ": given up (another run has taken over"
+              << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
+}
+
+void RunWords::not_stored(const std::vector<std::string>& faults) {
+    for (const std::string& fault : faults)
+        std::cerr << "trial " << fault << "\n";
+    std::cerr << plural(faults.size(), "trial")
+              << " could not be stored (see above) make room, then run the same command again\n";
+}
+
+void RunWords::gone(std::size_t number) {
+    std::cerr << request_.archive.string() << ": " << number << " of " << plural(trials(), "trial")
+              << (number == 1 ? " is" : " are")
+              << " gone (done when this run began, and moved or removed since) bring back what held them, or "
+                 "run the same command again to train them anew\n";
+}
+
+void RunWords::interrupted(const SweepState& state) {
+    console_.line("interrupted: " + std::to_string(state.done) + " of " + plural(trials(), "trial") +
+                  " done and kept in " + run_folder_of(request_.archive).root.string() +
+                  "; run the same command again to go on");
+}
+
+void RunWords::done(const SweepState& state, const std::string& digest) {
+    std::string line = "wrote " + request_.archive.string() + ": " + plural(trials(), "trial");
+    if (state.diverged > 0) line += ", " + std::to_string(state.diverged) + " diverged";
+    console_.line(line + ", digest " + digest);
+    failed(state.failed.size());
+}
+
+void RunWords::failed(std::size_t number) {
+    if (number > 0)
+        console_.line("warning: " + plural(number, "trial") +
+                      " failed (isogrid status says why) add --retry failed to try again");
+}
+
+}  // namespace isogrid::cluster
