@@ -3,13 +3,12 @@
 #include <iostream>
 
 #include "archive/archive.hpp"
-#include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "program/quantities.hpp"
 
 namespace isogrid::cluster {
 
-using program::plural;
+using program::bytes, program::plural;
 
 void RunWords::begins(const LeftToDo& left, int ranks) {
     const study::Study& study = request_.study;
@@ -33,6 +32,24 @@ std::string RunWords::packing() const {
     if (cards.seats.each == 1) return "";
     return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
            " trials on a card at once";
+}
+
+void RunWords::takes_over_from(const Holder& predecessor) {
+    console_.line("taking over from a run that is gone: " + describe(predecessor));
+}
+
+void RunWords::verifies_tokens(double size) {
+    console_.line("reading all of " + request_.study.job.token_file.string() + " (" + bytes(size) +
+                  ") to see that its tokens are those of its digest");
+}
+
+void RunWords::not_used(const study::Faults& rejected) {
+    for (const study::Fault& fault : rejected)
+        console_.line("not used: " + study::to_string(fault));
+}
+
+void RunWords::study_not_noted(const std::string& why) {
+    console_.line("what a fit before the end should know is not noted: " + why);
 }
 
 void RunWords::finished_before(const archive::Found& found, const LeftToDo& left) {
@@ -62,6 +79,13 @@ void RunWords::gone(std::size_t number) {
               << (number == 1 ? " is" : " are")
               << " gone (done when this run began, and moved or removed since) bring back what held them, or "
                  "run the same command again to train them anew\n";
+}
+
+void RunWords::damaged(const study::Faults& faults) {
+    std::cerr << study::to_string(faults) << request_.archive.string()
+              << ": does not hold what was written (see above) its trials are still in "
+              << run_folder_of(request_.archive).trials.string()
+              << ": move it away and run the same command again\n";
 }
 
 void RunWords::interrupted(const SweepState& state) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "archive/run_folder.hpp"
+#include "cluster/folder/lock.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/places.hpp"
 #include "cluster/sweep/left_to_do.hpp"
@@ -24,11 +25,20 @@ class RunWords {
     /// Warnings, what is left to do, and who is there to do it; `ranks` with the coordinator.
     void begins(const LeftToDo& left, int ranks);
 
+    void takes_over_from(const Holder& predecessor);
+    /// All of the token file, of so many bytes, is about to be read.
+    void verifies_tokens(double bytes);
+    void not_used(const study::Faults& rejected);
+    /// What readers of a sweep that has not ended would look for (archive/so_far).
+    void study_not_noted(const std::string& why);
+
     void finished_before(const archive::Found& found, const LeftToDo& left);
     void taken_over();
     void not_stored(const std::vector<std::string>& faults);
     /// Results that are no longer there when all are to be merged.
     void gone(std::size_t number);
+    /// The archive is not what was written.
+    void damaged(const study::Faults& faults);
     void interrupted(const SweepState& state);
     void done(const SweepState& state, const std::string& digest);
 
