@@ -4,6 +4,8 @@
 // before they are removed. A crash in between leaves a trial in both, which is the same trial twice.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <vector>
@@ -31,5 +33,14 @@ struct SegmentContent {
     study::Faults faults;
 };
 SegmentContent read_segment(const std::filesystem::path& path);
+
+/// Trial files of more bytes stay as they are: whoever packs has nothing else to do meanwhile, and weights of
+/// many trials would take minutes.
+inline constexpr std::uintmax_t largest_packed = std::uintmax_t{4} << 20;
+
+/// Packs the trial files that hold results into one segment once they are `least` or more, and removes what
+/// the segment was seen to hold; how many that were. Nobody else may pack at the same time: the writer holds
+/// the lease. Throws what write_archive throws, with nothing removed.
+std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least);
 
 }  // namespace isogrid::archive

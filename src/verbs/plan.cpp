@@ -10,7 +10,7 @@
 
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
-#include "archive/run_folder.hpp"
+#include "archive/find_trials.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/run/refusals.hpp"
 #include "cluster/run/run.hpp"

@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "archive/find_trials.hpp"
 #include "archive/provenance.hpp"
-#include "archive/run_folder.hpp"
 #include "cluster/run/refusals.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/lack.hpp"

@@ -6,7 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "archive/find_trials.hpp"
+#include "archive/merge.hpp"
 #include "archive/sample_records.hpp"
+#include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "study/digest.hpp"
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "archive/merge.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/verify.hpp"
 #include "cluster/folder/run_folder.hpp"

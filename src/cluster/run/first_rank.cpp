@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "archive/durable_file.hpp"
+#include "archive/find_trials.hpp"
 #include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/so_far.hpp"

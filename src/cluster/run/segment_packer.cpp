@@ -3,8 +3,6 @@
 #include <exception>
 #include <string>
 
-#include "archive/run_folder.hpp"
-
 namespace isogrid::cluster {
 
 void SegmentPacker::trial_ended() {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "archive/run_folder.hpp"
+#include "archive/found.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/places.hpp"
