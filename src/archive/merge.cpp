@@ -37,7 +37,7 @@ study::Result<Merged> merge(const Path& archive, const study::Study& study, cons
     report.missing = least - std::min(least, merged.trials.size());
     if (report.missing > 0 || says_the_same(archive, merged, report.digest)) return report;
     WeightsOfFiles weights;
-    report.written = write_archive(archive, merged, writer, [&](const TrialRecord& record) {
+    write_archive(archive, merged, writer, [&](const TrialRecord& record) {
         return weights.read(found->trials[static_cast<std::size_t>(record.index)]->file,
                             record.planned.trial);
     });

@@ -13,7 +13,6 @@ namespace isogrid::archive {
 
 struct Merged {
     std::string digest;  ///< of the archive
-    bool written = false;
     study::Faults rejected;
     std::size_t missing = 0;  ///< trials fewer than asked for
 };

@@ -19,15 +19,13 @@ Roster::Roster(int workers, double silence_limit, double now)
       longest_limit_(most_growth * silence_limit),
       looked_(now),
       next_look_(now + silence_limit / looks),
-      unheard_(workers),
-      present_(workers) {}
+      unheard_(workers) {}
 
 bool Roster::heard(int rank, double now) {
     Worker& worker = at(rank);
     worker.heard = now;
     if (!worker.given_up) return false;
     worker.given_up = false;
-    ++present_;
     silence_limit_ = std::min(2 * silence_limit_, longest_limit_);
     return true;
 }
@@ -66,7 +64,6 @@ std::vector<int> Roster::fallen_silent(double now) {
         if (worker.given_up || now - worker.heard < silence_limit_) continue;
         worker.given_up = true;
         worker.waits = false;  // so that it is news when it asks again
-        --present_;
         if (!worker.has_asked) {
             worker.has_asked = true;
             --unheard_;

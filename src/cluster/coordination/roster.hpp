@@ -36,7 +36,6 @@ class Roster {
     bool complete() const { return unheard_ == 0; }
     /// Not given up.
     bool is_there(int rank) const { return !at(rank).given_up; }
-    int present() const { return present_; }
     double silence_limit() const { return silence_limit_; }
 
   private:
@@ -50,7 +49,7 @@ class Roster {
 
     std::vector<Worker> workers_;
     double silence_limit_, longest_limit_, looked_, next_look_;
-    int unheard_, present_;
+    int unheard_;  ///< workers that have neither asked for work nor been given up
 };
 
 }  // namespace isogrid::cluster

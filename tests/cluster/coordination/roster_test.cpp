@@ -30,7 +30,8 @@ TEST(Roster, isCompleteWhenEveryWorkerHasAskedOrIsGivenUp) {
     roster.heard(1, 30);
     EXPECT_THAT(silent_until(roster, 1, 70), ElementsAre(2));
     EXPECT_TRUE(roster.complete());
-    EXPECT_EQ(roster.present(), 1);
+    EXPECT_TRUE(roster.is_there(1));
+    EXPECT_FALSE(roster.is_there(2));
 }
 
 TEST(Roster, takesARequestForNewsOnlyOnce) {
