@@ -10,19 +10,20 @@
 
 namespace isogrid::cluster {
 
-/// Why this process must not start: Slurm gave it several tasks but the world has one rank, so that each task
-/// would run the whole sweep alone. Nothing when all is well. Only the first of the tasks should print it.
+/// A fault where Slurm started several tasks but MPI's world has one rank (srun without PMIx): each task
+/// would run the whole sweep by itself. None with `alone`, which says that this is wanted.
 std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone);
 
-/// Whether this is the first, or only, task of Slurm's.
+/// Whether this is the first task of Slurm's, or the only one: of several that fail alike it prints why.
 bool is_first_task();
 
-/// The exit code of all ranks where some lack what they need: the first one `without` says why, by its own
-/// `faults`. Notes a host that is at fault, for slurm/sweep to leave it out. All ranks ask.
+/// Refuses a run some of whose ranks lack what they need, such as a file or a card; gives the exit code.
+/// Every rank calls it: the first one that lacks it, rank `without`, prints its `faults`. A host that is at
+/// fault is noted in the run folder, and slurm/sweep leaves it out of the next start.
 int refuse_without(int without, const study::Faults& faults, const Lack& lack,
                    const std::filesystem::path& archive, const MpiSession& session);
 
-/// Groups that the job asks for must fit the workers and the trials.
+/// Faults where run.ranks_per_trial is more than there are workers, or than a trial has leaves.
 study::Faults group_faults(const study::Study& study, int workers);
 
 }  // namespace isogrid::cluster
