@@ -149,10 +149,9 @@ TEST_F(RunFolder, givesTheSameBytesHoweverTheMergeWasDone) {
 TEST_F(RunFolder, doesNothingWhenTheArchiveIsFinished) {
     for (std::int64_t index = 0; index < 4; ++index)
         put(sample::record(index));
-    const Merged first = merge_now();
+    merge_now();
     const auto written_at = std::filesystem::last_write_time(path_);
-    const Merged second = merge_now();
-    EXPECT_EQ(second.digest, first.digest);
+    merge_now();
     EXPECT_EQ(std::filesystem::last_write_time(path_), written_at);
     EXPECT_THAT(remaining(find()), IsEmpty());
 }
