@@ -384,22 +384,25 @@ TEST(Text, keepsLinesAndColoursOfNamesOffTheTerminal) {
     EXPECT_EQ(text.find_first_of("\x1b\x7f\t"), std::string::npos);
 }
 
-TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
+TEST(FrontierFigures, drawTheLawThatDecidesAndItsRivalsBroken) {
     Answer all = synthetic_answer();
     ASSERT_FALSE(all.decisions.empty());
-    int without_predictions_of_its_own = 0;
-    for (const LawFit& fit : all.fits) {
-        if (fit.refused || !fit.surface) continue;
-        without_predictions_of_its_own += fit.predict ? 0 : 1;
-        all.decisions.front().law = fit.name;
+    std::map<std::string, bool> is_form_of_joint;
+    for (const LawFit& fit : all.fits)
+        if (!fit.refused && (fit.predict || fit.surface))
+            is_form_of_joint[fit.name] = fit.surface.has_value();
+    ASSERT_EQ(is_form_of_joint.size(), 4u);  // isoflop, joint, joint_kaplan, overtraining
+    for (const auto& [deciding, is_form] : is_form_of_joint) {
+        all.decisions.front().law = deciding;
         for (const Figure& figure : frontier_figures(all)) {
-            std::vector<std::string> drawn;
+            std::map<std::string, Mark> drawn;
             for (const Series& series : figure.series)
-                if (!series.label.empty()) drawn.push_back(series.label);
-            EXPECT_THAT(drawn, testing::ElementsAre("isoflop", fit.name, "target")) << figure.key;
+                if (!series.label.empty()) drawn[series.label] = series.mark;
+            ASSERT_EQ(drawn.size(), is_form_of_joint.size() + 1) << figure.key;  // and the target
+            for (const auto& [law, broken] : is_form_of_joint)
+                EXPECT_EQ(drawn.at(law), broken && law != deciding ? Mark::dashes : Mark::line) << law;
         }
     }
-    EXPECT_GT(without_predictions_of_its_own, 0);
 }
 
 TEST(Page, showsAnIntervalWithAnOpenEndAsTheTextDoes) {
