@@ -75,7 +75,8 @@ const LawFit* most_trusted(std::span<const LawFit> fits) {
     const LawFit* best = nullptr;
     for (const LawFit& fit : fits) {
         if (!may_decide(fit) || fit.surface->contradicted()) continue;
-        if (best == nullptr || mean_held_out_error(fit) < clearly * mean_held_out_error(*best)) best = &fit;
+        if (best == nullptr || held_out_error_of_loss(fit) < clearly * held_out_error_of_loss(*best))
+            best = &fit;
     }
     for (const char* name : {"isoflop", "envelope"})
         for (const LawFit& fit : fits)
@@ -100,20 +101,12 @@ Estimate quotient(const Estimate& over, const Estimate& under) {
 
 bool may_decide(const LawFit& fit) {
     if (fit.refused || !fit.surface) return false;
-    return fit.predict || (std::isfinite(mean_held_out_error(fit)) && !has_an_open_end(fit));
+    return fit.predict || (std::isfinite(held_out_error_of_loss(fit)) && !has_an_open_end(fit));
 }
 
-double mean_held_out_error(const LawFit& fit) {
-    for (const Table& table : fit.tables) {
-        if (table.key != "validation" || table.rows.empty()) continue;
-        for (std::size_t c = 0; c < table.columns.size(); ++c) {
-            if (table.columns[c].key != "mean_error") continue;
-            double sum = 0;
-            for (const auto& row : table.rows)
-                sum += std::get<double>(row[c]);
-            return sum / static_cast<double>(table.rows.size());
-        }
-    }
+double held_out_error_of_loss(const LawFit& fit) {
+    for (const HeldOut& held_out : fit.held_out)
+        if (held_out.what == "loss") return held_out.mean_error;
     return std::numeric_limits<double>::infinity();
 }
 

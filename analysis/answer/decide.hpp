@@ -38,9 +38,8 @@ struct Decision {
     std::vector<Reason> warnings;  ///< that who uses these numbers must not miss
 };
 
-/// The relative error of a law on held-out observations, averaged over the cuts of its validation table;
-/// infinite without one.
-double mean_held_out_error(const LawFit& fit);
+/// How far off the losses were that a law had not seen (HeldOut); infinite where it was not tried.
+double held_out_error_of_loss(const LawFit& fit);
 
 /// Whether N, D and loss may be taken from its surface: the joint law where it stands; another where it was
 /// tried on runs held out too, and none of its parameters is at a bound or without a limit.

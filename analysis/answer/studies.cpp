@@ -101,8 +101,9 @@ void predict_validation(const Runs& runs, const FitOptions& options, std::vector
         }
         fit.tables.push_back(std::move(table));
         fit.notes.push_back("of " + std::to_string(held_out.size()) + " runs held out for validation, " +
-                            (intervals > 0 ? std::to_string(inside) + " lie inside their 95% interval"
-                                           : std::string("none of which has an interval")) +
+                            (intervals > 0
+                                 ? std::to_string(inside) + " lie inside the 95% interval of a single run"
+                                 : std::string("none of which has an interval")) +
                             "; the largest error is " + format_quantity(largest, Quantity::percent));
     }
 }

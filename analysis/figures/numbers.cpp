@@ -24,13 +24,12 @@ std::string format_significant(double value, int digits) {
 std::string format_count(double value, int digits) {
     if (std::isnan(value)) return "-";
     constexpr std::array suffixes = {"", "k", "M", "B", "T"};
-    std::size_t step = 0;
-    while (step + 1 < suffixes.size() && std::abs(value) >= 999.5) {
-        value /= 1000;
-        ++step;
+    double scaled = value;
+    for (const char* suffix : suffixes) {
+        if (std::abs(scaled) < 999.5) return format_significant(scaled, digits) + suffix;
+        scaled /= 1000;
     }
-    return (std::abs(value) >= 999.5 ? print("%.*e", digits - 1, value) : format_significant(value, digits)) +
-           suffixes[step];
+    return print("%.*e", digits - 1, value);
 }
 
 std::string format_quantity(double value, Quantity quantity) {

@@ -50,6 +50,13 @@ std::vector<Cut> line_validation(std::span<const double> scale, std::span<const 
         });
 }
 
+double mean_error(const std::vector<Cut>& cuts) {
+    double sum = 0;
+    for (const Cut& cut : cuts)
+        sum += cut.mean_error;
+    return sum / static_cast<double>(cuts.size());  // 0 / 0 without cuts
+}
+
 Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what) {
     Table table{"validation",
                 "Fitted below, tried above: relative error of the predicted " + what,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "analysis/figures/figure.hpp"
@@ -33,6 +34,9 @@ struct Cut {
 /// observations below and one above and can be fitted.
 std::vector<Cut> expanding_window(std::span<const double> scale, std::span<const double> observed,
                                   std::size_t fewest, const FitOnSome& fit);
+
+/// The cuts' mean errors, averaged; NaN without cuts.
+double mean_error(const std::vector<Cut>& cuts);
 
 /// As a table under the key `validation`; `what` is predicted: `loss`, `critical batch`.
 Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what);

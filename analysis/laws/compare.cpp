@@ -214,8 +214,7 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
         fit.derived.push_back(derived(found, "compute_multiplier." + points.families[family],
                                       [&](auto v) { return form.multiplier(v, family, high); }));
     fit.tables.push_back(multipliers(form, points, found));
-    if (const auto cuts = validate(form, points, options); !cuts.empty())
-        fit.tables.push_back(validation_table(cuts, {"flops", "C up to", Quantity::flops}, "loss"));
+    tell_validation(validate(form, points, options), {"flops", "C up to", Quantity::flops}, "loss", fit);
     tell_crossings(form, points, found, fit);
     fit.notes.push_back("compute multipliers are against " + points.families[0] +
                         ": above 1, the family needs that much less compute for the same loss");

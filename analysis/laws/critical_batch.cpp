@@ -92,9 +92,8 @@ void show_laws(const std::vector<BatchLaw>& laws, const std::vector<BatchCell>& 
                const RedrawnSteps& redrawn, const FitOptions& options, LawFit& fit) {
     fit.tables.push_back(law_table(laws));
     for (const BatchLaw& law : laws) {
-        if (&law == &laws.front() && !law.cuts.empty())
-            fit.tables.push_back(validation_table(law.cuts, {law.in->key, law.in->symbol, law.in->quantity},
-                                                  "critical batch"));
+        if (&law == &laws.front())
+            tell_validation(law.cuts, {law.in->key, law.in->symbol, law.in->quantity}, "critical batch", fit);
         if (std::string_view(law.in->key) != "examples")
             fit.figures.push_back(law_figure(law, usable, redrawn, options.overhead_from));
         if (law.line.scattered)

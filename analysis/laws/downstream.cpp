@@ -152,9 +152,8 @@ void tell_chain(const ErrorForm& form, const ParametricFit& found, const ErrorPa
     for (const Run& run : runs.used)
         largest = std::max(largest, run.flops);
     fit.tables.push_back(prediction_table(chain, largest));
-    if (const auto cuts = validate_chain(form, fit_loss, pairs, with_error, options); !cuts.empty())
-        fit.tables.push_back(
-            validation_table(cuts, {"flops", "compute", Quantity::flops}, "error, from size and data alone"));
+    tell_validation(validate_chain(form, fit_loss, pairs, with_error, options),
+                    {"flops", "compute", Quantity::flops}, "error, from size and data alone", fit);
     fit.figures.push_back(chain_figure(chain, runs.used));
 }
 

@@ -222,8 +222,7 @@ LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
     const Frontier frontier = fit_frontier(steps);
     fit.optima = envelope.optima;
     answer_with(frontier, replicate(steps, frontier, options), fit);
-    for (Table& table : frontier_validation(steps))
-        if (!table.rows.empty()) fit.tables.push_back(std::move(table));
+    tell_frontier_validation(steps, {}, fit);
     fit.notes.push_back("the envelope has " + std::to_string(envelope.optima.size()) + " points on " +
                         std::to_string(envelope.sizes) +
                         " sizes; points of one run are not independent, and "

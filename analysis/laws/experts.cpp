@@ -24,13 +24,13 @@ std::size_t different(const std::vector<RoutedRun>& runs, double RoutedRun::*of)
 }
 
 /// Expanding windows over sizes: fitted on the small, tried on the large.
-Table validate(const std::vector<RoutedRun>& runs, bool saturates, const FitOptions& options) {
+std::vector<Cut> validate(const std::vector<RoutedRun>& runs, bool saturates, const FitOptions& options) {
     std::vector<double> scale, observed;
     for (const RoutedRun& run : runs)
         scale.push_back(run.parameters), observed.push_back(run.loss);
     FitOptions once = options;
     once.bootstrap = 0;
-    const auto cuts = expanding_window(
+    return expanding_window(
         scale, observed, linear + (saturates ? 4 : 2),
         [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
             std::vector<RoutedRun> some;
@@ -44,7 +44,6 @@ Table validate(const std::vector<RoutedRun>& runs, bool saturates, const FitOpti
                 return std::exp(law.log_loss(runs[i].parameters, runs[i].experts));
             };
         });
-    return validation_table(cuts, {"parameters", "N", Quantity::parameters}, "loss");
 }
 
 /// Of those that say how many experts they have.
@@ -120,7 +119,8 @@ LawFit fit_experts(const Runs& runs, const FitOptions& options) {
 
     const RoutedLaws laws(found);
     fit.derived.push_back(derived(found, "size_cutoff", [](auto v) { return std::exp(-v[1] / v[2]); }));
-    fit.tables.push_back(validate(all, saturates, options));
+    tell_validation(validate(all, saturates, options), {"parameters", "N", Quantity::parameters}, "loss",
+                    fit);
     fit.tables.push_back(effective_table(all, laws));
     fit.figures.push_back(loss_figure(all, laws.law));
     fit.figures.push_back(worth_figure(all, laws));

@@ -74,7 +74,7 @@ void answer_with(const Frontier& frontier, const FrontierReplicates& replicates,
     };
 }
 
-std::vector<Table> frontier_validation(std::span<const Optimum> optima, const FrontierWeights& weights) {
+void tell_frontier_validation(std::span<const Optimum> optima, const FrontierWeights& weights, LawFit& fit) {
     constexpr std::size_t fewest = 3;
     std::vector<double> flops, sizes, losses;
     for (const Optimum& optimum : optima) {
@@ -96,13 +96,10 @@ std::vector<Table> frontier_validation(std::span<const Optimum> optima, const Fr
         };
     };
     const auto scale = [](const char* title) { return Column{"flops", title, Quantity::flops}; };
-    std::vector<Table> tables = {
-        validation_table(expanding_window(flops, sizes, fewest, some(&Frontier::parameters)),
-                         scale("N* up to (FLOPs)"), "best size"),
-        validation_table(expanding_window(flops, losses, fewest, some(&Frontier::loss)),
-                         scale("loss up to (FLOPs)"), "lowest loss")};
-    tables[1].key = "validation_loss";
-    return tables;
+    tell_validation(expanding_window(flops, sizes, fewest, some(&Frontier::parameters)),
+                    scale("N* up to (FLOPs)"), "best size", fit);
+    tell_validation(expanding_window(flops, losses, fewest, some(&Frontier::loss)),
+                    scale("loss up to (FLOPs)"), "lowest loss", fit, "validation_loss");
 }
 
 }  // namespace isogrid::analysis

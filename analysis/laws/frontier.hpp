@@ -40,8 +40,8 @@ Estimate spread(const Frontier& frontier, const std::vector<Frontier>& replicate
 Estimate spread_of_log(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
                        const std::function<double(const Frontier&)>& log_of);
 
-/// Expanding windows of the frontier: fitted on the optima of small budgets, tried on those of large ones;
-/// one table of N* and one of the loss.
-std::vector<Table> frontier_validation(std::span<const Optimum> optima, const FrontierWeights& weights = {});
+/// Says in `fit` how the frontier did in expanding windows: fitted on the optima of small budgets, tried on
+/// those of large ones, for N* and for the loss.
+void tell_frontier_validation(std::span<const Optimum> optima, const FrontierWeights& weights, LawFit& fit);
 
 }  // namespace isogrid::analysis

@@ -55,7 +55,7 @@ std::optional<KnobLaw> answer_knob(const std::vector<Sweep>& sweeps, const Sweep
     for (std::size_t j = 0; j < law.in.size(); ++j)
         fit.parameters.push_back(
             {law.name + "_" + law.in[j].symbol + "_exponent", law.line.coefficient(j + 1)});
-    fit.tables.push_back(validation(law, noise));
+    tell_validation(law, noise, fit);
     fit.figures.push_back(law_figure(law, redrawn));
     if (law.line.scattered && noise.freedom > 0)
         fit.notes.push_back(

@@ -178,8 +178,7 @@ LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
         log_loss += std::log(optimum.loss) / static_cast<double>(path.optima.size());
     fit.notes.push_back(describe(noise, std::exp(log_loss)));
     fit.tables.push_back(method_table({&path, &second}));
-    for (Table& table : frontier_validation(path.optima, path.weights))
-        if (!table.rows.empty()) fit.tables.push_back(std::move(table));
+    tell_frontier_validation(path.optima, path.weights, fit);
     if (fit.optima.size() == fewest_budgets)
         fit.warnings.push_back(
             {Refusal::too_few_budgets,

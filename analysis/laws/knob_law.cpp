@@ -105,7 +105,7 @@ void fit_line(KnobLaw& law, const SweepNoise& noise, const std::vector<std::vect
     law.line = fit_log_line(points_of(law, noise), again, Weighting::error, options);
 }
 
-Table validation(const KnobLaw& law, const SweepNoise& noise) {
+void tell_validation(const KnobLaw& law, const SweepNoise& noise, LawFit& fit) {
     std::vector<double> scale, observed;
     for (const UsableSweep& usable : law.sweeps) {
         const Sweep& sweep = *usable.sweep;
@@ -115,12 +115,11 @@ Table validation(const KnobLaw& law, const SweepNoise& noise) {
     const auto cuts =
         line_validation(scale, observed, points_of(law, noise), Weighting::error, law.in.size() + 2);
     const Regressor& in = law.in.front();
-    Table table = validation_table(cuts,
-                                   law.in.size() > 1 ? Column{"flops", "6 N D", Quantity::flops}
-                                                     : Column{in.key, in.symbol, in.quantity},
-                                   law.batch ? "batch" : "learning rate");
-    if (law.batch) table.key += "_batch";
-    return table;
+    tell_validation(cuts,
+                    law.in.size() > 1 ? Column{"flops", "6 N D", Quantity::flops}
+                                      : Column{in.key, in.symbol, in.quantity},
+                    law.batch ? "batch" : "learning rate", fit,
+                    law.batch ? "validation_batch" : "validation");
 }
 
 }  // namespace isogrid::analysis

@@ -50,6 +50,6 @@ void fit_line(KnobLaw& law, const SweepNoise& noise, const std::vector<std::vect
               const FitOptions& options);
 
 /// The optima of large sweeps from those of small ones.
-Table validation(const KnobLaw& law, const SweepNoise& noise);
+void tell_validation(const KnobLaw& law, const SweepNoise& noise, LawFit& fit);
 
 }  // namespace isogrid::analysis

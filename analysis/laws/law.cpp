@@ -10,6 +10,14 @@ const Law& law_of(const LawFit& fit) {
     throw std::logic_error("no law is called " + fit.name);
 }
 
+void tell_validation(const std::vector<Cut>& cuts, const Column& scale, const std::string& what, LawFit& fit,
+                     const std::string& key) {
+    if (cuts.empty()) return;
+    fit.held_out.push_back({what, mean_error(cuts)});
+    fit.tables.push_back(validation_table(cuts, scale, what));
+    fit.tables.back().key = key;
+}
+
 bool tell_fit(const ParametricFit& found, LawFit& fit) {
     fit.refused = found.refused;
     fit.warnings.insert(fit.warnings.end(), found.warnings.begin(), found.warnings.end());

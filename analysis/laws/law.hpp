@@ -16,6 +16,7 @@
 #include "analysis/fit/options.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/refusal.hpp"
+#include "analysis/fit/validation.hpp"
 #include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
@@ -50,6 +51,12 @@ struct LossSurface {
     bool contradicted() const { return floor() >= lowest_seen; }
 };
 
+/// How far off a law was on what it had not seen.
+struct HeldOut {
+    std::string what;       ///< that it predicted: `loss`, `best size`
+    double mean_error = 0;  ///< share, over all cuts of its expanding window
+};
+
 struct LawFit {
     std::string name;               ///< as on the command line: `joint`
     std::optional<Reason> refused;  ///< absent: the law stands
@@ -60,6 +67,7 @@ struct LawFit {
     std::vector<Parameter> parameters;
     std::vector<Parameter> derived;  ///< functions of the parameters
     std::vector<Table> tables;
+    std::vector<HeldOut> held_out;  ///< of each thing that it predicts and was tried on
     std::vector<Figure> figures;
     std::vector<std::string> notes;  ///< how to read it
     std::vector<Optimum> optima;     ///< the points its power laws run through, where it has such
@@ -99,6 +107,10 @@ const Law& law_of(const LawFit& fit);
 /// Says in `fit` what came of fitting its parameters. False where no minimum was found: there is nothing to
 /// say beyond the refusal.
 bool tell_fit(const ParametricFit& found, LawFit& fit);
+
+/// Says in `fit` how the law did on what it had not seen, in a table under `key` too; nothing without cuts.
+void tell_validation(const std::vector<Cut>& cuts, const Column& scale, const std::string& what, LawFit& fit,
+                     const std::string& key = "validation");
 
 LawFit fit_envelope(const Runs& runs, const FitOptions& options);
 LawFit fit_isoflop(const Runs& runs, const FitOptions& options);

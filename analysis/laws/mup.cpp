@@ -57,7 +57,8 @@ Table verdict_table(const std::vector<MupGroup>& groups, const std::vector<Sweep
 }
 
 /// The best learning rate of the wider models from that of the narrower, one parametrization below another.
-Table width_validation(const std::vector<MupGroup>& groups, const std::vector<Sweep>& sweeps) {
+void tell_width_validation(const std::vector<MupGroup>& groups, const std::vector<Sweep>& sweeps,
+                           LawFit& fit) {
     constexpr std::size_t fewest_widths = 2;  // determine a line; the third is there to be predicted
     Table all = validation_table({}, {"width", "fitted up to width", Quantity::tokens}, "learning rate");
     all.columns.insert(all.columns.begin(), {"parametrization", "parametrization", Quantity::text});
@@ -69,12 +70,13 @@ Table width_validation(const std::vector<MupGroup>& groups, const std::vector<Sw
         for (std::size_t i = 0; i < width.size(); ++i)
             points.push_back({{std::log(width[i])}, std::log(best[i])});
         const auto cuts = line_validation(width, best, points, Weighting::equal, fewest_widths);
+        if (!cuts.empty()) fit.held_out.push_back({"learning rate of " + group.name, mean_error(cuts)});
         for (auto& row : validation_table(cuts, all.columns[1], "").rows) {
             row.insert(row.begin(), group.name);
             all.rows.push_back(std::move(row));
         }
     }
-    return all;
+    if (!all.rows.empty()) fit.tables.push_back(std::move(all));
 }
 
 }  // namespace
@@ -132,8 +134,7 @@ LawFit fit_mup(const Runs& runs, const FitOptions& options) {
         return fit;
     }
     fit.tables.push_back(verdict_table(groups, sweeps));
-    if (Table validation = width_validation(groups, sweeps); !validation.rows.empty())
-        fit.tables.push_back(std::move(validation));
+    tell_width_validation(groups, sweeps, fit);
     fit.figures.push_back(mup_slopes_figure(groups, sweeps, redrawn));
     fit.notes.push_back(
         "under Adam, theory expects a slope of 0 with muP and of about -1 in the standard "

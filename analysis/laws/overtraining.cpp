@@ -211,8 +211,7 @@ LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
                 return other.loss(runs.used[i].parameters, runs.used[i].tokens);
             };
         });
-    if (!cuts.empty())
-        fit.tables.push_back(validation_table(cuts, {"flops", "compute", Quantity::flops}, "loss"));
+    tell_validation(cuts, {"flops", "compute", Quantity::flops}, "loss", fit);
     fit.figures.push_back(ratio_figure(runs.used, found));
     return fit;
 }

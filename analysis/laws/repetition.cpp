@@ -198,8 +198,8 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
 
     fit.tables.push_back(worth_table(laws));
     fit.tables.push_back(frontier_table(laws, runs.used));
-    if (const auto cuts = validate(data, runs.used, options); !cuts.empty())
-        fit.tables.push_back(validation_table(cuts, {"epochs", "up to epochs", Quantity::number}, "loss"));
+    tell_validation(validate(data, runs.used, options), {"epochs", "up to epochs", Quantity::number}, "loss",
+                    fit);
     fit.figures.push_back(worth_figure(laws, runs.used));
     fit.figures.push_back(curves_figure(laws, runs.used));
     fit.figures.push_back(profile_figure(

@@ -402,8 +402,7 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
             curves.emplace_back(run, answer_resolution);
     tell_curves(law, curves, chosen.size(), !options.hold_out.empty(), fit);
     fit.tables.push_back(forecast_table(law, others, widening, curves));
-    if (const auto cuts = validate(model, options); !cuts.empty())
-        fit.tables.push_back(validation_table(cuts, {"step", "fitted up to step", Quantity::tokens}, "loss"));
+    tell_validation(validate(model, options), {"step", "fitted up to step", Quantity::tokens}, "loss", fit);
     fit.notes.push_back(
         "C, beta and gamma are tied to usual ones, as few curves hardly determine them: they have no "
         "interval");

@@ -236,8 +236,7 @@ LawFit fit_single_variable(Ladder ladder, const FitOptions& options) {
         fit.figures.push_back(reducible_figure(ladder, points, found.values));
     fit.tables.push_back(ahead_table(ladder, found, best, points.back().x));
     const Column scale{"x", "fitted up to " + ladder.symbol, ladder.axis.quantity};
-    Table validation = validation_table(candidates.front().cuts, scale, "loss");
-    if (!validation.rows.empty()) fit.tables.push_back(std::move(validation));
+    tell_validation(candidates.front().cuts, scale, "loss", fit);
     return fit;
 }
 

@@ -104,8 +104,8 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptio
     // Recommendations come from one law of loss, chosen by its held-out error (decide.hpp): the others only
     // show their surface.
     if (form.name == joint_form.name) fit.predict = optimum_of(form, found, *fit.surface);
-    fit.tables.push_back(validation_table(validate_form(form, runs.used, options),
-                                          {"flops", "fitted up to (FLOPs)", Quantity::flops}, "loss"));
+    tell_validation(validate_form(form, runs.used, options),
+                    {"flops", "fitted up to (FLOPs)", Quantity::flops}, "loss", fit);
     draw_form(form, runs, fit);
     return result;
 }

@@ -8,22 +8,18 @@ namespace {
 
 constexpr int samples = 60;
 
-int ink_of(const std::string& law) {
-    return law == "isoflop" ? 2 : law == "envelope" ? 3 : 1;
-}
-
-/// Laws that are drawn: the one that decides, whose recommendation stands above the pictures, and of others
-/// that know a loss surface none, as they lie on each other.
-bool is_drawn(const LawFit& fit, const Answer& answer) {
-    if (fit.refused) return false;
-    if (!fit.surface || answer.decisions.empty()) return static_cast<bool>(fit.predict);
-    return answer.decisions.front().law == fit.name;
-}
-
 /// A law's optima from the first run to the last target.
 struct LawOptima {
     const LawFit* fit;
+    bool decides;
     std::vector<Prediction> predictions;
+
+    /// Forms of the joint law that do not decide are to be seen, not to be looked at.
+    bool in_the_background() const { return fit->surface && !decides; }
+    int ink() const {
+        if (in_the_background()) return fit->name == "joint_kaplan" ? 5 : fit->name == "overtraining" ? 6 : 4;
+        return fit->name == "isoflop" ? 2 : fit->name == "envelope" ? 3 : 1;
+    }
 };
 
 std::vector<LawOptima> optima_of(const Answer& answer) {
@@ -32,8 +28,9 @@ std::vector<LawOptima> optima_of(const Answer& answer) {
         seen.add(target);
     std::vector<LawOptima> frontiers;
     for (const LawFit& fit : answer.fits) {
-        if (!is_drawn(fit, answer)) continue;
-        LawOptima& frontier = frontiers.emplace_back(LawOptima{&fit, {}});
+        if (fit.refused || !(fit.predict || fit.surface)) continue;
+        const bool decides = !answer.decisions.empty() && answer.decisions.front().law == fit.name;
+        LawOptima& frontier = frontiers.emplace_back(LawOptima{&fit, decides, {}});
         for (const double flops : log_spaced(seen.low, seen.high, samples))
             frontier.predictions.push_back(prediction_of(fit, flops));
     }
@@ -48,19 +45,20 @@ struct Part {
 };
 
 void add_law(const LawOptima& frontier, const Part& part, Figure& figure) {
-    const LawFit& fit = *frontier.fit;
-    BandedLine law(fit.name, std::nullopt, ink_of(fit.name));
+    BandedLine law(frontier.fit->name, std::nullopt, frontier.ink());
     for (const Prediction& prediction : frontier.predictions)
         law.add(prediction.flops, prediction.*part.estimate);
-    // The envelope's staircase and both bands of isoflop and joint would bury each other: one band a picture.
-    if (!law.band.x.empty() && fit.name != "envelope")
+    if (frontier.in_the_background()) law.line.mark = Mark::dashes;
+    // More than the bands of isoflop and of the law that decides would bury each other.
+    else if (!law.band.x.empty() && frontier.fit->name != "envelope")
         figure.series.insert(figure.series.begin(), std::move(law.band));
     figure.series.push_back(std::move(law.line));
 }
 
-void add_points(const LawFit& fit, const Part& part, Figure& figure) {
+void add_points(const LawOptima& frontier, const Part& part, Figure& figure) {
+    const LawFit& fit = *frontier.fit;
     Series points{
-        "", fit.name == "isoflop" ? Mark::diamonds : Mark::dots, std::nullopt, ink_of(fit.name), {}, {}, {}};
+        "", fit.name == "isoflop" ? Mark::diamonds : Mark::dots, std::nullopt, frontier.ink(), {}, {}, {}};
     for (const Optimum& optimum : fit.optima)
         points.x.push_back(optimum.flops), points.y.push_back(optimum.*part.point);
     if (!points.x.empty()) figure.series.push_back(points);
@@ -71,7 +69,7 @@ Figure frontier_figure(const Answer& answer, const std::vector<LawOptima>& front
     for (const LawOptima& frontier : frontiers)
         add_law(frontier, part, figure);
     for (const LawOptima& frontier : frontiers)
-        add_points(*frontier.fit, part, figure);
+        add_points(frontier, part, figure);
     Extent drawn;
     for (const Series& series : figure.series)
         for (const double value : series.y)
@@ -80,7 +78,7 @@ Figure frontier_figure(const Answer& answer, const std::vector<LawOptima>& front
         figure.series.push_back({t == 0 ? "target" : "",
                                  Mark::dashes,
                                  std::nullopt,
-                                 4,
+                                 0,
                                  {answer.targets[t], answer.targets[t]},
                                  {drawn.low, drawn.high},
                                  {}});
@@ -94,8 +92,9 @@ std::vector<Figure> frontier_figures(const Answer& answer) {
     const std::vector<LawOptima> frontiers = optima_of(answer);
     const Axis compute{"training compute C (FLOPs)", Quantity::flops, true};
     const std::string shared =
-        " Lines are the laws, bands their 95% intervals where drawn, diamonds the best size "
-        "of each isoFLOP budget, green points the envelope.";
+        " Lines are the laws, bands their 95% intervals where drawn, broken lines forms of the joint law "
+        "that "
+        "do not decide, diamonds the best size of each isoFLOP budget, green points the envelope.";
     return {
         frontier_figure(answer, frontiers,
                         {"frontier-parameters",

@@ -112,7 +112,9 @@ std::string recommendation_html(const Answer& answer) {
         row(prediction, prediction.law);
     for (const Prediction& rival : answer.rivals)
         row(rival, rival.law + " (does not decide)");
-    return html + "</table></div></div>\n";
+    return html + "</table></div>\n" +
+           paragraph("Intervals are of the law's own value; a single run scatters about it.", "quiet") +
+           "</div>\n";
 }
 
 std::string runs_html(const Runs& runs) {
@@ -162,36 +164,19 @@ std::string conventions_html(const Answer& answer) {
     return html;
 }
 
-/// `on_bound, few_starts (2)`: each kind once, with how often.
-std::string kinds_of(const std::vector<Reason>& reasons) {
-    std::vector<std::pair<Refusal, int>> kinds;
-    for (const Reason& reason : reasons) {
-        const auto known =
-            std::find_if(kinds.begin(), kinds.end(), [&](auto& k) { return k.first == reason.kind; });
-        known == kinds.end() ? void(kinds.emplace_back(reason.kind, 1)) : void(++known->second);
-    }
-    std::string text;
-    for (const auto& [kind, times] : kinds)
-        text += (text.empty() ? "" : ", ") + std::string(name(kind)) +
-                (times > 1 ? " (" + std::to_string(times) + ")" : "");
-    return text;
-}
-
 /// Which laws stand, with what warnings, and how well they predict.
 std::string at_a_glance(const Answer& answer) {
     std::string html =
         "<h2>The laws at a glance</h2>\n<div class=\"wide\"><table><tr><th class=\"text\">law</th><th "
         "class=\"text\"></th>"
-        "<th class=\"text\">verdict</th><th class=\"text\">warnings</th><th>held-out error</th></tr>\n";
-    for (const LawFit& fit : answer.fits) {
-        const double error = mean_held_out_error(fit);
+        "<th class=\"text\">verdict</th><th class=\"text\">warnings</th><th class=\"text\">error on held-out "
+        "runs</th></tr>\n";
+    for (const LawFit& fit : answer.fits)
         html += "<tr><td class=\"text\"><a href=\"#" + fit.name + "\">" + fit.name +
-                "</a></td><td class=\"text\">" + escape(law_of(fit).title) + "</td>" +
-                (fit.refused ? "<td class=\"text bad\">refused: " + std::string(name(fit.refused->kind))
-                             : std::string("<td class=\"text\">stands")) +
-                "</td><td class=\"text\">" + kinds_of(fit.warnings) + "</td><td>" +
-                (std::isfinite(error) ? format_quantity(error, Quantity::percent) : "-") + "</td></tr>\n";
-    }
+                "</a></td><td class=\"text\">" + escape(law_of(fit).title) + "</td><td class=\"text" +
+                (fit.refused ? " bad" : "") + "\">" + describe_verdict(fit, answer) +
+                "</td><td class=\"text\">" + describe_warnings(fit) + "</td><td class=\"text\">" +
+                describe_held_out(fit) + "</td></tr>\n";
     return html + "</table></div>\n";
 }
 

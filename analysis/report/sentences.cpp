@@ -87,6 +87,33 @@ std::string describe(const NotAsked& law) {
     return "the same " + to_string(law.unvaried) + " in all runs";
 }
 
+std::string describe_verdict(const LawFit& fit, const Answer& answer) {
+    if (fit.refused) return "refused: " + std::string(name(fit.refused->kind));
+    return !answer.decisions.empty() && answer.decisions.front().law == fit.name ? "decides" : "stands";
+}
+
+std::string describe_warnings(const LawFit& fit) {
+    std::vector<std::pair<Refusal, int>> kinds;
+    for (const Reason& warning : fit.warnings) {
+        const auto known =
+            std::find_if(kinds.begin(), kinds.end(), [&](auto& k) { return k.first == warning.kind; });
+        known == kinds.end() ? void(kinds.emplace_back(warning.kind, 1)) : void(++known->second);
+    }
+    std::string text;
+    for (const auto& [kind, times] : kinds)
+        text += (text.empty() ? "" : ", ") + std::string(name(kind)) +
+                (times > 1 ? " (" + std::to_string(times) + ")" : "");
+    return text;
+}
+
+std::string describe_held_out(const LawFit& fit) {
+    std::string text;
+    for (const HeldOut& held_out : fit.held_out)
+        text += (text.empty() ? "" : ", ") + held_out.what + " " +
+                format_quantity(held_out.mean_error, Quantity::percent);
+    return text;
+}
+
 std::string describe_compression(const Answer& answer) {
     const Run* best = best_of_largest_budget(answer.runs);
     if (best == nullptr) return {};

@@ -18,6 +18,16 @@ std::string describe(const NotAsked& law);
 /// bits per byte.
 std::string describe_compression(const Answer& answer);
 
+/// `decides`, `stands`, `refused: edge_minimum`.
+std::string describe_verdict(const LawFit& fit, const Answer& answer);
+
+/// `on_bound, few_starts (2)`: each kind of the law's warnings once, with how often.
+std::string describe_warnings(const LawFit& fit);
+
+/// `best size 71%, lowest loss 3.6%`: how far off the law was on what it had not seen; empty where it was not
+/// tried.
+std::string describe_held_out(const LawFit& fit);
+
 /// What to train for the decision's budget, in sentences.
 std::vector<std::string> describe(const Decision& decision);
 

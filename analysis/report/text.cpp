@@ -79,6 +79,9 @@ std::string runs_text(const Page& page, const Answer& answer) {
     text += page.lines("  D        ", runs.conventions.tokens);
     text += page.lines("  C        ", runs.conventions.flops);
     text += page.lines("  loss     ", runs.conventions.loss);
+    text += page.lines("  +/-      ",
+                       "standard error; [a, b] or (a to b) the 95% interval of a law's own value, about "
+                       "which a single run scatters");
     for (const auto* notes : {&runs.notes, &answer.notes})
         for (const std::string& note : *notes)
             text += page.lines("  note     ", note);
@@ -90,6 +93,21 @@ std::string runs_text(const Page& page, const Answer& answer) {
     if (runs.rejected.size() > listed)
         text += "  rejected " + std::to_string(runs.rejected.size() - listed) + " more (see --json)\n";
     return text;
+}
+
+/// Which laws stand, with what warnings, and how far off they were on what they had not seen.
+std::string at_a_glance(const Page& page, const Answer& answer) {
+    Table table{"",
+                "",
+                {{"law", "law", Quantity::text},
+                 {"verdict", "verdict", Quantity::text},
+                 {"warnings", "warnings", Quantity::text},
+                 {"held_out", "error on held-out runs", Quantity::text}},
+                {}};
+    for (const LawFit& fit : answer.fits)
+        table.rows.push_back(
+            {fit.name, describe_verdict(fit, answer), describe_warnings(fit), describe_held_out(fit)});
+    return "The laws at a glance\n" + table_lines(table, page.table_columns) + "\n";
 }
 
 /// What each law expects of the targets, a column of names in front that the longest fits into.
@@ -134,6 +152,7 @@ std::string to_text(const Answer& answer, int columns) {
     for (const NotAsked& law : answer.not_asked)
         unasked += (unasked.empty() ? "" : "; ") + law.law + " (" + describe(law) + ")";
     if (!unasked.empty()) text += page.lines("not asked  ", unasked) + "\n";
+    if (answer.fits.size() > 1) text += at_a_glance(page, answer);
     text += predictions_text(page, answer) + rivals_text(page, answer);
     for (const Decision& decision : answer.decisions) {
         text += "\n";

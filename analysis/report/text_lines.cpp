@@ -83,9 +83,12 @@ std::string table_lines(const Table& table, std::size_t most_columns) {
         for (const Texts& line : lines) {
             text += " ";
             for (const std::size_t c : part) {
-                const bool last = c + 1 == widths.size();  // words, as a status is: from the left
-                text += " " + (last ? " " : blanks_before(line[c], widths[c])) + line[c];
+                const bool last = c + 1 == widths.size();  // words, as a status is
+                const std::string blanks = blanks_before(line[c], widths[c]);
+                const bool words = last || table.columns[c].quantity == Quantity::text;
+                text += (last ? "  " : " ") + (words ? line[c] + blanks : blanks + line[c]);
             }
+            text.erase(text.find_last_not_of(' ') + 1);
             text += "\n";
         }
     }

@@ -1,6 +1,8 @@
 #include "analysis/runs/csv.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <utility>
 
 namespace isogrid::analysis {
@@ -52,6 +54,15 @@ bool is_blank(const CsvRow& row) {
                        [](const std::string& cell) { return trimmed(cell).empty(); });
 }
 
+/// `line 5`, `lines 5, 7 and 9`, `lines 5, 7, 9 and 240 more`.
+std::string in_words(const std::vector<std::string>& lines) {
+    constexpr std::size_t named = 3;
+    std::string text = lines.size() == 1 ? "line " : "lines ";
+    for (std::size_t i = 0; i < std::min(lines.size(), named); ++i)
+        text += (i == 0 ? "" : i + 1 == lines.size() ? " and " : ", ") + lines[i];
+    return lines.size() <= named ? text : text + " and " + std::to_string(lines.size() - named) + " more";
+}
+
 }  // namespace
 
 std::string trimmed(std::string_view text) {
@@ -60,13 +71,27 @@ std::string trimmed(std::string_view text) {
     return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
 }
 
-study::Faults shortened(study::Faults faults, const std::string& file) {
+study::Faults shortened(const study::Faults& faults, const std::string& file) {
     constexpr std::size_t listed = 20;
-    if (faults.size() <= listed) return faults;
-    const std::size_t more = faults.size() - listed;
-    faults.resize(listed);
-    faults.push_back({file, "and " + std::to_string(more) + " more", "the first are listed", ""});
-    return faults;
+    std::map<std::array<std::string, 3>, std::size_t> known;  // by what is said: which of `different` says it
+    study::Faults different;
+    std::vector<std::vector<std::string>> again;  // further lines of each
+    for (const study::Fault& fault : faults) {
+        const auto [at, is_new] =
+            known.try_emplace({fault.problem, fault.why, fault.action}, different.size());
+        if (is_new)
+            different.push_back(fault), again.emplace_back();
+        else
+            again[at->second].push_back(fault.where.substr(fault.where.rfind(':') + 1));
+    }
+    for (std::size_t i = 0; i < different.size(); ++i)
+        if (!again[i].empty()) different[i].problem += ", and so on " + in_words(again[i]);
+    if (different.size() > listed) {
+        const std::size_t more = different.size() - listed;
+        different.resize(listed);
+        different.push_back({file, "and " + std::to_string(more) + " more", "the first are listed", ""});
+    }
+    return different;
 }
 
 study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
@@ -118,7 +143,7 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
     }
     if (table.columns.empty() && faults.empty())
         faults.push_back({file, "no header", "the file is empty", "name the columns in its first line"});
-    if (!faults.empty()) return tl::unexpected(shortened(std::move(faults), file));
+    if (!faults.empty()) return tl::unexpected(shortened(faults, file));
     return table;
 }
 

@@ -32,7 +32,8 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
 /// Without the spaces and tabs at its ends.
 std::string trimmed(std::string_view text);
 
-/// The first twenty, and how many more there are of `file`: one slip may stand in every row.
-study::Faults shortened(study::Faults faults, const std::string& file);
+/// One slip may stand in every row: what is wrong in the same way with several lines of `file` is one fault,
+/// and of different ones the first twenty are listed.
+study::Faults shortened(const study::Faults& faults, const std::string& file);
 
 }  // namespace isogrid::analysis

@@ -101,7 +101,7 @@ study::Faults settle_conflicts(Runs& runs, std::vector<std::size_t>& lines, bool
                            " has another loss at the same point of the run" +
                            (resumed ? ", which was taken up again before it" : "");
     }
-    if (!faults.empty()) return shortened(std::move(faults), runs.source);
+    if (!faults.empty()) return shortened(faults, runs.source);
     std::vector<Run> used;
     std::vector<std::size_t> places;
     for (std::size_t row = 0; row < runs.used.size(); ++row) {

@@ -114,7 +114,7 @@ study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source
                  "they are of more than one run",
                  "name a column that tells runs apart (run=), or keep the rows of one with --where"});
     }
-    return shortened(std::move(faults), source);
+    return shortened(faults, source);
 }
 
 void join_curves(std::vector<Run>& runs) {
@@ -159,7 +159,7 @@ study::Faults find_unordered(const Runs& runs) {
             faults.push_back({runs.source, "the rows of run " + run.name + " have no order",
                               "none has more tokens, FLOPs or steps than another",
                               "name the column that counts them (step=, tokens= or flops=)"});
-    return shortened(std::move(faults), runs.source);
+    return shortened(faults, runs.source);
 }
 
 void reject_unfinished(Runs& runs, const Lost& lost, const Places& places) {

@@ -65,7 +65,7 @@ study::Faults find_split(const Runs& runs, Seen& seen) {
         called_so.push_back({run, runs.source});
         called_so.back().run.curve.clear();
     }
-    return shortened(std::move(faults), runs.source);
+    return shortened(faults, runs.source);
 }
 
 /// A file that is one curve has one name, if any.
@@ -218,7 +218,7 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     if (one_curve) seen.rows = {};
     const std::string only = one_curve ? name_of_curve(request.file, seen) : "";
     RowsRead read = read_rows(*table, request, *places, only, seen);
-    if (!read.faults.empty()) return tl::unexpected(shortened(std::move(read.faults), source));
+    if (!read.faults.empty()) return tl::unexpected(shortened(read.faults, source));
     Runs& runs = read.runs;
     const std::size_t rows = runs.used.size() + runs.rejected.size();
     if (rows == 0)

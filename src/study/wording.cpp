@@ -42,7 +42,13 @@ std::string as_written(double value) {
 }
 
 std::string rounded(double value, int digits) {
-    return printed(value, std::chars_format::general, digits);
+    const std::string general = printed(value, std::chars_format::general, digits);
+    double whole = 0;
+    std::from_chars(general.data(), general.data() + general.size(), whole);
+    constexpr double too_long = 1e6;  // to be read as digits
+    return std::abs(whole) >= 1 && std::abs(whole) < too_long && general.find('e') != std::string::npos
+               ? printed(whole, std::chars_format::fixed, 0)
+               : general;
 }
 
 std::string listed(std::span<const std::string> words) {

@@ -11,7 +11,7 @@ namespace isogrid::study {
 /// The shortest text that reads back as this very number: what a person wrote, `0.02` or `8e+10`.
 std::string as_written(double value);
 
-/// So many significant digits, for what was computed: `3.1e+07`, `0.417`, `42`.
+/// So many significant digits, for what was computed: `3.1e+07`, `0.417`, `42`, `1460`.
 std::string rounded(double value, int digits = 3);
 
 /// `a, b, c`.

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "data/token_file.hpp"
 #include "files/unfinished_files.hpp"
 #include "verbs/verbs.hpp"
 
@@ -16,12 +17,16 @@ int tokenize(const options::variables_map& given) {
                                         .out = text(given, "out"),
                                         .tokenizer = text(given, "tokenizer"),
                                         .validation = given["validation"].as<double>()};
+    const auto before = data::TokenFile::open(request.out);
     const auto written = data::tokenize(request);
     if (!written) return refuse(written.error());
     std::cout << text(given, "out") << ": " << written->training_tokens << " training and "
               << written->validation_tokens << " validation tokens, vocabulary " << written->vocabulary
               << ", " << written->tokenizer << "\ndigest " << written->digest << "\n";
     if (const auto model = data::trained_model(request)) std::cout << "tokenizer " << model->string() << "\n";
+    if (before && before->header().digest != written->digest)
+        std::cout << "it replaces tokens of digest " << before->header().digest
+                  << ": archives made with those can no longer be gone on with or retrained\n";
     if (request.texts.size() > 1)
         std::cout << "held-out blocks stand in the order of the texts: where these differ in kind, and a job "
                      "has evaluation.tokens below "

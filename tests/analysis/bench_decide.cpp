@@ -129,7 +129,7 @@ double mean_error(const Loss& loss, const std::vector<Run>& runs) {
 /// A form that may decide at a cut, with its errors on budgets held out below it; infinite where none were.
 struct Voice {
     const LawFit* fit = nullptr;
-    double of_all = 0;     ///< over all runs held out (mean_held_out_error)
+    double of_all = 0;     ///< over all runs held out (held_out_error_of_loss)
     double near_best = 0;  ///< over those near the best sizes
 
     double loss(double N, double D) const { return fit->surface->loss(N, D); }
@@ -260,7 +260,7 @@ std::map<Kind, Score> score(const Runs& runs) {
         Known known{{}, {here.begin() + forms, here.end()}};
         for (std::size_t form = 0; form < forms; ++form)
             if (may_decide(here[form])) {
-                known.voices.push_back({&here[form], mean_held_out_error(here[form]),
+                known.voices.push_back({&here[form], held_out_error_of_loss(here[form]),
                                         error_near_best(fits, form, cut->first, budgets)});
                 known.factor = here[form].surface->flops_per_parameter_token;
             }

@@ -189,13 +189,30 @@ TEST(Csv, saysWhatIsNoText) {
 }
 
 TEST(Csv, listsTheFirstOfManyFaults) {
-    std::string text = "a\n";
+    std::string text = "N,D,L\n";
     for (int row = 0; row < 100; ++row)
-        text += "1,5\n";
-    const auto table = parse_csv(text, "f.csv");
-    ASSERT_FALSE(table);
-    EXPECT_EQ(table.error().size(), 21u);
-    EXPECT_THAT(study::to_string(table.error()), HasSubstr("f.csv: and 80 more (the first are listed)"));
+        text += std::to_string(1000 + row) + ",20000,-" + std::to_string(row + 1) + "\n";
+    const CsvFile file(text);
+    const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
+    ASSERT_FALSE(runs);
+    EXPECT_EQ(runs.error().size(), 21u);
+    EXPECT_THAT(study::to_string(runs.error()), HasSubstr(": and 80 more (the first are listed)"));
+}
+
+TEST(Csv, saysOnceWhatIsWrongWithManyLines) {
+    const auto faults = [](int rows) {
+        std::string text = "a\n";
+        for (int row = 0; row < rows; ++row)
+            text += "1,5\n";
+        const auto table = parse_csv(text, "f.csv");
+        return table ? study::Faults() : table.error();
+    };
+    ASSERT_EQ(faults(100).size(), 1u);
+    EXPECT_EQ(faults(1)[0].problem, "2 cells");
+    EXPECT_EQ(faults(2)[0].problem, "2 cells, and so on line 3");
+    EXPECT_EQ(faults(4)[0].problem, "2 cells, and so on lines 3, 4 and 5");
+    EXPECT_EQ(faults(100)[0].problem, "2 cells, and so on lines 3, 4, 5 and 96 more");
+    EXPECT_EQ(faults(100)[0].where, "f.csv:2");
 }
 
 TEST(ReadCsv, derivesTokensFromFlopsAndSaysSo) {
@@ -217,8 +234,9 @@ TEST(ReadCsv, derivesFlopsFromTokensAndSaysSo) {
 TEST(ReadCsv, refusesMissingAndImpossibleValuesWithLineAndColumn) {
     const CsvFile file("N,D,L\n1e6,1e8,3.5\n1e6,2e8,\n1e6,3e8,NaN\n1e6,-5,3\n1e6,4e8,inf\n1e6,5e8,-2\n");
     const std::string faults = faults_of(file.request("parameters=N,tokens=D,loss=L"));
-    EXPECT_THAT(faults, HasSubstr(file.name() + ":3: loss (column 3, L) is missing (a number is needed)"));
-    EXPECT_THAT(faults, HasSubstr(file.name() + ":4: loss (column 3, L) is missing"));
+    EXPECT_THAT(faults,
+                HasSubstr(file.name() + ":3: loss (column 3, L) is missing, and so on line 4 (a number "
+                                        "is needed)"));
     EXPECT_THAT(faults, HasSubstr(file.name() + ":5: tokens (column 2, D) is -5 (a positive finite number"));
     EXPECT_THAT(faults, HasSubstr(file.name() + ":6: loss (column 3, L) is inf"));
     EXPECT_THAT(faults, HasSubstr(file.name() + ":7: loss (column 3, L) is -2"));

@@ -349,15 +349,27 @@ TEST(Text, breaksATableThatIsTooWideAndNamesItsRowsInEachPart) {
     for (auto& row : wide.rows)
         row.emplace_back("ok");
     EXPECT_EQ(table_lines(wide, 80),
-              "      kind width aaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
-              "       mup    64                            1                            1\n"
-              "       mup   128                            1                            1\n"
+              "  kind     width aaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbb\n"
+              "  mup         64                            1                            1\n"
+              "  mup        128                            1                            1\n"
               "  standard    64                            1                            1\n"
               "\n"
-              "      kind width cccccccccccccccccccc  status\n"
-              "       mup    64                    1  ok\n"
-              "       mup   128                    1  ok\n"
+              "  kind     width cccccccccccccccccccc  status\n"
+              "  mup         64                    1  ok\n"
+              "  mup        128                    1  ok\n"
               "  standard    64                    1  ok\n");
+}
+
+TEST(Text, tellsAtAGlanceWhichLawStandsWhoDecidesAndHowFarOffEachWas) {
+    Answer all = synthetic_answer();
+    for (LawFit& fit : all.fits)
+        fit.held_out = {{"best size", 0.25}, {"loss", 0.03}};
+    const std::string text = to_text(all);
+    const std::string glance = text.substr(text.find("The laws at a glance"));
+    EXPECT_THAT(glance, HasSubstr("  envelope        refused: no_curves"));
+    EXPECT_THAT(glance, HasSubstr("  isoflop         stands\n"));
+    EXPECT_THAT(glance, HasSubstr("  joint           decides\n"));
+    EXPECT_THAT(glance, HasSubstr("best size 25%, loss 3%\n"));
 }
 
 TEST(Text, keepsLinesAndColoursOfNamesOffTheTerminal) {
@@ -368,26 +380,29 @@ TEST(Text, keepsLinesAndColoursOfNamesOffTheTerminal) {
     const std::string text = to_text(all);
     EXPECT_THAT(text, HasSubstr("runs of.csv"));
     EXPECT_THAT(text, HasSubstr("b10 [31m: no loss"));
-    EXPECT_THAT(text, HasSubstr("one two \n"));
+    EXPECT_THAT(text, HasSubstr("one two\n"));
     EXPECT_EQ(text.find_first_of("\x1b\x7f\t"), std::string::npos);
 }
 
-TEST(FrontierFigures, drawTheLawThatDecidesWhicheverItIs) {
+TEST(FrontierFigures, drawTheLawThatDecidesAndItsRivalsBroken) {
     Answer all = synthetic_answer();
     ASSERT_FALSE(all.decisions.empty());
-    int without_predictions_of_its_own = 0;
-    for (const LawFit& fit : all.fits) {
-        if (fit.refused || !fit.surface) continue;
-        without_predictions_of_its_own += fit.predict ? 0 : 1;
-        all.decisions.front().law = fit.name;
+    std::map<std::string, bool> is_form_of_joint;
+    for (const LawFit& fit : all.fits)
+        if (!fit.refused && (fit.predict || fit.surface))
+            is_form_of_joint[fit.name] = fit.surface.has_value();
+    ASSERT_EQ(is_form_of_joint.size(), 4u);  // isoflop, joint, joint_kaplan, overtraining
+    for (const auto& [deciding, is_form] : is_form_of_joint) {
+        all.decisions.front().law = deciding;
         for (const Figure& figure : frontier_figures(all)) {
-            std::vector<std::string> drawn;
+            std::map<std::string, Mark> drawn;
             for (const Series& series : figure.series)
-                if (!series.label.empty()) drawn.push_back(series.label);
-            EXPECT_THAT(drawn, testing::ElementsAre("isoflop", fit.name, "target")) << figure.key;
+                if (!series.label.empty()) drawn[series.label] = series.mark;
+            ASSERT_EQ(drawn.size(), is_form_of_joint.size() + 1) << figure.key;  // and the target
+            for (const auto& [law, broken] : is_form_of_joint)
+                EXPECT_EQ(drawn.at(law), broken && law != deciding ? Mark::dashes : Mark::line) << law;
         }
     }
-    EXPECT_GT(without_predictions_of_its_own, 0);
 }
 
 TEST(Page, showsAnIntervalWithAnOpenEndAsTheTextDoes) {
@@ -500,6 +515,7 @@ TEST(Numbers, areWrittenByWhatTheyMeasure) {
     EXPECT_EQ(format_quantity(2.34567, Quantity::loss), "2.3457");
     EXPECT_EQ(format_quantity(std::nan(""), Quantity::number), "-");
     EXPECT_EQ(format_count(1.4e12), "1.4T");
+    EXPECT_EQ(format_count(1.1e15), "1.10e+15");  // no suffix is that large
 }
 
 // Gnuplot has commands that start a shell, and titles come from job files and CSVs.

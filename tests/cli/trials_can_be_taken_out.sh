@@ -41,6 +41,12 @@ expect_status 0 "$isogrid" tokenize other/text.txt --out moved/other.tok --valid
 ! grep -q 'in the order of the texts' out.txt || fail "one text has an order: $(cat out.txt)"
 expect_status 0 "$isogrid" tokenize text.txt other/text.txt --out two.tok --validation 0.05
 grep -q 'in the order of the texts' out.txt || fail "nothing is said of the order of two texts: $(cat out.txt)"
+! grep -q 'replaces' out.txt || fail "a new file replaces none: $(cat out.txt)"
+two=$(sed -n 's/^digest //p' out.txt)
+expect_status 0 "$isogrid" tokenize text.txt --out two.tok --validation 0.05
+grep -q "replaces tokens of digest $two" out.txt || fail "tokens are replaced without a word: $(cat out.txt)"
+expect_status 0 "$isogrid" tokenize text.txt --out two.tok --validation 0.05
+! grep -q 'replaces' out.txt || fail "the same tokens replace none: $(cat out.txt)"
 rm two.tok
 mv moved/small.tok small.tok
 mv moved/other.tok moved/small.tok

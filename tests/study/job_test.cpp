@@ -178,6 +178,9 @@ TEST(Wording, showsNumbersShortly) {
     EXPECT_EQ(as_written(65536), "65536");
     EXPECT_EQ(rounded(3.14159e7), "3.14e+07");
     EXPECT_EQ(rounded(42), "42");
+    EXPECT_EQ(rounded(1462), "1460");
+    EXPECT_EQ(rounded(-272.4, 2), "-270");
+    EXPECT_EQ(rounded(999999), "1e+06");
 }
 
 TEST(Wording, guessesOnlyWhatIsNear) {
