@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 
 #include "archive/archive.hpp"
 #include "study/fault.hpp"
@@ -11,6 +12,7 @@
 namespace isogrid::archive {
 
 struct Merged {
+    std::string digest;  ///< of the archive
     study::Faults rejected;
     std::size_t missing = 0;  ///< trials fewer than asked for
 };

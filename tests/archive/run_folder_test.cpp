@@ -149,9 +149,10 @@ TEST_F(RunFolder, givesTheSameBytesHoweverTheMergeWasDone) {
 TEST_F(RunFolder, doesNothingWhenTheArchiveIsFinished) {
     for (std::int64_t index = 0; index < 4; ++index)
         put(sample::record(index));
-    merge_now();
+    const Merged first = merge_now();
     const auto written_at = std::filesystem::last_write_time(path_);
-    merge_now();
+    const Merged second = merge_now();
+    EXPECT_EQ(second.digest, first.digest);
     EXPECT_EQ(std::filesystem::last_write_time(path_), written_at);
     EXPECT_THAT(remaining(find()), IsEmpty());
 }
