@@ -58,7 +58,9 @@ int merge(const Sweep& sweep, const RunRequest& request, const Lock& lock, const
         words.damaged(report.faults);
         return exit_other;
     }
-    if (!lock.held()) {  // reading it all may have taken longer than a lock lives
+    // Where the lock could not be seen when the archive was to be put in place, an older one stands there.
+    // And reading it all may have taken longer than a lock lives.
+    if (report.digest != merged->digest || !lock.held()) {
         words.taken_over();
         return exit_other;
     }

@@ -38,7 +38,7 @@ void train_sweep(Sweep& sweep, const std::vector<int>& trials, const RunRequest&
                                          if (signals.received() || time >= stop_at) return false;
                                          if (time < lease_due) return true;
                                          lease_due = time + 1;
-                                         return lock.held();
+                                         return lock.seems_held();
                                      },
                                  .on_finished =
                                      [&](const Sweep& now, const Finished& finished) {

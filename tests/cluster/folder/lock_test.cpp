@@ -209,6 +209,47 @@ TEST(Lock, isHeldWhereOneLookFindsNothing) {
     EXPECT_FALSE(lock->held());
 }
 
+// To who asks again and again: a file server that is away for a while ends no sweep.
+TEST(Lock, seemsHeldWhileItCannotBeSeen) {
+    const ScratchFolder folder;
+    const auto lock = Lock::take(folder / "lock");
+    std::filesystem::rename(folder / "lock", folder / "away");
+    EXPECT_TRUE(lock->seems_held());
+    std::filesystem::create_directory(folder / "lock");  // opened, and not read
+    EXPECT_TRUE(lock->seems_held());
+    std::filesystem::remove(folder / "lock");
+    leave_lock(folder / "lock", std::chrono::seconds(0));
+    EXPECT_FALSE(lock->seems_held());
+}
+
+TEST(Lock, namesNobodyWhereItIsAFolder) {
+    const ScratchFolder folder;
+    std::filesystem::create_directory(folder / "lock");
+    EXPECT_FALSE(read_lock(folder / "lock"));
+    try {
+        static_cast<void>(Lock::take(folder / "lock"));
+        ADD_FAILURE() << "a lock in the place of a folder";
+    } catch (const std::runtime_error& error) {
+        EXPECT_THAT(error.what(), HasSubstr("lock: is there and cannot be read (it is a folder)"));
+    }
+}
+
+// The file server's clock was set back: no age can be told, but whether somebody beats.
+TEST(Lock, isWatchedWhereItsHeartbeatLiesInTheFuture) {
+    const ScratchFolder folder;
+    leave_lock(folder / "lock", std::chrono::hours(-1));
+    std::jthread holder([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(200));
+            leave_lock(folder / "lock", std::chrono::hours(-1));
+        }
+    });
+    EXPECT_FALSE(Lock::take(folder / "lock", std::chrono::seconds(3)));
+    holder.request_stop();
+    holder.join();
+    EXPECT_TRUE(Lock::take(folder / "lock", std::chrono::seconds(1)));
+}
+
 TEST(Lock, clearsUpWhatKilledRunsHaveLeftAndNothingThatMayBeInUse) {
     const ScratchFolder folder;
     const auto lock = Lock::take(folder / "lock");

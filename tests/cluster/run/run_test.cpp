@@ -23,7 +23,9 @@
 #include "cluster/folder/lock.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/run/alone.hpp"
+#include "cluster/run/conclude.hpp"
 #include "cluster/run/refusals.hpp"
+#include "cluster/run/words.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/small_study.hpp"
 #include "cluster/sweep/status.hpp"
@@ -375,6 +377,34 @@ TEST_F(RunAlone, givesUpWhenAnotherRunTakesOver) {
     EXPECT_THAT(errors_, HasSubstr("another run has taken over: host node7"));
     EXPECT_TRUE(holds_lease(run_folder_.lock, "theirs"));
     EXPECT_TRUE(std::filesystem::is_empty(run_folder_.trials)) << "nothing is put in place without the lease";
+}
+
+// The lock could not be seen at the moment when the archive was to be put in place, and can be again.
+TEST_F(RunAlone, keepsEveryTrialWhereAnOlderArchiveStandsInPlaceOfTheMergedOne) {
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const archive::Archive all = archive();
+    std::filesystem::remove(archive_);
+    const study::Study grown = study_;
+    study_.grid.trials.resize(2);
+    ASSERT_EQ(run(FakeTraining()), exit_done);
+    const std::string older = bytes();
+
+    const auto lock = Lock::take(run_folder_.lock);
+    ASSERT_TRUE(lock);
+    std::filesystem::create_directories(run_folder_.trials);
+    archive::Writer writer{.tag = "test", .still_holder = [] { return true; }};
+    for (const archive::TrialRecord& record : all.trials)
+        archive::write_trial_file(run_folder_.trials, record, writer);
+    writer.still_holder = [asked = 0]() mutable { return ++asked > 1; };
+    const RunRequest request{.study = grown, .archive = archive_, .train = {}, .instruction_set = "none"};
+    program::Console console = program::Console::standard();
+    const Misplaced nobody;
+    RunWords words(console, request, nobody);
+    EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), request, *lock, writer, words), exit_other);
+    EXPECT_EQ(bytes(), older);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(run_folder_.trials), {}), 4);
+    EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), request, *lock, writer, words), exit_done);
+    EXPECT_EQ(archive().digest, all.digest);
 }
 
 TEST_F(RunAlone, refusesGroupsThatItHasNoRanksFor) {
