@@ -7,6 +7,7 @@
 
 #include "archive/durable_file.hpp"
 #include "files/durable.hpp"
+#include "files/folder.hpp"
 
 namespace isogrid::archive {
 
@@ -57,7 +58,7 @@ void remove_merged(const Path& archive, const study::Faults& rejected) {
             if (!kept.contains(entry.path().string())) merged.push_back(entry.path());
         for (const Path& file : merged)
             std::filesystem::remove(file, absent_or_not_empty);
-        std::filesystem::remove(folder, absent_or_not_empty);
+        files::remove_empty_folder(folder);
     }
 }
 

@@ -22,6 +22,7 @@
 #include "cluster/sweep/left_to_do.hpp"
 #include "data/token_file.hpp"
 #include "files/durable.hpp"
+#include "files/folder.hpp"
 #include "program/console.hpp"
 #include "program/ending.hpp"
 
@@ -63,8 +64,7 @@ class FirstRank {
         files::make_folders(folder_.root);
         const int code = run_locked(*tokens, /*trains=*/!left.trials.empty());
         // The lock has just left it, unless it is another's.
-        std::error_code not_empty;
-        if (is_over(code)) std::filesystem::remove(folder_.root, not_empty);
+        if (is_over(code)) files::remove_empty_folder(folder_.root);
         return code;
     }
 
@@ -104,9 +104,8 @@ class FirstRank {
         for (const auto& folder : folders)
             files::make_folders(folder);
         const int code = run_with(*lock, tokens, trains);
-        std::error_code not_empty;
         for (const auto& folder : folders)
-            if (is_over(code)) std::filesystem::remove(folder, not_empty);
+            if (is_over(code)) files::remove_empty_folder(folder);
         return code;
     }
 

@@ -288,6 +288,30 @@ TEST_F(RunAlone, trainsAgainWhatIsDamaged) {
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 
+// Run folders, or the checkpoints in them, are linked to a scratch disk.
+TEST_F(RunAlone, leavesLinkedFoldersInTheirPlaceWhenASecondRunIsRefused) {
+    for (const auto& linked : {run_folder_.root, run_folder_.checkpoints}) {
+        std::filesystem::create_directories(folder_ / "scratch");
+        std::filesystem::create_directories(linked.parent_path());
+        std::filesystem::create_directory_symlink(folder_ / "scratch", linked);
+        FakeTraining training = interrupted_at(2, SIGTERM);
+        ASSERT_EQ(run(training), exit_interrupted) << errors_;
+        {
+            const auto lock = Lock::take(run_folder_.lock);
+            ASSERT_TRUE(lock);
+            EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+        }
+        EXPECT_TRUE(std::filesystem::is_symlink(linked));
+        EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+        EXPECT_THAT(output_, Not(HasSubstr("of 4 trials left")));
+        EXPECT_TRUE(std::filesystem::is_symlink(linked)) << "its folder is empty, and no business of ours";
+        EXPECT_TRUE(std::filesystem::is_empty(folder_ / "scratch"));
+        std::filesystem::remove(linked);
+        std::filesystem::remove_all(run_folder_.root);
+        std::filesystem::remove(archive_);
+    }
+}
+
 TEST_F(RunAlone, refusesWhileAnotherRunHoldsTheArchive) {
     const auto its_folders = {run_folder_.trials, run_folder_.checkpoints, run_folder_.attempts};
     for (const auto& folder : its_folders)  // empty, as before its first checkpoint
