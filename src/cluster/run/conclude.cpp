@@ -71,8 +71,8 @@ int merge(const Sweep& sweep, const RunRequest& request, const Lock& lock, const
 
 }  // namespace
 
-int conclude(const Sweep& sweep, const RunRequest& request, const Lock& lock, const archive::Writer& writer,
-             RunWords& words) {
+int conclude(const Sweep& sweep, const std::string& cut_short, const RunRequest& request, const Lock& lock,
+             const archive::Writer& writer, RunWords& words) {
     if (!lock.held()) {
         words.taken_over();
         return exit_other;
@@ -83,7 +83,7 @@ int conclude(const Sweep& sweep, const RunRequest& request, const Lock& lock, co
     }
     const SweepState state = sweep.state(steady_seconds());
     if (static_cast<std::size_t>(state.done) < request.study.grid.trials.size()) {
-        words.interrupted(state);
+        words.interrupted(state, cut_short);
         return exit_interrupted;
     }
     return merge(sweep, request, lock, writer, words);

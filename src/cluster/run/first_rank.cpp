@@ -138,13 +138,15 @@ class FirstRank {
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
                     left.history, request_.cards);
         sweep.failed_before(left.failed);
+        std::string cut_short;
         if (!left.trials.empty()) {
             note_study(writer);
             words_.begins(left, session_.size());
-            train_sweep(sweep, left.trials, request_, tokens, session_, signals_, lock, writer, console_);
+            cut_short =
+                train_sweep(sweep, left.trials, request_, tokens, session_, signals_, lock, writer, console_);
             stopped_ = sweep.stopped();
         }
-        return conclude(sweep, request_, lock, writer, words_);
+        return conclude(sweep, cut_short, request_, lock, writer, words_);
     }
 
     /// For fits before the end. Trials are worth more than that: they are trained where a disk refuses it.

@@ -17,9 +17,16 @@
 
 namespace isogrid::cluster {
 
-void train_sweep(Sweep& sweep, const std::vector<int>& trials, const RunRequest& request,
-                 const data::TokenFile& tokens, const MpiSession& session, const StopSignals& signals,
-                 const Lock& lock, const archive::Writer& writer, program::Console& console) {
+namespace {
+
+constexpr const char* time_is_over = "the allocation is about to end, as SLURM_JOB_END_TIME says";
+constexpr const char* time_left = "the allocation has, as SLURM_JOB_END_TIME says";
+
+}  // namespace
+
+std::string train_sweep(Sweep& sweep, const std::vector<int>& trials, const RunRequest& request,
+                        const data::TokenFile& tokens, const MpiSession& session, const StopSignals& signals,
+                        const Lock& lock, const archive::Writer& writer, program::Console& console) {
     const RunFolder folder = run_folder_of(request.archive);
     Progress progress(console, folder.progress);
     TrunkStates states(folder.checkpoints, request.study, trials);
@@ -30,12 +37,15 @@ void train_sweep(Sweep& sweep, const std::vector<int>& trials, const RunRequest&
         stop_at = steady_seconds() + deadline.stop_after;
         sweep.ends_at(stop_at, deadline.least_worth);
     }
+    std::string cut_short;
     double lease_due = 0;
     const CoordinatorHooks hooks{.keep_going =
                                      [&](const Sweep& now) {
                                          const double time = steady_seconds();
                                          progress.update(now, time);
-                                         if (signals.received() || time >= stop_at) return false;
+                                         if (signals.received()) cut_short = "by a signal";
+                                         if (time >= stop_at) cut_short = time_is_over;
+                                         if (!cut_short.empty()) return false;
                                          if (time < lease_due) return true;
                                          lease_due = time + 1;
                                          return lock.seems_held();
@@ -65,6 +75,9 @@ void train_sweep(Sweep& sweep, const std::vector<int>& trials, const RunRequest&
         train_alone(sweep, workplace, writer, hooks);
     }
     progress.end(sweep, steady_seconds());
+    if (cut_short.empty() && sweep.stopped() && stop_at < std::numeric_limits<double>::infinity())
+        cut_short = "what is left takes longer than " + std::string(time_left);
+    return cut_short;
 }
 
 }  // namespace isogrid::cluster

@@ -88,10 +88,10 @@ void RunWords::damaged(const study::Faults& faults) {
               << ": move it away and run the same command again\n";
 }
 
-void RunWords::interrupted(const SweepState& state) {
-    console_.line("interrupted: " + std::to_string(state.done) + " of " + plural(trials(), "trial") +
-                  " done and kept in " + run_folder_of(request_.archive).root.string() +
-                  "; run the same command again to go on");
+void RunWords::interrupted(const SweepState& state, const std::string& why) {
+    console_.line("interrupted" + (why.empty() ? "" : " (" + why + ")") + ": " + std::to_string(state.done) +
+                  " of " + plural(trials(), "trial") + " done and kept in " +
+                  run_folder_of(request_.archive).root.string() + "; run the same command again to go on");
 }
 
 void RunWords::done(const SweepState& state, const std::string& digest) {

@@ -39,7 +39,8 @@ class RunWords {
     void gone(std::size_t number);
     /// The archive is not what was written.
     void damaged(const study::Faults& faults);
-    void interrupted(const SweepState& state);
+    /// `why` may be empty.
+    void interrupted(const SweepState& state, const std::string& why);
     void done(const SweepState& state, const std::string& digest);
 
   private:

@@ -128,6 +128,7 @@ TEST_F(RunAlone, keepsWhatIsFinishedWhenInterruptedAndGoesOnFromThere) {
 
     for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) {
         EXPECT_EQ(run(interrupted_at(2, signal)), exit_interrupted) << errors_;
+        EXPECT_THAT(output_, HasSubstr("interrupted (by a signal): "));
         EXPECT_THAT(output_, HasSubstr("run the same command again"));
         EXPECT_FALSE(std::filesystem::exists(archive_));
         EXPECT_FALSE(read_lock(run_folder_.lock));
@@ -215,7 +216,7 @@ TEST_F(RunAlone, stopsByItselfBeforeTheAllocationEnds) {
     setenv("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) + 100000).c_str(), 1);
     EXPECT_EQ(run(FakeTraining()), exit_done);
     std::filesystem::remove(archive_);
-    setenv("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) - 1).c_str(), 1);
+    setenv("SLURM_JOB_END_TIME", std::to_string(std::time(nullptr) - 1).c_str(), 1);  // of an old salloc, say
     EXPECT_EQ(run(FakeTraining()), exit_interrupted);
     EXPECT_FALSE(std::filesystem::exists(archive_));
     unsetenv("SLURM_JOB_END_TIME");
@@ -424,10 +425,10 @@ TEST_F(RunAlone, keepsEveryTrialWhereAnOlderArchiveStandsInPlaceOfTheMergedOne) 
     program::Console console = program::Console::standard();
     const Misplaced nobody;
     RunWords words(console, request, nobody);
-    EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), request, *lock, writer, words), exit_other);
+    EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), "", request, *lock, writer, words), exit_other);
     EXPECT_EQ(bytes(), older);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(run_folder_.trials), {}), 4);
-    EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), request, *lock, writer, words), exit_done);
+    EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), "", request, *lock, writer, words), exit_done);
     EXPECT_EQ(archive().digest, all.digest);
 }
 
