@@ -22,7 +22,6 @@
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/quantities.hpp"
-#include "study/digest.hpp"
 #include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
@@ -99,10 +98,7 @@ cluster::Lack loss(bool lost, const cluster::MpiSession& session) {
 
 /// Else a trial's number means another trial on some ranks, or its group trains two at once.
 bool all_read_the_same(const study::Study& study, const cluster::MpiSession& session) {
-    const std::string read =
-        study::sha256(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision());
-    const int number = std::stoi(read.substr(0, 7), nullptr, 16);
-    return session.lowest(number) == session.highest({number}).front();
+    return session.all_say(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision());
 }
 
 /// Whether a card has trained some of what is there.

@@ -109,10 +109,10 @@ void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std
         std::filesystem::remove(temporary, ignored);
 }
 
-void note_retried(const Path& folder, const study::PlannedTrial& trial) {
+void note_retried(const Path& folder, const study::PlannedTrial& trial, const std::string& why) {
     std::error_code none_there;
     std::filesystem::remove(notes_of(folder, trial), none_there);
-    note(folder, trial, "retried", 0, "as was asked for");
+    note(folder, trial, "retried", 0, why);
 }
 
 int least_ranks(const Attempts& attempts) {

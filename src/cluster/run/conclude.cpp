@@ -7,6 +7,7 @@
 #include "archive/merge.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/verify.hpp"
+#include "cluster/folder/attempts.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/site/clocks.hpp"
@@ -79,6 +80,13 @@ int conclude(const Sweep& sweep, const std::string& cut_short, const RunRequest&
     }
     if (!sweep.store_faults().empty()) {
         words.not_stored(sweep.store_faults());
+        return exit_other;
+    }
+    if (sweep.place_is_bad()) {
+        for (const int trial : sweep.given_up())
+            note_retried(run_folder_of(request.archive).attempts, sweep.planned(trial),
+                         "as nothing went well where it failed");
+        words.nothing_goes_well(sweep.totals().failed);
         return exit_other;
     }
     const SweepState state = sweep.state(steady_seconds());

@@ -131,7 +131,8 @@ class FirstRank {
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
         for (const int trial : left.retried)
-            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
+            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)],
+                         "as was asked for");
         forget_wish(left.retried);
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);

@@ -1,15 +1,19 @@
 #include "cluster/run/run.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <optional>
+#include <string>
 
 #include "cluster/coordination/coordinator.hpp"
 #include "cluster/messages/workers_transport.hpp"
 #include "cluster/run/first_rank.hpp"
 #include "cluster/run/refusals.hpp"
 #include "cluster/run/worker_rank.hpp"
+#include "cluster/site/lack.hpp"
 #include "cluster/site/places.hpp"
 #include "cluster/site/stop_signals.hpp"
 #include "data/token_file.hpp"
@@ -20,6 +24,25 @@ namespace isogrid::cluster {
 using program::exit_other, program::exit_bad_input, program::say_at_once, program::words_of;
 
 namespace {
+
+/// Rank 0 verifies the tokens that it sees (first_rank). Where nodes have copies of their own, each copy is
+/// verified here by one rank: an exit code where some are not sound.
+std::optional<int> refuse_damaged_copies(const study::Result<data::TokenFile>& tokens,
+                                         const RunRequest& request, const MpiSession& session) {
+    if (session.size() == 1 || session.all_say(tokens->seen_as())) return std::nullopt;
+    const MpiSession::Node node =
+        session.on_node({static_cast<int>(std::hash<std::string>()(tokens->seen_as()))});
+    const auto first = std::find(node.said.begin(), node.said.end(), node.said[node.me]);
+    const bool first_here = first == node.said.begin() + static_cast<std::ptrdiff_t>(node.me);
+    const study::Result<void> mine = first_here ? tokens->verify() : study::Result<void>();
+    const auto copies = session.on_node({mine ? 1 : 0}).said;
+    const bool sound =
+        std::all_of(copies.begin(), copies.end(), [](const auto& said) { return said[0] == 1; });
+    const int without = session.first_without(mine.has_value());
+    if (without < 0) return std::nullopt;
+    return refuse_without(without, mine ? study::Faults() : mine.error(), lack_of(sound, session),
+                          request.archive, session);
+}
 
 /// The workers' leave, given however rank 0's part ends.
 class WorkersLeave {
@@ -73,6 +96,9 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
                               lack_of(tokens.has_value(), session), request.archive, session);
     });
     if (refused) return *refused;
+    if (const auto code =
+            or_end_all(session, [&] { return refuse_damaged_copies(tokens, request, session); }))
+        return *code;
     const StopSignals signals;
     if (session.rank() != 0)
         return or_end_all(session, [&] { return run_worker(request, *tokens, session, signals); });

@@ -74,6 +74,15 @@ void RunWords::not_stored(const std::vector<std::string>& faults) {
               << " could not be stored (see above) make room, then run the same command again\n";
 }
 
+void RunWords::nothing_goes_well(const std::vector<FailedTrial>& failed) {
+    for (const FailedTrial& trial : failed)
+        std::cerr << "trial " << trial.name << " failed: " << trial.cause << "\n";
+    std::cerr
+        << plural(failed.size(), "trial")
+        << " failed one after the other, and none went well (as where the place is at fault: see above) "
+           "mend that and run the same command again, which tries them anew\n";
+}
+
 void RunWords::gone(std::size_t number) {
     std::cerr << request_.archive.string() << ": " << number << " of " << plural(trials(), "trial")
               << (number == 1 ? " is" : " are")

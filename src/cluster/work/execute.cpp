@@ -42,10 +42,14 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     };
     try {
         archive::TrialResult result = workplace.train(planned.trial, workplace.tokens, group, options);
+        if (const auto sound = workplace.tokens.verify_if_touched(); !sound)
+            throw TokensChanged(study::to_string(sound.error().front()));
         Verdict verdict{result.outcome, result.cause};
         return {std::move(result), std::move(verdict)};
     } catch (const MpiError&) {
         throw;  // not the trial's fault, and the group cannot agree on anything any more
+    } catch (const TokensChanged&) {
+        throw;  // nor would any other trial be trained on what it says
     } catch (const kernels::CardLost& error) {
         // Every further trial of this process would fail as well: it has to end, as by a crash.
         underway.ends_process();
@@ -98,10 +102,14 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.provenance.ranks = group.size();
     record.provenance.started_unix = unix_seconds();
 
+    const archive::Writer while_tokens_are_good{.tag = writer.tag, .still_holder = [&] {
+                                                    return workplace.tokens.verify_if_touched() &&
+                                                           (!writer.still_holder || writer.still_holder());
+                                                }};
     std::optional<TrialCheckpoints> checkpoints;
     if (!workplace.checkpoints_folder.empty())
-        checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set, writer,
-                            workplace.study.job.checkpoint_minutes,
+        checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set,
+                            while_tokens_are_good, workplace.study.job.checkpoint_minutes,
                             places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
     const double start = steady_seconds();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <stdexcept>
 #include <string>
 
 #include "archive/durable_file.hpp"
@@ -22,6 +23,12 @@ using TrainTrial = std::function<archive::TrialResult(const study::Trial&, const
 /// train::measure_seconds_per_step with its backend bound.
 using MeasureStep = std::function<double(const study::Trial&)>;
 
+/// The tokens have changed under the program that trains on them: nothing that it does counts any more.
+class TokensChanged : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
 /// What a rank needs to run trials of a study.
 struct Workplace {
     const study::Study& study;
@@ -37,7 +44,8 @@ struct Workplace {
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,
 /// and, on the group's first rank, writes its trial file. No exception of a trial gets out: std::bad_alloc is
-/// the outcome out_of_memory, any other is `failed` with its text as the cause, on every member. An
+/// the outcome out_of_memory, any other is `failed` with its text as the cause, on every member. Throws
+/// TokensChanged where it was not trained on the tokens that were verified, which writes nothing. An
 /// interrupted trial leaves no trial file but a checkpoint, from which it goes on; with the trial file
 /// written and read back it is removed. `on_progress` as in train::TrainOptions. `alone`: no other trial was
 /// on the cards; else a lack of memory says nothing of the trial but that it needs to be. `steps_before`:

@@ -10,6 +10,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include <gmock/gmock.h>
@@ -404,6 +405,26 @@ TEST_F(RunAlone, givesUpWhenAnotherRunTakesOver) {
     EXPECT_TRUE(std::filesystem::is_empty(run_folder_.trials)) << "nothing is put in place without the lease";
 }
 
+TEST_F(RunAlone, writesNothingOfWhatItTrainedWhileTheTokensWereChangedInPlace) {
+    FakeTraining training;
+    training.on_step = [&](int step) {
+        if (step != 5) return;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock of files ticks slowly
+        std::fstream tokens(study_.job.token_file, std::ios::binary | std::ios::in | std::ios::out);
+        tokens.seekg(300);
+        const auto before = static_cast<char>(tokens.peek());
+        tokens.seekp(300);
+        tokens.put(static_cast<char>(before ^ 1));
+    };
+    EXPECT_THROW(run(training), TokensChanged);
+    static_cast<void>(testing::internal::GetCapturedStdout());
+    static_cast<void>(testing::internal::GetCapturedStderr());
+    EXPECT_TRUE(std::filesystem::is_empty(run_folder_.trials));
+    EXPECT_TRUE(std::filesystem::is_empty(run_folder_.attempts)) << "it is no fault of the trial";
+    EXPECT_EQ(run(FakeTraining()), exit_bad_input);
+    EXPECT_THAT(errors_, HasSubstr("is damaged"));
+}
+
 // The lock could not be seen at the moment when the archive was to be put in place, and can be again.
 TEST_F(RunAlone, keepsEveryTrialWhereAnOlderArchiveStandsInPlaceOfTheMergedOne) {
     ASSERT_EQ(run(FakeTraining()), exit_done);
@@ -430,6 +451,26 @@ TEST_F(RunAlone, keepsEveryTrialWhereAnOlderArchiveStandsInPlaceOfTheMergedOne) 
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(run_folder_.trials), {}), 4);
     EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), "", request, *lock, writer, words), exit_done);
     EXPECT_EQ(archive().digest, all.digest);
+}
+
+TEST_F(RunAlone, holdsItAgainstNoTrialWhereNothingGoesWell) {
+    const FakeTraining nothing{
+        .troubles = {{0, Trouble::exception}, {1, Trouble::exception}, {2, Trouble::exception}}};
+    EXPECT_EQ(run(nothing), exit_other);
+    EXPECT_THAT(errors_, HasSubstr("trial t2 failed: a disk is on fire"));
+    EXPECT_THAT(errors_, HasSubstr("3 trials failed one after the other, and none went well"));
+    EXPECT_FALSE(std::filesystem::exists(archive_));
+    // The next start tries them again; where they fail again it is their own fault, and ends nothing.
+    EXPECT_EQ(run(nothing), exit_done) << errors_;
+    EXPECT_EQ(archive().trials[2].result.outcome, archive::Outcome::failed);
+    EXPECT_EQ(archive().trials[3].result.outcome, archive::Outcome::completed);
+}
+
+TEST_F(RunAlone, countsFailuresAgainstTrialsWhereAnotherHasGoneWell) {
+    const FakeTraining three{
+        .troubles = {{0, Trouble::exception}, {1, Trouble::exception}, {3, Trouble::exception}}};
+    EXPECT_EQ(run(three), exit_done) << errors_;
+    EXPECT_EQ(archive().trials[3].result.outcome, archive::Outcome::failed);
 }
 
 TEST_F(RunAlone, refusesGroupsThatItHasNoRanksFor) {
