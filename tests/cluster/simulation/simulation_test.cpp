@@ -211,7 +211,8 @@ class Story {
             EXPECT_EQ(state.done, done_before + static_cast<int>(recorded.size()));
             if (sweep.stopped()) {
                 EXPECT_TRUE(transport.now() >= walltime - (knows_its_end ? least_worth : 0) || none_left ||
-                            most_ranks_needed > present / seats.each || sweep.store_faults().size() >= 2)
+                            most_ranks_needed > present / seats.each || sweep.store_faults().size() >= 2 ||
+                            sweep.place_is_bad())
                     << "it stopped without a reason";
                 EXPECT_EQ(std::set(transport.stopped.begin(), transport.stopped.end()).size(),
                           static_cast<std::size_t>(transport.size() - 1))
