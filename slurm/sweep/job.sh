@@ -5,8 +5,9 @@
 # shows all. A job that was submitted from a task of an array has that one's variables (see learn_of_job).
 me=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 me=${me:-$SLURM_JOB_ID}
+# In UTC: where clocks go back, a night has an hour twice.
 record() {
-    SLURM_TIME_FORMAT=standard scontrol show job "$me" 2>/dev/null |
+    TZ=UTC0 SLURM_TIME_FORMAT=standard scontrol show job "$me" 2>/dev/null |
         awk -v RS= -v id="JobId=$SLURM_JOB_ID" '$1 == id'
 }
 record_alone() { [[ $(record) == *ArrayJobId=* ]] || record; } # of a job that is no task of an array
@@ -47,7 +48,7 @@ ask_for_facts() {
         sleep 2
     done
     if [[ -n $(fact EndTime) ]]; then
-        SLURM_JOB_END_TIME=$(date -d "$(fact EndTime)" +%s 2>/dev/null) || SLURM_JOB_END_TIME=
+        SLURM_JOB_END_TIME=$(date -u -d "$(fact EndTime)" +%s 2>/dev/null) || SLURM_JOB_END_TIME=
     elif (($(seconds_left) < 0)); then # the variable is of the job that submitted this one
         unset SLURM_JOB_END_TIME
     fi
