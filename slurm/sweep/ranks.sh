@@ -92,6 +92,7 @@ joined() { (IFS=, && echo "$*"); }
 watch() {
     local seen='' now since=$SECONDS patience=${ISOGRID_PATIENCE:-600} last_call=$((whole < 600 ? whole / 20 : 30))
     while sleep 2 && kill -0 "$1" 2>/dev/null; do
+        (($(seconds_left) > last_call)) || heed_end "$(record $((last_call / 2 + 1)))"
         if (($(seconds_left) <= last_call)); then
             say "the time is over, and the ranks have not ended: ending them"
             kill -KILL "$1" 2>/dev/null

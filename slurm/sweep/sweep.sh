@@ -107,7 +107,7 @@ go_on() {
         [[ -n $facts && -z $(record) ]] && (($(seconds_left) > -600)) || break
         sleep 10
     done
-    ! superseded || leave_the_job
+    look_at_job
     [[ $(marks) == "$at_start" ]] || forget_failures
     if [[ -n $successor ]] && ! successor_is_there; then
         say "job $successor, which waited to go on from here, is no longer there"
@@ -151,7 +151,7 @@ while :; do
     before=$(marks)
     archive_before=$(archive_mark)
     launch
-    ! superseded || leave_the_job
+    look_at_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
         say "the archive is whole, though the launcher ended with exit status $status"
         status=0

@@ -17,7 +17,8 @@ case "$1 $2" in
     'show job')
         echo "asked for $3" >>asked.txt
         printf '%s\n' "JobId=6 ArrayJobId=7 ArrayTaskId=1 JobName=sweep" "   Requeue=1 Restarts=3 BatchFlag=1" ''
-        printf '%s\n' "JobId=7 JobName=sweep" "   Requeue=$(<requeue.txt) Restarts=1 BatchFlag=1" "   EndTime=$(end) Deadline=N/A" ''
+        printf '%s\n' "JobId=7 JobName=sweep" "   JobState=RUNNING Reason=None" "   Requeue=$(<requeue.txt) Restarts=1 BatchFlag=1" \
+            "   EndTime=$(end) Deadline=N/A" ''
         ;;
     show*) ;;
     *) echo "$*" >>asked.txt ;;
@@ -45,6 +46,28 @@ expect_in_log 'work is left; job 8 goes on'
 echo 9 >waiting.txt # from an earlier start of this job
 job_with SLURM_JOB_NAME=sweep
 expect_in_log 'work is left; job 9 goes on'
+
+# Slurm moves the end of a job that it has suspended, and of one that is given more time. Ranks run on after the end that
+# they were started with, and there is time for another start.
+cp bin/mpirun mpirun_before
+stand_in mpirun <<'END_OF_PROGRAM'
+echo "$SLURM_JOB_END_TIME" >>started.txt
+(($(wc -l <started.txt) < 2)) || exit 75
+echo "$MOVED" >end.txt
+/bin/sleep 7
+exit 1
+END_OF_PROGRAM
+for moved in $(($(date +%s) + 3600)) Unknown; do
+    rm started.txt
+    echo $(($(date +%s) + 4)) >end.txt
+    job_with SLURM_JOB_NAME=sweep MOVED="$moved"
+    expect_status 75
+    ! grep -q 'the time is over' log.txt || fail "killed at an end that was moved: $(cat log.txt)"
+    [[ $(sed -n 2p started.txt) == "${moved#Unknown}" ]] || fail "started with $(cat started.txt), not $moved: $(cat log.txt)"
+    (($(wc -l <started.txt) == 2)) || fail "$(wc -l <started.txt) starts instead of 2: $(cat log.txt)"
+    rm -r out.h5.d
+done
+mv mpirun_before bin/mpirun
 
 # One of an array.
 echo 1 >requeue.txt
