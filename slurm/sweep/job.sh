@@ -102,11 +102,26 @@ was_cancelled() {
     # Slurm names no PreemptTime where nothing preempts. It gives no reason for what a person ends, and one for the
     # others: NodeDown, TimeLimit (also of an account), ...
     [[ $now =~ JobState=(CANCELLED|COMPLETING)\ +Reason=None && ! $now =~ PreemptTime=[0-9] ]] || return 1
-    (($(seconds_left) > 0)) || return 1
+    had_time_left "$now" || return 1
     ! is_of_another_start "$now" || return 1
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
     now=$(scontrol show hostnames "$(printf '%s\n' "$now" | sed -nE 's/^ *NodeList=([^ ]+).*/\1/p')")
     is_line_of "${all_nodes[0]:-}" "$now"
+}
+# The end that was asked for may be that of before a suspension, and the end that Slurm names of a job that it ends
+# is now.
+had_time_left() { # RECORD
+    local facts=$1 ran limit
+    if ran=$(seconds_in "$(fact RunTime)") && limit=$(seconds_in "$(fact TimeLimit)"); then
+        ((ran < limit))
+    else
+        (($(seconds_left) > 0))
+    fi
+}
+seconds_in() { # [DAYS-]HOURS:MINUTES:SECONDS
+    [[ $1 =~ ^(([0-9]+)-)?([0-9]+):([0-9]+):([0-9]+)$ ]] || return 1
+    local days=${BASH_REMATCH[2]:-0} hours=${BASH_REMATCH[3]} minutes=${BASH_REMATCH[4]} seconds=${BASH_REMATCH[5]}
+    echo $((((10#$days * 24 + 10#$hours) * 60 + 10#$minutes) * 60 + 10#$seconds))
 }
 
 # The controller may be busy, or just starting.
