@@ -140,7 +140,7 @@ else # ended by its guard, a job without a successor would be the last one
     guard_first_node "scontrol requeue"
 fi
 
-nodes=("${all_nodes[@]}")
+nodes=("${all_nodes[@]}") status=
 if [[ -n $stopping ]]; then # told to end before there were ranks to tell
     mkdir -p "$archive.d"
     go_on_after_stop
@@ -149,7 +149,7 @@ while :; do
     [[ -z $stopping ]] || go_on # told to end between two starts
     options_now
     before=$(marks)
-    archive_before=$(archive_mark)
+    archive_before=$(archive_mark) status_before=$status
     launch
     look_at_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
@@ -158,6 +158,11 @@ while :; do
     elif ((status == 0)) && ! is_finished; then
         say "the archive is not whole, though the launcher ended with exit status 0"
         status=1
+    elif ((status == 0)) && [[ $(archive_mark) == "$archive_before" && $status_before != 0 ]]; then
+        # Nothing was to do, which takes another start seconds; or nothing has run, and the study has grown.
+        say "the archive is as it was, though the launcher ended with exit status 0"
+        start_again
+        continue
     fi
     case $status in
         0)
