@@ -28,7 +28,7 @@ end() { # STATUS, with nothing to go on with
     exit "$1"
 }
 give_up_after_failures() { # STATUS
-    (($(failures) >= ${ISOGRID_FAILURES:-3})) || return 0
+    (($(failures) >= ${ISOGRID_FAILURES:-4})) || return 0
     say "$(failures) starts in a row have brought nothing new on disk: given up; submit again to go on"
     forget_failures
     end "$1"
