@@ -28,7 +28,7 @@ end() { # STATUS, with nothing to go on with
     exit "$1"
 }
 give_up_after_failures() { # STATUS
-    (($(failures) >= ${ISOGRID_FAILURES:-3})) || return 0
+    (($(failures) >= ${ISOGRID_FAILURES:-4})) || return 0
     say "$(failures) starts in a row have brought nothing new on disk: given up; submit again to go on"
     forget_failures
     end "$1"
@@ -107,7 +107,7 @@ go_on() {
         [[ -n $facts && -z $(record) ]] && (($(seconds_left) > -600)) || break
         sleep 10
     done
-    ! superseded || leave_the_job
+    look_at_job
     [[ $(marks) == "$at_start" ]] || forget_failures
     if [[ -n $successor ]] && ! successor_is_there; then
         say "job $successor, which waited to go on from here, is no longer there"
@@ -140,7 +140,7 @@ else # ended by its guard, a job without a successor would be the last one
     guard_first_node "scontrol requeue"
 fi
 
-nodes=("${all_nodes[@]}")
+nodes=("${all_nodes[@]}") status=
 if [[ -n $stopping ]]; then # told to end before there were ranks to tell
     mkdir -p "$archive.d"
     go_on_after_stop
@@ -149,15 +149,20 @@ while :; do
     [[ -z $stopping ]] || go_on # told to end between two starts
     options_now
     before=$(marks)
-    archive_before=$(archive_mark)
+    archive_before=$(archive_mark) status_before=$status
     launch
-    ! superseded || leave_the_job
+    look_at_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
         say "the archive is whole, though the launcher ended with exit status $status"
         status=0
     elif ((status == 0)) && ! is_finished; then
         say "the archive is not whole, though the launcher ended with exit status 0"
         status=1
+    elif ((status == 0)) && [[ $(archive_mark) == "$archive_before" && $status_before != 0 ]]; then
+        # Nothing was to do, which takes another start seconds; or nothing has run, and the study has grown.
+        say "the archive is as it was, though the launcher ended with exit status 0"
+        start_again
+        continue
     fi
     case $status in
         0)

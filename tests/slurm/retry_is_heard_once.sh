@@ -33,7 +33,7 @@ asked="$later --retry failed --retry out_of_memory"
 
 echo 1 >status_of_start.txt
 job_with
-expect_starts "$asked" "$asked" "$asked"
+expect_starts "$asked" "$asked" "$asked" "$asked"
 [[ ! -e out.h5.d/retry ]] || fail "the wish has outlived the job"
 rm -rf out.h5.d
 echo 75 >status_of_start.txt
@@ -47,7 +47,7 @@ rm -r out.h5.d
 touch comes_to_note_it.txt
 echo 1 >status_of_start.txt
 job_with
-expect_starts "$asked" "$later" "$later"
+expect_starts "$asked" "$later" "$later" "$later"
 rm -rf out.h5.d
 
 echo 75 >status_of_start.txt
@@ -90,7 +90,7 @@ expect_starts "$later"
 
 # What is no wish is for isogrid to refuse, in that job alone.
 for words in '--retry diverged' --retry=diverged --retry; do
-    rm -f comes_to_note_it.txt
+    rm -f comes_to_note_it.txt out.h5.d/failures
     echo 2 >status_of_start.txt
     printf '{\n    "job": "7"\n}\n' >out.h5.d/lock
     # shellcheck disable=SC2086  # two words
