@@ -22,7 +22,7 @@ end() { # STATUS, with nothing to go on with
     withdraw_successor
     if [[ $(lock_holder) != another ]]; then
         rm -rf "$archive.d/unfit"
-        (($1 == 0)) || rm -rf "$wish" "$wished_by" # at a good end isogrid has left what nobody has heard yet
+        (($1 == 0)) || rm -rf "$wishes" "$wished_by" # at a good end isogrid has left what nobody has heard yet
     fi
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
@@ -57,10 +57,11 @@ start_again() {
 }
 
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
-# new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
-# the lock, has noted it of the trials, and removes the file: a start may end before that. Another job may have
-# wished meanwhile: neither takes the other's wish away, nor what isogrid refuses to it.
-wish=$archive.d/retry wished_by=$archive.d/retry.job
+# new attempts without end, each of them something new on disk. It lies in a file of its job's name until isogrid,
+# which then has the lock, has noted it of the trials, and removes the files that it was told of (ISOGRID_WISHES):
+# a start may end before that. Another job may have wished meanwhile: neither takes the other's wish away, nor what
+# isogrid refuses to it.
+wishes=$archive.d/retry wished_by=$archive.d/retry.job
 part_options() { # sets options_of_later_starts; the first start of a job that gets so far leaves its wish
     local wished=()
     options_of_later_starts=()
@@ -73,14 +74,26 @@ part_options() { # sets options_of_later_starts; the first start of a job that g
         esac
         shift
     done
+    if [[ -f $wishes ]]; then # of an earlier version, which kept all wishes in one
+        mv "$wishes" "$wishes.all" && mkdir "$wishes" && mv "$wishes.all" "$wishes/all"
+    fi
     ((${#wished[@]} > 0)) && ! grep -qsxF "$SLURM_JOB_ID" "$wished_by" || return 0
-    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >>"$wish" && echo "$SLURM_JOB_ID" >>"$wished_by"
+    for _ in 1 2 3; do # isogrid removes the folder where it is empty, as it may be just now
+        mkdir -p "$wishes" && printf '%s\n' "${wished[@]}" >"$wishes/.$SLURM_JOB_ID" &&
+            mv "$wishes/.$SLURM_JOB_ID" "$wishes/$SLURM_JOB_ID" || continue # seen whole, or not at all
+        echo "$SLURM_JOB_ID" >>"$wished_by"
+        break
+    done
 }
-options_now() { # sets options: those of later starts, and what is still wished
-    local word
+options_now() { # sets options: those of later starts, and what is still wished; and ISOGRID_WISHES, whose that is
+    local word file
     options=(${options_of_later_starts[@]+"${options_of_later_starts[@]}"})
+    export ISOGRID_WISHES=
+    for file in "$wishes"/*; do
+        [[ ! -f $file ]] || ISOGRID_WISHES+="${file##*/} "
+    done
     while read -r word; do options+=(--retry "$word"); done < <(
-        grep -sxE 'failed|out_of_memory' "$wish" | sort -u # a full disk has taken a part of a word
+        for file in $ISOGRID_WISHES; do grep -sxE 'failed|out_of_memory' "$wishes/$file"; done | sort -u
     )
 }
 

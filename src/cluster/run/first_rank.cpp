@@ -1,7 +1,9 @@
 #include "cluster/run/first_rank.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <utility>
 
 #include "archive/durable_file.hpp"
@@ -159,14 +161,20 @@ class FirstRank {
         }
     }
 
-    /// slurm/sweep asks at every start, until a disk has taken the notes of all that it has asked for.
+    /// slurm/sweep asks at every start, until a disk has taken the notes of all that it has asked for. What
+    /// another job has wished since this start was launched is not among it.
     void forget_wish(const std::vector<int>& retried) const {
         const bool noted = std::all_of(retried.begin(), retried.end(), [&](int trial) {
             return read_attempts(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)])
                 .retried;
         });
+        const char* asked = std::getenv("ISOGRID_WISHES");  // files in folder_.retry, separated by spaces
+        if (!noted || request_.retry.empty() || asked == nullptr) return;
+        std::istringstream wishes(asked);
         std::error_code none_there;
-        if (noted && !request_.retry.empty()) std::filesystem::remove(folder_.retry, none_there);
+        for (std::string wish; wishes >> wish;)
+            std::filesystem::remove(folder_.retry / std::filesystem::path(wish).filename(), none_there);
+        files::remove_empty_folder(folder_.retry);
     }
 
     const RunRequest& request_;

@@ -333,7 +333,10 @@ TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
     const auto notes = run_folder_.attempts / archive::trial_file_stem(study_.grid.trials[1]);
     std::filesystem::create_directories(run_folder_.attempts);
     std::ofstream(notes) << "failed node1 1 a disk is on fire\n";
-    std::ofstream(run_folder_.retry) << "failed\n";  // as slurm/sweep leaves it, until it is noted
+    std::filesystem::create_directories(run_folder_.retry);
+    for (const char* job : {"7", "8"})  // as slurm/sweep leaves them, until they are noted
+        std::ofstream(run_folder_.retry / job) << "failed\n";
+    setenv("ISOGRID_WISHES", "7 ", 1);  // 8 has wished since
     retry_ = {archive::Outcome::failed};
     {
         const auto lock = Lock::take(run_folder_.lock);
@@ -343,10 +346,15 @@ TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
     }
     retry_ = {};
     EXPECT_EQ(run(FakeTraining()), exit_done);
-    EXPECT_TRUE(std::filesystem::exists(run_folder_.retry)) << "a run that was not asked has not heard it";
+    EXPECT_TRUE(std::filesystem::exists(run_folder_.retry / "7")) << "a run that was not asked has not heard it";
     retry_ = {archive::Outcome::failed};
     EXPECT_EQ(run(FakeTraining()), exit_done);
     EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);
+    EXPECT_FALSE(std::filesystem::exists(run_folder_.retry / "7"));
+    EXPECT_TRUE(std::filesystem::exists(run_folder_.retry / "8")) << "a wish that this run was not told of";
+    setenv("ISOGRID_WISHES", "8 ", 1);
+    EXPECT_EQ(run(FakeTraining()), exit_done);
+    unsetenv("ISOGRID_WISHES");
     EXPECT_FALSE(std::filesystem::exists(run_folder_.root));
 }
 
