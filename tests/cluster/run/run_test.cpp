@@ -346,7 +346,8 @@ TEST_F(RunAlone, forgetsNoAttemptsWhileAnotherRunHoldsTheArchive) {
     }
     retry_ = {};
     EXPECT_EQ(run(FakeTraining()), exit_done);
-    EXPECT_TRUE(std::filesystem::exists(run_folder_.retry / "7")) << "a run that was not asked has not heard it";
+    EXPECT_TRUE(std::filesystem::exists(run_folder_.retry / "7"))
+        << "a run that was not asked has not heard it";
     retry_ = {archive::Outcome::failed};
     EXPECT_EQ(run(FakeTraining()), exit_done);
     EXPECT_EQ(archive().trials[1].result.outcome, archive::Outcome::completed);

@@ -82,6 +82,15 @@ TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
     EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
 }
 
+TEST(AsBegun, goesOnWithTheLeastThatTrialsWereTrainedWithWhereItRunsHere) {
+    using enum InstructionSet;
+    EXPECT_EQ(as_begun(amx, {}), amx);
+    EXPECT_EQ(as_begun(amx, {"avx512"}), avx512);
+    EXPECT_EQ(as_begun(amx, {"avx512", "avx2", "sm_90x132"}), avx2);
+    EXPECT_EQ(as_begun(avx2, {"avx512"}), avx2) << "it cannot";
+    EXPECT_EQ(as_begun(avx512, {"sm_90x132", "one of a later version"}), avx512);
+}
+
 TEST(PrecisionWarnings, sayWhereBfloat16IsSlow) {
     const auto slow = kernels::cpu::make_backend(InstructionSet::avx2);
     study::Study study = test::study_of({1e9});
