@@ -87,18 +87,20 @@ void reject(Found& found, const study::Faults& faults) {
     found.rejected.insert(found.rejected.end(), faults.begin(), faults.end());
 }
 
-void take_from_segments(const Path& folder, const study::Grid& grid, const Places& places, Found& found) {
+void take_from_segments(const Path& folder, const study::Grid& grid, const Places& places, WeightsUse weights,
+                        Found& found) {
     for (const Path& file : finished_files(folder)) {
-        SegmentContent content = read_segment(file);
+        SegmentContent content = read_segment(file, weights);
         reject(found, content.faults);
         for (TrialRecord& record : content.records)
             take(std::move(record), file, grid, places, found);
     }
 }
 
-void take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places, Found& found) {
+void take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places,
+                           WeightsUse weights, Found& found) {
     for (const Path& file : finished_files(folder)) {
-        auto record = read_trial_file(file, /*keep_weights=*/false);
+        auto record = read_trial_file(file, weights);
         if (record)
             take(std::move(*record), file, grid, places, found);
         else
@@ -108,15 +110,15 @@ void take_from_trial_files(const Path& folder, const study::Grid& grid, const Pl
 
 }  // namespace
 
-study::Result<Found> find_trials(const Path& archive, const study::Grid& grid) {
+study::Result<Found> find_trials(const Path& archive, const study::Grid& grid, WeightsUse weights) {
     if (const auto looked = look_beside_link(archive); !looked) return tl::unexpected(looked.error());
     const Places places = places_of(grid);
     Found found;
     found.trials.resize(grid.trials.size());
     if (const auto taken = take_from_archive(archive, grid, places, found); !taken)
         return tl::unexpected(taken.error());
-    take_from_segments(segments_folder(archive), grid, places, found);
-    take_from_trial_files(trials_folder(archive), grid, places, found);
+    take_from_segments(segments_folder(archive), grid, places, weights, found);
+    take_from_trial_files(trials_folder(archive), grid, places, weights, found);
     return found;
 }
 

@@ -35,7 +35,7 @@ std::optional<std::filesystem::path> write_segment(const std::filesystem::path& 
     return path;
 }
 
-SegmentContent read_segment(const std::filesystem::path& path) {
+SegmentContent read_segment(const std::filesystem::path& path, WeightsUse weights) {
     SegmentContent content;
     const auto file = open_checked(path, segment_schema);
     if (!file) {
@@ -43,7 +43,7 @@ SegmentContent read_segment(const std::filesystem::path& path) {
         return content;
     }
     try {
-        CheckedRecords checked = read_records(*file, path.string(), WeightsUse::check);
+        CheckedRecords checked = read_records(*file, path.string(), weights);
         content.faults = all_faults(checked);
         for (CheckedRecord& record : checked.records)
             if (record.faults.empty()) content.records.push_back(std::move(record.record));
@@ -58,7 +58,7 @@ std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer&
     std::map<std::string, std::filesystem::path> files;  // by identity
     for (const std::filesystem::path& file : finished_files(trials_folder(archive))) {
         if (std::filesystem::file_size(file) > largest_packed) continue;
-        auto record = read_trial_file(file, /*keep_weights=*/false);
+        auto record = read_trial_file(file, WeightsUse::check);
         if (!record || !is_finished(record->result.outcome)) continue;
         if (files.emplace(study::identity(record->planned.trial), file).second)
             records.push_back(std::move(*record));

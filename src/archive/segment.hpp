@@ -13,6 +13,7 @@
 #include "archive/archive.hpp"
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
+#include "archive/weights_use.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::archive {
@@ -27,12 +28,12 @@ std::optional<std::filesystem::path> write_segment(const std::filesystem::path& 
                                                    const ReadWeights& read_weights, const Writer& writer);
 
 /// The records of a segment that are what was written, without their weights, and all that speaks against the
-/// others. Every digest is computed, those of weights too.
+/// others. Every digest is computed, those of weights that are not skipped too.
 struct SegmentContent {
     std::vector<TrialRecord> records;
     study::Faults faults;
 };
-SegmentContent read_segment(const std::filesystem::path& path);
+SegmentContent read_segment(const std::filesystem::path& path, WeightsUse weights = WeightsUse::check);
 
 /// Trial files of more bytes stay as they are: whoever packs has nothing else to do meanwhile, and weights of
 /// many trials would take minutes.

@@ -108,7 +108,7 @@ std::set<std::string> begun_with(const std::filesystem::path& archive, const stu
                                  const cluster::MpiSession& session) {
     std::set<std::string> words;
     if (session.rank() != 0) return words;
-    if (const auto found = archive::find_trials(archive, grid))
+    if (const auto found = archive::find_trials(archive, grid, archive::WeightsUse::skip))
         for (const auto& trial : found->trials)
             if (trial && archive::is_finished(trial->record.result.outcome))
                 words.insert(trial->record.provenance.instruction_set);

@@ -53,7 +53,8 @@ class FirstRank {
         if (const study::Faults faults = group_faults(study_, workers()); !faults.empty())
             return refuse(faults);
         // A look before the lock is taken: where all would be wrong, or nothing is to do, nothing is touched.
-        auto found = look();
+        // Weights may be many, and who reads them for minutes before a heartbeat shows is taken for dead.
+        auto found = look(archive::WeightsUse::skip);
         if (!found) return refuse(found.error());
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
@@ -75,8 +76,8 @@ class FirstRank {
     std::size_t trials() const { return study_.grid.trials.size(); }
 
     /// What there is already; a fault where going on would mix two studies.
-    study::Result<archive::Found> look() const {
-        auto found = archive::find_trials(request_.archive, study_.grid);
+    study::Result<archive::Found> look(archive::WeightsUse weights) const {
+        auto found = archive::find_trials(request_.archive, study_.grid, weights);
         if (found && !found->foreign.empty()) return tl::unexpected(std::move(found->foreign));
         return found;
     }
@@ -115,7 +116,10 @@ class FirstRank {
         if (lock.predecessor()) words_.takes_over_from(*lock.predecessor());
         const archive::Writer writer{.tag = archive::writer_tag(),
                                      .still_holder = [&] { return lock.held(); }};
-        // With the lock, whose heartbeat says that somebody is at it: both may take long.
+        auto found = look(archive::WeightsUse::check);  // again, now that nobody else can change it
+        if (!found) return refuse(found.error());
+        trains = trains || !archive::remaining(*found).empty();  // whose weights are damaged
+        // With the lock, whose heartbeat says that somebody is at it: all of this may take long.
         if (trains)
             if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
         if (trains && request_.check)
@@ -123,8 +127,6 @@ class FirstRank {
         archive::remove_unfinished(request_.archive);
         archive::remove_temporaries(folder_.checkpoints);
 
-        auto found = look();  // again, now that nobody else can change it
-        if (!found) return refuse(found.error());
         words_.not_used(found->rejected);
         // The input is good. A disk that refuses to say so is passed over.
         std::ofstream(folder_.accepted) << archive::provenance_here().slurm_job << "\n";

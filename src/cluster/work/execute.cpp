@@ -77,7 +77,7 @@ void store(const Workplace& workplace, const archive::TrialRecord& record, const
             finished.store_fault = "not written (another run has taken over the archive)";
             return;
         }
-        if (const auto stored = archive::read_trial_file(*file, /*keep_weights=*/false); !stored) {
+        if (const auto stored = archive::read_trial_file(*file, archive::WeightsUse::check); !stored) {
             finished.store_fault = study::to_string(stored.error());
             return;
         }
