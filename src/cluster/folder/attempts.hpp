@@ -25,6 +25,7 @@ struct Attempts {
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
     int cards_lost = 0;           ///< times that a card it had alone refused all further work
     std::set<std::string> hosts_of_cards_lost = {};
+    bool threaded = false;  ///< with several threads a rank memory was not enough: it needs ranks of one
     bool crowded = false;   ///< beside other trials its card's memory was not enough, or the card was lost:
                             ///< it needs one alone
     bool retried = false;   ///< it was set aside once, and is tried again on request (--retry)
@@ -52,10 +53,12 @@ std::map<std::string, Attempts> read_all_attempts(const std::filesystem::path& f
 /// Whether `cause`, as a record has it, is why the last of these attempts ended badly.
 bool is_last_cause(const Attempts& attempts, const std::string& cause);
 
-/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `crowded HOST RANKS CAUSE` where
+/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `threads HOST RANKS CAUSE` where
+/// memory was not enough for ranks of several threads, and `crowded HOST RANKS CAUSE` where
 /// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true,
+                  int threads = 1);
 
 /// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost):
 /// `card HOST RANKS CAUSE` where it was `alone` there, as either may be at fault, the trial or the card; else

@@ -248,6 +248,9 @@ bool Sweep::again(const Finished& finished, int ranks) {
         ++attempts.failed;
     else if (finished.outcome == archive::Outcome::out_of_memory && !scheduler_.runs_alone(finished.trial))
         attempts.crowded = true;
+    else if (finished.outcome == archive::Outcome::out_of_memory && study_.job.threads_per_rank > 1 &&
+             !attempts.threaded && attempts.ranks_out_of_memory == 0)
+        attempts.threaded = true;
     else if (finished.outcome == archive::Outcome::out_of_memory)
         attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
     else

@@ -24,9 +24,10 @@ using archive::Outcome;
 /// Threads to compute with: one where the trial's memory was not enough before, as each sums leaves of its
 /// own.
 int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
-    const bool lacked_memory = !workplace.attempts_folder.empty() &&
-                               read_attempts(workplace.attempts_folder, planned).ranks_out_of_memory > 0;
-    return lacked_memory ? 1 : static_cast<int>(workplace.study.job.threads_per_rank);
+    const auto asked = static_cast<int>(workplace.study.job.threads_per_rank);
+    if (workplace.attempts_folder.empty()) return asked;
+    const Attempts attempts = read_attempts(workplace.attempts_folder, planned);
+    return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : asked;
 }
 
 /// Trains, and says how this member's part ended.
@@ -111,11 +112,12 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
         checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set,
                             while_tokens_are_good, workplace.study.job.checkpoint_minutes,
                             places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
+    const int threads = threads_for(workplace, record.planned);
     const double start = steady_seconds();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
     std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
     auto [result, mine] = train_part(workplace, record.planned, group,
-                                     {.threads = threads_for(workplace, record.planned),
+                                     {.threads = threads,
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = std::move(on_progress),
                                       .checkpoints = checkpoints ? &*checkpoints : nullptr},
@@ -126,7 +128,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
     if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())
         note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause,
-                     alone);
+                     alone, threads);
     if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
         const std::int64_t steps_done = result.steps_done;
         result = {};

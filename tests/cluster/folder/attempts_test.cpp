@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/small_study.hpp"
 #include "scratch_folder.hpp"
@@ -67,6 +68,16 @@ TEST_F(AttemptsOfATrial, withoutEnoughMemoryGetTwiceTheRanksWhileThereAreAny) {
     EXPECT_EQ(least_ranks(read()), 4);
     note(Outcome::out_of_memory, 4);
     EXPECT_EQ(set_aside(read(), 4)->outcome, Outcome::out_of_memory);
+}
+
+TEST_F(AttemptsOfATrial, withoutEnoughMemoryForSeveralThreadsNeedOneAndNoMoreRanks) {
+    note_attempt(folder_.path(), trial_, Outcome::out_of_memory, 1, "why", /*alone=*/true, /*threads=*/4);
+    EXPECT_TRUE(read().threaded);
+    EXPECT_EQ(read().last, "out_of_memory on " + archive::host_name() + ": why");
+    EXPECT_EQ(least_ranks(read()), 1);
+    EXPECT_FALSE(set_aside(read(), 1));
+    note(Outcome::out_of_memory, 1);
+    EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::out_of_memory);
 }
 
 TEST_F(AttemptsOfATrial, withoutEnoughMemoryAmongOthersNeedACardAloneAndNoMoreRanks) {

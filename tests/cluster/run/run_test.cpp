@@ -50,7 +50,7 @@ class RunAlone : public testing::Test {
     }
 
     /// What `isogrid run` would return; its words are in output_ and errors_.
-    int run(const FakeTraining& training) {
+    int run(const TrainTrial& training) {
         testing::internal::CaptureStdout();
         testing::internal::CaptureStderr();
         const int code = run_sweep({.study = study_,
@@ -473,6 +473,21 @@ TEST_F(RunAlone, holdsItAgainstNoTrialWhereNothingGoesWell) {
     EXPECT_EQ(run(nothing), exit_done) << errors_;
     EXPECT_EQ(archive().trials[2].result.outcome, archive::Outcome::failed);
     EXPECT_EQ(archive().trials[3].result.outcome, archive::Outcome::completed);
+}
+
+TEST_F(RunAlone, triesWhatLacksMemoryAgainWithOneThread) {
+    study_.job.threads_per_rank = 4;
+    std::vector<int> threads;
+    const TrainTrial training = [&](const study::Trial& trial, const data::TokenFile& tokens,
+                                    train::Communicator& group, const train::TrainOptions& options) {
+        threads.push_back(options.threads);
+        if (options.threads > 1 && threads.size() == 1) throw std::bad_alloc();
+        return FakeTraining()(trial, tokens, group, options);
+    };
+    EXPECT_EQ(run(training), exit_done);
+    EXPECT_EQ(archive().trials[0].result.outcome, archive::Outcome::completed);
+    std::sort(threads.begin(), threads.end());
+    EXPECT_EQ(threads, (std::vector<int>{1, 4, 4, 4, 4}));
 }
 
 TEST_F(RunAlone, countsFailuresAgainstTrialsWhereAnotherHasGoneWell) {
