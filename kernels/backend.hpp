@@ -82,7 +82,7 @@ struct ActivationView {
 using ConstActivations = ActivationView<const void>;
 using Activations = ActivationView<void>;
 
-/// Weights (outputs, inputs) as products read them: made by Backend::pack_weights, of no further meaning.
+/// Weights (outputs, inputs) laid out as products read them, by Backend::pack_weights, which alone knows how.
 struct PackedWeights {
     ConstMatrix weights;  ///< what was packed, unchanged since
     Element element = Element::float32;
@@ -158,28 +158,28 @@ class Backend {
     /// Whether products of such numbers have instructions of their own here; else they are correct and
     /// slower.
     virtual bool multiplies_natively(Element element) const = 0;
-    /// Whether its memory is the program's own, and its ops run on the calling thread; else only copy_in and
-    /// copy_out reach its memory, and one thread at a time may call it.
+    /// True: its memory is the program's own, and ops run on the calling thread. False: its memory is reached
+    /// by copy_in and copy_out alone, and one thread at a time may call it.
     virtual bool on_host() const = 0;
-    /// Rows that a training step is best cut into, in a model of `width`. As the bits of gradients may depend
-    /// on it, it depends on nothing else.
+    /// The rows of a block, into which a training step is best cut, for a model of `width`. The bits of
+    /// gradients may depend on it, so it depends on nothing else.
     virtual std::int64_t rows_at_once(std::int64_t width) const = 0;
-    /// Of those, how many are best taken at once where each has `vocabulary` logits; the same holds of it.
+    /// How many of them best have their logits, over `vocabulary`, at a time; it too depends on nothing else.
     virtual std::int64_t logit_rows_at_once(std::int64_t vocabulary) const = 0;
-    /// Training steps that are worth recording as one launch, each of so many FLOPs and ops: a power of two.
+    /// Training steps, each of so many FLOPs and ops, that are best recorded as one launch: a power of two.
     virtual std::int64_t steps_a_launch(double flops, std::int64_t ops) const = 0;
 
-    /// What does `work` whenever it is called, `work` being ops on memory that lives as long. On a card only
-    /// the first call runs `work` itself, the second makes one launch of all that it does, and that launch is
-    /// all that later calls are. So what `work` reads of the program's memory may not change, nor may it copy
-    /// in or out. The backend must outlive it.
+    /// A function that does `work`, which is ops on memory that outlives it. On a card its first call runs
+    /// `work`, the second captures it as a CUDA graph, and all later calls launch that graph. So `work` may
+    /// not copy in or out, and what it reads of the program's memory may not change. The backend must outlive
+    /// the function.
     virtual std::function<void()> recorded(std::function<void()> work) = 0;
 
-    /// Of what this backend is asked for, which may not be recorded meanwhile; the backend must outlive it.
+    /// Times what this backend is asked for (not recorded work). The backend must outlive it.
     virtual std::unique_ptr<Stopwatch> stopwatch() = 0;
 
-    /// What this rank says before the cards of its group are linked. Not possible on hosts, and where the
-    /// library for it is missing.
+    /// What the ranks of a group exchange before link(): this card, or why it cannot be linked (it is a
+    /// processor, or NCCL is missing); of the first rank the key too.
     virtual LinkOffer link_offer(bool first_rank) const;
     /// Links this card with the others of its group; every rank of it must call this at about the same time.
     /// The backend must outlive the links, and these what was recorded with them. Throws std::runtime_error
@@ -193,8 +193,8 @@ class Backend {
     virtual void copy_out(void* host_destination, const void* source, std::size_t bytes) = 0;
     virtual void fill_zero(void* destination, std::size_t bytes) = 0;
 
-    /// Memory that ops over such rows take for themselves, at most, for each piece of recorded work and once
-    /// beside it; programs hand them what else they use.
+    /// The most memory that ops over so many rows allocate by themselves: once for each piece of recorded
+    /// work, and once for all else. Workspaces are the callers' and not counted.
     virtual std::int64_t scratch_bytes(std::int64_t rows, std::int64_t width,
                                        std::int64_t vocabulary) const = 0;
 
@@ -278,14 +278,14 @@ class Backend {
     virtual void close_step(const double* loss_sum, const double* squares, const AdamWStep* step,
                             StepRule rule, Standing* standing) = 0;
     /// AdamW by the step that was closed last, unless training has ended; a run's kind is its place in
-    /// `steps`. The packed `copies` of the weights then are what they are of again: each run lies within one
-    /// of their matrices as a whole, or in none, and the runs cover them all.
+    /// `steps`. Brings the packed `copies` of the weights up to date: each run lies as a whole within one of
+    /// their matrices, or in none, and the runs cover them all.
     virtual void adamw(std::span<const Run> runs, const AdamWStep* steps, const Standing* standing,
                        std::span<const float> gradient, std::span<float> weights,
                        std::span<float> first_moment, std::span<float> second_moment,
                        PackedCopies copies) = 0;
 
-    // The same sums, waited for.
+    // The same sums of one span as the call's result, which waits for the backend.
     double sum(std::span<const float> values);
     double sum_of_squares(std::span<const float> values);
 };

@@ -5,8 +5,9 @@
 # shows all. A job that was submitted from a task of an array has that one's variables (see learn_of_job).
 me=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}
 me=${me:-$SLURM_JOB_ID}
-record() {
-    SLURM_TIME_FORMAT=standard scontrol show job "$me" 2>/dev/null |
+# In UTC: where clocks go back, a night has an hour twice.
+record() { # [SECONDS in which Slurm must answer]
+    TZ=UTC0 SLURM_TIME_FORMAT=standard timeout "${1:-0}" scontrol show job "$me" 2>/dev/null |
         awk -v RS= -v id="JobId=$SLURM_JOB_ID" '$1 == id'
 }
 record_alone() { [[ $(record) == *ArrayJobId=* ]] || record; } # of a job that is no task of an array
@@ -47,18 +48,31 @@ ask_for_facts() {
         sleep 2
     done
     if [[ -n $(fact EndTime) ]]; then
-        SLURM_JOB_END_TIME=$(date -d "$(fact EndTime)" +%s 2>/dev/null) || SLURM_JOB_END_TIME=
+        read_end
     elif (($(seconds_left) < 0)); then # the variable is of the job that submitted this one
         unset SLURM_JOB_END_TIME
     fi
     export SLURM_JOB_END_TIME
     whole=$(($(seconds_left) + SECONDS))
 }
+# From facts; nothing where it is Unknown, as without a limit.
+read_end() { SLURM_JOB_END_TIME=$(date -u -d "$(fact EndTime)" +%s 2>/dev/null) || SLURM_JOB_END_TIME=; }
 seconds_left() { echo $((${SLURM_JOB_END_TIME:-$(($(date +%s) + 1000000))} - $(date +%s))); }
 
-# Slurm starts a job again elsewhere when it has lost sight of its node, where this one may run on: it must then
-# keep its hands off the job, which is the other's.
-superseded() { is_of_another_start "$(record)"; } # no, where Slurm does not say
+# What has become of the job meanwhile. Slurm starts a job again elsewhere when it has lost sight of its node, where
+# this one may run on: it must then keep its hands off the job, which is the other's.
+look_at_job() { # nothing has, where Slurm does not say
+    local now
+    now=$(record)
+    ! is_of_another_start "$now" || leave_the_job
+    heed_end "$now"
+}
+# It moves the end of a job that it has suspended, when that goes on, and of one whose limit somebody changes.
+heed_end() { # RECORD
+    local facts=$1
+    [[ $facts == *JobState=RUNNING* && -n $(fact EndTime) ]] || return 0 # the end of what ends is now
+    read_end
+}
 is_of_another_start() { # RECORD
     [[ -n $restarts && $1 =~ Restarts=([0-9]+) && ${BASH_REMATCH[1]} != "$restarts" ]]
 }
@@ -88,11 +102,26 @@ was_cancelled() {
     # Slurm names no PreemptTime where nothing preempts. It gives no reason for what a person ends, and one for the
     # others: NodeDown, TimeLimit (also of an account), ...
     [[ $now =~ JobState=(CANCELLED|COMPLETING)\ +Reason=None && ! $now =~ PreemptTime=[0-9] ]] || return 1
-    (($(seconds_left) > 0)) || return 1
+    had_time_left "$now" || return 1
     ! is_of_another_start "$now" || return 1
     # Nor is it a person where Slurm has taken the node of this script from the job (see nodes.sh).
     now=$(scontrol show hostnames "$(printf '%s\n' "$now" | sed -nE 's/^ *NodeList=([^ ]+).*/\1/p')")
     is_line_of "${all_nodes[0]:-}" "$now"
+}
+# The end that was asked for may be that of before a suspension, and the end that Slurm names of a job that it ends
+# is now.
+had_time_left() { # RECORD
+    local facts=$1 ran limit
+    if ran=$(seconds_in "$(fact RunTime)") && limit=$(seconds_in "$(fact TimeLimit)"); then
+        ((ran < limit))
+    else
+        (($(seconds_left) > 0))
+    fi
+}
+seconds_in() { # [DAYS-]HOURS:MINUTES:SECONDS
+    [[ $1 =~ ^(([0-9]+)-)?([0-9]+):([0-9]+):([0-9]+)$ ]] || return 1
+    local days=${BASH_REMATCH[2]:-0} hours=${BASH_REMATCH[3]} minutes=${BASH_REMATCH[4]} seconds=${BASH_REMATCH[5]}
+    echo $((((10#$days * 24 + 10#$hours) * 60 + 10#$minutes) * 60 + 10#$seconds))
 }
 
 # The controller may be busy, or just starting.

@@ -90,17 +90,19 @@ joined() { (IFS=, && echo "$*"); }
 # the others waiting for ever; rank 0 touches the lock every 10 s otherwise. Ranks that have still not ended
 # when the job is about to would take this script with them, and nobody would requeue the job.
 watch() {
-    local seen='' now since=$SECONDS patience=${ISOGRID_PATIENCE:-600} last_call=$((whole < 600 ? whole / 20 : 30))
+    local seen='' now silent=0 patience=${ISOGRID_PATIENCE:-600} last_call=$((whole < 600 ? whole / 20 : 30))
     while sleep 2 && kill -0 "$1" 2>/dev/null; do
+        (($(seconds_left) > last_call)) || heed_end "$(record $((last_call / 2 + 1)))"
         if (($(seconds_left) <= last_call)); then
             say "the time is over, and the ranks have not ended: ending them"
             kill -KILL "$1" 2>/dev/null
             return
         fi
         now=$(lock_mark)
-        [[ -z $now || $now == "$seen" ]] || since=$SECONDS
+        silent=$((silent + 2)) # not by the clock, which runs on while the job is suspended
+        [[ -z $now || $now == "$seen" ]] || silent=0
         seen=$now
-        ((SECONDS - since > patience)) || continue
+        ((silent > patience)) || continue
         say "no sign of life for $patience s: ending these ranks"
         kill -TERM "$1"
         sleep 20

@@ -22,13 +22,13 @@ end() { # STATUS, with nothing to go on with
     withdraw_successor
     if [[ $(lock_holder) != another ]]; then
         rm -rf "$archive.d/unfit"
-        (($1 == 0)) || rm -rf "$wish" "$wished_by" # at a good end isogrid has left what nobody has heard yet
+        (($1 == 0)) || rm -rf "$wishes" "$wished_by" # at a good end isogrid has left what nobody has heard yet
     fi
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
 }
 give_up_after_failures() { # STATUS
-    (($(failures) >= ${ISOGRID_FAILURES:-3})) || return 0
+    (($(failures) >= ${ISOGRID_FAILURES:-4})) || return 0
     say "$(failures) starts in a row have brought nothing new on disk: given up; submit again to go on"
     forget_failures
     end "$1"
@@ -57,10 +57,11 @@ start_again() {
 }
 
 # --retry is a person's wish for once: heard again at every start, it would give trials that only ever crash
-# new attempts without end, each of them something new on disk. It lies in a file until isogrid, which then has
-# the lock, has noted it of the trials, and removes the file: a start may end before that. Another job may have
-# wished meanwhile: neither takes the other's wish away, nor what isogrid refuses to it.
-wish=$archive.d/retry wished_by=$archive.d/retry.job
+# new attempts without end, each of them something new on disk. It lies in a file of its job's name until isogrid,
+# which then has the lock, has noted it of the trials, and removes the files that it was told of (ISOGRID_WISHES):
+# a start may end before that. Another job may have wished meanwhile: neither takes the other's wish away, nor what
+# isogrid refuses to it.
+wishes=$archive.d/retry wished_by=$archive.d/retry.job
 part_options() { # sets options_of_later_starts; the first start of a job that gets so far leaves its wish
     local wished=()
     options_of_later_starts=()
@@ -73,14 +74,26 @@ part_options() { # sets options_of_later_starts; the first start of a job that g
         esac
         shift
     done
+    if [[ -f $wishes ]]; then # of an earlier version, which kept all wishes in one
+        mv "$wishes" "$wishes.all" && mkdir "$wishes" && mv "$wishes.all" "$wishes/all"
+    fi
     ((${#wished[@]} > 0)) && ! grep -qsxF "$SLURM_JOB_ID" "$wished_by" || return 0
-    mkdir -p "$archive.d" && printf '%s\n' "${wished[@]}" >>"$wish" && echo "$SLURM_JOB_ID" >>"$wished_by"
+    for _ in 1 2 3; do # isogrid removes the folder where it is empty, as it may be just now
+        mkdir -p "$wishes" && printf '%s\n' "${wished[@]}" >"$wishes/.$SLURM_JOB_ID" &&
+            mv "$wishes/.$SLURM_JOB_ID" "$wishes/$SLURM_JOB_ID" || continue # seen whole, or not at all
+        echo "$SLURM_JOB_ID" >>"$wished_by"
+        break
+    done
 }
-options_now() { # sets options: those of later starts, and what is still wished
-    local word
+options_now() { # sets options: those of later starts, and what is still wished; and ISOGRID_WISHES, whose that is
+    local word file
     options=(${options_of_later_starts[@]+"${options_of_later_starts[@]}"})
+    export ISOGRID_WISHES=
+    for file in "$wishes"/*; do
+        [[ ! -f $file ]] || ISOGRID_WISHES+="${file##*/} "
+    done
     while read -r word; do options+=(--retry "$word"); done < <(
-        grep -sxE 'failed|out_of_memory' "$wish" | sort -u # a full disk has taken a part of a word
+        for file in $ISOGRID_WISHES; do grep -sxE 'failed|out_of_memory' "$wishes/$file"; done | sort -u
     )
 }
 
@@ -107,7 +120,7 @@ go_on() {
         [[ -n $facts && -z $(record) ]] && (($(seconds_left) > -600)) || break
         sleep 10
     done
-    ! superseded || leave_the_job
+    look_at_job
     [[ $(marks) == "$at_start" ]] || forget_failures
     if [[ -n $successor ]] && ! successor_is_there; then
         say "job $successor, which waited to go on from here, is no longer there"
@@ -140,7 +153,7 @@ else # ended by its guard, a job without a successor would be the last one
     guard_first_node "scontrol requeue"
 fi
 
-nodes=("${all_nodes[@]}")
+nodes=("${all_nodes[@]}") status=
 if [[ -n $stopping ]]; then # told to end before there were ranks to tell
     mkdir -p "$archive.d"
     go_on_after_stop
@@ -149,15 +162,20 @@ while :; do
     [[ -z $stopping ]] || go_on # told to end between two starts
     options_now
     before=$(marks)
-    archive_before=$(archive_mark)
+    archive_before=$(archive_mark) status_before=$status
     launch
-    ! superseded || leave_the_job
+    look_at_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
         say "the archive is whole, though the launcher ended with exit status $status"
         status=0
     elif ((status == 0)) && ! is_finished; then
         say "the archive is not whole, though the launcher ended with exit status 0"
         status=1
+    elif ((status == 0)) && [[ $(archive_mark) == "$archive_before" && $status_before != 0 ]]; then
+        # Nothing was to do, which takes another start seconds; or nothing has run, and the study has grown.
+        say "the archive is as it was, though the launcher ended with exit status 0"
+        start_again
+        continue
     fi
     case $status in
         0)

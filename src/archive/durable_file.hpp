@@ -1,4 +1,5 @@
 // A file under its final name is complete and on disk, or it is not there.
+// Beyond files::NewFile, two runs may write one name: a lease is asked for, and leftovers name their writer.
 #pragma once
 
 #include <cstddef>

@@ -25,4 +25,11 @@ void consider(Found& found, std::size_t place, FoundRecord candidate) {
     if (!before || is_better(candidate.record, before->record)) before = std::move(candidate);
 }
 
+std::vector<std::size_t> remaining(const Found& found) {
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < found.trials.size(); ++i)
+        if (!found.trials[i] || !is_finished(found.trials[i]->record.result.outcome)) places.push_back(i);
+    return places;
+}
+
 }  // namespace isogrid::archive

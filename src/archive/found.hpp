@@ -28,4 +28,8 @@ struct Found {
 /// among finished ones the first counts, among others the last started. Two results that differ are reported.
 void consider(Found& found, std::size_t place, FoundRecord candidate);
 
+/// Places in the grid of the trials without a finished record, rising. Those that failed, ran out of memory
+/// or were interrupted are among them: their records are kept as data and tried again.
+std::vector<std::size_t> remaining(const Found& found);
+
 }  // namespace isogrid::archive

@@ -12,12 +12,10 @@
 #include "archive/hdf5_handles.hpp"
 #include "archive/record.hpp"
 #include "archive/record_rows.hpp"
+#include "archive/weights_use.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::archive {
-
-/// What a reader does with weights: nothing; read them and compare their digest; hand them out as well.
-enum class WeightsUse { skip, check, keep };
 
 /// What a reader checks: every record, or only the seals of the tables, where all of them are sealed. A seal
 /// is set by a writer that made the rows from records; what it covers has not changed since.

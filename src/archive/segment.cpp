@@ -1,12 +1,19 @@
 #include "archive/segment.hpp"
 
+#include <algorithm>
+#include <map>
+#include <string>
 #include <utility>
 
 #include "archive/file_image.hpp"
 #include "archive/record_rows.hpp"
 #include "archive/record_tables.hpp"
+#include "archive/run_folder.hpp"
 #include "archive/schema.hpp"
+#include "archive/stored_weights.hpp"
 #include "archive/texts.hpp"
+#include "archive/trial_file.hpp"
+#include "files/durable.hpp"
 #include "study/digest.hpp"
 
 namespace isogrid::archive {
@@ -28,7 +35,7 @@ std::optional<std::filesystem::path> write_segment(const std::filesystem::path& 
     return path;
 }
 
-SegmentContent read_segment(const std::filesystem::path& path) {
+SegmentContent read_segment(const std::filesystem::path& path, WeightsUse weights) {
     SegmentContent content;
     const auto file = open_checked(path, segment_schema);
     if (!file) {
@@ -36,7 +43,7 @@ SegmentContent read_segment(const std::filesystem::path& path) {
         return content;
     }
     try {
-        CheckedRecords checked = read_records(*file, path.string(), WeightsUse::check);
+        CheckedRecords checked = read_records(*file, path.string(), weights);
         content.faults = all_faults(checked);
         for (CheckedRecord& record : checked.records)
             if (record.faults.empty()) content.records.push_back(std::move(record.record));
@@ -44,6 +51,38 @@ SegmentContent read_segment(const std::filesystem::path& path) {
         content.faults = damaged(path, error).value();
     }
     return content;
+}
+
+std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least) {
+    std::vector<TrialRecord> records;
+    std::map<std::string, std::filesystem::path> files;  // by identity
+    for (const std::filesystem::path& file : finished_files(trials_folder(archive))) {
+        if (std::filesystem::file_size(file) > largest_packed) continue;
+        auto record = read_trial_file(file, WeightsUse::check);
+        if (!record || !is_finished(record->result.outcome)) continue;
+        if (files.emplace(study::identity(record->planned.trial), file).second)
+            records.push_back(std::move(*record));
+    }
+    if (records.size() < std::max<std::size_t>(1, least)) return 0;
+
+    files::make_folders(segments_folder(archive));
+    WeightsOfFiles weights;
+    const auto segment = write_segment(
+        segments_folder(archive), records,
+        [&](const TrialRecord& record) {
+            const study::Trial& trial = record.planned.trial;
+            return weights.read(files.at(study::identity(trial)), trial);
+        },
+        writer);
+    if (!segment) return 0;
+
+    std::size_t packed = 0;
+    for (const TrialRecord& record : read_segment(*segment).records) {
+        if (writer.still_holder && !writer.still_holder()) break;
+        std::filesystem::remove(files.at(study::identity(record.planned.trial)));
+        ++packed;
+    }
+    return packed;
 }
 
 }  // namespace isogrid::archive

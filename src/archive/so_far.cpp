@@ -48,7 +48,7 @@ void read_facts(const Facts& facts, SoFar& so_far) {
 
 /// By name, without what is still being written; none where the folder is not there: it comes with the first
 /// file, and goes when the archive has them all.
-study::Result<std::vector<Path>> finished_files(const Path& folder) {
+study::Result<std::vector<Path>> list_folder(const Path& folder) {
     std::vector<Path> files;
     std::error_code error;
     std::filesystem::directory_iterator entry(folder, error);
@@ -90,7 +90,7 @@ Read read_file(const Path& path, const char* schema) {
 }
 
 study::Result<Read> read_folder(const Path& folder, const char* schema) {
-    const auto files = finished_files(folder);
+    const auto files = list_folder(folder);
     if (!files) return tl::unexpected(files.error());
     Read all;
     for (const Path& file : *files) {

@@ -1,6 +1,7 @@
 #include "archive/stored_weights.hpp"
 
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 #include "archive/schema.hpp"
@@ -78,6 +79,20 @@ study::Result<StoredWeights> open_weights(const std::filesystem::path& path) {
     } catch (const Hdf5Error& error) {
         return damaged(path, error);
     }
+}
+
+std::vector<float> WeightsOfFiles::read(const std::filesystem::path& file, const study::Trial& trial) {
+    constexpr std::size_t most_open = 64;
+    auto open = open_.find(file);
+    if (open == open_.end()) {
+        if (open_.size() >= most_open) open_.clear();
+        auto weights = open_weights(file);
+        if (!weights) throw std::runtime_error(study::to_string(weights.error()));
+        open = open_.emplace(file, std::move(*weights)).first;
+    }
+    auto weights = open->second.read(study::identity(trial));
+    if (!weights) throw std::runtime_error(study::to_string(weights.error()));
+    return std::move(*weights);
 }
 
 }  // namespace isogrid::archive

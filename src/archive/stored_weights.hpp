@@ -12,6 +12,7 @@
 #include "archive/hdf5_handles.hpp"
 #include "archive/record_rows.hpp"
 #include "study/fault.hpp"
+#include "study/trial.hpp"
 
 namespace isogrid::archive {
 
@@ -48,5 +49,15 @@ class StoredWeights {
 
 /// The weights of an archive, a segment or a trial file.
 study::Result<StoredWeights> open_weights(const std::filesystem::path& path);
+
+/// Weights of trials from many files. What was opened stays open, some files at a time.
+class WeightsOfFiles {
+  public:
+    /// Throws std::runtime_error with what is wrong with the file, or with the weights in it.
+    std::vector<float> read(const std::filesystem::path& file, const study::Trial& trial);
+
+  private:
+    std::map<std::filesystem::path, StoredWeights> open_;
+};
 
 }  // namespace isogrid::archive

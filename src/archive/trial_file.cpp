@@ -33,12 +33,11 @@ std::optional<std::filesystem::path> write_trial_file(const std::filesystem::pat
     return path;
 }
 
-study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, bool keep_weights) {
+study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, WeightsUse weights) {
     const auto file = open_checked(path, trial_schema);
     if (!file) return tl::unexpected(file.error());
     try {
-        CheckedRecords checked =
-            read_records(*file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::check);
+        CheckedRecords checked = read_records(*file, path.string(), weights);
         if (study::Faults faults = all_faults(checked); !faults.empty())
             return tl::unexpected(std::move(faults));
         if (checked.records.size() != 1) throw Hdf5Error("cannot use the tables (one trial expected)");

@@ -6,6 +6,7 @@
 
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
+#include "archive/weights_use.hpp"
 #include "study/fault.hpp"
 
 namespace isogrid::archive {
@@ -23,9 +24,9 @@ std::string trial_file_name(const TrialRecord& record);
 std::optional<std::filesystem::path> write_trial_file(const std::filesystem::path& folder,
                                                       const TrialRecord& record, const Writer& writer);
 
-/// Reads a trial file and checks all of it, weights included, before anything is handed out. The fault names
-/// what is wrong: missing, not HDF5, truncated, damaged, not of isogrid, of a newer schema, a wrong digest.
-/// With `keep_weights` false the weights are checked and let go.
-study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, bool keep_weights);
+/// Reads a trial file and checks all of it before anything is handed out, but weights that are skipped. The
+/// fault names what is wrong: missing, not HDF5, truncated, damaged, not of isogrid, of a newer schema, a
+/// wrong digest.
+study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, WeightsUse weights);
 
 }  // namespace isogrid::archive

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <mutex>
 #include <string_view>
 #include <utility>
 
@@ -62,16 +63,34 @@ Result<void> check(const RawHeader& raw, std::int64_t file_bytes, const std::str
 
 }  // namespace
 
+namespace {
+
+std::string seen_as(const struct stat& facts) {
+    std::string text = std::to_string(facts.st_ino) + " " + std::to_string(facts.st_size);
+    for (const timespec& time : {facts.st_mtim, facts.st_ctim})
+        text += " " + std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
+    return text;
+}
+
+}  // namespace
+
 /// The mapped file and its header in readable form.
 struct TokenFile::Mapping {
+    files::Descriptor file;
     const std::byte* data;
     std::size_t size;
     std::string path;
     RawHeader raw;
     TokenFileHeader header;
+    mutable std::mutex mutex;
+    mutable std::string seen;  ///< when it was known to be good
 
-    Mapping(const std::byte* mapped, std::size_t bytes, std::string where)
-        : data(mapped), size(bytes), path(std::move(where)) {
+    Mapping(files::Descriptor open, const std::byte* mapped, const struct stat& facts, std::string where)
+        : file(std::move(open)),
+          data(mapped),
+          size(static_cast<std::size_t>(facts.st_size)),
+          path(std::move(where)),
+          seen(data::seen_as(facts)) {
         std::memcpy(&raw, data, sizeof raw);
         header = {text_of(raw.tokenizer), raw.vocabulary,       raw.training_tokens, raw.validation_tokens,
                   raw.training_bytes,     raw.validation_bytes, text_of(raw.digest)};
@@ -102,7 +121,7 @@ Result<TokenFile> TokenFile::open(const std::filesystem::path& path) {
         return fail(where, "cannot be read", problem ? problem.message() : "it is not a file",
                     "name a token file");
 
-    const files::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    files::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat facts {};
     if (!file || ::fstat(file.get(), &facts) != 0)
         return fail(where, "cannot be read", std::strerror(errno), "check its permissions");
@@ -117,7 +136,8 @@ Result<TokenFile> TokenFile::open(const std::filesystem::path& path) {
     if (mapped == MAP_FAILED)
         return fail(where, "cannot be mapped into memory", std::strerror(errno),
                     "check the limits of memory");
-    auto mapping = std::make_shared<const Mapping>(static_cast<const std::byte*>(mapped), size, where);
+    auto mapping =
+        std::make_shared<const Mapping>(std::move(file), static_cast<const std::byte*>(mapped), facts, where);
     if (auto checked = check(mapping->raw, facts.st_size, where); !checked)
         return tl::unexpected(std::move(checked.error()));
 
@@ -152,6 +172,22 @@ Result<void> TokenFile::verify() const {
                             std::to_string(mapping_->raw.vocabulary),
                         std::string(make_again));
     return {};
+}
+
+Result<void> TokenFile::verify_if_touched() const {
+    const std::scoped_lock one_at_a_time(mapping_->mutex);
+    struct stat facts {};
+    if (::fstat(mapping_->file.get(), &facts) != 0) return {};  // a file server that is away for a moment
+    std::string now = data::seen_as(facts);
+    if (now == mapping_->seen) return {};
+    auto verified = verify();
+    if (verified) mapping_->seen = std::move(now);
+    return verified;
+}
+
+std::string TokenFile::seen_as() const {
+    const std::scoped_lock one_at_a_time(mapping_->mutex);
+    return mapping_->seen;
 }
 
 }  // namespace isogrid::data

@@ -37,6 +37,14 @@ class TokenFile {
     /// Reads everything once and compares the digest.
     study::Result<void> verify() const;
 
+    /// The same, but only where somebody has touched the file since it was opened, or last asked so: an open
+    /// file that is written to in place changes under its reader. One that is replaced under its name does
+    /// not: it is read on as it was.
+    study::Result<void> verify_if_touched() const;
+
+    /// Inode, size and times: the same for all who see one file, whatever node they are on.
+    std::string seen_as() const;
+
   private:
     struct Mapping;
     std::shared_ptr<const Mapping> mapping_;

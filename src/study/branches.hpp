@@ -1,4 +1,4 @@
-// Trials that begin alike: the state of one after some step is the state of the others.
+// Trials that begin alike (trunk and branches): one's state after some step is the others' state too.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,13 @@
 
 namespace isogrid::study {
 
-/// The trial of constant learning rate and batch, ending at `step`, that `trial` begins as, bit for bit and
-/// row for row of its curve: two trials have the same state after a step when their beginnings there are
-/// equal. None where `trial` is still warming up, has decayed or changed its batch, may have ended at a
-/// target, or has no evaluation after `step`, as the last row of such a trial is one.
+/// The first `step` steps of `trial` as a trial of their own, with the same bits and rows of its curve; its
+/// learning rate (after warm-up) and batch are constant. Two trials have the same state after a step when
+/// their beginnings there are equal. None where `trial` is still warming up, has decayed or changed its
+/// batch, may have ended at a target loss, or is not evaluated after `step`, as a trial's end is.
 std::optional<Trial> beginning(const Trial& trial, std::int64_t step);
 
-/// True when a longer trial among `all` begins as `trial` is from its start to its end.
+/// Whether all of `trial` is the beginning of a longer one among `all`.
 bool is_beginning_of_one(const Trial& trial, const std::vector<PlannedTrial>& all);
 
 /// A trial that goes on from a trunk's state after `step` steps, as if it had been trained from its start.
@@ -27,13 +27,13 @@ struct Branch {
     std::int64_t step = 0;
 };
 
-/// Those of `all` that go on from the trial at place `trunk`, one of constant learning rate and batch, each
-/// from the last state that both have. A trial of constant rate goes on from those before it only, and none
-/// goes on from where less than half of its own constant part is done, as it would wait for the trunk's end.
+/// The trials of `all` that can go on from the one at place `trunk`, whose rate and batch are constant: each
+/// from the last state that both have. One of constant rate itself goes on from trials before it only. None
+/// goes on where less than half of its own constant part is done: it would wait too long for the trunk's end.
 std::vector<Branch> branches_of(std::size_t trunk, const std::vector<PlannedTrial>& all);
 
-/// The branches of each of `trunks` (places), in their order: what branches_of gives for one after the other,
-/// without comparing every trial with every other.
+/// branches_of each of `trunks` (places in `all`), in their order, without comparing every trial with every
+/// other.
 std::vector<std::vector<Branch>> branches_of_each(std::span<const std::size_t> trunks,
                                                   const std::vector<PlannedTrial>& all);
 
@@ -43,15 +43,15 @@ struct Departure {
     std::int64_t step = 0;
 };
 
-/// By the place of each branch in `all`, the one of `trunks` (places too) that it goes furthest with, the
-/// first of several.
+/// For each branch, by its place in `all`: the one of `trunks` (places in `all`) with which it shares most
+/// steps, the first of several.
 std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all,
                                             std::span<const std::size_t> trunks);
 /// The same of all trunks that there are.
 std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all);
 
-/// FLOPs of the graph (convention exact) that a grid costs when every branch goes on from a trunk, and when
-/// each of them is trained on its own, without trunks.
+/// FLOPs (convention exact) that the branches of a grid cost: `shared` with their trunks, from which they go
+/// on; `apart` each from its own start, without trunks.
 struct BranchCosts {
     double shared = 0, apart = 0;
     std::size_t trunks = 0, branches = 0;  ///< what is both counts as a trunk

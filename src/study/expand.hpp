@@ -1,5 +1,5 @@
-// From each study's table to its trials. Requests that cannot be met become faults; which ones stands in
-// docs/job-file.md.
+// From a checked job to its trials: those of each study's table, and of all of them together. Requests that
+// cannot be met become faults; which ones stands in docs/job-file.md.
 #pragma once
 
 #include <vector>
@@ -26,5 +26,9 @@ Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults)
 
 /// Adds trials to those of other studies. Equal ones are trained once, under the name that came first.
 void join(Trials& all, Trials more);
+
+/// The trials of all studies, those of one study in canonical order.
+Trials expand_grid(const Job& job, const CorpusFacts& corpus, const ExactFlopsPerToken& exact_flops_per_token,
+                   JobFaults& faults);
 
 }  // namespace isogrid::study

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "study/grid.hpp"
+#include "study/expand.hpp"
 #include "study/job_check.hpp"
 #include "study/job_faults.hpp"
 #include "study/job_reader.hpp"

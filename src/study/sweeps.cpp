@@ -1,10 +1,7 @@
 // Studies that sweep what a recipe sets: learning rate, width.
 #include <algorithm>
 #include <cstddef>
-#include <map>
 #include <string>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 #include "study/axes.hpp"
@@ -93,32 +90,6 @@ Trials expand(const MupLadder& study, const TrialMaker& maker, JobFaults& faults
                                                     "mup", setting));
                     }
     return trials;
-}
-
-void join(Trials& all, Trials more) {
-    // Trials that differ here are not the same; so those that are compared as wholes are few.
-    const auto key_of = [](const Trial& trial) {
-        return std::tuple(trial.shape.width, trial.shape.depth, trial.batch, trial.steps, trial.seed,
-                          trial.optimizer.learning_rate);
-    };
-    std::map<decltype(key_of(Trial{})), std::vector<std::size_t>> places;
-    for (std::size_t i = 0; i < all.size(); ++i)
-        places[key_of(all[i].trial)].push_back(i);
-    for (PlannedTrial& planned : more) {
-        std::vector<std::size_t>& alike = places[key_of(planned.trial)];
-        const auto same = std::find_if(alike.begin(), alike.end(),
-                                       [&](std::size_t i) { return all[i].trial == planned.trial; });
-        if (same == alike.end()) {
-            alike.push_back(all.size());
-            all.push_back(std::move(planned));
-            continue;
-        }
-        PlannedTrial& known = all[*same];
-        if (known.variant.empty()) known.variant = std::move(planned.variant);
-        for (std::string& study : planned.studies)
-            if (std::find(known.studies.begin(), known.studies.end(), study) == known.studies.end())
-                known.studies.push_back(std::move(study));
-    }
 }
 
 }  // namespace isogrid::study

@@ -8,8 +8,7 @@
 namespace isogrid::train {
 namespace {
 
-/// How far the tokens of `step` have come from those of `start` (0) to those of `end` (1): the steps
-/// themselves, where all batches are alike.
+/// Progress from step `start` (0) to step `end` (1), counted in sequences, as a trial's batch may change.
 double progress(const study::Trial& trial, std::int64_t step, std::int64_t start, std::int64_t end) {
     if (end <= start) return 1;
     const std::int64_t before = trial.sequences(start);
@@ -18,7 +17,7 @@ double progress(const study::Trial& trial, std::int64_t step, std::int64_t start
                       0.0, 1.0);
 }
 
-/// A fall from 1 (p = 0) by `drop`.
+/// 1 at p = 0, falling to 1 - drop at p = 1.
 double fallen(study::DecayForm form, double p, double drop) {
     switch (form) {
         case study::DecayForm::linear:

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "cluster/run.hpp"
+#include "cluster/run/run.hpp"
 #include "cluster/site/processor.hpp"
 #include "data/token_file.hpp"
 #include "kernels/cuda/cards.hpp"

@@ -1,8 +1,9 @@
-#include "cluster/run.hpp"
+#include "cluster/run/run.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -11,18 +12,17 @@
 #include <utility>
 #include <vector>
 
+#include "archive/find_trials.hpp"
 #include "archive/provenance.hpp"
-#include "archive/run_folder.hpp"
-#include "cluster/machine.hpp"
-#include "cluster/run_refusals.hpp"
+#include "cluster/run/refusals.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/lack.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/card_plan.hpp"
+#include "cluster/work/machine.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/quantities.hpp"
-#include "study/digest.hpp"
 #include "train/coordinate_check.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
@@ -99,18 +99,42 @@ cluster::Lack loss(bool lost, const cluster::MpiSession& session) {
 
 /// Else a trial's number means another trial on some ranks, or its group trains two at once.
 bool all_read_the_same(const study::Study& study, const cluster::MpiSession& session) {
-    const std::string read =
-        study::sha256(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision());
-    const int number = std::stoi(read.substr(0, 7), nullptr, 16);
-    return session.lowest(number) == session.highest({number}).front();
+    return session.all_say(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision());
 }
 
-/// Whether a card has trained some of what is there.
-bool begun_on_cards(const std::filesystem::path& archive, const study::Grid& grid) {
-    const auto found = archive::find_trials(archive, grid);
-    return found && std::any_of(found->trials.begin(), found->trials.end(), [](const auto& trial) {
-               return trial && trial->record.provenance.instruction_set.starts_with("sm_");
-           });
+/// What the trials that are there were trained with, as their provenance names it: `avx512`, `sm_90x132`.
+/// The first rank looks; nothing on others.
+std::set<std::string> begun_with(const std::filesystem::path& archive, const study::Grid& grid,
+                                 const cluster::MpiSession& session) {
+    std::set<std::string> words;
+    if (session.rank() != 0) return words;
+    if (const auto found = archive::find_trials(archive, grid, archive::WeightsUse::skip))
+        for (const auto& trial : found->trials)
+            if (trial && archive::is_finished(trial->record.result.outcome))
+                words.insert(trial->record.provenance.instruction_set);
+    return words;
+}
+
+bool is_card(const std::string& word) {
+    return word.starts_with("sm_");
+}
+
+/// Where what trained so far is not to be had, the rest has other bits, and that is told.
+void warn_of_other_bits(study::Study& study, const std::set<std::string>& begun,
+                        const std::string& instruction_set, const cluster::MpiSession& session) {
+    const auto number = [](const std::string& word) {
+        return static_cast<int>(std::hash<std::string>()(word) >> 33);
+    };
+    const int all = begun.size() == 1 ? number(*begun.begin()) : 0;
+    const int so_far = session.highest({all}).front();
+    const bool works = session.size() == 1 || session.rank() != 0;
+    const bool others = works && so_far != 0 && number(instruction_set) != so_far;
+    if (session.sum(others ? 1 : 0) == 0 || begun.empty()) return;
+    study.grid.warnings.push_back("trials so far were trained with " + *begun.begin() +
+                                  ", and those to come will not be (each stands for itself, but numbers "
+                                  "differ in their last digits from "
+                                  "one to the other) go on where that is to be had: name such nodes to the "
+                                  "batch system, or with --isa");
 }
 
 /// Where `auto` passes cards over that some workers have.
@@ -153,14 +177,15 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
 
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
-    const auto instruction_set =
-        static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(*best)));
+    const std::set<std::string> begun = begun_with(archive, study->grid, session);
+    const auto mine = text(given, "isa") == "auto" ? cluster::as_begun(*best, begun) : *best;
+    const auto instruction_set = static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(mine)));
     const kernels::CudaCards seen =
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
     auto card = cluster::choose_card(study->job, session, seen);
     if (study->job.device == study::Device::automatic && session.sum(card && *card ? 1 : 0) == 0) {
-        const bool begun = session.rank() == 0 && begun_on_cards(archive, study->grid);
-        if (session.highest({begun ? 1 : 0}).front() == 1) {  // processors give other bits
+        const bool on_cards = std::any_of(begun.begin(), begun.end(), is_card);
+        if (session.highest({on_cards ? 1 : 0}).front() == 1) {  // processors give other bits
             study->job.device = study::Device::cuda;
             card = cluster::choose_card(study->job, session, seen);
         }
@@ -180,6 +205,7 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
         return refused(made, without, loss(!made && one_can, session), archive, session);
     std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
+    warn_of_other_bits(*study, begun, backend->instruction_set(), session);
     warn_of_small_cards(*study, *card, seen, *backend, session);
     if (!may_link(*study, *card, *backend, session)) return tl::unexpected(int{exit_bad_input});
     const std::int64_t card_bytes = *card ? seen.cards[static_cast<std::size_t>(**card)].bytes : 0;

@@ -8,6 +8,7 @@
 
 #include "analysis/runs/runs.hpp"
 #include "archive/archive.hpp"
+#include "archive/merge.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/so_far.hpp"
 #include "archive/trial_file.hpp"

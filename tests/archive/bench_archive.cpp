@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "archive/archive.hpp"
+#include "archive/merge.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/sample_records.hpp"
 #include "archive/segment.hpp"

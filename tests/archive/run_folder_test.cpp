@@ -6,7 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "archive/find_trials.hpp"
+#include "archive/merge.hpp"
 #include "archive/sample_records.hpp"
+#include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "study/digest.hpp"
 
@@ -123,7 +126,7 @@ TEST_F(RunFolder, mergesWhatIsNewWithWhatWasMergedBefore) {
     std::filesystem::remove_all(trials_folder(path_));
     std::filesystem::create_directories(trials_folder(path_));
     put(sample::record(0));
-    EXPECT_TRUE(merge_now().written);
+    merge_now();
     const auto archive = read_archive(path_, true);
     ASSERT_TRUE(archive);
     ASSERT_EQ(archive->trials.size(), 2U);
@@ -147,10 +150,8 @@ TEST_F(RunFolder, doesNothingWhenTheArchiveIsFinished) {
     for (std::int64_t index = 0; index < 4; ++index)
         put(sample::record(index));
     const Merged first = merge_now();
-    EXPECT_TRUE(first.written);
     const auto written_at = std::filesystem::last_write_time(path_);
     const Merged second = merge_now();
-    EXPECT_FALSE(second.written);
     EXPECT_EQ(second.digest, first.digest);
     EXPECT_EQ(std::filesystem::last_write_time(path_), written_at);
     EXPECT_THAT(remaining(find()), IsEmpty());

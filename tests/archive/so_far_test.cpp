@@ -8,8 +8,10 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include "archive/merge.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/sample_records.hpp"
+#include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 
 namespace isogrid::archive {

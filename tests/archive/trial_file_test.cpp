@@ -22,7 +22,7 @@ using testing::IsEmpty;
 const Writer writer{"host-1-0-0", {}};
 
 std::string fault_of(const std::filesystem::path& path) {
-    const auto record = read_trial_file(path, true);
+    const auto record = read_trial_file(path, WeightsUse::keep);
     return record ? "no fault" : study::to_string(record.error());
 }
 
@@ -31,7 +31,7 @@ TEST(TrialFile, bringsBackEveryField) {
     const TrialRecord record = sample::record(3);
     const auto path = write_trial_file(folder.path(), record, writer);
     ASSERT_TRUE(path);
-    const auto found = read_trial_file(*path, true);
+    const auto found = read_trial_file(*path, WeightsUse::keep);
     ASSERT_TRUE(found) << study::to_string(found.error());
     sample::expect_equal(*found, record);
     EXPECT_EQ(digest(*found), digest(record));
@@ -49,7 +49,7 @@ TEST(TrialFile, isNamedAfterTrialAndIdentityAndSetsWhatIsNotFinishedApart) {
 TEST(TrialFile, letsWeightsGoOnceCheckedWhenNotAskedFor) {
     const Folder folder;
     const auto path = write_trial_file(folder.path(), sample::record(3), writer);
-    const auto found = read_trial_file(*path, false);
+    const auto found = read_trial_file(*path, WeightsUse::check);
     ASSERT_TRUE(found);
     EXPECT_THAT(found->result.weights, IsEmpty());
     EXPECT_EQ(found->stored_weights, 5);
@@ -60,7 +60,7 @@ TEST(TrialFile, keepsOutcomesThatLeaveNoWeightsAndNoCurve) {
     TrialRecord record = sample::ended(sample::record(0), Outcome::out_of_memory, "12 GB asked, 8 GB there");
     record.result.curve.clear();
     const auto path = write_trial_file(folder.path(), record, writer);
-    const auto found = read_trial_file(*path, true);
+    const auto found = read_trial_file(*path, WeightsUse::keep);
     ASSERT_TRUE(found) << study::to_string(found.error());
     sample::expect_equal(*found, record);
 }
@@ -111,7 +111,7 @@ TEST(TrialFile, isNeverTrustedWithWrongContentWhicheverByteIsFlipped) {
         std::string bad = good;
         bad[at] = static_cast<char>(bad[at] ^ (1 << at % 8));
         sample::put_bytes(*path, bad);
-        const auto found = read_trial_file(*path, true);
+        const auto found = read_trial_file(*path, WeightsUse::keep);
         if (!found) continue;
         sample::expect_equal(*found, record);
         ASSERT_EQ(digest(*found), digest(record)) << "byte " << at;
@@ -125,7 +125,7 @@ TEST(TrialFile, namesATruncatedFileAtEveryLength) {
     const std::string good = sample::bytes_of(*path);
     for (std::size_t size = 0; size < good.size(); size += 37) {
         sample::put_bytes(*path, good.substr(0, size));
-        ASSERT_FALSE(read_trial_file(*path, true)) << size;
+        ASSERT_FALSE(read_trial_file(*path, WeightsUse::keep)) << size;
     }
     sample::put_bytes(*path, good.substr(0, good.size() - 1));
     EXPECT_THAT(fault_of(*path), HasSubstr("is truncated"));

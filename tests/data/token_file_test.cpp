@@ -79,6 +79,37 @@ TEST(TokenFile, staysReadableThroughACopyWhenTheFirstIsGone) {
     EXPECT_EQ(copy.training()[999], 999);
 }
 
+TEST(TokenFile, isVerifiedAgainWhereSomebodyHasTouchedIt) {
+    const ScratchFolder folder;
+    const auto path = folder / "a.tok";
+    write_example(path);
+    const auto file = TokenFile::open(path);
+    ASSERT_TRUE(file);
+    const std::string seen = file->seen_as();
+    EXPECT_TRUE(file->verify_if_touched());
+    EXPECT_EQ(file->seen_as(), seen);
+
+    std::fstream in_place(path, std::ios::binary | std::ios::in | std::ios::out);
+    in_place.seekg(300);
+    const auto before = static_cast<char>(in_place.peek());
+    const auto put = [&](char byte) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock of files ticks slowly
+        in_place.seekp(300);
+        in_place.put(byte).flush();
+    };
+    put(static_cast<char>(before + 1));
+    EXPECT_THAT(message(file->verify_if_touched()), HasSubstr("is damaged"));
+    EXPECT_FALSE(file->verify_if_touched()) << "it stays so";
+    put(before);
+    EXPECT_TRUE(file->verify_if_touched());
+    EXPECT_NE(file->seen_as(), seen);
+
+    // Another file under its name is nothing to who has this one open.
+    std::filesystem::remove(path);
+    std::ofstream(path) << "another";
+    EXPECT_TRUE(file->verify_if_touched());
+}
+
 // The layout that docs/token-file.md promises, byte by byte.
 TEST(TokenFile, hasTheDocumentedLayout) {
     const ScratchFolder folder;

@@ -124,7 +124,7 @@ std::vector<Input> inputs(const Path& scratch) {
         {"sentencepiece", read_model, [] { return std::vector{sentencepiece_model()}; }},
         {"trial_file",
          [=](const std::string& bytes) {
-             static_cast<void>(archive::read_trial_file(file->put(bytes), true));
+             static_cast<void>(archive::read_trial_file(file->put(bytes), archive::WeightsUse::keep));
          },
          [=] {
              return std::vector{

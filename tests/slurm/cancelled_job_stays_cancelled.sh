@@ -11,6 +11,7 @@ case "$1 $2" in
     'show job')
         echo "JobId=7 Requeue=${REQUEUE:-1} Restarts=0"
         printf '   %s\n' "JobState=$STATE Reason=${REASON:-None}" ${PREEMPTED:+"PreemptTime=$PREEMPTED"} \
+            ${RAN:+"RunTime=$RAN TimeLimit=1-00:00:00 TimeMin=N/A" "EndTime=2026-11-27T12:48:58"} \
             "NodeList=${NODES:-node[1-3,10]}"
         ;;
     show* | update*) ;;
@@ -39,6 +40,10 @@ expect_in_log 'work is left; job 8 goes on'
 # A node that is lost where --no-kill is not heeded, and an account that is used up, have a reason; scancel gives none.
 expect_asked '' STATE=COMPLETING PREEMPTED=None REASON=NodeDown REQUEUE=0 SLURM_JOB_NAME=sweep
 expect_in_log 'work is left; job 8 goes on'
+# The end that Slurm named at the start has passed: the job had been suspended, or its time is over.
+expect_asked '' STATE=COMPLETING RAN=23:59:30
+expect_in_log 'the job was cancelled: submit again to go on'
+expect_asked 'requeue 7' STATE=COMPLETING RAN=1-00:00:08
 
 # Told to end at any moment, and not only while ranks run: here in the pause after a failure, behind a command that went
 # well.

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # slurm/sweep.sbatch, whatever its launcher says, is done where the archive was written and the run folder cleared up. It
 # starts again where one of the two is not so. Launchers fail when a node is lost while MPI ends, and mpirun has said 0
-# when one was lost in the middle.
+# when one was lost in the middle. Where nothing was to do the archive stays as it was: that is believed the second time.
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 echo start >>started.txt
+[[ ! -e nothing_to_do ]] || exit 0
 mkdir -p out.h5.d/attempts # as every run does first
 (($(wc -l <started.txt) > 1)) || exit "$(source ./first_start)"
 echo results >new.h5
@@ -31,4 +32,11 @@ grep -q 'the archive is whole, though the launcher ended with exit status 1' log
 expect_starts 2 <<<'rm -r out.h5.d; echo 1'
 expect_starts 2 <<<'echo more >new.h5; mv new.h5 out.h5; echo 1'
 expect_starts 1 <<<'echo more >new.h5; mv new.h5 out.h5; rm -r out.h5.d; echo 1'
-expect_starts 1 <<<'rm -r out.h5.d; echo 0' # nothing was to do
+
+# Nothing has run, or nothing was to do. The study may have grown since its archive was written.
+echo old >out.h5
+expect_starts 2 <<<'rm -r out.h5.d; echo 0'
+[[ $(<out.h5) == results ]] || fail "done, and the archive holds '$(<out.h5)': $(cat log.txt)"
+expect_in_log 'the archive is as it was, though the launcher ended with exit status 0'
+touch nothing_to_do
+expect_starts 2 <<<''

@@ -11,19 +11,31 @@ END_OF_PROGRAM
 stand_in sbatch <<<'echo 8'
 stand_in squeue <<<'if [[ $* == *"-j "* ]]; then echo "$3"; elif [[ -e waiting.txt ]]; then cat waiting.txt; fi'
 stand_in scontrol <<'END_OF_PROGRAM'
+end() { if [[ $(<end.txt) == [0-9]* ]]; then /bin/date -d "@$(<end.txt)" +%FT%T; else cat end.txt; fi; } # by TZ, as Slurm
 case "$1 $2" in
     'show hostnames') printf '%s\n' node1 node2 node3 node10 ;;
     'show job')
         echo "asked for $3" >>asked.txt
         printf '%s\n' "JobId=6 ArrayJobId=7 ArrayTaskId=1 JobName=sweep" "   Requeue=1 Restarts=3 BatchFlag=1" ''
-        printf '%s\n' "JobId=7 JobName=sweep" "   Requeue=$(<requeue.txt) Restarts=1 BatchFlag=1" "   EndTime=$(<end.txt) Deadline=N/A" ''
+        printf '%s\n' "JobId=7 JobName=sweep" "   JobState=RUNNING Reason=None" "   Requeue=$(<requeue.txt) Restarts=1 BatchFlag=1" \
+            "   EndTime=$(end) Deadline=N/A" ''
         ;;
     show*) ;;
     *) echo "$*" >>asked.txt ;;
 esac
 END_OF_PROGRAM
+# The night in which clocks go back has an hour twice, and a job may end in either.
+for end in $(date -u -d '2026-11-01T05:30' +%s) $(date -u -d '2026-11-01T06:30' +%s); do
+    echo "$end" >end.txt
+    stand_in date <<<"if [[ \$* == +%s ]]; then echo $((end - 1200)); else exec /bin/date \"\$@\"; fi"
+    echo 1 >requeue.txt
+    job_with TZ=EST5EDT,M3.2.0,M11.1.0
+    expect_status 75
+    [[ $(tail -n 1 started.txt) == "$end 1" ]] || fail "an end at $end is taken for $(tail -n 1 started.txt)"
+done
+rm started.txt bin/date
 end=$(($(date +%s) + 3600))
-date -d "@$end" +%FT%T >end.txt
+echo "$end" >end.txt
 
 # The successor of a job that has been started three times, and whose time is over.
 echo 0 >requeue.txt
@@ -34,6 +46,28 @@ expect_in_log 'work is left; job 8 goes on'
 echo 9 >waiting.txt # from an earlier start of this job
 job_with SLURM_JOB_NAME=sweep
 expect_in_log 'work is left; job 9 goes on'
+
+# Slurm moves the end of a job that it has suspended, and of one that is given more time. Ranks run on after the end that
+# they were started with, and there is time for another start.
+cp bin/mpirun mpirun_before
+stand_in mpirun <<'END_OF_PROGRAM'
+echo "$SLURM_JOB_END_TIME" >>started.txt
+(($(wc -l <started.txt) < 2)) || exit 75
+echo "$MOVED" >end.txt
+/bin/sleep 7
+exit 1
+END_OF_PROGRAM
+for moved in $(($(date +%s) + 3600)) Unknown; do
+    rm started.txt
+    echo $(($(date +%s) + 4)) >end.txt
+    job_with SLURM_JOB_NAME=sweep MOVED="$moved"
+    expect_status 75
+    ! grep -q 'the time is over' log.txt || fail "killed at an end that was moved: $(cat log.txt)"
+    [[ $(sed -n 2p started.txt) == "${moved#Unknown}" ]] || fail "started with $(cat started.txt), not $moved: $(cat log.txt)"
+    (($(wc -l <started.txt) == 2)) || fail "$(wc -l <started.txt) starts instead of 2: $(cat log.txt)"
+    rm -r out.h5.d
+done
+mv mpirun_before bin/mpirun
 
 # One of an array.
 echo 1 >requeue.txt

@@ -22,13 +22,13 @@ expect_starts() {
 
 # Trials ask for more ranks than three nodes have.
 echo '[[ $* != *--host* ]] || exit 2; exit 1' >start
-for _ in 1 2; do
+for _ in {1..3}; do
     expect_starts 2 75
     expect_in_log 'refused on 3 of 4 nodes (see above) it may not be on all'
     expect_in_log 'work is left; requeueing'
 done
 expect_starts 1 1
-expect_in_log '3 starts in a row have brought nothing new on disk: given up'
+expect_in_log '4 starts in a row have brought nothing new on disk: given up'
 # A lock that is left behind is waited for there too.
 cat >start <<'END_OF_START'
 case $(wc -l <started.txt) in
@@ -68,13 +68,13 @@ rm -r out.h5.d
 echo 'echo "$SLURM_JOB_ID" >out.h5.d/accepted; touch "out.h5.d/trials/$RANDOM.h5"; exit 75' >start
 expect_starts 1 75
 echo 'exit 2' >start
-for _ in 1 2; do
+for _ in {1..3}; do
     expect_starts 1 75
     expect_in_log 'although an earlier start accepted the same'
     expect_in_log 'work is left; requeueing'
 done
 expect_starts 1 2
-expect_in_log '3 starts in a row have brought nothing new on disk: given up'
+expect_in_log '4 starts in a row have brought nothing new on disk: given up'
 expect_starts 1 75
 
 # The same of a successor. But another job is told at once, as is one whose archive another has taken.

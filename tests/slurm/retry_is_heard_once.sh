@@ -5,7 +5,14 @@
 source "$(dirname "$0")/stand_ins.sh"
 stand_in mpirun <<'END_OF_PROGRAM'
 printf '%s\n' "$*" >>started.txt
-[[ ! -e comes_to_note_it.txt ]] || rm -f out.h5.d/retry # as isogrid does once it has the lock
+if [[ -e another_wishes.txt ]]; then # job 8, while this start is on its way to note what it was asked for
+    mv another_wishes.txt out.h5.d/retry/8
+    echo 8 >>out.h5.d/retry.job
+fi
+if [[ -e comes_to_note_it.txt && $* == *--retry* ]]; then # as isogrid does once it has the lock
+    for wish in ${ISOGRID_WISHES-}; do rm -f "out.h5.d/retry/$wish"; done
+    rmdir out.h5.d/retry 2>/dev/null
+fi
 exit "$(<status_of_start.txt)"
 END_OF_PROGRAM
 stand_in sbatch <<'END_OF_PROGRAM'
@@ -33,7 +40,7 @@ asked="$later --retry failed --retry out_of_memory"
 
 echo 1 >status_of_start.txt
 job_with
-expect_starts "$asked" "$asked" "$asked"
+expect_starts "$asked" "$asked" "$asked" "$asked"
 [[ ! -e out.h5.d/retry ]] || fail "the wish has outlived the job"
 rm -rf out.h5.d
 echo 75 >status_of_start.txt
@@ -47,7 +54,7 @@ rm -r out.h5.d
 touch comes_to_note_it.txt
 echo 1 >status_of_start.txt
 job_with
-expect_starts "$asked" "$later" "$later"
+expect_starts "$asked" "$later" "$later" "$later"
 rm -rf out.h5.d
 
 echo 75 >status_of_start.txt
@@ -88,9 +95,24 @@ expect_starts "$asked"
 job_with
 expect_starts "$later"
 
+# Another job wishes while a start that has not been asked for that is on its way: it is for the next.
+rm -rf out.h5.d
+echo out_of_memory >another_wishes.txt
+with_options --no-pin --retry failed
+job_with
+expect_starts '--no-pin --retry failed'
+job_with
+expect_starts '--no-pin --retry out_of_memory'
+job_with
+expect_starts --no-pin
+rm -rf out.h5.d
+with_options --no-pin --retry failed --isa avx2
+job_with
+expect_starts "$later --retry failed"
+
 # What is no wish is for isogrid to refuse, in that job alone.
 for words in '--retry diverged' --retry=diverged --retry; do
-    rm -f comes_to_note_it.txt
+    rm -f comes_to_note_it.txt out.h5.d/failures
     echo 2 >status_of_start.txt
     printf '{\n    "job": "7"\n}\n' >out.h5.d/lock
     # shellcheck disable=SC2086  # two words
@@ -103,8 +125,8 @@ for words in '--retry diverged' --retry=diverged --retry; do
     expect_starts "$later"
 done
 
-# A disk that was full has taken a part of a wish.
-rm -r out.h5.d
+# An earlier version kept all wishes in one file, and a disk that was full has taken a part of one.
+rm -rf out.h5.d
 mkdir out.h5.d
 printf 'failed\nout_of' >out.h5.d/retry
 echo 7 >out.h5.d/retry.job

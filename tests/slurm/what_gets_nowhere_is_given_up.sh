@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slurm/sweep.sbatch does not use up allocations for nothing: it gives up after three starts in a row that have brought
+# slurm/sweep.sbatch does not use up allocations for nothing: it gives up after four starts in a row that have brought
 # nothing new, however they ended, also when the disk does not take their number, and one that brings something in between
 # makes it count anew. Bad input is told at once though a run that is gone has left its lock.
 source "$(dirname "$0")/stand_ins.sh"
@@ -19,14 +19,14 @@ expect_starts() {
 }
 
 echo 'exit 1' >start
-expect_starts 3 1
-expect_in_log '3 starts in a row have brought nothing new on disk: given up'
+expect_starts 4 1
+expect_in_log '4 starts in a row have brought nothing new on disk: given up'
 [[ ! -e out.h5.d/failures ]] || fail "the number was kept"
 mkdir -p out.h5.d/failures # as good as a full disk
-expect_starts 3 1
+expect_starts 4 1
 rmdir out.h5.d/failures
 : >out.h5.d/failures # a disk that was full has taken the name, not the number
-expect_starts 3 1
+expect_starts 4 1
 
 # What is over in a while has it, unless the time or a signal ends that; a start that brings something is followed at once.
 # expect_seconds LEAST MOST STARTS STATUS VARIABLE=VALUE...
@@ -36,8 +36,11 @@ expect_seconds() {
     ((SECONDS - began >= $1 && SECONDS - began <= $2)) || fail "it took $((SECONDS - began)) s, not $1 to $2: $(cat log.txt)"
     rm -rf out.h5.d
 }
-expect_seconds 4 30 3 1 ISOGRID_PAUSE=1
-expect_seconds 0 20 3 1 ISOGRID_PAUSE=60 SLURM_JOB_END_TIME=$(($(date +%s) + 500))
+echo '(($(wc -l <started.txt) < 3)) || (/bin/sleep 1; kill -USR1 $PPID) >/dev/null 2>&1 & exit 1' >start
+expect_seconds 5 30 3 75 ISOGRID_PAUSE=1
+for pause in 1 4 16; do expect_in_log "nothing new is on disk: waiting for $pause s"; done
+echo 'exit 1' >start
+expect_seconds 0 20 4 1 ISOGRID_PAUSE=60 SLURM_JOB_END_TIME=$(($(date +%s) + 500))
 echo '(/bin/sleep 1; kill -USR1 $PPID) >/dev/null 2>&1 & exit 1' >start
 expect_seconds 0 20 1 75 ISOGRID_PAUSE=60
 echo '(($(wc -l <started.txt) < 3)) || exit 75; touch "out.h5.d/trials/$RANDOM.h5"; exit 1' >start
@@ -54,15 +57,13 @@ rm out.h5.d/failures
 
 # Starts that are told that their time is over, and have left nothing.
 echo 'kill -USR1 $PPID; /bin/sleep 0.2; exit 75' >start
-expect_starts 1 75
-expect_starts 1 75
+for _ in {1..3}; do expect_starts 1 75; done
 expect_starts 1 1
-expect_in_log '3 starts in a row have brought nothing new on disk: given up'
+expect_in_log '4 starts in a row have brought nothing new on disk: given up'
 echo 'kill -TERM $PPID; /bin/sleep 0.2; exit 75' >start # preempted: nobody's fault
 for _ in {1..4}; do expect_starts 1 75; done
 echo 'exit 75' >start # nobody has told the ranks: no worker was left, on a network that MPI cannot use
-expect_starts 1 75
-expect_starts 1 75
+for _ in {1..3}; do expect_starts 1 75; done
 expect_starts 1 1
 
 # One that fails when there is no time left for another is one failure.

@@ -1,6 +1,4 @@
 // Grids: which shapes a budget trains, and for how long.
-#include "study/grid.hpp"
-
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -12,6 +10,7 @@
 
 #include "study/job_text.hpp"
 #include "study/spread.hpp"
+#include "study/study.hpp"
 
 namespace isogrid::study {
 namespace {

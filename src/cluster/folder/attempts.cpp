@@ -46,6 +46,7 @@ Attempts read_notes(const Path& file) {
         if (what == "retried") continue;
         if (what == "crashed") ++attempts.crashed;
         if (what == "failed") ++attempts.failed;
+        if (what == "threads") attempts.threaded = true;
         if (what == "crowded" || what == "card") attempts.crowded = true;
         if (what == "card") {
             ++attempts.cards_lost;
@@ -60,7 +61,10 @@ Attempts read_notes(const Path& file) {
             attempts.disappeared = cause == disappeared_with ? attempts.disappeared + 1 : 1;
             disappeared_with = cause;
         }
-        attempts.last = (what == "card" ? "card lost" : what) + " on " + host + ": " + cause;
+        attempts.last = (what == "card"      ? "card lost"
+                         : what == "threads" ? "out_of_memory"
+                                             : what) +
+                        " on " + host + ": " + cause;
     }
     return attempts;
 }
@@ -84,9 +88,12 @@ bool is_last_cause(const Attempts& attempts, const std::string& cause) {
 }
 
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
-                  const std::string& cause, bool alone) {
-    const bool crowded = outcome == archive::Outcome::out_of_memory && !alone;
-    note(folder, trial, crowded ? "crowded" : archive::name(outcome), ranks, cause);
+                  const std::string& cause, bool alone, int threads) {
+    const bool lacked_memory = outcome == archive::Outcome::out_of_memory;
+    const std::string_view what = lacked_memory && !alone        ? "crowded"
+                                  : lacked_memory && threads > 1 ? "threads"
+                                                                 : archive::name(outcome);
+    note(folder, trial, what, ranks, cause);
 }
 
 void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ranks, const std::string& cause,
@@ -109,10 +116,10 @@ void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std
         std::filesystem::remove(temporary, ignored);
 }
 
-void note_retried(const Path& folder, const study::PlannedTrial& trial) {
+void note_retried(const Path& folder, const study::PlannedTrial& trial, const std::string& why) {
     std::error_code none_there;
     std::filesystem::remove(notes_of(folder, trial), none_there);
-    note(folder, trial, "retried", 0, "as was asked for");
+    note(folder, trial, "retried", 0, why);
 }
 
 int least_ranks(const Attempts& attempts) {

@@ -18,16 +18,17 @@ namespace isogrid::cluster {
 /// The attempts at one trial that ended badly, counted by cause. Being interrupted is not among them: time
 /// that ran out and preemption are nobody's fault.
 struct Attempts {
-    int crashed = 0;      ///< its program was ended by a signal of its own making
+    int crashed = 0;      ///< its program crashed (SIGSEGV and the like: cluster/folder/crash_note)
     int failed = 0;       ///< an exception
-    int disappeared = 0;  ///< its process was gone from one start to the next, so often in a row without
-                          ///< a new checkpoint
+    int disappeared = 0;  ///< starts in a row that killed its process without a word (SIGKILL) and saved no
+                          ///< new checkpoint of it
     int ranks_out_of_memory = 0;  ///< the most ranks whose memory was not enough; 0: it always was
-    int cards_lost = 0;           ///< alone on a card, which refused all work from then on
+    int cards_lost = 0;           ///< times that a card it had alone refused all further work
     std::set<std::string> hosts_of_cards_lost = {};
-    bool crowded = false;   ///< among others on its card memory was not enough, or a card was lost: it needs
-                            ///< one alone
-    bool retried = false;   ///< it had been given up and recorded, and was asked for again
+    bool threaded = false;  ///< with several threads a rank memory was not enough: it needs ranks of one
+    bool crowded = false;   ///< beside other trials its card's memory was not enough, or the card was lost:
+                            ///< it needs one alone
+    bool retried = false;   ///< it was set aside once, and is tried again on request (--retry)
     std::string last = {};  ///< the newest line: what, where and why
 };
 
@@ -52,10 +53,12 @@ std::map<std::string, Attempts> read_all_attempts(const std::filesystem::path& f
 /// Whether `cause`, as a record has it, is why the last of these attempts ended badly.
 bool is_last_cause(const Attempts& attempts, const std::string& cause);
 
-/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `crowded HOST RANKS CAUSE` where
+/// Adds `failed HOST RANKS CAUSE` or `out_of_memory HOST RANKS CAUSE`; `threads HOST RANKS CAUSE` where
+/// memory was not enough for ranks of several threads, and `crowded HOST RANKS CAUSE` where
 /// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true);
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true,
+                  int threads = 1);
 
 /// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost):
 /// `card HOST RANKS CAUSE` where it was `alone` there, as either may be at fault, the trial or the card; else
@@ -68,8 +71,9 @@ void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial&
                  const std::string& host);
 
 /// Forgets what went wrong with a trial: it is to be tried as if for the first time, by this start or, where
-/// that is interrupted, by the next ones, whatever a record says of it.
-void note_retried(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+/// that is interrupted, by the next ones, whatever a record says of it. `why` is for who reads the notes.
+void note_retried(const std::filesystem::path& folder, const study::PlannedTrial& trial,
+                  const std::string& why);
 
 /// Ranks that a trial whose memory was not enough needs next: twice as many, so that each holds fewer leaves'
 /// gradients. 1 where it was always enough.
@@ -78,13 +82,13 @@ int least_ranks(const Attempts& attempts);
 /// Ranks that a trial can have at most: a power of two, of its leaves and of the workers.
 int most_ranks(const study::Trial& trial, int workers);
 
-/// Why a trial is not tried again, for its record; nothing while it may be. `most_ranks`: that it can have.
+/// The result to record for a trial that is not tried again; nothing while it may be. `most_ranks`: the most
+/// that it can have.
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks);
 
-/// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, for as long as this member of its
-/// group is in the middle of it. What is found later belongs to a process that was killed without a word. Of
-/// one that crashed, or that lost its card, `....underway-MEMBER.ended` is left: it may have ended the
-/// others.
+/// A file beside the notes of a trial, `NAME-IDENTITY.underway-MEMBER`, while this member of its group trains
+/// it. One that is still there at the next start is of a process that was killed (SIGKILL). A process that
+/// crashed, or lost its card, leaves `....underway-MEMBER.ended`: the launcher may have killed others then.
 class Underway {
   public:
     Underway(const std::filesystem::path& folder, const study::PlannedTrial& trial, int member);
@@ -117,13 +121,12 @@ class BeingMeasured {
 /// False where timing a step of this trial, or training it, has gone badly before.
 bool may_be_measured(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
-/// Looks for what earlier starts have left underway, and removes it. SIGKILL comes from outside: for time,
-/// for a node, from a person, or because one trial's process took too much memory. The last is held against
-/// the trial, as `disappeared HOST MEMBERS with STEPS, ... steps saved`, where it was the only one to
-/// disappear (the others of that start ended in order, and none crashed or lost its card, for which a
-/// launcher kills the rest) and this start is in the same allocation as that one. `checkpoints`: the steps of
-/// all of them, by archive::trial_file_stem: the newest may be one that cannot be used, beside which the
-/// trial gets on.
+/// Looks for the Underway files of earlier starts, and removes them. Those processes were killed: for time,
+/// for their node, by a person, or by the kernel because the trial took too much memory. The last is assumed,
+/// and added to the trial's notes as `disappeared HOST MEMBERS with STEPS, ... steps saved`, where it was the
+/// only trial to disappear (the others of that start ended in order, and none crashed or lost its card, for
+/// which a launcher kills the rest) and this start is in the same allocation as that one. `checkpoints`: the
+/// steps of all, by archive::trial_file_stem, as the newest may be damaged and the trial still get on.
 void note_disappeared(const std::filesystem::path& folder,
                       const std::map<std::string, std::set<std::int64_t>>& checkpoints);
 

@@ -1,5 +1,6 @@
 #include "cluster/folder/lock.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -19,6 +20,7 @@
 
 #include "archive/provenance.hpp"
 #include "files/durable.hpp"
+#include "files/text.hpp"
 
 namespace isogrid::cluster {
 
@@ -60,8 +62,10 @@ Holder myself() {
 
 [[noreturn]] void cannot_read(const path& file) {
     const bool readable = access(file.c_str(), R_OK) == 0;
+    const std::string why = readable ? "it comes and goes" : files::last_error().message();
+    std::error_code unknown;
     throw std::runtime_error(file.string() + ": is there and cannot be read (" +
-                             (readable ? "it comes and goes" : files::last_error().message()) +
+                             (std::filesystem::is_directory(file, unknown) ? "it is a folder" : why) +
                              ") set its rights, or remove it when no run works on this archive");
 }
 
@@ -141,6 +145,17 @@ bool move_away(const path& lock, const Holder& stale, const Holder& me) {
     return true;
 }
 
+/// Whether the lock is touched, or lets go or changes hands, within so long.
+bool shows_life(const path& lock, const Holder& holder, std::chrono::duration<double> watched) {
+    const auto end = std::chrono::steady_clock::now() + watched;
+    while (std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(between_looks);
+        const auto now = read_lock(lock);
+        if (now && (now->heartbeat != holder.heartbeat || now->lease != holder.lease)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::string describe(const Holder& holder) {
@@ -150,12 +165,12 @@ std::string describe(const Holder& holder) {
 }
 
 std::optional<Holder> read_lock(const path& file) {
-    std::ifstream stream(file);
+    const auto text = files::text_of(file);
     struct stat facts {};
-    if (!stream || stat(file.c_str(), &facts) != 0) return std::nullopt;
+    if (!text || stat(file.c_str(), &facts) != 0) return std::nullopt;
     Holder holder{.lease = "unreadable", .heartbeat = modified(facts)};
     try {
-        const auto content = nlohmann::json::parse(stream);
+        const auto content = nlohmann::json::parse(*text);
         return Holder{.host = content.value("host", holder.host),
                       .process = content.value("process", 0L),
                       .processes = content.value("processes", ""),
@@ -184,29 +199,39 @@ bool is_earlier_start(const Holder& holder, const Holder& me) {
 }
 
 bool holds_lease(const path& file, const std::string& lease) {
-    if (const auto holder = read_lock(file)) return holder->lease == lease;
-    std::this_thread::sleep_for(std::chrono::seconds(1));
-    const auto holder = read_lock(file);
-    return holder && holder->lease == lease;
+    constexpr int most_seconds = 5;
+    for (int looks = 0; looks <= most_seconds; ++looks) {
+        if (looks > 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+        if (const auto holder = read_lock(file)) return holder->lease == lease;
+    }
+    return false;
 }
 
 struct Lock::State {
     path file;
     std::string lease;
     std::optional<Holder> predecessor;
+    std::atomic<std::chrono::steady_clock::time_point> seen = std::chrono::steady_clock::now();
     std::mutex mutex;
     std::condition_variable_any wake;
     std::jthread heart;  // last: it uses the others
 
+    /// Whether the lock names this lease; nothing where it cannot be read.
+    std::optional<bool> look() {
+        const auto holder = read_lock(file);
+        if (!holder) return std::nullopt;
+        if (holder->lease == lease) seen = std::chrono::steady_clock::now();
+        return holder->lease == lease;
+    }
     void beat(const std::stop_token& stop) {
         std::unique_lock guard(mutex);
         while (!wake.wait_for(guard, stop, std::chrono::duration<double>(heartbeat_seconds),
                               [&] { return stop.stop_requested(); }))
-            if (holds_lease(file, lease)) utimensat(AT_FDCWD, file.c_str(), nullptr, 0);
+            if (look().value_or(false)) utimensat(AT_FDCWD, file.c_str(), nullptr, 0);
     }
 };
 
-study::Result<Lock> Lock::take(const path& file) {
+study::Result<Lock> Lock::take(const path& file, std::chrono::duration<double> watched) {
     const Holder me = myself();
     std::optional<Holder> predecessor;
     for (int looks = 0;;) {
@@ -219,7 +244,10 @@ study::Result<Lock> Lock::take(const path& file) {
             continue;
         }
         if (holder->lease == me.lease) break;  // NFS: the answer to link() was lost, and it was asked again
-        if (!is_stale(*holder, candidate.written()) && !is_earlier_start(*holder, me))
+        const bool from_the_future = holder->heartbeat > candidate.written() + heartbeat_seconds;
+        const bool gone = is_stale(*holder, candidate.written()) ||
+                          (from_the_future && !shows_life(file, *holder, watched));
+        if (!gone && !is_earlier_start(*holder, me))
             return study::fail(file.string(), "another run works on this archive", describe(*holder),
                                "wait for it or stop it; a run that was killed is taken over after " +
                                    std::to_string(static_cast<int>(stale_seconds)) + " s");
@@ -261,6 +289,12 @@ const std::optional<Holder>& Lock::predecessor() const {
 
 bool Lock::held() const {
     return holds_lease(state_->file, state_->lease);
+}
+
+bool Lock::seems_held() const {
+    if (const auto mine = state_->look()) return *mine;
+    return std::chrono::steady_clock::now() - state_->seen.load() <
+           std::chrono::duration<double>(stale_seconds);
 }
 
 void remove_left_behind(const Lock& lock) {

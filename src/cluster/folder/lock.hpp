@@ -5,6 +5,7 @@
 // holder's heartbeat: the file server's clock stamps it, so that nodes whose clocks differ still agree.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@ struct Holder {
 /// `host node1, process 42, Slurm job 17`.
 std::string describe(const Holder& holder);
 
-/// Whom the lock file names; nothing when there is no lock. Changes nothing.
+/// Whom the lock file names; nothing when there is no lock, or it cannot be read. Changes nothing.
 std::optional<Holder> read_lock(const std::filesystem::path& file);
 
 /// No heartbeat for stale_seconds before `now`, or a process of this host, and of no other container, that no
@@ -44,8 +45,8 @@ bool is_stale(const Holder& holder, double now);
 bool is_earlier_start(const Holder& holder, const Holder& me);
 
 /// Whether the lock still names this lease: asked right before a file is put in place. Where it cannot be
-/// read it is looked at again a second later: a file server may have failed once, or another run have moved
-/// it away by mistake and be about to put it back.
+/// read it is looked at again, second after second: a file server may have failed once, or another run have
+/// moved it away by mistake and be about to put it back. After five it counts as lost.
 bool holds_lease(const std::filesystem::path& file, const std::string& lease);
 
 /// A lock held, its heartbeat kept up by a thread until it goes out of scope; then the file is removed,
@@ -53,8 +54,11 @@ bool holds_lease(const std::filesystem::path& file, const std::string& lease);
 class Lock {
   public:
     /// Takes the lock, from a stale holder or an earlier start of this Slurm job too. Fails with the name of
-    /// the holder where there is a live one. Throws std::runtime_error when the folder cannot be written.
-    static study::Result<Lock> take(const std::filesystem::path& file);
+    /// the holder where there is a live one. A heartbeat from the future (the file server's clock was set
+    /// back) says nothing of its age: such a lock is watched so long for the next one. Throws
+    /// std::runtime_error when the folder cannot be written.
+    static study::Result<Lock> take(const std::filesystem::path& file,
+                                    std::chrono::duration<double> watched = std::chrono::seconds(25));
 
     Lock(Lock&&) noexcept;
     Lock& operator=(Lock&&) = delete;
@@ -64,8 +68,11 @@ class Lock {
     const std::string& lease() const;
     /// The stale holder whose lock this was before, if any.
     const std::optional<Holder>& predecessor() const;
-    /// False once another run has taken over.
+    /// False once another run has taken over, as holds_lease says.
     bool held() const;
+    /// The same for who asks again and again and must not wait: a lock that cannot be read, or is not there,
+    /// counts as held until stale_seconds after it was last seen.
+    bool seems_held() const;
 
   private:
     struct State;

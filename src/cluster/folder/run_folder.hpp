@@ -10,7 +10,7 @@ namespace isogrid::cluster {
 struct RunFolder {
     std::filesystem::path root, trials, checkpoints, attempts, progress, lock;
     std::filesystem::path unfit;  ///< hosts that lack what trials need (cluster/folder/unfit_host)
-    std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, until trials' notes say so
+    std::filesystem::path retry;  ///< what slurm/sweep was asked to try again, a file a job, until noted
     std::filesystem::path wished_by,
         failures;                    ///< of slurm/sweep too: whose wish, and starts without success
     std::filesystem::path accepted;  ///< Slurm's job of the last start whose input was good; slurm/sweep asks

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cluster/folder/checkpoints.hpp"
+#include "files/folder.hpp"
 #include "study/branches.hpp"
 
 namespace isogrid::cluster {
@@ -77,7 +78,7 @@ void clean_checkpoints(const Path& checkpoints, bool keep_states) {
         if (!keep_states || !is_shared_state(entry.path())) files.push_back(entry.path());
     for (const Path& file : files)
         std::filesystem::remove_all(file, absent_or_not_empty);
-    std::filesystem::remove(checkpoints, absent_or_not_empty);
+    files::remove_empty_folder(checkpoints);
 }
 
 }  // namespace isogrid::cluster

@@ -12,6 +12,9 @@
 
 namespace isogrid::cluster {
 
+/// Seconds between the notes with which a worker shows that it is there.
+inline constexpr double heartbeat_interval = 10;
+
 /// Worker to coordinator: give me work. Said again now and then while there is none, so that the coordinator
 /// knows who is there; `attempt` tells such a reminder, or a note that came late, from news.
 struct Ready {

@@ -1,29 +1,28 @@
-// What larger groups of ranks are worth: as usual, until the sweep's own trials have shown it.
+// How much faster a trial trains when its group of ranks doubles: assumed, then measured in the sweep.
 #pragma once
 
 #include <map>
 
 namespace isogrid::cluster {
 
-/// What doubling a group is worth where nothing is measured: each half of the ranks does this much of half of
-/// the work. Ranks of a group exchange gradients each step, and each of them updates all weights
-/// (docs/performance.md).
+/// Parallel efficiency of one doubling, assumed until it is measured: twice the ranks train 2 x 0.94 times as
+/// fast. Lost are the exchange of gradients each step, and that every rank updates all weights
+/// (docs/performance.md has measurements).
 inline constexpr double usual_doubling_efficiency = 0.94;
 
-/// Ranks that work at full speed with as much effect as a group of `ranks` (a power of two).
+/// The speed of a group of `ranks` (a power of two) over that of one rank.
 double effective_ranks(int ranks, double doubling_efficiency = usual_doubling_efficiency);
 
-/// Learns from trials that ran on groups of more than one size: timed alone and trained by a group, or paused
-/// and gone on with other ranks. Different trials are not compared, as their speeds differ for other reasons.
+/// Measured on trials that ran on groups of several sizes: timed on one rank and trained by a group, or
+/// paused and continued with other ranks. Each is compared with itself alone: trials differ in speed anyway.
 class DoublingEfficiency {
   public:
-    /// A trial did `flops` in `seconds` on a group of `ranks`. What is known of a trial that goes on with
-    /// others is kept until it has `ended`.
+    /// A trial did `flops` in `seconds` on a group of `ranks`. It may go on with others until it has `ended`.
     void ran(int trial, int ranks, double flops, double seconds);
     void ended(int trial) { seen_.erase(trial); }
 
-    /// The geometric mean of what was seen, weighed by the shorter of the two times, and of the usual, which
-    /// counts as ten seconds; at least .5, a group that is no faster than half of it, and at most 1.
+    /// The geometric mean of the measurements, each weighed by the shorter of its two times, and of the usual
+    /// value, which weighs ten seconds. From 0.5 (no faster than half the group) to 1 (twice as fast).
     double value() const;
 
   private:

@@ -7,8 +7,8 @@ namespace isogrid::cluster {
 
 namespace {
 
-// Simulated sweeps of uneven trials and speeds (tests/cluster/coordinator_test.cpp) end within 3% of the work
-// evenly shared from 8 trials a worker on, whatever is known at the start.
+// Simulated sweeps of uneven trials and speeds (tests/cluster/coordination/coordinator_test.cpp) end within
+// 3% of the work evenly shared from 8 trials a worker on, whatever is known at the start.
 constexpr std::size_t plenty = 8;          // trials a worker
 constexpr double worthwhile_flops = 2e12;  // of a worker: some 10 to 100 seconds; timing a shape takes 0.2
 

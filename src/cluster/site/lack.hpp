@@ -1,4 +1,4 @@
-// What some ranks have and others lack, as where a node has lost sight of a file.
+// Who is at fault where ranks lack what they need (a file, a card): the input, or a host.
 #pragma once
 
 #include <vector>
@@ -7,17 +7,17 @@
 
 namespace isogrid::cluster {
 
-/// Whose fault it is that a rank lacks something; all false: the input's, as nobody has it.
+/// Both false: no rank has it, so the input is at fault.
 struct Lack {
-    bool of_some = false;    ///< others have it: another start may go well
-    bool of_a_host = false;  ///< and no rank of this host has: another start should go without it
+    bool of_some = false;    ///< other ranks have it: another start may succeed
+    bool of_a_host = false;  ///< and none of this host has: the next start should leave the host out
 };
 
-/// Whether ranks `on_host` have it, of which this is one, and whether one has anywhere. A host of which one
-/// rank sees what another does not has not lost it for good.
+/// `on_host`: which ranks of this host, this one included, have it; `anywhere`: whether any rank has. Where
+/// some ranks of a host have it and others lack it, the failure was a passing one, and not the host's.
 Lack judge_lack(const std::vector<bool>& on_host, bool anywhere);
 
-/// The same of what this rank `has` or lacks; all ranks must ask.
+/// The same for what this rank `has` or lacks. Collective: every rank of the session calls it.
 Lack lack_of(bool has, const MpiSession& session);
 
 }  // namespace isogrid::cluster

@@ -55,6 +55,9 @@ class MpiSession {
     /// Of each of the numbers that the ranks say the highest; all ranks must ask, with as many numbers each.
     std::vector<int> highest(std::vector<int> numbers) const;
 
+    /// Whether all ranks say the same; all ranks must ask.
+    bool all_say(std::string_view text) const;
+
     /// The sum of the numbers that the ranks say; all ranks must ask.
     int sum(int number) const;
 

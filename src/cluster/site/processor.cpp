@@ -62,6 +62,12 @@ study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::str
     return *named;
 }
 
+InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun) {
+    for (const InstructionSet set : kernels::cpu::instruction_sets)
+        if (set <= best && begun.contains(std::string(kernels::cpu::name(set)))) return set;
+    return best;
+}
+
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
                       const kernels::CudaCards& seen, const RunsHere& runs_here) {
     const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,10 @@ std::string instruction_set_words();
 /// `verb`, where the word is unknown or this processor does not run it.
 study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
                                                  const RunsHere& runs_here = kernels::cpu::supported);
+
+/// `best`, or the least that trials so far were trained with (`begun`, of provenance) where it includes that:
+/// a sweep that goes on elsewhere, on a later processor, is to have the bits of one.
+InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun);
 
 /// With what to train a trial of an archive again, and how to say so.
 struct Retraining {

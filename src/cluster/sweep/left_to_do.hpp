@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "archive/run_folder.hpp"
+#include "archive/found.hpp"
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/sweep/sweep.hpp"

@@ -32,10 +32,10 @@ struct Plan {
     double makespan = 0;     ///< seconds, as the scheduler will do it
     double lower_bound = 0;  ///< seconds: no schedule is shorter
 
-    std::size_t done = 0;         ///< trials that need nothing more
-    std::size_t from_states = 0;  ///< trials that go on from a state which a trunk has left behind
-    std::int64_t card_bytes = 0;  ///< of the card that was planned on; 0: on processors
-    int seats = 1;                ///< trials that a card may have at once
+    std::size_t done = 0;              ///< trials that need nothing more
+    std::size_t from_states = 0;       ///< trials that go on from a state which a trunk has left behind
+    std::int64_t card_bytes = 0;       ///< of the card that was planned on; 0: on processors
+    int seats = 1;                     ///< trials that a card may have at once
     std::string instruction_set = {};  ///< of what steps were timed on; empty: they were not
 };
 

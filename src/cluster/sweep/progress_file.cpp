@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cluster/sweep/sweep_json.hpp"
+#include "files/text.hpp"
 #include "study/json_text.hpp"
 
 namespace isogrid::cluster {
@@ -44,10 +45,10 @@ void remove_progress_file(const std::filesystem::path& file) {
 }
 
 std::optional<ProgressFile> read_progress_file(const std::filesystem::path& file) {
-    std::ifstream stream(file);
-    if (!stream) return std::nullopt;
+    const auto text = files::text_of(file);
+    if (!text) return std::nullopt;
     try {
-        const Json json = Json::parse(stream);
+        const Json json = Json::parse(*text);
         if (json.at("schema") != schema) return std::nullopt;
         return ProgressFile{.state = sweep_state_from(json.at("sweep")),
                             .written_unix = json.at("written_unix")};

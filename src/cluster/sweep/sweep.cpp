@@ -17,6 +17,10 @@ namespace {
 // else is trained would be lost as well.
 constexpr int most_not_stored = 2;
 
+// One trial may fail by itself, and so may two. Where three do at once, and nothing goes well before or
+// between, it is the place that they are in: threads that cannot be started, a mount that is gone.
+constexpr std::size_t most_given_up = 3;
+
 std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history,
                            const std::vector<std::int64_t>& bytes) {
     std::vector<Task> tasks;
@@ -157,6 +161,7 @@ void Sweep::host_set_aside(const std::string& host, const std::map<int, int>& fa
             set_aside(attempts, most_ranks(planned(trial).trial, totals_.workers)))
             continue;
         totals_.failed.erase(given_up);
+        std::erase(given_up_, trial);
         --totals_.done;
         scheduler_.add(tasks_of(study_, {trial}, history_, bytes_).front());
     }
@@ -206,6 +211,7 @@ void Sweep::finished(const Finished& finished, double now) {
     }
     not_stored_in_a_row_ = 0;
     ++totals_.done;
+    judge_place(finished);
     if (finished.outcome == archive::Outcome::diverged) ++totals_.diverged;
     if (finished.outcome == archive::Outcome::failed || finished.outcome == archive::Outcome::out_of_memory)
         totals_.failed.push_back({name, std::string(archive::name(finished.outcome)), finished.cause});
@@ -221,12 +227,30 @@ void Sweep::paused(const Finished& finished, double now) {
 }
 
 /// Counts an attempt that ended badly; true where the trial may be tried again.
+void Sweep::judge_place(const Finished& finished) {
+    if (archive::is_finished(finished.outcome)) {
+        place_is_good_ = true;
+        given_up_.clear();
+    } else if (finished.outcome == archive::Outcome::failed && !place_is_good_ &&
+               !history_.attempts[finished.trial].retried) {
+        given_up_.push_back(finished.trial);
+    }
+    if (place_is_bad()) stop();
+}
+
+bool Sweep::place_is_bad() const {
+    return given_up_.size() >= most_given_up;
+}
+
 bool Sweep::again(const Finished& finished, int ranks) {
     Attempts& attempts = history_.attempts[finished.trial];
     if (finished.outcome == archive::Outcome::failed)
         ++attempts.failed;
     else if (finished.outcome == archive::Outcome::out_of_memory && !scheduler_.runs_alone(finished.trial))
         attempts.crowded = true;
+    else if (finished.outcome == archive::Outcome::out_of_memory && study_.job.threads_per_rank > 1 &&
+             !attempts.threaded && attempts.ranks_out_of_memory == 0)
+        attempts.threaded = true;
     else if (finished.outcome == archive::Outcome::out_of_memory)
         attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
     else

@@ -114,6 +114,10 @@ class Sweep {
 
     bool over() const { return scheduler_.over(); }
     const std::vector<std::string>& store_faults() const { return store_faults_; }
+    /// Three trials have failed for good in this start, and none has ended well: nothing starts any more, as
+    /// it is no fault of theirs. Who was tried again on request before does not count.
+    bool place_is_bad() const;
+    const std::vector<int>& given_up() const { return given_up_; }  ///< those trials
     SweepState state(double now) const;
     /// state() without what runs and what is left to do, which take longer.
     const SweepState& totals() const { return totals_; }
@@ -127,6 +131,7 @@ class Sweep {
 
   private:
     bool again(const Finished& finished, int ranks);
+    void judge_place(const Finished& finished);
     double fraction(int trial, std::int64_t steps_done, std::int64_t steps) const;
     void now_running(int trial, int ranks);
     void predict(double now);
@@ -143,6 +148,8 @@ class Sweep {
     std::set<int> unheard_;                  ///< of those, whose attempt has not told where it begins
     std::vector<std::string> store_faults_;  ///< trials that ended but could not be written, and why
     int not_stored_in_a_row_ = 0;
+    bool place_is_good_ = false;  ///< a trial has ended well in this start
+    std::vector<int> given_up_;   ///< before one has
     bool stopped_ = false;
 };
 

@@ -1,0 +1,119 @@
+#include "cluster/run/words.hpp"
+
+#include <iostream>
+
+#include "archive/archive.hpp"
+#include "cluster/folder/run_folder.hpp"
+#include "program/quantities.hpp"
+
+namespace isogrid::cluster {
+
+using program::bytes, program::plural;
+
+void RunWords::begins(const LeftToDo& left, int ranks) {
+    const study::Study& study = request_.study;
+    for (const std::string& warning : study.grid.warnings)
+        console_.line("warning: " + warning);
+    for (const std::string& warning : warnings_of(misplaced_, study.job.threads_per_rank))
+        console_.line("warning: " + warning);
+    const std::size_t done = trials() - left.trials.size(), begun = left.history.steps_before.size();
+    console_.line(study.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
+                  (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
+                  (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) +
+                  (left.from_states > 0 ? " (" + std::to_string(left.from_states) + " by trunks before)"
+                                        : std::string()) +
+                  ", " +
+                  (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : std::string("alone")) +
+                  packing());
+}
+
+std::string RunWords::packing() const {
+    const Cards& cards = request_.cards.cards;
+    if (cards.seats.each == 1) return "";
+    return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
+           " trials on a card at once";
+}
+
+void RunWords::takes_over_from(const Holder& predecessor) {
+    console_.line("taking over from a run that is gone: " + describe(predecessor));
+}
+
+void RunWords::verifies_tokens(double size) {
+    console_.line("reading all of " + request_.study.job.token_file.string() + " (" + bytes(size) +
+                  ") to see that its tokens are those of its digest");
+}
+
+void RunWords::not_used(const study::Faults& rejected) {
+    for (const study::Fault& fault : rejected)
+        console_.line("not used: " + study::to_string(fault));
+}
+
+void RunWords::study_not_noted(const std::string& why) {
+    console_.line("what a fit before the end should know is not noted: " + why);
+}
+
+void RunWords::finished_before(const archive::Found& found, const LeftToDo& left) {
+    std::vector<archive::TrialRecord> records;
+    for (const auto& trial : found.trials)
+        records.push_back(trial->record);
+    console_.line(request_.archive.string() + " is finished: " + plural(records.size(), "trial") +
+                  ", digest " + archive::archive_digest(records) + "; nothing to do");
+    failed(left.failed.size());
+}
+
+void RunWords::taken_over() {
+    const auto holder = read_lock(run_folder_of(request_.archive).lock);
+    std::cerr << request_.archive.string() << ": given up (another run has taken over"
+              << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
+}
+
+void RunWords::not_stored(const std::vector<std::string>& faults) {
+    for (const std::string& fault : faults)
+        std::cerr << "trial " << fault << "\n";
+    std::cerr << plural(faults.size(), "trial")
+              << " could not be stored (see above) make room, then run the same command again\n";
+}
+
+void RunWords::nothing_goes_well(const std::vector<FailedTrial>& failed) {
+    for (const FailedTrial& trial : failed)
+        std::cerr << "trial " << trial.name << " failed: " << trial.cause << "\n";
+    std::cerr
+        << plural(failed.size(), "trial")
+        << " failed one after the other, and none went well (as where the place is at fault: see above) "
+           "mend that and run the same command again, which tries them anew\n";
+}
+
+void RunWords::gone(std::size_t number) {
+    std::cerr << request_.archive.string() << ": " << number << " of " << plural(trials(), "trial")
+              << (number == 1 ? " is" : " are")
+              << " gone (done when this run began, and moved or removed since) bring back what held them, or "
+                 "run the same command again to train them anew\n";
+}
+
+void RunWords::damaged(const study::Faults& faults) {
+    std::cerr << study::to_string(faults) << request_.archive.string()
+              << ": does not hold what was written (see above) its trials are still in "
+              << run_folder_of(request_.archive).trials.string()
+              << ": move it away and run the same command again\n";
+}
+
+void RunWords::interrupted(const SweepState& state, const std::string& why) {
+    console_.line("interrupted" + (why.empty() ? "" : " (" + why + ")") + ": " + std::to_string(state.done) +
+                  " of " + plural(trials(), "trial") + " done and kept in " +
+                  run_folder_of(request_.archive).root.string() + "; run the same command again to go on");
+}
+
+void RunWords::done(const SweepState& state, const std::string& digest) {
+    std::string line = "wrote " + request_.archive.string() + ": " + plural(trials(), "trial");
+    if (state.diverged > 0) line += ", " + std::to_string(state.diverged) + " diverged";
+    console_.line(line + ", digest " + digest);
+    failed(state.failed.size());
+}
+
+void RunWords::failed(std::size_t number) {
+    if (number > 0)
+        console_.line("warning: " + plural(number, "trial") +
+                      " failed (isogrid status says why) add --retry failed to try again");
+}
+
+}  // namespace isogrid::cluster

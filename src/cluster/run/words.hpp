@@ -1,0 +1,58 @@
+// What `isogrid run` says of the sweep as a whole: how it begins, and how it ended.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "archive/found.hpp"
+#include "cluster/folder/lock.hpp"
+#include "cluster/run/run.hpp"
+#include "cluster/site/places.hpp"
+#include "cluster/sweep/left_to_do.hpp"
+#include "cluster/sweep/sweep.hpp"
+#include "program/console.hpp"
+
+namespace isogrid::cluster {
+
+/// What went wrong goes to standard error, the rest to the console.
+class RunWords {
+  public:
+    /// All must outlive it.
+    RunWords(program::Console& console, const RunRequest& request, const Misplaced& misplaced)
+        : console_(console), request_(request), misplaced_(misplaced) {}
+
+    /// Warnings, what is left to do, and who is there to do it; `ranks` with the coordinator.
+    void begins(const LeftToDo& left, int ranks);
+
+    void takes_over_from(const Holder& predecessor);
+    /// All of the token file, of so many bytes, is about to be read.
+    void verifies_tokens(double bytes);
+    void not_used(const study::Faults& rejected);
+    /// What readers of a sweep that has not ended would look for (archive/so_far).
+    void study_not_noted(const std::string& why);
+
+    void finished_before(const archive::Found& found, const LeftToDo& left);
+    void taken_over();
+    void not_stored(const std::vector<std::string>& faults);
+    /// Of trials that failed one after the other from the start on.
+    void nothing_goes_well(const std::vector<FailedTrial>& failed);
+    /// Results that are no longer there when all are to be merged.
+    void gone(std::size_t number);
+    /// The archive is not what was written.
+    void damaged(const study::Faults& faults);
+    /// `why` may be empty.
+    void interrupted(const SweepState& state, const std::string& why);
+    void done(const SweepState& state, const std::string& digest);
+
+  private:
+    void failed(std::size_t number);
+    std::string packing() const;
+    std::size_t trials() const { return request_.study.grid.trials.size(); }
+
+    program::Console& console_;
+    const RunRequest& request_;
+    const Misplaced& misplaced_;
+};
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,162 @@
+#include "cluster/work/execute.hpp"
+
+#include <exception>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "archive/provenance.hpp"
+#include "archive/trial_file.hpp"
+#include "cluster/folder/attempts.hpp"
+#include "cluster/folder/checkpoints.hpp"
+#include "cluster/folder/trunk_states.hpp"
+#include "cluster/site/clocks.hpp"
+#include "cluster/site/mpi_session.hpp"
+#include "kernels/cuda/cards.hpp"
+#include "kernels/links.hpp"
+
+namespace isogrid::cluster {
+
+namespace {
+
+using archive::Outcome;
+
+/// Threads to compute with: one where the trial's memory was not enough before, as each sums leaves of its
+/// own.
+int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
+    const auto asked = static_cast<int>(workplace.study.job.threads_per_rank);
+    if (workplace.attempts_folder.empty()) return asked;
+    const Attempts attempts = read_attempts(workplace.attempts_folder, planned);
+    return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : asked;
+}
+
+/// Trains, and says how this member's part ended.
+std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
+                                                    const study::PlannedTrial& planned, Group& group,
+                                                    const train::TrainOptions& options, bool alone,
+                                                    Underway& underway) {
+    const auto ended = [](Outcome outcome, std::string cause, bool followed = false) {
+        archive::TrialResult result;
+        result.outcome = outcome;
+        result.cause = cause;
+        return std::pair(std::move(result), Verdict{outcome, std::move(cause), followed});
+    };
+    try {
+        archive::TrialResult result = workplace.train(planned.trial, workplace.tokens, group, options);
+        if (const auto sound = workplace.tokens.verify_if_touched(); !sound)
+            throw TokensChanged(study::to_string(sound.error().front()));
+        Verdict verdict{result.outcome, result.cause};
+        return {std::move(result), std::move(verdict)};
+    } catch (const MpiError&) {
+        throw;  // not the trial's fault, and the group cannot agree on anything any more
+    } catch (const TokensChanged&) {
+        throw;  // nor would any other trial be trained on what it says
+    } catch (const kernels::CardLost& error) {
+        // Every further trial of this process would fail as well: it has to end, as by a crash.
+        underway.ends_process();
+        if (!workplace.attempts_folder.empty())
+            note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
+        throw;
+    } catch (const MemberEnded& error) {
+        return ended(Outcome::failed, error.what(), true);
+    } catch (const kernels::LinkBroken& error) {
+        return ended(Outcome::failed, error.what(), true);
+    } catch (const std::bad_alloc&) {
+        return ended(Outcome::out_of_memory, "the rank's memory was not enough (an allocation failed)");
+    } catch (const std::exception& error) {
+        return ended(Outcome::failed, error.what());
+    }
+}
+
+/// Writes the trial file and reads it back, before what would make it anew is removed; what went wrong with
+/// it goes into `finished`.
+void store(const Workplace& workplace, const archive::TrialRecord& record, const archive::Writer& writer,
+           Finished& finished) {
+    try {
+        const auto file = archive::write_trial_file(workplace.trials_folder, record, writer);
+        if (!file) {
+            finished.store_fault = "not written (another run has taken over the archive)";
+            return;
+        }
+        if (const auto stored = archive::read_trial_file(*file, archive::WeightsUse::check); !stored) {
+            finished.store_fault = study::to_string(stored.error());
+            return;
+        }
+        finished.stored = true;
+        if (archive::is_finished(record.result.outcome))
+            remove_checkpoints(workplace.checkpoints_folder, record.planned);
+    } catch (const std::exception& error) {
+        finished.store_fault = error.what();
+    }
+}
+
+}  // namespace
+
+Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
+                       std::function<bool(const train::Progress&)> on_progress, bool alone,
+                       std::int64_t steps_before) {
+    archive::TrialRecord record;
+    record.planned = workplace.study.grid.trials.at(static_cast<std::size_t>(trial));
+    record.index = trial;
+    record.provenance = archive::provenance_here();
+    record.provenance.instruction_set = workplace.instruction_set;
+    record.provenance.ranks = group.size();
+    record.provenance.started_unix = unix_seconds();
+
+    const archive::Writer while_tokens_are_good{.tag = writer.tag, .still_holder = [&] {
+                                                    return workplace.tokens.verify_if_touched() &&
+                                                           (!writer.still_holder || writer.still_holder());
+                                                }};
+    std::optional<TrialCheckpoints> checkpoints;
+    if (!workplace.checkpoints_folder.empty())
+        checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set,
+                            while_tokens_are_good, workplace.study.job.checkpoint_minutes,
+                            places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
+    const int threads = threads_for(workplace, record.planned);
+    const double start = steady_seconds();
+    std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
+    std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
+    auto [result, mine] = train_part(workplace, record.planned, group,
+                                     {.threads = threads,
+                                      .keep_weights = workplace.study.job.keep_weights,
+                                      .on_progress = std::move(on_progress),
+                                      .checkpoints = checkpoints ? &*checkpoints : nullptr},
+                                     alone, *underway);
+    const Verdict verdict = group.agree(mine);
+    underway.reset();
+    note.reset();
+    const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
+    if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())
+        note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause,
+                     alone, threads);
+    if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
+        const std::int64_t steps_done = result.steps_done;
+        result = {};
+        result.steps_done = steps_done;
+        result.outcome = verdict.outcome;
+        result.cause = verdict.cause;
+    }
+    record.result = std::move(result);
+    record.provenance.seconds = steady_seconds() - start;
+    const study::Trial& trained = record.planned.trial;
+    const std::int64_t tokens_here = trained.tokens_after(record.result.steps_done) -
+                                     trained.tokens_after(checkpoints ? checkpoints->taken_up_at() : 0);
+    if (record.provenance.seconds > 0)
+        record.provenance.tokens_per_second = static_cast<double>(tokens_here) / record.provenance.seconds;
+
+    Finished finished{.trial = trial,
+                      .outcome = verdict.outcome,
+                      .cause = verdict.cause,
+                      .steps_done = record.result.steps_done,
+                      .steps = record.planned.trial.steps,
+                      .seconds = record.provenance.seconds,
+                      .training_loss = record.result.training_loss,
+                      .validation_loss = record.result.validation_loss};
+    if (group.rank() == 0 && verdict.outcome != Outcome::interrupted)
+        store(workplace, record, writer, finished);
+    if (verdict.outcome == Outcome::interrupted)
+        finished.stored = checkpoints && checkpoints->saved_at() == finished.steps_done;
+    return finished;
+}
+
+}  // namespace isogrid::cluster

@@ -1,0 +1,105 @@
+#include "cluster/site/processor.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cluster/small_study.hpp"
+
+using namespace isogrid;
+using namespace isogrid::cluster;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+namespace {
+
+const RunsHere everything = [](InstructionSet) { return true; };
+const kernels::CudaCards no_cards;
+const RunsHere only_avx2 = [](InstructionSet set) { return set == InstructionSet::avx2; };
+
+std::string fault_of(std::string_view word, const RunsHere& runs_here) {
+    const auto result = instruction_set_of("run", word, runs_here);
+    return result ? "none" : study::to_string(result.error());
+}
+
+}  // namespace
+
+TEST(InstructionSetOption, takesTheBestUnlessOneIsNamed) {
+    EXPECT_EQ(instruction_set_of("run", "auto", everything), kernels::cpu::instruction_sets.back());
+    EXPECT_EQ(instruction_set_of("run", "auto", only_avx2), InstructionSet::avx2);
+    for (const InstructionSet set : kernels::cpu::instruction_sets)
+        EXPECT_EQ(instruction_set_of("run", kernels::cpu::name(set), everything), set);
+}
+
+TEST(InstructionSetOption, refusesWhatIsUnknownOrCannotRunHere) {
+    EXPECT_EQ(fault_of("sse9", everything), "isogrid run: --isa sse9 names no instruction set (known: " +
+                                                instruction_set_words() + ") choose one of them\n");
+    EXPECT_EQ(
+        fault_of("avx512", only_avx2),
+        "isogrid run: --isa avx512 cannot be used here (this processor runs avx2) choose one of these, or "
+        "run where it does\n");
+    EXPECT_THAT(fault_of("auto", [](InstructionSet) { return false; }), HasSubstr("cannot train on this"));
+}
+
+TEST(Retraining, usesWhatMadeTheTrialWhereThisProcessorRunsIt) {
+    const Retraining same = retraining("avx512 (details)", {}, no_cards, everything);
+    EXPECT_EQ(same.instruction_set, InstructionSet::avx512);
+    EXPECT_EQ(same.made_with, "avx512");
+    EXPECT_EQ(same.words, "made with avx512, retrained with avx512");
+
+    const Retraining other = retraining("avx512", {}, no_cards, only_avx2);
+    EXPECT_EQ(other.instruction_set, InstructionSet::avx2);
+    EXPECT_EQ(other.words, "made with avx512 (which this processor does not run), retrained with avx2");
+
+    const Retraining later = retraining("avx4096", {}, no_cards, only_avx2);
+    EXPECT_EQ(later.instruction_set, InstructionSet::avx2);
+    EXPECT_EQ(later.words, "made with avx4096 (which this program does not know), retrained with avx2");
+}
+
+TEST(Retraining, usesWhatIsAskedForWhateverMadeTheTrial) {
+    EXPECT_EQ(retraining("avx512", InstructionSet::avx2, no_cards, everything).words,
+              "made with avx512, retrained with avx2");
+}
+
+TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
+    const kernels::CudaCards two{{{"an old card", "one", 80, 0, 108},
+                                  {"a small card", "two", 90, 0, 114},
+                                  {"a new card", "three", 90, 0, 132}},
+                                 ""};
+    const Retraining same = retraining("sm_90x132", {}, two, everything);
+    EXPECT_EQ(same.card, 2);
+    EXPECT_EQ(same.words, "made with sm_90x132, retrained with sm_90x132");
+
+    const Retraining other = retraining("sm_100x148", {}, two, everything);
+    EXPECT_EQ(other.card, 0);
+    EXPECT_EQ(other.words,
+              "made with sm_100x148 (of which this machine has no card), retrained with sm_80x108");
+
+    const Retraining none = retraining("sm_90x132", {}, no_cards, only_avx2);
+    EXPECT_FALSE(none.card);
+    EXPECT_EQ(none.words, "made with sm_90x132 (and no card is seen here), retrained with avx2");
+
+    EXPECT_FALSE(retraining("sm_90x132", InstructionSet::avx2, two, everything).card);  // --isa
+    EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
+}
+
+TEST(AsBegun, goesOnWithTheLeastThatTrialsWereTrainedWithWhereItRunsHere) {
+    using enum InstructionSet;
+    EXPECT_EQ(as_begun(amx, {}), amx);
+    EXPECT_EQ(as_begun(amx, {"avx512"}), avx512);
+    EXPECT_EQ(as_begun(amx, {"avx512", "avx2", "sm_90x132"}), avx2);
+    EXPECT_EQ(as_begun(avx2, {"avx512"}), avx2) << "it cannot";
+    EXPECT_EQ(as_begun(avx512, {"sm_90x132", "one of a later version"}), avx512);
+}
+
+TEST(PrecisionWarnings, sayWhereBfloat16IsSlow) {
+    const auto slow = kernels::cpu::make_backend(InstructionSet::avx2);
+    study::Study study = test::study_of({1e9});
+    EXPECT_THAT(precision_warnings(study, *slow), IsEmpty());
+    study.job.recipe.precision = study::Precision::bfloat16;
+    const auto warnings = precision_warnings(study, *slow);
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_THAT(warnings[0], HasSubstr("runs, correct and slower (avx2 has no products of bfloat16"));
+    if (!kernels::cpu::supported(InstructionSet::avx512_bf16)) GTEST_SKIP() << "no such processor";
+    EXPECT_THAT(precision_warnings(study, *kernels::cpu::make_backend(InstructionSet::avx512_bf16)),
+                IsEmpty());
+}
