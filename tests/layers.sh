@@ -12,7 +12,7 @@ declare -A below=(
     [cluster/site]="kernels study" [cluster/schedule]="study"
     [cluster/folder]="train archive files study"
     [cluster/messages]="cluster/schedule cluster/site train archive study"
-    [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels program study"
+    [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive files kernels program study"
     [cluster/work]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels data study"
     [cluster/coordination]="cluster/sweep cluster/messages cluster/schedule archive"
     [cluster/run]="cluster/coordination cluster/work cluster/sweep cluster/messages cluster/schedule cluster/folder cluster/site archive data files program study"
