@@ -9,7 +9,7 @@ declare -A below=(
     [graph]="kernels data study" [model]="graph kernels data files study"
     # Of archive only the values: the trainer links no HDF5.
     [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study"
-    [cluster/site]="kernels study" [cluster/schedule]="study"
+    [cluster/site]="archive kernels study" [cluster/schedule]="study"
     [cluster/folder]="train archive files study"
     [cluster/messages]="cluster/schedule cluster/site train archive study"
     [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive files kernels program study"

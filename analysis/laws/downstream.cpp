@@ -153,7 +153,7 @@ void tell_chain(const ErrorForm& form, const ParametricFit& found, const ErrorPa
         largest = std::max(largest, run.flops);
     fit.tables.push_back(prediction_table(chain, largest));
     tell_validation(validate_chain(form, fit_loss, pairs, with_error, options),
-                    {"flops", "compute", Quantity::flops}, "error, from size and data alone", fit);
+                    {"flops", "compute", Quantity::flops}, "error from size and data alone", fit);
     fit.figures.push_back(chain_figure(chain, runs.used));
 }
 

@@ -222,8 +222,15 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
             "that two sources do better together than apart");
     fit.notes.push_back("parameters and best mixture are those of the " + best.name +
                         " form, whose held-out error is lowest (or within a tenth of it)");
-    if (Table transfer = transfer_table(best.name, data.sources, groups, options); !transfer.rows.empty())
+    if (Table transfer = transfer_table(best.name, data.sources, groups, options); !transfer.rows.empty()) {
+        constexpr std::size_t mean_error = 4;  // its column
+        HeldOut held_out{"differences between mixtures"};
+        for (const auto& row : transfer.rows)
+            held_out.mean_error +=
+                std::get<double>(row[mean_error]) / static_cast<double>(transfer.rows.size());
+        fit.held_out.push_back(std::move(held_out));
         fit.tables.push_back(std::move(transfer));
+    }
     tell_best(best, data, fit);
     fit.figures.push_back(held_out_figure(data, predicted[chosen], best));
     double mean = 0, scatter = 0;

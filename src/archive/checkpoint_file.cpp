@@ -87,8 +87,8 @@ study::Result<void> check_stamp(const std::string& where, const Stamp& stamp,
             where, "is a checkpoint of another trial",
             "it is of " + stamp.trial.substr(0, 12) + ", not of " + study::identity(trial).substr(0, 12),
             begin);
-    if (stamp.instruction_set != instruction_set)
-        return study::fail(where, "is a checkpoint of another instruction set",
+    if (bits_of(stamp.instruction_set, trial.precision) != bits_of(instruction_set, trial.precision))
+        return study::fail(where, "is a checkpoint of an instruction set with other bits",
                            stamp.instruction_set + ", not " + instruction_set,
                            "the trial begins anew; to go on with it add --isa " + stamp.instruction_set);
     return {};

@@ -22,8 +22,8 @@ bool write_checkpoint(const std::filesystem::path& path, const study::Trial& tri
 std::int64_t checkpoint_bytes(const study::Trial& trial);
 
 /// Reads and checks a checkpoint from which `trial` is to go on. The fault names why it is not: missing, not
-/// HDF5, truncated, damaged, of a newer schema, or of another numerics version, trial or instruction set,
-/// under which the trial's other steps would not belong to its first ones.
+/// HDF5, truncated, damaged, of a newer schema, or of another numerics version, trial or instruction set (one
+/// with other bits: bits_of), under which the trial's other steps would not belong to its first ones.
 study::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
                                           const std::string& instruction_set);
 

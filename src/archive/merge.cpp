@@ -13,11 +13,11 @@ namespace {
 using Path = std::filesystem::path;
 
 /// True when the file at `path` holds this study and exactly these results.
-bool says_the_same(const Path& path, const Archive& merged, const std::string& digest) {
+bool says_the_same(const Path& path, const Archive& merged) {
     if (!std::filesystem::exists(path)) return false;
     const auto there = read_archive(path, /*keep_weights=*/false);
     return there && there->study_name == merged.study_name && there->job_text == merged.job_text &&
-           there->digest == digest;
+           there->digest == archive_digest(merged.trials);
 }
 
 }  // namespace
@@ -32,12 +32,14 @@ study::Result<Merged> merge(const Path& archive, const study::Study& study, cons
     for (const auto& trial : found->trials)
         if (trial) merged.trials.push_back(trial->record);
 
-    Merged report{.digest = archive_digest(merged.trials), .rejected = std::move(found->rejected)};
+    Merged report{.rejected = std::move(found->rejected)};
     report.rejected.insert(report.rejected.end(), found->foreign.begin(), found->foreign.end());
     report.missing = least - std::min(least, merged.trials.size());
-    if (report.missing > 0 || says_the_same(archive, merged, report.digest)) return report;
+    if (report.missing > 0) return report;
+    report.in_place = says_the_same(archive, merged);
+    if (report.in_place) return report;
     WeightsOfFiles weights;
-    write_archive(archive, merged, writer, [&](const TrialRecord& record) {
+    report.in_place = write_archive(archive, merged, writer, [&](const TrialRecord& record) {
         return weights.read(found->trials[static_cast<std::size_t>(record.index)]->file,
                             record.planned.trial);
     });

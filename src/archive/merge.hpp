@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <string>
 
 #include "archive/archive.hpp"
 #include "study/fault.hpp"
@@ -12,7 +11,7 @@
 namespace isogrid::archive {
 
 struct Merged {
-    std::string digest;  ///< of the archive
+    bool in_place = false;  ///< the archive says what was merged
     study::Faults rejected;
     std::size_t missing = 0;  ///< trials fewer than asked for
 };

@@ -1,5 +1,7 @@
 #include "archive/provenance.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -69,6 +71,13 @@ TrialProvenance provenance_here() {
             .code_revision = code_revision(),
             .slurm_job = environment("SLURM_JOB_ID"),
             .slurm_restarts = number_or_zero(environment("SLURM_RESTART_COUNT"))};
+}
+
+std::string bits_of(const std::string& instruction_set, study::Precision precision) {
+    constexpr std::array alike = {"avx2", "avx512", "avx512_bf16"};
+    const bool of_tiles = instruction_set == "amx" && precision == study::Precision::float32;
+    const bool is_alike = std::find(alike.begin(), alike.end(), instruction_set) != alike.end();
+    return of_tiles || is_alike ? alike.front() : instruction_set;
 }
 
 std::string slurm_start_here() {

@@ -29,6 +29,11 @@ std::string host_name();
 /// Host, processor, revision and Slurm job of this process; the caller adds instruction set, ranks and times.
 TrialProvenance provenance_here();
 
+/// A word that is the same for all whose trials have the same bits, of what provenance says they were trained
+/// with: `avx2` for processors, but `amx` for its bfloat16 (kernels/cpu/cpu_backend.hpp); a kind of card for
+/// itself, and so is what this program does not know.
+std::string bits_of(const std::string& instruction_set, study::Precision precision);
+
 /// `JOB.RESTARTS`, unlike in another allocation or another start of it by Slurm; empty outside Slurm.
 std::string slurm_start_here();
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -83,7 +84,8 @@ struct TokenFile::Mapping {
     RawHeader raw;
     TokenFileHeader header;
     mutable std::mutex mutex;
-    mutable std::string seen;  ///< when it was known to be good
+    mutable std::string seen;                   ///< when it was known to be good
+    mutable std::optional<study::Fault> fault;  ///< once it was not: what was read meanwhile nobody knows
 
     Mapping(files::Descriptor open, const std::byte* mapped, const struct stat& facts, std::string where)
         : file(std::move(open)),
@@ -176,12 +178,16 @@ Result<void> TokenFile::verify() const {
 
 Result<void> TokenFile::verify_if_touched() const {
     const std::scoped_lock one_at_a_time(mapping_->mutex);
+    if (mapping_->fault) return tl::unexpected(study::Faults{*mapping_->fault});
     struct stat facts {};
     if (::fstat(mapping_->file.get(), &facts) != 0) return {};  // a file server that is away for a moment
     std::string now = data::seen_as(facts);
     if (now == mapping_->seen) return {};
     auto verified = verify();
-    if (verified) mapping_->seen = std::move(now);
+    if (verified)
+        mapping_->seen = std::move(now);
+    else
+        mapping_->fault = verified.error().front();
     return verified;
 }
 

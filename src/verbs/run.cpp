@@ -122,13 +122,16 @@ bool is_card(const std::string& word) {
 /// Where what trained so far is not to be had, the rest has other bits, and that is told.
 void warn_of_other_bits(study::Study& study, const std::set<std::string>& begun,
                         const std::string& instruction_set, const cluster::MpiSession& session) {
-    const auto number = [](const std::string& word) {
-        return static_cast<int>(std::hash<std::string>()(word) >> 33);
+    const auto bits = [&](const std::string& word) {
+        const std::string alike = archive::bits_of(word, study.job.recipe.precision);
+        return static_cast<int>(std::hash<std::string>()(alike) >> 33);
     };
-    const int all = begun.size() == 1 ? number(*begun.begin()) : 0;
-    const int so_far = session.highest({all}).front();
+    std::set<int> all;
+    for (const std::string& word : begun)
+        all.insert(bits(word));
+    const int so_far = session.highest({all.size() == 1 ? *all.begin() : 0}).front();
     const bool works = session.size() == 1 || session.rank() != 0;
-    const bool others = works && so_far != 0 && number(instruction_set) != so_far;
+    const bool others = works && so_far != 0 && bits(instruction_set) != so_far;
     if (session.sum(others ? 1 : 0) == 0 || begun.empty()) return;
     study.grid.warnings.push_back("trials so far were trained with " + *begun.begin() +
                                   ", and those to come will not be (each stands for itself, but numbers "
@@ -178,7 +181,8 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     // Where nodes differ, the best that all of them run (each set includes those before it): a trial's bits
     // must not depend on which ranks it came to.
     const std::set<std::string> begun = begun_with(archive, study->grid, session);
-    const auto mine = text(given, "isa") == "auto" ? cluster::as_begun(*best, begun) : *best;
+    const auto mine =
+        text(given, "isa") == "auto" ? cluster::as_begun(*best, begun, study->job.recipe.precision) : *best;
     const auto instruction_set = static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(mine)));
     const kernels::CudaCards seen =
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();

@@ -152,7 +152,7 @@ TEST_F(RunFolder, doesNothingWhenTheArchiveIsFinished) {
     const Merged first = merge_now();
     const auto written_at = std::filesystem::last_write_time(path_);
     const Merged second = merge_now();
-    EXPECT_EQ(second.digest, first.digest);
+    EXPECT_TRUE(first.in_place && second.in_place);
     EXPECT_EQ(std::filesystem::last_write_time(path_), written_at);
     EXPECT_THAT(remaining(find()), IsEmpty());
 }

@@ -24,13 +24,12 @@ expect_status 0 "$isogrid" verify out.h5 --retrain 0 --isa avx2 --json
 grep -q '"retrained_with": "avx2"' out.txt || fail "JSON does not name the instruction set: $(cat out.txt)"
 expect_status 0 "$isogrid" export out.h5 --trial 0 --to model --step 3 --isa avx2
 
-# What goes on without --isa has the instruction set of what is there, although the processor may run a better one.
+# What goes on without --isa has the bits of what is there, whatever the processor runs.
 sed 's/^budgets = .*/budgets = [2e9, 3e9, 5e9]/' small.toml >grown.toml
 cp out.h5 grown.h5
 expect_status 0 "$isogrid" run grown.toml --archive grown.h5
 expect_status 0 "$isogrid" verify grown.h5 --retrain all
-! grep -v ': made with avx2, retrained with avx2: the same bits' out.txt | grep 'made with' ||
-    fail "not all went on with avx2: $(cat out.txt)"
+! grep 'made with' out.txt | grep -v ': the same bits' || fail "not all have the same bits: $(cat out.txt)"
 
 # bfloat16 is a precision of its own: other trials. Where the processor has no products of it, plan says so.
 sed 's/^batch = 8/batch = 8\nprecision = "bfloat16"/' small.toml >half.toml

@@ -116,10 +116,10 @@ void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std
         std::filesystem::remove(temporary, ignored);
 }
 
-void note_retried(const Path& folder, const study::PlannedTrial& trial, const std::string& why) {
+void note_retried(const Path& folder, const study::PlannedTrial& trial) {
     std::error_code none_there;
     std::filesystem::remove(notes_of(folder, trial), none_there);
-    note(folder, trial, "retried", 0, why);
+    note(folder, trial, "retried", 0, "as was asked for");
 }
 
 int least_ranks(const Attempts& attempts) {

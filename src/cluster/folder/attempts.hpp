@@ -71,9 +71,8 @@ void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial&
                  const std::string& host);
 
 /// Forgets what went wrong with a trial: it is to be tried as if for the first time, by this start or, where
-/// that is interrupted, by the next ones, whatever a record says of it. `why` is for who reads the notes.
-void note_retried(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  const std::string& why);
+/// that is interrupted, by the next ones, whatever a record says of it.
+void note_retried(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Ranks that a trial whose memory was not enough needs next: twice as many, so that each holds fewer leaves'
 /// gradients. 1 where it was always enough.

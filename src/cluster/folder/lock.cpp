@@ -145,15 +145,15 @@ bool move_away(const path& lock, const Holder& stale, const Holder& me) {
     return true;
 }
 
-/// Whether the lock is touched, or lets go or changes hands, within so long.
-bool shows_life(const path& lock, const Holder& holder, std::chrono::duration<double> watched) {
+/// Whether nobody touches the lock, lets it go or takes it over for so long.
+bool is_silent(const path& lock, const Holder& holder, std::chrono::duration<double> watched) {
     const auto end = std::chrono::steady_clock::now() + watched;
     while (std::chrono::steady_clock::now() < end) {
         std::this_thread::sleep_for(between_looks);
         const auto now = read_lock(lock);
-        if (now && (now->heartbeat != holder.heartbeat || now->lease != holder.lease)) return true;
+        if (!now || now->heartbeat != holder.heartbeat || now->lease != holder.lease) return false;
     }
-    return false;
+    return true;
 }
 
 }  // namespace
@@ -245,9 +245,10 @@ study::Result<Lock> Lock::take(const path& file, std::chrono::duration<double> w
         }
         if (holder->lease == me.lease) break;  // NFS: the answer to link() was lost, and it was asked again
         const bool from_the_future = holder->heartbeat > candidate.written() + heartbeat_seconds;
-        const bool gone = is_stale(*holder, candidate.written()) ||
-                          (from_the_future && !shows_life(file, *holder, watched));
-        if (!gone && !is_earlier_start(*holder, me))
+        const bool gone = is_earlier_start(*holder, me) || is_stale(*holder, candidate.written()) ||
+                          (from_the_future && is_silent(file, *holder, watched));
+        if (!gone && from_the_future && !read_lock(file)) continue;  // let go meanwhile
+        if (!gone)
             return study::fail(file.string(), "another run works on this archive", describe(*holder),
                                "wait for it or stop it; a run that was killed is taken over after " +
                                    std::to_string(static_cast<int>(stale_seconds)) + " s");

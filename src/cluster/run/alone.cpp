@@ -13,7 +13,7 @@ void train_alone(Sweep& sweep, const Workplace& workplace, const archive::Writer
         }
         sweep.worker_idle(0);
         const auto next = sweep.assign(steady_seconds());
-        if (next.empty()) return sweep.stop();  // nothing that is left can end in time
+        if (next.empty()) return sweep.stop();
         const int trial = next.front().trial;
         const auto on_progress = [&](const train::Progress& progress) {
             sweep.progressed({.trial = trial,

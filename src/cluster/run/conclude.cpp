@@ -5,7 +5,9 @@
 #include <system_error>
 
 #include "archive/merge.hpp"
+#include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
+#include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/run_folder.hpp"
@@ -54,20 +56,35 @@ int merge(const Sweep& sweep, const RunRequest& request, const Lock& lock, const
         words.taken_over();
         return exit_other;
     }
+    if (!merged->in_place) {
+        words.not_in_place();
+        return exit_other;
+    }
     const archive::VerifyReport report = archive::verify_archive(request.archive);
     if (!report.good()) {
         words.damaged(report.faults);
         return exit_other;
     }
-    // Where the lock could not be seen when the archive was to be put in place, an older one stands there.
-    // And reading it all may have taken longer than a lock lives.
-    if (report.digest != merged->digest || !lock.held()) {
+    if (!lock.held()) {  // reading it all may have taken longer than a lock lives
         words.taken_over();
         return exit_other;
     }
     tidy_up(request, merged->rejected, lock);
     words.done(sweep.state(steady_seconds()), report.digest);
     return exit_done;
+}
+
+/// That these trials failed here: no record and no note of it stays, so that nothing is held against them,
+/// and slurm/sweep sees that nothing has got on.
+void forget(const std::vector<int>& trials, const Sweep& sweep, const RunFolder& folder) {
+    std::error_code absent;
+    for (const int trial : trials) {
+        archive::TrialRecord record;
+        record.planned = sweep.planned(trial);
+        record.result.outcome = archive::Outcome::failed;
+        std::filesystem::remove(folder.trials / archive::trial_file_name(record), absent);
+        pardon_host(folder.attempts, record.planned, archive::host_name());
+    }
 }
 
 }  // namespace
@@ -83,10 +100,8 @@ int conclude(const Sweep& sweep, const std::string& cut_short, const RunRequest&
         return exit_other;
     }
     if (sweep.place_is_bad()) {
-        for (const int trial : sweep.given_up())
-            note_retried(run_folder_of(request.archive).attempts, sweep.planned(trial),
-                         "as nothing went well where it failed");
-        words.nothing_goes_well(sweep.totals().failed);
+        forget(sweep.given_up(), sweep, run_folder_of(request.archive));
+        words.nothing_goes_well(sweep);
         return exit_other;
     }
     const SweepState state = sweep.state(steady_seconds());

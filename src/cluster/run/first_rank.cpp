@@ -65,7 +65,7 @@ class FirstRank {
         const auto tokens = data::TokenFile::open(study_.job.token_file);
         if (!tokens) return refuse(tokens.error());
         files::make_folders(folder_.root);
-        const int code = run_locked(*tokens, /*trains=*/!left.trials.empty());
+        const int code = run_locked(*tokens);
         // The lock has just left it, unless it is another's.
         if (is_over(code)) files::remove_empty_folder(folder_.root);
         return code;
@@ -99,44 +99,44 @@ class FirstRank {
     /// Nobody goes on from what such an end leaves behind.
     static bool is_over(int code) { return code == exit_done || code == exit_bad_input; }
 
-    int run_locked(const data::TokenFile& tokens, bool trains) {
+    int run_locked(const data::TokenFile& tokens) {
         auto lock = Lock::take(folder_.lock);
         if (!lock) return refuse(lock.error());
         // Only who has the lock touches these: to another run they may be empty, and in use.
         const auto folders = {folder_.trials, folder_.checkpoints, folder_.attempts};
         for (const auto& folder : folders)
             files::make_folders(folder);
-        const int code = run_with(*lock, tokens, trains);
+        const int code = run_with(*lock, tokens);
         for (const auto& folder : folders)
             if (is_over(code)) files::remove_empty_folder(folder);
         return code;
     }
 
-    int run_with(const Lock& lock, const data::TokenFile& tokens, bool trains) {
+    int run_with(const Lock& lock, const data::TokenFile& tokens) {
         if (lock.predecessor()) words_.takes_over_from(*lock.predecessor());
         const archive::Writer writer{.tag = archive::writer_tag(),
                                      .still_holder = [&] { return lock.held(); }};
         auto found = look(archive::WeightsUse::check);  // again, now that nobody else can change it
         if (!found) return refuse(found.error());
-        trains = trains || !archive::remaining(*found).empty();  // whose weights are damaged
-        // With the lock, whose heartbeat says that somebody is at it: all of this may take long.
-        if (trains)
-            if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
-        if (trains && request_.check)
-            if (const study::Faults faults = request_.check(tokens); !faults.empty()) return refuse(faults);
         archive::remove_unfinished(request_.archive);
         archive::remove_temporaries(folder_.checkpoints);
 
         words_.not_used(found->rejected);
-        // The input is good. A disk that refuses to say so is passed over.
-        std::ofstream(folder_.accepted) << archive::provenance_here().slurm_job << "\n";
-
         note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).steps());
         const LeftToDo left =
             left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        // With the lock, whose heartbeat says that somebody is at it: both may take long.
+        if (!left.trials.empty()) {
+            if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
+            if (request_.check)
+                if (const study::Faults faults = request_.check(tokens); !faults.empty())
+                    return refuse(faults);
+        }
+        // The input is good. A disk that refuses to say so is passed over.
+        std::ofstream(folder_.accepted) << archive::provenance_here().slurm_job << "\n";
+
         for (const int trial : left.retried)
-            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)],
-                         "as was asked for");
+            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
         forget_wish(left.retried);
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);

@@ -75,7 +75,7 @@ std::string train_sweep(Sweep& sweep, const std::vector<int>& trials, const RunR
         train_alone(sweep, workplace, writer, hooks);
     }
     progress.end(sweep, steady_seconds());
-    if (cut_short.empty() && sweep.stopped() && stop_at < std::numeric_limits<double>::infinity())
+    if (cut_short.empty() && sweep.out_of_time())
         cut_short = "what is left takes longer than " + std::string(time_left);
     return cut_short;
 }

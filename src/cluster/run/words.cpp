@@ -67,6 +67,12 @@ void RunWords::taken_over() {
               << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
 }
 
+void RunWords::not_in_place() {
+    std::cerr << request_.archive.string()
+              << ": was not put in place (its lock could not be read just then; its trials are in "
+              << run_folder_of(request_.archive).root.string() << ") run the same command again\n";
+}
+
 void RunWords::not_stored(const std::vector<std::string>& faults) {
     for (const std::string& fault : faults)
         std::cerr << "trial " << fault << "\n";
@@ -74,13 +80,15 @@ void RunWords::not_stored(const std::vector<std::string>& faults) {
               << " could not be stored (see above) make room, then run the same command again\n";
 }
 
-void RunWords::nothing_goes_well(const std::vector<FailedTrial>& failed) {
-    for (const FailedTrial& trial : failed)
-        std::cerr << "trial " << trial.name << " failed: " << trial.cause << "\n";
+void RunWords::nothing_goes_well(const Sweep& sweep) {
+    for (const int trial : sweep.given_up())
+        for (const FailedTrial& failed : sweep.totals().failed)
+            if (failed.name == sweep.planned(trial).name)
+                std::cerr << "trial " << failed.name << " failed: " << failed.cause << "\n";
     std::cerr
-        << plural(failed.size(), "trial")
-        << " failed one after the other, and none went well (as where the place is at fault: see above) "
-           "mend that and run the same command again, which tries them anew\n";
+        << plural(sweep.given_up().size(), "trial")
+        << " failed before any made a step (as where the place is at fault: see above) mend that and run "
+           "the same command again; nothing is held against them\n";
 }
 
 void RunWords::gone(std::size_t number) {

@@ -34,9 +34,11 @@ class RunWords {
 
     void finished_before(const archive::Found& found, const LeftToDo& left);
     void taken_over();
+    /// The lock could not be seen at the moment when the archive was to be: an older one may stand there.
+    void not_in_place();
     void not_stored(const std::vector<std::string>& faults);
     /// Of trials that failed one after the other from the start on.
-    void nothing_goes_well(const std::vector<FailedTrial>& failed);
+    void nothing_goes_well(const Sweep& sweep);
     /// Results that are no longer there when all are to be merged.
     void gone(std::size_t number);
     /// The archive is not what was written.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "archive/provenance.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::cluster {
@@ -62,10 +63,15 @@ study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::str
     return *named;
 }
 
-InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun) {
-    for (const InstructionSet set : kernels::cpu::instruction_sets)
-        if (set <= best && begun.contains(std::string(kernels::cpu::name(set)))) return set;
-    return best;
+InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun, study::Precision precision) {
+    std::set<std::string> bits;
+    for (const std::string& word : begun)
+        bits.insert(archive::bits_of(word, precision));
+    const auto found =
+        std::find_if(instruction_sets.rbegin(), instruction_sets.rend(), [&](InstructionSet set) {
+            return set <= best && bits.contains(archive::bits_of(std::string(name(set)), precision));
+        });
+    return found != instruction_sets.rend() ? *found : best;
 }
 
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,

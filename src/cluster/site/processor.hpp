@@ -26,9 +26,10 @@ std::string instruction_set_words();
 study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
                                                  const RunsHere& runs_here = kernels::cpu::supported);
 
-/// `best`, or the least that trials so far were trained with (`begun`, of provenance) where it includes that:
-/// a sweep that goes on elsewhere, on a later processor, is to have the bits of one.
-InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun);
+/// `best`, or the best below it whose trials of this precision have the bits of those that are there
+/// (`begun`, of provenance) where its own do not: a sweep that goes on on a later processor is to have the
+/// bits of one.
+InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun, study::Precision precision);
 
 /// With what to train a trial of an archive again, and how to say so.
 struct Retraining {

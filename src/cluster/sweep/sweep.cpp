@@ -17,8 +17,8 @@ namespace {
 // else is trained would be lost as well.
 constexpr int most_not_stored = 2;
 
-// One trial may fail by itself, and so may two. Where three do at once, and nothing goes well before or
-// between, it is the place that they are in: threads that cannot be started, a mount that is gone.
+// One trial may fail by itself, and so may two. Where three do, and no trial has made a step before, it is
+// the place that they are in: threads that cannot be started, a mount that is gone.
 constexpr std::size_t most_given_up = 3;
 
 std::vector<Task> tasks_of(const study::Study& study, const std::vector<int>& to_do, const History& history,
@@ -111,7 +111,10 @@ void Sweep::measured(int trial, double seconds_per_step) {
 
 std::vector<Assignment> Sweep::assign(double now) {
     std::vector<Assignment> assignments = scheduler_.assign(now);
-    if (scheduler_.stopped()) stop();
+    if (scheduler_.stopped() && !stopped_) {
+        out_of_time_ = true;
+        stop();
+    }
     for (const Assignment& assignment : assignments)
         now_running(assignment.trial, static_cast<int>(assignment.ranks.size()));
     if (!started_ && !assignments.empty()) {
@@ -181,6 +184,7 @@ void Sweep::progressed(const TrialProgress& progress, double now) {
         history_.steps_before[progress.trial] = progress.steps_done;
         scheduler_.goes_on_from(tasks_of(study_, {progress.trial}, history_, bytes_).front());
     }
+    if (progress.steps_done > steps_before(progress.trial)) place_is_good_ = true;
     found->second.steps_done = progress.steps_done;
     found->second.tokens_per_second = progress.tokens_per_second;
     scheduler_.progressed(progress.trial, fraction(progress.trial, progress.steps_done, progress.steps), now);
@@ -226,22 +230,18 @@ void Sweep::paused(const Finished& finished, double now) {
     scheduler_.paused(left, done, now);
 }
 
-/// Counts an attempt that ended badly; true where the trial may be tried again.
+/// A trial that was given up in a place where nothing has gone well yet.
 void Sweep::judge_place(const Finished& finished) {
-    if (archive::is_finished(finished.outcome)) {
+    if (finished.outcome != archive::Outcome::failed)
         place_is_good_ = true;
-        given_up_.clear();
-    } else if (finished.outcome == archive::Outcome::failed && !place_is_good_ &&
-               !history_.attempts[finished.trial].retried) {
+    else if (!place_is_good_)
         given_up_.push_back(finished.trial);
-    }
-    if (place_is_bad()) stop();
+    if (given_up_.size() < most_given_up || place_is_good_) return;
+    place_is_bad_ = true;
+    stop();
 }
 
-bool Sweep::place_is_bad() const {
-    return given_up_.size() >= most_given_up;
-}
-
+/// Counts an attempt that ended badly; true where the trial may be tried again.
 bool Sweep::again(const Finished& finished, int ranks) {
     Attempts& attempts = history_.attempts[finished.trial];
     if (finished.outcome == archive::Outcome::failed)

@@ -114,10 +114,12 @@ class Sweep {
 
     bool over() const { return scheduler_.over(); }
     const std::vector<std::string>& store_faults() const { return store_faults_; }
-    /// Three trials have failed for good in this start, and none has ended well: nothing starts any more, as
-    /// it is no fault of theirs. Who was tried again on request before does not count.
-    bool place_is_bad() const;
+    /// Three trials have been given up before any trial made a step in this start: nothing starts any more,
+    /// as it is no fault of theirs.
+    bool place_is_bad() const { return place_is_bad_; }
     const std::vector<int>& given_up() const { return given_up_; }  ///< those trials
+    /// It stopped as nothing that is left can end, or get anywhere, before the allocation does.
+    bool out_of_time() const { return out_of_time_; }
     SweepState state(double now) const;
     /// state() without what runs and what is left to do, which take longer.
     const SweepState& totals() const { return totals_; }
@@ -148,8 +150,9 @@ class Sweep {
     std::set<int> unheard_;                  ///< of those, whose attempt has not told where it begins
     std::vector<std::string> store_faults_;  ///< trials that ended but could not be written, and why
     int not_stored_in_a_row_ = 0;
-    bool place_is_good_ = false;  ///< a trial has ended well in this start
-    std::vector<int> given_up_;   ///< before one has
+    bool place_is_good_ = false;  ///< a trial has made a step in this start
+    bool place_is_bad_ = false, out_of_time_ = false;
+    std::vector<int> given_up_;  ///< before one has
     bool stopped_ = false;
 };
 

@@ -50,6 +50,7 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     } catch (const MpiError&) {
         throw;  // not the trial's fault, and the group cannot agree on anything any more
     } catch (const TokensChanged&) {
+        underway.ends_process();
         throw;  // nor would any other trial be trained on what it says
     } catch (const kernels::CardLost& error) {
         // Every further trial of this process would fail as well: it has to end, as by a crash.
@@ -119,7 +120,11 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     auto [result, mine] = train_part(workplace, record.planned, group,
                                      {.threads = threads,
                                       .keep_weights = workplace.study.job.keep_weights,
-                                      .on_progress = std::move(on_progress),
+                                      .on_progress =
+                                          [&](const train::Progress& progress) {
+                                              return (!on_progress || on_progress(progress)) &&
+                                                     workplace.tokens.verify_if_touched().has_value();
+                                          },
                                       .checkpoints = checkpoints ? &*checkpoints : nullptr},
                                      alone, *underway);
     const Verdict verdict = group.agree(mine);

@@ -37,7 +37,7 @@ TEST_F(AttemptsOfATrial, areNoneAtFirstAndForgottenWhenAsked) {
     note(Outcome::failed, 1);
     EXPECT_TRUE(set_aside(read(), 1));
     EXPECT_FALSE(read().retried);
-    note_retried(folder_.path(), trial_, "as was asked for");
+    note_retried(folder_.path(), trial_);
     EXPECT_TRUE(read().retried);
     EXPECT_EQ(read().last, "");
     EXPECT_FALSE(set_aside(read(), 1));
@@ -109,7 +109,7 @@ TEST_F(AttemptsOfATrial, thatLoseACardAreTheCardsFaultUntilAnotherHostsIsLostToo
     EXPECT_EQ(set_aside(read(), 1)->outcome, Outcome::failed);
     EXPECT_THAT(set_aside(read(), 1)->cause,
                 HasSubstr("lost its card 3 times, on 2 hosts (the last: card lost on"));
-    note_retried(folder_.path(), trial_, "as was asked for");
+    note_retried(folder_.path(), trial_);
     EXPECT_FALSE(set_aside(read(), 1));
     EXPECT_EQ(read().cards_lost, 0);
 }

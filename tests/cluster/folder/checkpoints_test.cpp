@@ -89,8 +89,8 @@ TEST_F(Checkpoints, theOlderOneServesWhenTheNewestIsDamaged) {
 TEST_F(Checkpoints, ofOtherArithmeticAreNamedAndPassedOver) {
     keeper().save(after(3));
     testing::internal::CaptureStderr();
-    EXPECT_FALSE(keeper(10, "avx512").load());
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("another instruction set"));
+    EXPECT_FALSE(keeper(10, "sm_90x132").load());
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("an instruction set with other bits (avx2, not sm_90x132)"));
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{3}));
 }
 
@@ -99,18 +99,18 @@ TEST_F(Checkpoints, thatCannotBeUsedPushNoneOfItsOwnAway) {
     keeper().save(after(3));
     keeper().save(after(7));
     testing::internal::CaptureStderr();
-    TrialCheckpoints anew = keeper(10, "avx512");
+    TrialCheckpoints anew = keeper(10, "sm_90x132");
     EXPECT_FALSE(anew.load());
     for (const std::int64_t step : {1, 2})
         anew.save(after(step));
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{7, 3, 2, 1}));
-    TrialCheckpoints again = keeper(10, "avx512");
+    TrialCheckpoints again = keeper(10, "sm_90x132");
     EXPECT_EQ(again.load()->step, 2);
     again.save(after(5));
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{7, 5, 2})) << "3 is of no use to anybody any more";
     again.save(after(7));
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{7, 5}));
-    EXPECT_EQ(keeper(10, "avx512").load()->step, 7);
+    EXPECT_EQ(keeper(10, "sm_90x132").load()->step, 7);
     testing::internal::GetCapturedStderr();
 }
 

@@ -429,7 +429,8 @@ TEST_F(RunAlone, writesNothingOfWhatItTrainedWhileTheTokensWereChangedInPlace) {
     static_cast<void>(testing::internal::GetCapturedStdout());
     static_cast<void>(testing::internal::GetCapturedStderr());
     EXPECT_TRUE(std::filesystem::is_empty(run_folder_.trials));
-    EXPECT_TRUE(std::filesystem::is_empty(run_folder_.attempts)) << "it is no fault of the trial";
+    for (const auto& notes : std::filesystem::directory_iterator(run_folder_.attempts))
+        EXPECT_EQ(notes.path().extension(), ".ended") << "it is no fault of the trial";
     EXPECT_EQ(run(FakeTraining()), exit_bad_input);
     EXPECT_THAT(errors_, HasSubstr("is damaged"));
 }
@@ -455,24 +456,35 @@ TEST_F(RunAlone, keepsEveryTrialWhereAnOlderArchiveStandsInPlaceOfTheMergedOne) 
     program::Console console = program::Console::standard();
     const Misplaced nobody;
     RunWords words(console, request, nobody);
+    testing::internal::CaptureStderr();
     EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), "", request, *lock, writer, words), exit_other);
+    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("out.h5: was not put in place (its lock"));
     EXPECT_EQ(bytes(), older);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(run_folder_.trials), {}), 4);
     EXPECT_EQ(conclude(Sweep(grown, {}, 4, 1), "", request, *lock, writer, words), exit_done);
     EXPECT_EQ(archive().digest, all.digest);
 }
 
+// Threads that cannot be started, a mount that is gone: no trial makes a step.
 TEST_F(RunAlone, holdsItAgainstNoTrialWhereNothingGoesWell) {
-    const FakeTraining nothing{
-        .troubles = {{0, Trouble::exception}, {1, Trouble::exception}, {2, Trouble::exception}}};
-    EXPECT_EQ(run(nothing), exit_other);
-    EXPECT_THAT(errors_, HasSubstr("trial t2 failed: a disk is on fire"));
-    EXPECT_THAT(errors_, HasSubstr("3 trials failed one after the other, and none went well"));
-    EXPECT_FALSE(std::filesystem::exists(archive_));
-    // The next start tries them again; where they fail again it is their own fault, and ends nothing.
-    EXPECT_EQ(run(nothing), exit_done) << errors_;
-    EXPECT_EQ(archive().trials[2].result.outcome, archive::Outcome::failed);
-    EXPECT_EQ(archive().trials[3].result.outcome, archive::Outcome::completed);
+    int attempts = 0;
+    const TrainTrial nowhere = [&](const study::Trial&, const data::TokenFile&, train::Communicator&,
+                                   const train::TrainOptions&) -> archive::TrialResult {
+        ++attempts;
+        throw std::runtime_error("no more threads");
+    };
+    for (const int start : {1, 2}) {
+        EXPECT_EQ(run(nowhere), exit_other) << start;
+        EXPECT_EQ(attempts, 6 * start) << "two at each of three trials";
+        EXPECT_THAT(errors_, HasSubstr("trial t2 failed: no more threads"));
+        EXPECT_THAT(errors_, HasSubstr("3 trials failed before any made a step"));
+        EXPECT_TRUE(std::filesystem::is_empty(run_folder_.trials))
+            << "else slurm/sweep takes it for progress";
+        for (const auto& notes : std::filesystem::directory_iterator(run_folder_.attempts))
+            EXPECT_TRUE(std::filesystem::is_empty(notes)) << notes;
+    }
+    EXPECT_EQ(run(FakeTraining()), exit_done) << errors_;
+    EXPECT_EQ(archive().trials[2].result.outcome, archive::Outcome::completed);
 }
 
 TEST_F(RunAlone, triesWhatLacksMemoryAgainWithOneThread) {
@@ -490,7 +502,7 @@ TEST_F(RunAlone, triesWhatLacksMemoryAgainWithOneThread) {
     EXPECT_EQ(threads, (std::vector<int>{1, 4, 4, 4, 4}));
 }
 
-TEST_F(RunAlone, countsFailuresAgainstTrialsWhereAnotherHasGoneWell) {
+TEST_F(RunAlone, countsFailuresAgainstTrialsThatHaveMadeSteps) {
     const FakeTraining three{
         .troubles = {{0, Trouble::exception}, {1, Trouble::exception}, {3, Trouble::exception}}};
     EXPECT_EQ(run(three), exit_done) << errors_;

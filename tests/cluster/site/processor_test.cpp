@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "archive/provenance.hpp"
 #include "cluster/small_study.hpp"
 
 using namespace isogrid;
@@ -82,13 +83,26 @@ TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
     EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
 }
 
-TEST(AsBegun, goesOnWithTheLeastThatTrialsWereTrainedWithWhereItRunsHere) {
+TEST(AsBegun, goesOnWithTheBestThatHasTheBitsOfWhatIsThere) {
     using enum InstructionSet;
-    EXPECT_EQ(as_begun(amx, {}), amx);
-    EXPECT_EQ(as_begun(amx, {"avx512"}), avx512);
-    EXPECT_EQ(as_begun(amx, {"avx512", "avx2", "sm_90x132"}), avx2);
-    EXPECT_EQ(as_begun(avx2, {"avx512"}), avx2) << "it cannot";
-    EXPECT_EQ(as_begun(avx512, {"sm_90x132", "one of a later version"}), avx512);
+    using enum study::Precision;
+    EXPECT_EQ(as_begun(amx, {}, bfloat16), amx);
+    EXPECT_EQ(as_begun(amx, {"avx2"}, bfloat16), avx512_bf16) << "tiles sum in another order";
+    EXPECT_EQ(as_begun(amx, {"avx2"}, float32), amx) << "and multiply no float32";
+    EXPECT_EQ(as_begun(amx, {"amx", "sm_90x132"}, bfloat16), amx);
+    EXPECT_EQ(as_begun(avx2, {"avx512"}, bfloat16), avx2);
+    EXPECT_EQ(as_begun(avx512, {"amx"}, bfloat16), avx512) << "it cannot";
+    EXPECT_EQ(as_begun(avx512, {"sm_90x132", "one of a later version"}, float32), avx512);
+}
+
+// What archives know by its words is what the backend promises (kernels/cpu/cpu_backend.hpp).
+TEST(BitsOf, knowsEveryInstructionSetThatThereIs) {
+    for (const InstructionSet set : kernels::cpu::instruction_sets) {
+        const std::string word(name(set));
+        EXPECT_EQ(archive::bits_of(word, study::Precision::float32), "avx2");
+        EXPECT_EQ(archive::bits_of(word, study::Precision::bfloat16), word == "amx" ? "amx" : "avx2");
+    }
+    EXPECT_EQ(archive::bits_of("sm_90x132", study::Precision::float32), "sm_90x132");
 }
 
 TEST(PrecisionWarnings, sayWhereBfloat16IsSlow) {
