@@ -101,19 +101,31 @@ void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ra
     note(folder, trial, alone ? "card" : "crowded", ranks, cause);
 }
 
-void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {
+namespace {
+
+void remove_notes(const Path& folder, const study::PlannedTrial& trial, const std::string& beginning) {
     const Path file = notes_of(folder, trial);
     const Path temporary = folder / ("." + file.filename().string() + ".new");  // no trial's, were it left
     std::ifstream notes(file);
     std::ofstream kept(temporary);
     for (std::string line; std::getline(notes, line);)
-        if (!line.starts_with("failed " + host + " ")) kept << line << "\n";
+        if (!line.starts_with(beginning)) kept << line << "\n";
     kept.close();
     std::error_code ignored;  // as with note_attempt
     if (kept)
         std::filesystem::rename(temporary, file, ignored);
     else
         std::filesystem::remove(temporary, ignored);
+}
+
+}  // namespace
+
+void pardon_host(const Path& folder, const study::PlannedTrial& trial, const std::string& host) {
+    remove_notes(folder, trial, "failed " + host + " ");
+}
+
+void pardon_failures(const Path& folder, const study::PlannedTrial& trial) {
+    remove_notes(folder, trial, "failed ");
 }
 
 void note_retried(const Path& folder, const study::PlannedTrial& trial) {

@@ -70,6 +70,9 @@ void note_card_lost(const std::filesystem::path& folder, const study::PlannedTri
 void pardon_host(const std::filesystem::path& folder, const study::PlannedTrial& trial,
                  const std::string& host);
 
+/// Forgets that the trial failed, wherever that was.
+void pardon_failures(const std::filesystem::path& folder, const study::PlannedTrial& trial);
+
 /// Forgets what went wrong with a trial: it is to be tried as if for the first time, by this start or, where
 /// that is interrupted, by the next ones, whatever a record says of it.
 void note_retried(const std::filesystem::path& folder, const study::PlannedTrial& trial);

@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "archive/merge.hpp"
-#include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
@@ -83,7 +82,7 @@ void forget(const std::vector<int>& trials, const Sweep& sweep, const RunFolder&
         record.planned = sweep.planned(trial);
         record.result.outcome = archive::Outcome::failed;
         std::filesystem::remove(folder.trials / archive::trial_file_name(record), absent);
-        pardon_host(folder.attempts, record.planned, archive::host_name());
+        pardon_failures(folder.attempts, record.planned);
     }
 }
 

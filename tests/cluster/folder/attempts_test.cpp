@@ -58,6 +58,20 @@ TEST_F(AttemptsOfATrial, failTwiceBeforeItIsSetAside) {
     EXPECT_THAT(result->cause, HasSubstr("why not)")) << "one line";
 }
 
+TEST_F(AttemptsOfATrial, thatFailedArePardonedOnOneHostOrOnAll) {
+    const auto notes = folder_ / archive::trial_file_stem(trial_);
+    const auto write = [&] {
+        std::ofstream(notes) << "failed node1 1 why\ncrashed node1 1 SIGSEGV\nfailed node2 1 why\n";
+    };
+    write();
+    pardon_host(folder_.path(), trial_, "node1");
+    EXPECT_EQ(read().failed, 1);
+    write();
+    pardon_failures(folder_.path(), trial_);
+    EXPECT_EQ(read().failed, 0);
+    EXPECT_EQ(read().crashed, 1);
+}
+
 TEST_F(AttemptsOfATrial, withoutEnoughMemoryGetTwiceTheRanksWhileThereAreAny) {
     EXPECT_EQ(least_ranks(read()), 1);
     note(Outcome::out_of_memory, 1);
