@@ -17,7 +17,7 @@
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/left_to_do.hpp"
-#include "cluster/work/machine.hpp"
+#include "cluster/worker/machine.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/console.hpp"

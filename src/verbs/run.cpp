@@ -19,7 +19,7 @@
 #include "cluster/site/lack.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/card_plan.hpp"
-#include "cluster/work/machine.hpp"
+#include "cluster/worker/machine.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/quantities.hpp"

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "cluster/work/execute.hpp"
+#include "cluster/worker/execute.hpp"
 #include "data/philox.hpp"
 #include "data/token_writer.hpp"
 #include "kernels/cuda/cards.hpp"

@@ -3,7 +3,7 @@
 
 #include "cluster/coordination/coordinator.hpp"
 #include "cluster/sweep/sweep.hpp"
-#include "cluster/work/execute.hpp"
+#include "cluster/worker/execute.hpp"
 
 namespace isogrid::cluster {
 

@@ -10,8 +10,8 @@
 #include "archive/provenance.hpp"
 #include "cluster/site/mpi_session.hpp"
 #include "cluster/sweep/card_plan.hpp"
-#include "cluster/work/execute.hpp"
-#include "cluster/work/machine.hpp"
+#include "cluster/worker/execute.hpp"
+#include "cluster/worker/machine.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {

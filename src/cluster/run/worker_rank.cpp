@@ -8,8 +8,8 @@
 #include "cluster/messages/mpi_transport.hpp"
 #include "cluster/messages/post_office.hpp"
 #include "cluster/messages/seat_notes.hpp"
-#include "cluster/work/seat_threads.hpp"
-#include "cluster/work/worker.hpp"
+#include "cluster/worker/seat_threads.hpp"
+#include "cluster/worker/worker.hpp"
 #include "program/ending.hpp"
 
 namespace isogrid::cluster {

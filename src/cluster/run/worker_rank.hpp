@@ -6,7 +6,7 @@
 #include "cluster/site/mpi_session.hpp"
 #include "cluster/site/stop_signals.hpp"
 #include "cluster/sweep/sweep.hpp"
-#include "cluster/work/execute.hpp"
+#include "cluster/worker/execute.hpp"
 #include "data/token_file.hpp"
 
 namespace isogrid::cluster {

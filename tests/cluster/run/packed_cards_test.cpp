@@ -6,7 +6,7 @@
 
 #include "archive/archive.hpp"
 #include "cluster/run/run.hpp"
-#include "cluster/work/machine.hpp"
+#include "cluster/worker/machine.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "model/llama.hpp"
 #include "program/ending.hpp"

@@ -13,7 +13,7 @@
 #include "cluster/messages/seat_notes.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/small_study.hpp"
-#include "cluster/work/seat_threads.hpp"
+#include "cluster/worker/seat_threads.hpp"
 #include "program/ending.hpp"
 #include "scratch_folder.hpp"
 

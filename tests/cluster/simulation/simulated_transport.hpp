@@ -18,7 +18,7 @@
 #include "cluster/messages/protocol.hpp"
 #include "cluster/messages/transport.hpp"
 #include "cluster/schedule/seats.hpp"
-#include "cluster/work/duty.hpp"
+#include "cluster/worker/duty.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster::test {

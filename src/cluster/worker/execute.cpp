@@ -1,4 +1,4 @@
-#include "cluster/work/execute.hpp"
+#include "cluster/worker/execute.hpp"
 
 #include <exception>
 #include <new>

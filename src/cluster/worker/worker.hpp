@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "cluster/messages/transport.hpp"
-#include "cluster/work/execute.hpp"
+#include "cluster/worker/execute.hpp"
 
 namespace isogrid::cluster {
 

@@ -1,4 +1,4 @@
-#include "cluster/work/worker.hpp"
+#include "cluster/worker/worker.hpp"
 
 #include <exception>
 #include <optional>
@@ -8,7 +8,7 @@
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/schedule/workload.hpp"
-#include "cluster/work/duty.hpp"
+#include "cluster/worker/duty.hpp"
 #include "kernels/cuda/cards.hpp"
 
 namespace isogrid::cluster {

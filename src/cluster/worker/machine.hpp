@@ -1,7 +1,7 @@
 // What one of several seats of a card trains with.
 #pragma once
 
-#include "cluster/work/execute.hpp"
+#include "cluster/worker/execute.hpp"
 
 namespace isogrid::cluster {
 

@@ -1,4 +1,4 @@
-#include "cluster/work/duty.hpp"
+#include "cluster/worker/duty.hpp"
 
 #include <algorithm>
 #include <stdexcept>

@@ -1,4 +1,4 @@
-#include "cluster/work/seat_threads.hpp"
+#include "cluster/worker/seat_threads.hpp"
 
 #include <utility>
 

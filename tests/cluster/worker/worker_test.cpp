@@ -1,5 +1,5 @@
 // Workers without MPI: a transport that plays the coordinator's part, and verdicts of imagined groups.
-#include "cluster/work/worker.hpp"
+#include "cluster/worker/worker.hpp"
 
 #include <deque>
 #include <fstream>

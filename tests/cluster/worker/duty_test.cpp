@@ -1,5 +1,5 @@
 // What a worker makes of its notes.
-#include "cluster/work/duty.hpp"
+#include "cluster/worker/duty.hpp"
 
 #include <stdexcept>
 

@@ -1,4 +1,4 @@
-#include "cluster/work/machine.hpp"
+#include "cluster/worker/machine.hpp"
 
 #include <memory>
 
