@@ -22,7 +22,9 @@ end() { # STATUS, with nothing to go on with
     withdraw_successor
     if [[ $(lock_holder) != another ]]; then
         rm -rf "$archive.d/unfit"
-        (($1 == 0)) || rm -rf "$wishes" "$wished_by" # at a good end isogrid has left what nobody has heard yet
+        (($1 == 0)) || rm -f "$wishes/$SLURM_JOB_ID" # other jobs' are theirs, and heard at the next start
+        rmdir "$wishes" 2>/dev/null
+        [[ -d $wishes ]] || rm -f "$wished_by"
     fi
     rmdir "$archive.d" 2>/dev/null
     exit "$1"
@@ -82,8 +84,11 @@ part_options() { # sets options_of_later_starts; the first start of a job that g
         mkdir -p "$wishes" && printf '%s\n' "${wished[@]}" >"$wishes/.$SLURM_JOB_ID" &&
             mv "$wishes/.$SLURM_JOB_ID" "$wishes/$SLURM_JOB_ID" || continue # seen whole, or not at all
         echo "$SLURM_JOB_ID" >>"$wished_by"
-        break
+        return 0
     done
+    rm -f "$wishes/.$SLURM_JOB_ID"
+    say "--retry ${wished[*]} could not be noted in $wishes (see above) this start goes on without it; ask again" \
+        "when there is room"
 }
 options_now() { # sets options: those of later starts, and what is still wished; and ISOGRID_WISHES, whose that is
     local word file

@@ -32,4 +32,12 @@ std::vector<std::size_t> remaining(const Found& found) {
     return places;
 }
 
+std::set<std::string> trained_with(const Found& found) {
+    std::set<std::string> words;
+    for (const std::optional<FoundRecord>& trial : found.trials)
+        if (trial && is_finished(trial->record.result.outcome))
+            words.insert(trial->record.provenance.instruction_set);
+    return words;
+}
+
 }  // namespace isogrid::archive

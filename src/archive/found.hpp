@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "archive/record.hpp"
@@ -31,5 +33,8 @@ void consider(Found& found, std::size_t place, FoundRecord candidate);
 /// Places in the grid of the trials without a finished record, rising. Those that failed, ran out of memory
 /// or were interrupted are among them: their records are kept as data and tried again.
 std::vector<std::size_t> remaining(const Found& found);
+
+/// What the finished trials were trained with, as their provenance names it: `avx512`, `sm_90x132`.
+std::set<std::string> trained_with(const Found& found);
 
 }  // namespace isogrid::archive

@@ -14,6 +14,7 @@
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/run/refusals.hpp"
 #include "cluster/run/run.hpp"
+#include "cluster/site/as_begun.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/processor.hpp"
 #include "cluster/sweep/left_to_do.hpp"
@@ -28,6 +29,32 @@
 namespace isogrid::verbs {
 namespace {
 
+/// What a study is planned for.
+struct Planned {
+    std::unique_ptr<kernels::Backend> backend;
+    std::int64_t card_bytes = 0;  ///< 0: on processors
+};
+
+/// This machine's card, where the study takes one and there is one; else its processor. Warns the study of
+/// what is amiss.
+Planned plan_for(study::Study& study, cluster::InstructionSet instruction_set) {
+    Planned planned{kernels::cpu::make_backend(instruction_set)};
+    if (study.job.device != study::Device::cpu) {
+        if (auto on_card = backend_of_card(study.job, 0)) {
+            planned = {std::move(*on_card), kernels::cuda_cards().cards.front().bytes};
+            for (std::string& warning : cluster::card_warnings(
+                     count_too_large(study, *planned.backend, planned.card_bytes), planned.card_bytes))
+                study.grid.warnings.push_back(std::move(warning));
+        } else {
+            study.grid.warnings.push_back("times and memory are this processor's (" +
+                                          on_card.error().front().why +
+                                          ") plan on a machine with the cards that will train");
+        }
+    }
+    warn_of_precision(study, *planned.backend);
+    return planned;
+}
+
 /// Of the terminal that the plan is printed to; 100 where it goes elsewhere.
 int columns_to_fill() {
     constexpr int otherwise = 100;
@@ -41,41 +68,14 @@ int plan(const options::variables_map& given) {
     if (ranks < 1 || ranks > most_ranks)
         return refuse({{"isogrid plan", "--ranks " + std::to_string(ranks) + " cannot be planned for",
                         "there may be 1 to " + std::to_string(most_ranks), "ask for as many as will train"}});
-    const auto instruction_set = cluster::instruction_set_of("plan", text(given, "isa"));
-    if (!instruction_set) return refuse(instruction_set.error());
+    const auto best = cluster::instruction_set_of("plan", text(given, "isa"));
+    if (!best) return refuse(best.error());
     auto study = read_job(given);
     if (!study) return refuse(study.error());
     // Not refused: by default a plan is for one rank.
     for (const study::Fault& fault : cluster::group_faults(*study, ranks))
         study->grid.warnings.push_back("isogrid run would refuse this: " + study::to_string(fault));
-    std::unique_ptr<kernels::Backend> backend = kernels::cpu::make_backend(*instruction_set);
-    std::int64_t card_bytes = 0;
-    if (study->job.device != study::Device::cpu) {
-        const kernels::CudaCards seen = kernels::cuda_cards();
-        auto on_card = backend_of_card(study->job, 0);
-        if (on_card) {
-            backend = std::move(*on_card);
-            const std::int64_t bytes = card_bytes = seen.cards.front().bytes;
-            for (std::string& warning :
-                 cluster::card_warnings(count_too_large(*study, *backend, bytes), bytes))
-                study->grid.warnings.push_back(std::move(warning));
-        } else {
-            study->grid.warnings.push_back("times and memory are this processor's (" +
-                                           on_card.error().front().why +
-                                           ") plan on a machine with the cards that will train");
-        }
-    }
-    warn_of_precision(*study, *backend);
-    const cluster::Costs costs{
-        .seconds_per_step =
-            [&](const study::Trial& trial) {
-                return train::measure_seconds_per_step(trial, *backend, study->job.threads_per_rank);
-            },
-        .bytes =
-            [&](const study::Trial& trial) {
-                return train::planned_bytes(trial, 1, study->job.threads_per_rank, *backend) +
-                       (backend->on_host() ? archive::checkpoint_bytes(trial) : 0);
-            }};
+    cluster::InstructionSet instruction_set = *best;
     std::optional<cluster::LeftToDo> left;
     if (given.contains("archive")) {
         const std::string archive = text(given, "archive");
@@ -83,12 +83,27 @@ int plan(const options::variables_map& given) {
         if (!found) return refuse(found.error());
         if (!found->foreign.empty()) return refuse(found->foreign);
         left = cluster::left_to_do(*found, *study, archive, cluster::run_folder_of(archive), ranks, {});
+        if (text(given, "isa") == "auto")  // as isogrid run goes on
+            instruction_set =
+                cluster::as_begun(*best, archive::trained_with(*found), study->job.recipe.precision);
     }
+    const Planned planned = plan_for(*study, instruction_set);
+    kernels::Backend& backend = *planned.backend;
+    const cluster::Costs costs{
+        .seconds_per_step =
+            [&](const study::Trial& trial) {
+                return train::measure_seconds_per_step(trial, backend, study->job.threads_per_rank);
+            },
+        .bytes =
+            [&](const study::Trial& trial) {
+                return train::planned_bytes(trial, 1, study->job.threads_per_rank, backend) +
+                       (backend.on_host() ? archive::checkpoint_bytes(trial) : 0);
+            }};
     cluster::Plan plan =
         left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
-    plan.card_bytes = card_bytes;
-    plan.instruction_set = backend->instruction_set();
-    plan.seats = cluster::seats_of_cards(study->job, card_bytes > 0);
+    plan.card_bytes = planned.card_bytes;
+    plan.instruction_set = backend.instruction_set();
+    plan.seats = cluster::seats_of_cards(study->job, planned.card_bytes > 0);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, columns_to_fill()));
     return exit_done;

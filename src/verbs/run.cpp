@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +15,7 @@
 #include "archive/find_trials.hpp"
 #include "archive/provenance.hpp"
 #include "cluster/run/refusals.hpp"
+#include "cluster/site/as_begun.hpp"
 #include "cluster/site/device.hpp"
 #include "cluster/site/lack.hpp"
 #include "cluster/site/processor.hpp"
@@ -102,42 +103,36 @@ bool all_read_the_same(const study::Study& study, const cluster::MpiSession& ses
     return session.all_say(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision());
 }
 
-/// What the trials that are there were trained with, as their provenance names it: `avx512`, `sm_90x132`.
-/// The first rank looks; nothing on others.
+/// What the trials that are there were trained with: the first rank looks, and tells the others.
 std::set<std::string> begun_with(const std::filesystem::path& archive, const study::Grid& grid,
                                  const cluster::MpiSession& session) {
-    std::set<std::string> words;
-    if (session.rank() != 0) return words;
-    if (const auto found = archive::find_trials(archive, grid, archive::WeightsUse::skip))
-        for (const auto& trial : found->trials)
-            if (trial && archive::is_finished(trial->record.result.outcome))
-                words.insert(trial->record.provenance.instruction_set);
-    return words;
+    std::string words;
+    if (session.rank() == 0)
+        if (const auto found = archive::find_trials(archive, grid, archive::WeightsUse::skip))
+            for (const std::string& word : archive::trained_with(*found))
+                words += word + "\n";
+    std::istringstream told(session.as_first_says(words));
+    std::set<std::string> begun;
+    for (std::string word; std::getline(told, word);)
+        begun.insert(word);
+    return begun;
 }
 
 bool is_card(const std::string& word) {
     return word.starts_with("sm_");
 }
 
-/// Where what trained so far is not to be had, the rest has other bits, and that is told.
-void warn_of_other_bits(study::Study& study, const std::set<std::string>& begun,
-                        const std::string& instruction_set, const cluster::MpiSession& session) {
-    const auto bits = [&](const std::string& word) {
-        const std::string alike = archive::bits_of(word, study.job.recipe.precision);
-        return static_cast<int>(std::hash<std::string>()(alike) >> 33);
-    };
-    std::set<int> all;
-    for (const std::string& word : begun)
-        all.insert(bits(word));
-    const int so_far = session.highest({all.size() == 1 ? *all.begin() : 0}).front();
+/// Where what trained so far is not to be had, or is slower than what is here, that is told.
+void warn_of_bits(study::Study& study, const std::set<std::string>& begun, cluster::InstructionSet best,
+                  const kernels::Backend& backend, const cluster::MpiSession& session) {
+    const study::Precision precision = study.job.recipe.precision;
     const bool works = session.size() == 1 || session.rank() != 0;
-    const bool others = works && so_far != 0 && bits(instruction_set) != so_far;
-    if (session.sum(others ? 1 : 0) == 0 || begun.empty()) return;
-    study.grid.warnings.push_back("trials so far were trained with " + *begun.begin() +
-                                  ", and those to come will not be (each stands for itself, but numbers "
-                                  "differ in their last digits from "
-                                  "one to the other) go on where that is to be had: name such nodes to the "
-                                  "batch system, or with --isa");
+    const std::string here = backend.instruction_set();
+    const bool others = works && cluster::would_mix_bits(begun, here, precision);
+    if (session.sum(others ? 1 : 0) > 0) study.grid.warnings.push_back(cluster::warning_of_mixed_bits(begun));
+    const auto lowest_best = static_cast<cluster::InstructionSet>(session.lowest(static_cast<int>(best)));
+    if (backend.on_host() && here != kernels::cpu::name(lowest_best))
+        study.grid.warnings.push_back(cluster::warning_of_lower_set(here, lowest_best));
 }
 
 /// Where `auto` passes cards over that some workers have.
@@ -188,8 +183,7 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
         study->job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards();
     auto card = cluster::choose_card(study->job, session, seen);
     if (study->job.device == study::Device::automatic && session.sum(card && *card ? 1 : 0) == 0) {
-        const bool on_cards = std::any_of(begun.begin(), begun.end(), is_card);
-        if (session.highest({on_cards ? 1 : 0}).front() == 1) {  // processors give other bits
+        if (std::any_of(begun.begin(), begun.end(), is_card)) {  // processors give other bits
             study->job.device = study::Device::cuda;
             card = cluster::choose_card(study->job, session, seen);
         }
@@ -209,7 +203,7 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
         return refused(made, without, loss(!made && one_can, session), archive, session);
     std::unique_ptr<kernels::Backend> backend = std::move(*made);
     warn_of_precision(*study, *backend);
-    warn_of_other_bits(*study, begun, backend->instruction_set(), session);
+    warn_of_bits(*study, begun, *best, *backend, session);
     warn_of_small_cards(*study, *card, seen, *backend, session);
     if (!may_link(*study, *card, *backend, session)) return tl::unexpected(int{exit_bad_input});
     const std::int64_t card_bytes = *card ? seen.cards[static_cast<std::size_t>(**card)].bytes : 0;

@@ -132,3 +132,21 @@ printf 'failed\nout_of' >out.h5.d/retry
 echo 7 >out.h5.d/retry.job
 job_with
 expect_starts "$later --retry failed"
+
+# What another job wished, and nobody has heard yet, outlives a job that ends badly.
+rm -rf out.h5.d bin/stat
+mkdir -p out.h5.d/retry
+echo out_of_memory >out.h5.d/retry/5
+echo 1 >status_of_start.txt
+job_with
+rm started.txt
+[[ -e out.h5.d/retry/5 && ! -e out.h5.d/retry/7 ]] || fail "after a bad end there are the wishes $(ls out.h5.d/retry)"
+
+# A wish that cannot be noted is told of, and the rest is done.
+rm -rf out.h5.d
+mkdir out.h5.d
+ln -s not_there/either out.h5.d/retry
+echo 75 >status_of_start.txt
+job_with
+expect_starts "$later"
+expect_in_log 'retry failed could not be noted'

@@ -187,9 +187,13 @@ Path ended(const Path& underway) {
     return underway.string() + std::string(ended_mark);
 }
 
+/// Outside Slurm a machine that was started anew ended its processes, whatever their trials were.
 std::string allocation_here() {
     const std::string start = archive::slurm_start_here();
-    return start.empty() ? "none" : start;
+    if (!start.empty()) return start;
+    std::string boot = "none";
+    std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+    return boot;
 }
 
 }  // namespace

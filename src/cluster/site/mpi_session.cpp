@@ -111,6 +111,16 @@ bool MpiSession::all_say(std::string_view text) const {
     return lowest(number) == highest({number}).front();
 }
 
+std::string MpiSession::as_first_says(std::string text) const {
+    if (!started_) return text;
+    text.resize(static_cast<std::size_t>(highest({rank_ == 0 ? static_cast<int>(text.size()) : 0}).front()));
+    MPI_Request told = MPI_REQUEST_NULL;
+    check_mpi(MPI_Ibcast(text.data(), static_cast<int>(text.size()), MPI_CHAR, 0, MPI_COMM_WORLD, &told),
+              "comparing notes");
+    wait_for_request(told, "comparing notes");
+    return text;
+}
+
 int MpiSession::sum(int number) const {
     return combined(number, false);
 }

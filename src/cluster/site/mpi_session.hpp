@@ -58,6 +58,9 @@ class MpiSession {
     /// Whether all ranks say the same; all ranks must ask.
     bool all_say(std::string_view text) const;
 
+    /// What the first rank says; all ranks must ask.
+    std::string as_first_says(std::string text) const;
+
     /// The sum of the numbers that the ranks say; all ranks must ask.
     int sum(int number) const;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "archive/provenance.hpp"
 #include "study/wording.hpp"
 
 namespace isogrid::cluster {
@@ -61,17 +60,6 @@ study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::str
                            "this processor runs " + listed(words_of(runs_here)),
                            "choose one of these, or run where it does");
     return *named;
-}
-
-InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun, study::Precision precision) {
-    std::set<std::string> bits;
-    for (const std::string& word : begun)
-        bits.insert(archive::bits_of(word, precision));
-    const auto found =
-        std::find_if(instruction_sets.rbegin(), instruction_sets.rend(), [&](InstructionSet set) {
-            return set <= best && bits.contains(archive::bits_of(std::string(name(set)), precision));
-        });
-    return found != instruction_sets.rend() ? *found : best;
 }
 
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,

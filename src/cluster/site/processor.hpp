@@ -4,7 +4,6 @@
 
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,11 +24,6 @@ std::string instruction_set_words();
 /// `verb`, where the word is unknown or this processor does not run it.
 study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
                                                  const RunsHere& runs_here = kernels::cpu::supported);
-
-/// `best`, or the best below it whose trials of this precision have the bits of those that are there
-/// (`begun`, of provenance) where its own do not: a sweep that goes on on a later processor is to have the
-/// bits of one.
-InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun, study::Precision precision);
 
 /// With what to train a trial of an archive again, and how to say so.
 struct Retraining {

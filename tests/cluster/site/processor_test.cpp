@@ -83,18 +83,6 @@ TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
     EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
 }
 
-TEST(AsBegun, goesOnWithTheBestThatHasTheBitsOfWhatIsThere) {
-    using enum InstructionSet;
-    using enum study::Precision;
-    EXPECT_EQ(as_begun(amx, {}, bfloat16), amx);
-    EXPECT_EQ(as_begun(amx, {"avx2"}, bfloat16), avx512_bf16) << "tiles sum in another order";
-    EXPECT_EQ(as_begun(amx, {"avx2"}, float32), amx) << "and multiply no float32";
-    EXPECT_EQ(as_begun(amx, {"amx", "sm_90x132"}, bfloat16), amx);
-    EXPECT_EQ(as_begun(avx2, {"avx512"}, bfloat16), avx2);
-    EXPECT_EQ(as_begun(avx512, {"amx"}, bfloat16), avx512) << "it cannot";
-    EXPECT_EQ(as_begun(avx512, {"sm_90x132", "one of a later version"}, float32), avx512);
-}
-
 // What archives know by its words is what the backend promises (kernels/cpu/cpu_backend.hpp).
 TEST(BitsOf, knowsEveryInstructionSetThatThereIs) {
     for (const InstructionSet set : kernels::cpu::instruction_sets) {
