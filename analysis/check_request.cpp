@@ -7,20 +7,20 @@
 #include <vector>
 
 #include "analysis/report/sentences.hpp"
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
 
-study::Faults why_none_is_used(const Runs& runs) {
-    study::Faults faults{{runs.source, "no run can be used", "every run was rejected", "see the reasons:"}};
+base::Faults why_none_is_used(const Runs& runs) {
+    base::Faults faults{{runs.source, "no run can be used", "every run was rejected", "see the reasons:"}};
     for (const RejectedRun& rejected : runs.rejected)
         faults.push_back({runs.source, rejected.name, rejected.reason, ""});
     return faults;
 }
 
-study::Faults law_faults(const Request& request, const Runs& runs) {
-    study::Faults faults;
+base::Faults law_faults(const Request& request, const Runs& runs) {
+    base::Faults faults;
     bool any = false;
     for (const Law& law : laws()) {
         const bool named =
@@ -49,16 +49,16 @@ study::Faults law_faults(const Request& request, const Runs& runs) {
 }
 
 /// A curve that is not there cannot be held out: the fit would take it in under its real name.
-study::Faults held_out_faults(const Request& request, const Runs& runs) {
+base::Faults held_out_faults(const Request& request, const Runs& runs) {
     constexpr std::size_t shown = 5;
     std::vector<std::string> names;
     for (const Run& run : runs.used)
         names.push_back(run.name);
-    const std::string some = study::listed(std::span(names).first(std::min(shown, names.size())));
-    study::Faults faults;
+    const std::string some = base::listed(std::span(names).first(std::min(shown, names.size())));
+    base::Faults faults;
     for (const std::string& wanted : request.fit.hold_out) {
         if (std::find(names.begin(), names.end(), wanted) != names.end()) continue;
-        const auto meant = study::nearest(wanted, names);
+        const auto meant = base::nearest(wanted, names);
         faults.push_back({"--hold-out", "no run is called " + wanted,
                           "there are " + some + (names.size() > shown ? ", .." : ""),
                           meant ? "write " + *meant : "name one of them"});
@@ -68,7 +68,7 @@ study::Faults held_out_faults(const Request& request, const Runs& runs) {
 
 }  // namespace
 
-study::Faults check_request(const Request& request, const Runs& runs) {
+base::Faults check_request(const Request& request, const Runs& runs) {
     if (runs.used.empty()) return why_none_is_used(runs);
     if (auto faults = law_faults(request, runs); !faults.empty()) return faults;
     return held_out_faults(request, runs);

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "analysis/report/sentences.hpp"
+#include "base/wording.hpp"
 #include "program/options.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -102,7 +102,7 @@ std::string text_of(const po::variables_map& given, const char* option) {
 }
 
 /// A whole number from 0 on. Boost reads -1 as the largest there is where the type has no sign.
-std::uint64_t count_of(const po::variables_map& given, const std::string& option, study::Faults& faults,
+std::uint64_t count_of(const po::variables_map& given, const std::string& option, base::Faults& faults,
                        std::int64_t most = 1'000'000) {
     const auto value = given[option].as<std::int64_t>();
     if (value < 0 || value > most)
@@ -114,14 +114,14 @@ std::uint64_t count_of(const po::variables_map& given, const std::string& option
 
 /// Takes what was parsed, or its faults.
 template <class T, class Into>
-void take(const study::Result<T>& parsed, Into& into, study::Faults& faults) {
+void take(const base::Result<T>& parsed, Into& into, base::Faults& faults) {
     if (parsed)
         into = *parsed;
     else
         faults.insert(faults.end(), parsed.error().begin(), parsed.error().end());
 }
 
-void check_input(const po::variables_map& given, Request& request, study::Faults& faults) {
+void check_input(const po::variables_map& given, Request& request, base::Faults& faults) {
     const bool archive = given.count("archive") > 0, csv = given.count("csv") > 0;
     if (archive == csv)
         faults.push_back({"", archive ? "an archive and --csv together" : "no runs to fit",
@@ -157,7 +157,7 @@ void check_input(const po::variables_map& given, Request& request, study::Faults
     }
 }
 
-void check_archive(const po::variables_map& given, Request& request, study::Faults& faults) {
+void check_archive(const po::variables_map& given, Request& request, base::Faults& faults) {
     request.archive.file = text_of(given, "archive");
     request.archive.drop_highest_loss = count_of(given, "drop-highest-loss", faults);
     if (request.csv) request.csv->drop_highest_loss = request.archive.drop_highest_loss;
@@ -175,21 +175,21 @@ void check_archive(const po::variables_map& given, Request& request, study::Faul
     }
 }
 
-void check_laws(const po::variables_map& given, Request& request, study::Faults& faults) {
+void check_laws(const po::variables_map& given, Request& request, base::Faults& faults) {
     std::vector<std::string> known;
     for (const Law& law : laws())
         known.emplace_back(law.name);
     for (const std::string& wanted : all_of<std::string>(given, "law")) {
         if (wanted == "all") continue;
-        const auto meant = study::nearest(wanted, known);
+        const auto meant = base::nearest(wanted, known);
         if (std::none_of(laws().begin(), laws().end(), [&](const Law& law) { return law.name == wanted; }))
-            faults.push_back({"--law", "unknown law " + wanted, "there are " + study::listed(known),
+            faults.push_back({"--law", "unknown law " + wanted, "there are " + base::listed(known),
                               meant ? "write " + *meant : "use one of them, or all"});
         request.laws.push_back(wanted);
     }
 }
 
-void check_fit(const po::variables_map& given, Request& request, study::Faults& faults) {
+void check_fit(const po::variables_map& given, Request& request, base::Faults& faults) {
     take(parse_objective(text_of(given, "objective")), request.fit.objective, faults);
     request.fit.objective_asked = !given["objective"].defaulted();
     request.fit.bootstrap = count_of(given, "bootstrap", faults);
@@ -215,7 +215,7 @@ void check_fit(const po::variables_map& given, Request& request, study::Faults& 
     request.fit.seed = count_of(given, "seed", faults, std::numeric_limits<std::int64_t>::max());
 }
 
-void check_targets(const po::variables_map& given, Request& request, study::Faults& faults) {
+void check_targets(const po::variables_map& given, Request& request, base::Faults& faults) {
     request.targets = all_of<double>(given, "at-flops");
     for (const double target : request.targets)
         if (!(target > 0) || !std::isfinite(target))
@@ -239,7 +239,7 @@ void check_targets(const po::variables_map& given, Request& request, study::Faul
 
 }  // namespace
 
-study::Result<Request> parse_command_line(const std::vector<std::string>& words) {
+base::Result<Request> parse_command_line(const std::vector<std::string>& words) {
     const auto read = program::read_options(words, options(), {"archive"}, false, "isogrid-fit", "");
     if (!read) return tl::unexpected(read.error());
     const po::variables_map& given = *read;
@@ -248,7 +248,7 @@ study::Result<Request> parse_command_line(const std::vector<std::string>& words)
         request.asked = given.contains("help") ? Asked::help : Asked::version;
         return request;
     }
-    study::Faults faults;
+    base::Faults faults;
     check_input(given, request, faults);
     check_archive(given, request, faults);
     check_laws(given, request, faults);

@@ -30,7 +30,7 @@ struct Request {
 
 /// Reads the words of a command line, behind the program's name. Faults: words that are no options, more or
 /// fewer than one input, and values that say nothing.
-study::Result<Request> parse_command_line(const std::vector<std::string>& words);
+base::Result<Request> parse_command_line(const std::vector<std::string>& words);
 
 /// Usage, options and laws.
 std::string help_text();

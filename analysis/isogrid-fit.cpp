@@ -14,9 +14,9 @@
 #include "analysis/report/pictures.hpp"
 #include "analysis/report/report.hpp"
 #include "archive/provenance.hpp"
+#include "base/json_text.hpp"
 #include "program/console.hpp"
 #include "program/ending.hpp"
-#include "study/json_text.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -27,7 +27,7 @@ std::filesystem::path page_of(const Request& request) {
 
 int fit(const Request& request) {
     const bool prints_json = request.json == "-", writes_json = !request.json.empty() && !prints_json;
-    study::Faults misplaced;
+    base::Faults misplaced;
     if (writes_json) misplaced = check_place("--json", request.json);
     if (!request.report.empty())
         if (auto faults = check_place("--report", page_of(request)); !faults.empty())
@@ -40,14 +40,14 @@ int fit(const Request& request) {
     if (const auto faults = check_request(request, *runs); !faults.empty()) return program::refuse(faults);
     const Answer all = answer(std::move(*runs), request.laws, request.fit, request.targets,
                               request.references, request.inference_tokens);
-    std::cout << (prints_json ? study::json_text(to_json(all), 2)
+    std::cout << (prints_json ? base::json_text(to_json(all), 2)
                               : to_text(all, program::terminal_columns(STDOUT_FILENO)));
-    if (writes_json) write(request.json, study::json_text(to_json(all), 2));
+    if (writes_json) write(request.json, base::json_text(to_json(all), 2));
     if (!request.report.empty()) {
-        study::Faults undrawn;
+        base::Faults undrawn;
         const std::filesystem::path page = page_of(request);
         write(page, to_html(all, draw_all(all, undrawn)));
-        if (!undrawn.empty()) std::cerr << "isogrid-fit: " << study::to_string(undrawn);
+        if (!undrawn.empty()) std::cerr << "isogrid-fit: " << base::to_string(undrawn);
         (prints_json ? std::cerr : std::cout) << "\nreport: " << page.string() << "\n";
     }
     return program::exit_done;

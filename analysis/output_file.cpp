@@ -22,7 +22,7 @@ bool is_no_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-study::Faults check_place(const std::string& option, const std::filesystem::path& file) {
+base::Faults check_place(const std::string& option, const std::filesystem::path& file) {
     std::error_code absent;
     if (std::filesystem::is_directory(file, absent))
         return {{option, file.string() + " is a folder", "a file is written", "name a file in it"}};
@@ -49,7 +49,7 @@ void write(const std::filesystem::path& file, const std::string& text) {
         return;
     }
     auto whole = files::NewFile::create(file);
-    if (!whole) throw std::runtime_error(study::to_string(whole.error().front()));
+    if (!whole) throw std::runtime_error(base::to_string(whole.error().front()));
     whole->write(text);
     whole->commit();
 }

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <string>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::analysis {
 
 /// What would keep `file` from being written, told before the laws are fitted; `option` named it.
-study::Faults check_place(const std::string& option, const std::filesystem::path& file);
+base::Faults check_place(const std::string& option, const std::filesystem::path& file);
 
 /// A file is whole under its name or as it was before, whatever the disk does, and the folders above it are
 /// made; a device or a pipe is written to. Throws std::runtime_error `path: problem (why) what to do`, and

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "archive/provenance.hpp"
+#include "base/wording.hpp"
 #include "program/ending.hpp"
-#include "study/wording.hpp"
 #include "verbs/verbs.hpp"
 
 namespace isogrid {
@@ -41,8 +41,8 @@ int main_of(const std::vector<std::string>& arguments) {
     std::vector<std::string> names;
     for (const Verb& verb : all)
         names.push_back(verb.name);
-    const auto meant = study::nearest(name, names);
-    return refuse({{"isogrid", name + " is not a verb", study::listed(names),
+    const auto meant = base::nearest(name, names);
+    return refuse({{"isogrid", name + " is not a verb", base::listed(names),
                     (meant ? "write " + *meant + ", or " : "") + "see isogrid --help"}});
 }
 

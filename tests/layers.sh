@@ -5,23 +5,23 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 declare -A below=(
-    [study]="" [kernels]="" [program]="study" [files]="study" [data]="files study" [archive]="files study"
-    [graph]="kernels data study" [model]="graph kernels data files study"
+    [base]="" [kernels]="" [files]="base" [program]="base" [study]="files base" [data]="study files base" [archive]="study files base"
+    [graph]="kernels data study base" [model]="graph kernels data study files base"
     # Of archive only the values: the trainer links no HDF5.
-    [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study"
-    [cluster/site]="archive kernels study" [cluster/schedule]="study"
-    [cluster/folder]="train archive files study"
-    [cluster/messages]="cluster/schedule cluster/site train archive study"
-    [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive files kernels program study"
-    [cluster/worker]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels data study"
+    [train]="model archive/record.hpp archive/checkpoint.hpp graph kernels data study base"
+    [cluster/site]="archive kernels study base" [cluster/schedule]="study base"
+    [cluster/folder]="train archive study files base"
+    [cluster/messages]="cluster/schedule cluster/site train archive study base"
+    [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels program study files base"
+    [cluster/worker]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels data study base"
     [cluster/coordination]="cluster/sweep cluster/messages cluster/schedule archive"
-    [cluster/run]="cluster/coordination cluster/worker cluster/sweep cluster/messages cluster/schedule cluster/folder cluster/site archive data files program study"
-    [verbs]="cluster train model archive graph kernels data files program study"
-    [analysis/figures]="study" [analysis/fit]="analysis/figures study" [analysis/runs]="analysis/fit analysis/figures archive study"
-    [analysis/laws]="analysis/runs analysis/fit analysis/figures study"
-    [analysis/answer]="analysis/laws analysis/runs analysis/fit analysis/figures study"
-    [analysis/report]="analysis/answer analysis/laws analysis/runs analysis/fit analysis/figures program study"
-    [analysis]="archive files program study"
+    [cluster/run]="cluster/coordination cluster/worker cluster/sweep cluster/messages cluster/schedule cluster/folder cluster/site archive data program study files base"
+    [verbs]="cluster train model archive graph kernels data program study files base"
+    [analysis/figures]="study base" [analysis/fit]="analysis/figures study base" [analysis/runs]="analysis/fit analysis/figures archive study files base"
+    [analysis/laws]="analysis/runs analysis/fit analysis/figures study base"
+    [analysis/answer]="analysis/laws analysis/runs analysis/fit analysis/figures study base"
+    [analysis/report]="analysis/answer analysis/laws analysis/runs analysis/fit analysis/figures program study base"
+    [analysis]="archive program study files base"
 )
 status=0
 complain() {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -18,7 +18,7 @@ std::string print(const char* format, int precision, double value) {
 }  // namespace
 
 std::string format_significant(double value, int digits) {
-    return std::isnan(value) ? "-" : study::rounded(value, digits);
+    return std::isnan(value) ? "-" : base::rounded(value, digits);
 }
 
 std::string format_count(double value, int digits) {
@@ -43,7 +43,7 @@ std::string format_quantity(double value, Quantity quantity) {
         case Quantity::loss:
             return print("%.*f", 4, value);
         case Quantity::percent:
-            return study::rounded(100 * value) + "%";
+            return base::rounded(100 * value) + "%";
         case Quantity::number:
         case Quantity::text:
             break;

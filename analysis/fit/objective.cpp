@@ -49,7 +49,7 @@ std::string to_string(const Objective& objective) {
     return text.str();
 }
 
-study::Result<Objective> parse_objective(std::string_view text) {
+base::Result<Objective> parse_objective(std::string_view text) {
     if (text == "l1") return Objective{ObjectiveKind::l1, 0};
     if (text == "l2") return Objective{ObjectiveKind::l2, 0};
     if (text == "huber") return Objective{};
@@ -72,7 +72,7 @@ study::Result<Objective> parse_objective(std::string_view text) {
         if (quantile && *quantile < 1 && delta)
             return Objective{ObjectiveKind::asymmetric, *delta, *quantile};
     }
-    return study::fail(
+    return base::fail(
         "--objective", "\"" + std::string(text) + "\" is no objective",
         "it is huber:DELTA with DELTA above 0, l1, l2 or asymmetric:SHARE:DELTA with SHARE, of runs "
         "below the law, between 0 and 1",

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::analysis {
 
@@ -31,6 +31,6 @@ struct Objective {
 std::string to_string(const Objective& objective);
 
 /// The inverse of to_string; `huber` alone means huber:1e-3, `asymmetric:Q` means asymmetric:Q:1e-3.
-study::Result<Objective> parse_objective(std::string_view text);
+base::Result<Objective> parse_objective(std::string_view text);
 
 }  // namespace isogrid::analysis

@@ -22,21 +22,21 @@ std::string_view name(Resampling resampling) {
     return "unknown";
 }
 
-study::Result<Resampling> parse_resampling(std::string_view text) {
+base::Result<Resampling> parse_resampling(std::string_view text) {
     for (const Resampling resampling : {Resampling::cases, Resampling::residuals, Resampling::seeds})
         if (name(resampling) == text) return resampling;
-    return study::fail("--resample", "\"" + std::string(text) + "\" is nothing to draw again",
-                       "there are cases, residuals and seeds", "use one of them");
+    return base::fail("--resample", "\"" + std::string(text) + "\" is nothing to draw again",
+                      "there are cases, residuals and seeds", "use one of them");
 }
 
-study::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option) {
+base::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option) {
     constexpr double absent = std::numeric_limits<double>::quiet_NaN();
     GivenLaw law{absent, absent, absent, absent, absent};
     const std::array<std::pair<std::string_view, double*>, 5> places = {
         {{"E", &law.E}, {"A", &law.A}, {"B", &law.B}, {"alpha", &law.alpha}, {"beta", &law.beta}}};
     const auto refuse = [&](const std::string& why) {
-        return study::fail(std::string(option), "\"" + std::string(text) + "\" is no law", why,
-                           "write E=1.87,A=521,B=1488,alpha=.353,beta=.353");
+        return base::fail(std::string(option), "\"" + std::string(text) + "\" is no law", why,
+                          "write E=1.87,A=521,B=1488,alpha=.353,beta=.353");
     };
     for (std::size_t begin = 0; begin <= text.size();) {
         const std::size_t end = std::min(text.find(',', begin), text.size());
@@ -72,11 +72,11 @@ std::string_view name(MinimumBy minimum) {
     return "unknown";
 }
 
-study::Result<MinimumBy> parse_minimum(std::string_view text) {
+base::Result<MinimumBy> parse_minimum(std::string_view text) {
     for (const MinimumBy minimum : {MinimumBy::best, MinimumBy::akima, MinimumBy::parabola})
         if (name(minimum) == text) return minimum;
-    return study::fail("--minimum", "\"" + std::string(text) + "\" is no way to a minimum",
-                       "there are auto, akima and parabola", "use one of them");
+    return base::fail("--minimum", "\"" + std::string(text) + "\" is no way to a minimum",
+                      "there are auto, akima and parabola", "use one of them");
 }
 
 std::string_view name(Intervals intervals) {
@@ -89,11 +89,11 @@ std::string_view name(Intervals intervals) {
     return "unknown";
 }
 
-study::Result<Intervals> parse_intervals(std::string_view text) {
+base::Result<Intervals> parse_intervals(std::string_view text) {
     for (const Intervals intervals : {Intervals::bootstrap, Intervals::profile})
         if (name(intervals) == text) return intervals;
-    return study::fail("--intervals", "\"" + std::string(text) + "\" gives no intervals",
-                       "there are bootstrap and profile", "use one of them");
+    return base::fail("--intervals", "\"" + std::string(text) + "\" gives no intervals",
+                      "there are bootstrap and profile", "use one of them");
 }
 
 }  // namespace isogrid::analysis

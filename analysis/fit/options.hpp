@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "analysis/fit/objective.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::analysis {
 
@@ -23,7 +23,7 @@ enum class Resampling {
 std::string_view name(Resampling resampling);
 
 /// The inverse of name, or a fault that lists the names.
-study::Result<Resampling> parse_resampling(std::string_view text);
+base::Result<Resampling> parse_resampling(std::string_view text);
 
 /// L(N, D) = E + A / N^alpha + B / D^beta with known numbers: what a law may build on instead of fitting it.
 struct GivenLaw {
@@ -31,7 +31,7 @@ struct GivenLaw {
 };
 
 /// `E=1.87,A=521,B=1488,alpha=.353,beta=.353`, each once and above zero (E may be 0).
-study::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option = "--base");
+base::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option = "--base");
 
 /// Where the intervals of a law's parameters come from.
 enum class Intervals {
@@ -42,7 +42,7 @@ enum class Intervals {
 std::string_view name(Intervals intervals);
 
 /// The inverse of name, or a fault that lists the names.
-study::Result<Intervals> parse_intervals(std::string_view text);
+base::Result<Intervals> parse_intervals(std::string_view text);
 
 /// How a budget's minimum over size is found.
 enum class MinimumBy {
@@ -54,7 +54,7 @@ enum class MinimumBy {
 std::string_view name(MinimumBy minimum);
 
 /// The inverse of name, or a fault that lists the names.
-study::Result<MinimumBy> parse_minimum(std::string_view text);
+base::Result<MinimumBy> parse_minimum(std::string_view text);
 
 struct FitOptions {
     Objective objective;           ///< of laws fitted to log losses; power laws are least squares in logs

@@ -8,7 +8,7 @@
 
 #include "analysis/fit/profile.hpp"
 #include "analysis/fit/replicates.hpp"
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -54,12 +54,12 @@ void warn_of_other_optima(const ParametricLaw& law, const FitOptions& options, P
             const double error = std::isfinite(estimate.se) ? estimate.se : 0.05 * std::abs(estimate.value);
             differs = differs || std::abs(values[p] - estimate.value) > error;
             sensible = sensible && (law.parameters[p].soft || law.parameters[p].allows(values[p]));
-            where += (p ? ", " : "") + law.parameters[p].name + " " + study::rounded(values[p]);
+            where += (p ? ", " : "") + law.parameters[p].name + " " + base::rounded(values[p]);
         }
         if (!differs || !sensible) continue;
         fit.warnings.push_back({Refusal::several_optima,
                                 "another local optimum is only " +
-                                    study::rounded(100 * (other.value / best - 1)) + "% higher, at " + where +
+                                    base::rounded(100 * (other.value / best - 1)) + "% higher, at " + where +
                                     " (the runs hardly prefer one) add runs that tell them "
                                     "apart"});
         return;
@@ -91,7 +91,7 @@ void warn_of_rivals(const ParametricLaw& law, ParametricFit& fit) {
         fit.warnings.push_back({Refusal::not_separable,
                                 law.parameters[a].name + " and " + law.parameters[b].name +
                                     " cannot be told apart (they go together with correlation " +
-                                    study::rounded(together) + ") vary what they depend on independently"});
+                                    base::rounded(together) + ") vary what they depend on independently"});
     }
 }
 
@@ -164,14 +164,14 @@ std::optional<Reason> refuse(const ParametricLaw& law, const FitOptions& options
         const ReportedParameter& parameter = law.parameters[p];
         if (!parameter.soft && !parameter.allows(fit.values[p]))
             return Reason{Refusal::on_bound,
-                          parameter.name + " ended at " + study::rounded(fit.values[p]) + " (outside " +
-                              study::rounded(parameter.low) + " to " + study::rounded(parameter.high) +
+                          parameter.name + " ended at " + base::rounded(fit.values[p]) + " (outside " +
+                              base::rounded(parameter.low) + " to " + base::rounded(parameter.high) +
                               ": the runs do not show this law) vary what it depends on over "
                               "more decades"};
     }
     if (const double condition = condition_number(law.model, best.at); !(condition < 1e7))
         return Reason{Refusal::ill_conditioned, "the parameters cannot be told apart (condition number " +
-                                                    study::rounded(condition) +
+                                                    base::rounded(condition) +
                                                     ") vary the runs more independently"};
     return std::nullopt;
 }
@@ -209,14 +209,13 @@ void warn(const ParametricLaw& law, const FitOptions& options, bool certified, P
         if (parameter.floor && estimate.value >= parameter.high)
             fit.warnings.push_back(
                 {Refusal::on_bound,
-                 parameter.name + " is " + study::rounded(estimate.value, 5) +
-                     ", not below the lowest loss, " + study::rounded(parameter.high, 5) +
+                 parameter.name + " is " + base::rounded(estimate.value, 5) +
+                     ", not below the lowest loss, " + base::rounded(parameter.high, 5) +
                      " (a run goes below the law's floor, so it does not describe the best runs) do not "
                      "extrapolate it; leave out runs far from the best sizes, or use another law"});
         else
             fit.warnings.push_back(
-                {Refusal::on_bound, parameter.name + " ended at its bound, " +
-                                        study::rounded(estimate.value) +
+                {Refusal::on_bound, parameter.name + " ended at its bound, " + base::rounded(estimate.value) +
                                         " (the runs do not come near enough to show it) do not "
                                         "extrapolate far beyond them"});
     }

@@ -79,20 +79,20 @@ std::string prepare_for_html(std::string svg, const Figure& figure) {
 
 }  // namespace
 
-study::Result<std::string> draw(const Figure& figure) {
+base::Result<std::string> draw(const Figure& figure) {
     ScratchFile in, out, err;
     if (!in.ok() || !out.ok() || !err.ok() || !in.write(gnuplot_script(figure)))
-        return study::fail("", "no picture " + figure.key, "no temporary file can be written",
-                           "free space in the temporary folder");
+        return base::fail("", "no picture " + figure.key, "no temporary file can be written",
+                          "free space in the temporary folder");
     in.rewind();
     int status = 0;
     if (const int error = run_gnuplot(in, out, err, status); error != 0)
-        return study::fail("", "no pictures",
-                           std::string("gnuplot cannot be started: ") + std::strerror(error),
-                           "install it (Debian: apt-get install gnuplot-nox)");
+        return base::fail("", "no pictures",
+                          std::string("gnuplot cannot be started: ") + std::strerror(error),
+                          "install it (Debian: apt-get install gnuplot-nox)");
     std::string svg = out.read();
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || svg.find("</svg>") == std::string::npos)
-        return study::fail("", "no picture " + figure.key, "gnuplot failed: " + err.read(), "report this");
+        return base::fail("", "no picture " + figure.key, "gnuplot failed: " + err.read(), "report this");
     return prepare_for_html(std::move(svg), figure);
 }
 

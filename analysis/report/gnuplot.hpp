@@ -4,7 +4,7 @@
 #include <string>
 
 #include "analysis/figures/figure.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::analysis {
 
@@ -13,6 +13,6 @@ std::string gnuplot_script(const Figure& figure);
 
 /// Runs gnuplot on the script. The SVG comes back fit for being inlined in HTML: no prologue, no outside
 /// references, every id beginning with the figure's key. A fault when gnuplot is missing or fails.
-study::Result<std::string> draw(const Figure& figure);
+base::Result<std::string> draw(const Figure& figure);
 
 }  // namespace isogrid::analysis

@@ -7,7 +7,7 @@
 
 #include "analysis/report/axis_ticks.hpp"
 #include "analysis/report/gnuplot.hpp"
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -61,7 +61,7 @@ std::string style_of(const Series& series) {
 }
 
 std::string number(double value) {
-    return study::rounded(value, 10);
+    return base::rounded(value, 10);
 }
 
 /// The words between gnuplot's single quotes, where only the quote itself is special; `_ ^ @` are marks of

@@ -11,7 +11,7 @@
 
 namespace isogrid::analysis {
 
-std::vector<Picture> draw_all(const Answer& answer, study::Faults& faults) {
+std::vector<Picture> draw_all(const Answer& answer, base::Faults& faults) {
     std::vector<Picture> pictures;
     for (Figure& figure : frontier_figures(answer))
         pictures.push_back({"", std::move(figure), ""});

@@ -5,7 +5,7 @@
 
 #include "analysis/figures/extent.hpp"
 #include "analysis/figures/numbers.hpp"
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -155,7 +155,7 @@ std::string describe_agreement(const Answer& answer) {
                           without_floor.high <= far * without_floor.low &&
                           without_floor.high < with_floor.low;
     if (by_floor)
-        return differ + ", as " + study::listed(std::span<const std::string>(floorless)) +
+        return differ + ", as " + base::listed(std::span<const std::string>(floorless)) +
                (floorless.size() > 1 ? " have no floor: their losses there are lower limits."
                                      : " has no floor: its loss there is a lower limit.");
     return differ + ": more budgets, or larger ones, would settle it.";

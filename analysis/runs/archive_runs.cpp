@@ -13,8 +13,8 @@
 #include "archive/run_folder.hpp"
 #include "archive/signature.hpp"
 #include "archive/so_far.hpp"
+#include "base/wording.hpp"
 #include "study/job_reader.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -169,11 +169,11 @@ std::string trials(std::size_t number) {
 }
 
 /// Nothing was read from the run folder, but perhaps damaged files.
-tl::unexpected<study::Faults> nothing_finished(const std::filesystem::path& file,
-                                               const archive::SoFar& so_far) {
-    auto faults = study::fail(file.string(), "has no finished trial yet",
-                              "its sweep has not ended, and is kept in " + archive::run_folder(file).string(),
-                              "see isogrid status, and fit when trials have ended");
+tl::unexpected<base::Faults> nothing_finished(const std::filesystem::path& file,
+                                              const archive::SoFar& so_far) {
+    auto faults = base::fail(file.string(), "has no finished trial yet",
+                             "its sweep has not ended, and is kept in " + archive::run_folder(file).string(),
+                             "see isogrid status, and fit when trials have ended");
     faults.value().insert(faults.value().end(), so_far.rejected.begin(), so_far.rejected.end());
     return faults;
 }
@@ -202,8 +202,8 @@ std::string whole_budgets(const archive::SoFar& so_far, const std::vector<archiv
                             ")");
     }
     if (whole.empty() && begun.empty()) return {};
-    return "budgets with all of their trials: " + (whole.empty() ? "none" : study::listed(whole)) +
-           (begun.empty() ? "" : "; with some of them: " + study::listed(begun));
+    return "budgets with all of their trials: " + (whole.empty() ? "none" : base::listed(whole)) +
+           (begun.empty() ? "" : "; with some of them: " + base::listed(begun));
 }
 
 /// What a reader must know of runs whose sweep has not ended, and the files that could not be used.
@@ -224,7 +224,7 @@ void say_how_far(const std::filesystem::path& file, const archive::SoFar& so_far
         runs.notes.push_back(archive::study_file(file).string() +
                              " is missing (earlier versions wrote none): budgets are taken as set in the "
                              "convention exact, and target losses of critical_batch are not known");
-    for (const study::Fault& fault : so_far.rejected)
+    for (const base::Fault& fault : so_far.rejected)
         runs.rejected.push_back({std::filesystem::path(fault.where).filename().string(),
                                  {},
                                  fault.problem + " (" + fault.why + ")"});
@@ -237,15 +237,15 @@ std::string newer_results(const std::filesystem::path& file, std::size_t number)
 
 }  // namespace
 
-study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
+base::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     if (std::filesystem::is_regular_file(request.file) &&
         !archive::begins_as_hdf5(request.file).value_or(true))
-        return study::fail(request.file.string(), "is not an archive",
-                           "it does not begin as an HDF5 file does",
-                           "name an archive; a CSV is read with --csv FILE --columns ROLE=COL,..");
+        return base::fail(request.file.string(), "is not an archive",
+                          "it does not begin as an HDF5 file does",
+                          "name an archive; a CSV is read with --csv FILE --columns ROLE=COL,..");
     auto so_far = archive::read_so_far(request.file);
     if (!so_far) return tl::unexpected(so_far.error());
-    auto archive = *so_far ? study::Result<archive::Archive>(std::move((*so_far)->archive))
+    auto archive = *so_far ? base::Result<archive::Archive>(std::move((*so_far)->archive))
                            : archive::read_archive(request.file, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
     if (*so_far && archive->trials.empty()) return nothing_finished(request.file, **so_far);
@@ -264,7 +264,7 @@ study::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     }
     runs.target_losses = target_losses(archive->job_text);
     if (archive->trials.empty())
-        return study::fail(runs.source, "no trials", "the archive is empty", "run the study first");
+        return base::fail(runs.source, "no trials", "the archive is empty", "run the study first");
     if (convention != archive->budget_convention)
         runs.notes.push_back("budgets were set in the convention " +
                              std::string(study::name(archive->budget_convention)) + "; C is counted as " +

@@ -71,12 +71,12 @@ std::string trimmed(std::string_view text) {
     return std::string(text.substr(first, text.find_last_not_of(" \t") - first + 1));
 }
 
-study::Faults shortened(const study::Faults& faults, const std::string& file) {
+base::Faults shortened(const base::Faults& faults, const std::string& file) {
     constexpr std::size_t listed = 20;
     std::map<std::array<std::string, 3>, std::size_t> known;  // by what is said: which of `different` says it
-    study::Faults different;
+    base::Faults different;
     std::vector<std::vector<std::string>> again;  // further lines of each
-    for (const study::Fault& fault : faults) {
+    for (const base::Fault& fault : faults) {
         const auto [at, is_new] =
             known.try_emplace({fault.problem, fault.why, fault.action}, different.size());
         if (is_new)
@@ -94,18 +94,18 @@ study::Faults shortened(const study::Faults& faults, const std::string& file) {
     return different;
 }
 
-study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
+base::Result<CsvTable> parse_csv(std::string_view text, const std::string& file) {
     if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF"))
-        return study::fail(file, "the text is UTF-16", "its byte-order mark says so", "save it as UTF-8");
+        return base::fail(file, "the text is UTF-16", "its byte-order mark says so", "save it as UTF-8");
     if (text.starts_with("\x89HDF\r\n"))
-        return study::fail(file, "is no CSV", "it is an HDF5 file, as archives are",
-                           "name an archive without --csv and --columns");
+        return base::fail(file, "is no CSV", "it is an HDF5 file, as archives are",
+                          "name an archive without --csv and --columns");
     if (text.find('\0') != std::string_view::npos)
-        return study::fail(file, "is no text in UTF-8", "it holds zero bytes, as UTF-16 and other formats do",
-                           "save it as UTF-8");
+        return base::fail(file, "is no text in UTF-8", "it holds zero bytes, as UTF-16 and other formats do",
+                          "save it as UTF-8");
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     CsvTable table;
-    study::Faults faults;
+    base::Faults faults;
     std::size_t line = 1;
     while (!text.empty()) {
         CsvRow row;
@@ -126,7 +126,7 @@ study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file
                 table.columns.push_back(trimmed(name));
             for (const char other : {';', '\t'})
                 if (row.cells.size() == 1 && row.cells[0].find(other) != std::string::npos)
-                    return study::fail(
+                    return base::fail(
                         where, "the header is one column, \"" + row.cells[0] + "\"",
                         std::string("its names are separated by ") + (other == ';' ? "semicolons" : "tabs"),
                         "save it with commas between cells and points in numbers");

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::analysis {
 
@@ -27,13 +27,13 @@ struct CsvTable {
 /// behind other letters of its cell is one of them. Faults (`file:line`): no header, a row
 /// with too many or too few cells, a quotation mark that never closes, a carriage return inside a row,
 /// UTF-16, bytes that are no text.
-study::Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
+base::Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
 
 /// Without the spaces and tabs at its ends.
 std::string trimmed(std::string_view text);
 
 /// One slip may stand in every row: what is wrong in the same way with several lines of `file` is one fault,
 /// and of different ones the first twenty are listed.
-study::Faults shortened(const study::Faults& faults, const std::string& file);
+base::Faults shortened(const base::Faults& faults, const std::string& file);
 
 }  // namespace isogrid::analysis

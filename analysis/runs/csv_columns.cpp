@@ -7,7 +7,7 @@
 #include <cmath>
 #include <iterator>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -59,7 +59,7 @@ std::string guess(const std::string& word, const std::vector<std::string>& known
     std::vector<std::string> lowered;
     for (const std::string& candidate : known)
         lowered.push_back(lower(candidate));
-    const auto found = study::nearest(lower(word), lowered);
+    const auto found = base::nearest(lower(word), lowered);
     if (!found) return {};
     return "; the nearest is " + known[static_cast<std::size_t>(
                                      std::find(lowered.begin(), lowered.end(), *found) - lowered.begin())];
@@ -103,9 +103,9 @@ std::vector<std::string> sources_of(const std::map<std::string, std::string>& co
     return sources;
 }
 
-study::Result<std::map<std::string, std::string>> parse_columns(const std::string& text) {
+base::Result<std::map<std::string, std::string>> parse_columns(const std::string& text) {
     std::map<std::string, std::string> columns;
-    study::Faults faults;
+    base::Faults faults;
     std::vector<std::string> known;
     for (const Role role : roles)
         known.emplace_back(name(role));
@@ -124,7 +124,7 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
                               "write for example parameters=n_params"});
         else if (!is_known(role))
             faults.push_back({"--columns", "unknown role " + role,
-                              "the roles are " + study::listed(known) + " and " + share_prefix + "SOURCE" +
+                              "the roles are " + base::listed(known) + " and " + share_prefix + "SOURCE" +
                                   guess(role, known),
                               "use one of them"});
         else if (!columns.try_emplace(role, trimmed(item.substr(equals + 1))).second)
@@ -136,8 +136,8 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
     return columns;
 }
 
-study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request) {
-    study::Faults faults;
+base::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request) {
+    base::Faults faults;
     Places places;
     std::vector<std::string> named;
     std::copy_if(table.columns.begin(), table.columns.end(), std::back_inserter(named),
@@ -146,7 +146,7 @@ study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& requ
         const auto found = std::find(table.columns.begin(), table.columns.end(), trimmed(column));
         if (found == table.columns.end() || found->empty())
             faults.push_back({request.file.string() + ":1", "there is no column " + column,
-                              "the header has " + study::listed(named) + guess(column, named),
+                              "the header has " + base::listed(named) + guess(column, named),
                               "correct --columns or --where"});
         else if (std::count(found, table.columns.end(), *found) > 1)
             faults.push_back({request.file.string() + ":1", "column " + *found + " appears twice",

@@ -32,7 +32,7 @@ std::vector<std::string> sources_of(const std::map<std::string, std::string>& co
 using Places = std::map<std::string, std::size_t>;
 
 /// A fault for each column that the header lacks, or has twice: others than those asked for may stand twice.
-study::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request);
+base::Result<Places> find_columns(const CsvTable& table, const CsvRequest& request);
 
 /// The rows that pass every --where: cells equal as numbers where both are numbers, as text otherwise.
 std::vector<const CsvRow*> chosen_rows(const CsvTable& table, const CsvRequest& request,

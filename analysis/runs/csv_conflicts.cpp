@@ -72,7 +72,7 @@ std::string named(const CurveSample& point) {
 
 }  // namespace
 
-study::Faults settle_conflicts(Runs& runs, std::vector<std::size_t>& lines, bool skip_bad_rows) {
+base::Faults settle_conflicts(Runs& runs, std::vector<std::size_t>& lines, bool skip_bad_rows) {
     std::vector<Rows> by_run;  // in the order of the file
     std::map<std::string, std::size_t> place;
     for (std::size_t row = 0; row < runs.used.size(); ++row) {
@@ -80,7 +80,7 @@ study::Faults settle_conflicts(Runs& runs, std::vector<std::size_t>& lines, bool
         if (fresh) by_run.emplace_back();
         by_run[at->second].push_back(row);
     }
-    study::Faults faults;
+    base::Faults faults;
     std::map<std::size_t, std::string> reasons;  // to reject a row, in the order of the file
     for (const Rows& rows : by_run) {
         const std::vector<Conflict> conflicts = find_conflicts(runs.used, rows);

@@ -7,8 +7,8 @@
 #include <tuple>
 #include <utility>
 
-#include "study/digest.hpp"
-#include "study/wording.hpp"
+#include "base/digest.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -82,7 +82,7 @@ bool says_the_same(const std::string& one, const std::string& other) {
     return first && second && *first == *second;
 }
 
-study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source) {
+base::Faults find_mixed(const std::vector<Run>& rows, const std::string& source) {
     constexpr std::array texts = {std::pair{Role::seed, &Run::seed}, std::pair{Role::family, &Run::family},
                                   std::pair{Role::parametrization, &Run::parametrization}};
     constexpr std::array numbers = {std::pair{Role::width, &Run::width},
@@ -93,7 +93,7 @@ study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source
         bool mixed = false;
     };
     std::map<std::string, Told> runs;
-    study::Faults faults;
+    base::Faults faults;
     for (const Run& row : rows) {
         const auto [at, fresh] = runs.try_emplace(row.name);
         Told& told = at->second;
@@ -110,7 +110,7 @@ study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source
         told.mixed = !differing.empty();
         if (told.mixed)
             faults.push_back(
-                {source, "the rows of run " + row.name + " differ in their " + study::listed(differing),
+                {source, "the rows of run " + row.name + " differ in their " + base::listed(differing),
                  "they are of more than one run",
                  "name a column that tells runs apart (run=), or keep the rows of one with --where"});
     }
@@ -134,7 +134,7 @@ void join_curves(std::vector<Run>& runs) {
             const auto peak = run.learning_rate && row.learning_rate
                                   ? std::optional(std::max(*run.learning_rate, *row.learning_rate))
                                   : std::nullopt;
-            const std::string digest = study::sha256(run.digest + row.digest);
+            const std::string digest = base::sha256(run.digest + row.digest);
             if (comes_before(ends[at->second], sample)) {
                 run = row;
                 ends[at->second] = sample;
@@ -152,8 +152,8 @@ void join_curves(std::vector<Run>& runs) {
     runs = std::move(joined);
 }
 
-study::Faults find_unordered(const Runs& runs) {
-    study::Faults faults;
+base::Faults find_unordered(const Runs& runs) {
+    base::Faults faults;
     for (const Run& run : runs.used)
         if (run.curve.size() > 1 && !comes_before(run.curve.front(), run.curve.back()))
             faults.push_back({runs.source, "the rows of run " + run.name + " have no order",

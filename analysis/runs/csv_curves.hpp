@@ -17,13 +17,13 @@ bool says_the_same(const std::string& one, const std::string& other);
 
 /// A fault for each run whose rows differ in what is the same all through a run (its seed, its size, ..):
 /// they are of several. Cells without text say nothing.
-study::Faults find_mixed(const std::vector<Run>& rows, const std::string& source);
+base::Faults find_mixed(const std::vector<Run>& rows, const std::string& source);
 
 /// Joins the rows of one run, told by its name, into its training curve; the last row is the run's end.
 void join_curves(std::vector<Run>& runs);
 
 /// Of curves whose points nothing puts in order: which of them is the run's end, and its loss, is not known.
-study::Faults find_unordered(const Runs& runs);
+base::Faults find_unordered(const Runs& runs);
 
 /// A row that was rejected.
 struct LostRow {

@@ -1,6 +1,6 @@
 #include "analysis/runs/csv_repeats.hpp"
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -29,8 +29,8 @@ std::optional<RowPlace> said_before(const CsvRow& row, const Places& places,
     return fresh ? std::nullopt : std::optional(first->second);
 }
 
-std::optional<study::Fault> find_other_task(const CsvRow& row, const Places& places,
-                                            const CsvRequest& request, SeenRows& seen) {
+std::optional<base::Fault> find_other_task(const CsvRow& row, const Places& places, const CsvRequest& request,
+                                           SeenRows& seen) {
     std::vector<std::string> said;
     Measured measured;
     for (const auto& [role, column] : places)
@@ -47,9 +47,9 @@ std::optional<study::Fault> find_other_task(const CsvRow& row, const Places& pla
     for (const auto& [role, text] : measured)
         if (text != measured_there.at(role)) differing.push_back(role);
     if (differing.empty()) return std::nullopt;
-    return study::Fault{
+    return base::Fault{
         request.file.string() + ":" + std::to_string(row.line),
-        "the same run as " + described(place, request.file) + " with another " + study::listed(differing),
+        "the same run as " + described(place, request.file) + " with another " + base::listed(differing),
         "equal in the columns " + listed_columns(request, false) + ": a run counts once, with one task",
         "keep the rows of one task with --where, name the column that tells runs apart (seed=, name=), or "
         "leave "
@@ -60,8 +60,8 @@ std::string described(const RowPlace& place, const std::filesystem::path& file) 
     return (place.file == file ? "line " : place.file.string() + ":") + std::to_string(place.line);
 }
 
-study::Fault repeated(const CsvTable& table, const CsvRow& row, const RowPlace& first,
-                      const CsvRequest& request) {
+base::Fault repeated(const CsvTable& table, const CsvRow& row, const RowPlace& first,
+                     const CsvRequest& request) {
     return {request.file.string() + ":" + std::to_string(row.line),
             "the same run as " + described(first, request.file),
             "equal in the columns " + listed_columns(request, true),

@@ -33,14 +33,14 @@ std::optional<RowPlace> said_before(const CsvRow& row, const Places& places,
 
 /// The fault of a row that differs from one before in `error` or `noise_scale` alone: one run, tried on two
 /// tasks. Without one, notes this row.
-std::optional<study::Fault> find_other_task(const CsvRow& row, const Places& places,
-                                            const CsvRequest& request, SeenRows& seen);
+std::optional<base::Fault> find_other_task(const CsvRow& row, const Places& places, const CsvRequest& request,
+                                           SeenRows& seen);
 
 /// `line 2`, or `FILE:2` of another file.
 std::string described(const RowPlace& place, const std::filesystem::path& file);
 
 /// The fault of a row that is the same run as another.
-study::Fault repeated(const CsvTable& table, const CsvRow& row, const RowPlace& first,
-                      const CsvRequest& request);
+base::Fault repeated(const CsvTable& table, const CsvRow& row, const RowPlace& first,
+                     const CsvRequest& request);
 
 }  // namespace isogrid::analysis

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "analysis/runs/csv_advice.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::analysis {
 
@@ -102,7 +102,7 @@ Run RowReader::read(const CsvRow& row) {
     };
     Run run;
     run.name = run_name(row);
-    run.digest = study::sha256(row.text);
+    run.digest = base::sha256(row.text);
     run.parameters = positive(Role::parameters).value_or(0);
     run.loss = positive(Role::loss).value_or(0);
     const auto tokens = positive(Role::tokens), flops = positive(Role::flops);

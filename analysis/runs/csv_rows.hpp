@@ -19,7 +19,7 @@ class RowReader {
     /// are derived from those that one does.
     Run read(const CsvRow& row);
 
-    const study::Faults& faults() const { return faults_; }
+    const base::Faults& faults() const { return faults_; }
     /// Why the row read last is rejected; empty when it is not.
     const std::string& reason() const { return reason_; }
     /// The row's loss is no number (`nan`, `inf`, text): the run broke down. It is not merely absent.
@@ -46,7 +46,7 @@ class RowReader {
     const CsvRequest& request_;
     const Places& places_;
     const std::vector<std::string>& sources_;
-    study::Faults faults_;
+    base::Faults faults_;
     std::string reason_;
 };
 

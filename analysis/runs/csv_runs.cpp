@@ -14,8 +14,8 @@
 #include "analysis/runs/csv_repeats.hpp"
 #include "analysis/runs/csv_rows.hpp"
 #include "analysis/runs/runs.hpp"
-#include "study/digest.hpp"
-#include "study/text_file.hpp"
+#include "base/digest.hpp"
+#include "files/text.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -49,8 +49,8 @@ bool tells_apart(const Run& one, const Run& other) {
 }
 
 /// A run of two files is one in parts, or two that could not be told apart: neither by seed nor by size.
-study::Faults find_split(const Runs& runs, Seen& seen) {
-    study::Faults faults;
+base::Faults find_split(const Runs& runs, Seen& seen) {
+    base::Faults faults;
     for (const Run& run : runs.used) {
         std::vector<SeenCurve>& called_so = seen.curves[run.name];
         const auto same = std::find_if(called_so.begin(), called_so.end(), [&](const SeenCurve& before) {
@@ -69,7 +69,7 @@ study::Faults find_split(const Runs& runs, Seen& seen) {
 }
 
 /// A file that is one curve has one name, if any.
-study::Faults find_names(const Runs& runs, const Places& places) {
+base::Faults find_names(const Runs& runs, const Places& places) {
     if (!places.contains("name")) return {};
     const Run* first = nullptr;
     for (const Run& run : runs.used) {
@@ -100,7 +100,7 @@ struct RowsRead {
     Runs runs;                       ///< each used one is a row
     std::vector<std::size_t> lines;  ///< where the used ones stand
     Lost lost;
-    study::Faults faults;
+    base::Faults faults;
 };
 
 /// Takes out the used rows at these places, each once.
@@ -180,38 +180,38 @@ RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Place
 }
 
 /// Makes rows the curves of their runs, all of the run called `only` if it is. Faults where they are none.
-study::Faults make_curves(RowsRead& read, const std::string& only, const CsvRequest& request,
-                          const Places& places, Seen& seen) {
+base::Faults make_curves(RowsRead& read, const std::string& only, const CsvRequest& request,
+                         const Places& places, Seen& seen) {
     Runs& runs = read.runs;
     if (!only.empty()) {
-        if (study::Faults names = find_names(runs, places); !names.empty()) return names;
+        if (base::Faults names = find_names(runs, places); !names.empty()) return names;
         for (Run& run : runs.used)
             run.name = only;
     }
-    if (study::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty()) return mixed;
-    if (study::Faults conflicts = settle_conflicts(runs, read.lines, request.skip_bad_rows);
+    if (base::Faults mixed = find_mixed(runs.used, runs.source); !mixed.empty()) return mixed;
+    if (base::Faults conflicts = settle_conflicts(runs, read.lines, request.skip_bad_rows);
         !conflicts.empty())
         return conflicts;
     join_curves(runs.used);
-    if (study::Faults unordered = find_unordered(runs); !unordered.empty()) return unordered;
-    if (study::Faults split = find_split(runs, seen); !split.empty()) return split;
+    if (base::Faults unordered = find_unordered(runs); !unordered.empty()) return unordered;
+    if (base::Faults split = find_split(runs, seen); !split.empty()) return split;
     reject_unfinished(runs, read.lost, places);
     return {};
 }
 
 /// The runs of one file. Budgets and the highest losses are of all files together.
-study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
+base::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     const std::string source = request.file.string();
-    const auto text = study::read_text(request.file, "a CSV file");
+    const auto text = files::read_text(request.file, "a CSV file");
     if (!text) return tl::unexpected(text.error());
     const auto table = parse_csv(*text, source);
     if (!table) return tl::unexpected(table.error());
     const auto places = find_columns(*table, request);
     if (!places) return tl::unexpected(places.error());
-    const std::string digest = study::sha256(*text);
+    const std::string digest = base::sha256(*text);
     if (const auto [same, fresh] = seen.files.try_emplace(digest, request.file); !fresh)
-        return study::fail(source, "holds the same as " + same->second.string(), "its runs would count twice",
-                           "name it once");
+        return base::fail(source, "holds the same as " + same->second.string(), "its runs would count twice",
+                          "name it once");
 
     // A file that is one curve shares points with others: their losses at the start, say.
     const bool one_curve = places->contains("step") && !places->contains("run");
@@ -222,14 +222,14 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     Runs& runs = read.runs;
     const std::size_t rows = runs.used.size() + runs.rejected.size();
     if (rows == 0)
-        return study::fail(
+        return base::fail(
             source, "no runs",
             request.where.empty() ? "the file has only a header" : "no row passes every --where",
             "check the file and the conditions");
     runs.digest = digest;
     runs.conventions = conventions_of(request.columns);
     if (one_curve || places->contains("run")) {
-        if (study::Faults broken = make_curves(read, only, request, *places, seen); !broken.empty())
+        if (base::Faults broken = make_curves(read, only, request, *places, seen); !broken.empty())
             return tl::unexpected(std::move(broken));
     } else {
         for (Run& run : runs.used)
@@ -243,11 +243,11 @@ study::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
 
 }  // namespace
 
-study::Result<Runs> read_csv(const CsvRequest& request) {
+base::Result<Runs> read_csv(const CsvRequest& request) {
     return read_csv({request.file}, request);
 }
 
-study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request) {
+base::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request) {
     Runs all;
     std::string digests;
     Seen seen;
@@ -272,7 +272,7 @@ study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, Cs
         for (const std::string& note : runs->notes)
             all.notes.push_back(file.filename().string() + ": " + note);
     }
-    if (files.size() > 1) all.digest = study::sha256(digests);
+    if (files.size() > 1) all.digest = base::sha256(digests);
     join_budgets(all.used);
     drop_highest_loss(all, request.drop_highest_loss);
     note_rounding(all);

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/flops.hpp"
 
 namespace isogrid::analysis {
@@ -137,7 +137,7 @@ struct CsvRequest {
 
 /// Splits `parameters=n_params,loss=Loss` into roles. Faults: an unknown role, a role given twice, a missing
 /// `loss`.
-study::Result<std::map<std::string, std::string>> parse_columns(const std::string& text);
+base::Result<std::map<std::string, std::string>> parse_columns(const std::string& text);
 
 /// Reads a CSV whose rows are runs or, with the role `run`, points of training curves. Tokens absent are
 /// batch times steps, or flops / (6 parameters); flops absent are 6 parameters tokens (Kaplan et al. 2020,
@@ -146,11 +146,11 @@ study::Result<std::map<std::string, std::string>> parse_columns(const std::strin
 /// same (`skip_bad_rows` rejects such rows instead, and runs that end with them); rows of one run that
 /// nothing puts in order, that stand in two files, or that differ in their seed or size and so are of several
 /// runs. With the role `step` but not `run` the file is the curve of one run, named after it.
-study::Result<Runs> read_csv(const CsvRequest& request);
+base::Result<Runs> read_csv(const CsvRequest& request);
 
 /// The runs of several files with the same columns, each read as `request` says. Budgets, the highest losses
 /// and rows that say the same are of all files together.
-study::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request);
+base::Result<Runs> read_csv(const std::vector<std::filesystem::path>& files, CsvRequest request);
 
 enum class ParameterConvention { total, non_embedding };
 
@@ -166,7 +166,7 @@ struct ArchiveRequest {
 /// far; N, C and the curves follow the conventions asked for, the loss is the validation loss. Trials that
 /// did not complete are rejected with their outcome and cause, files of a sweep that are damaged with the
 /// reason.
-study::Result<Runs> read_archive_runs(const ArchiveRequest& request);
+base::Result<Runs> read_archive_runs(const ArchiveRequest& request);
 
 /// Gives budgets that differ by rounding only one value: by 1e-6, or by 2% where nothing lies between them.
 void join_budgets(std::vector<Run>& runs);

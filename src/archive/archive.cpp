@@ -14,8 +14,8 @@
 #include "archive/stored_weights.hpp"
 #include "archive/table.hpp"
 #include "archive/texts.hpp"
-#include "study/digest.hpp"
-#include "study/wording.hpp"
+#include "base/digest.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::archive {
 
@@ -59,7 +59,7 @@ std::vector<PreparedRecord> in_order(const std::vector<TrialRecord>& trials) {
 }
 
 std::string digest_of_digests(const std::vector<PreparedRecord>& ordered) {
-    study::Sha256 hash;
+    base::Sha256 hash;
     for (const PreparedRecord& prepared : ordered)
         hash.update(prepared.digest);
     return hash.finish();
@@ -95,7 +95,7 @@ StudyRow read_study_row(hid_t file) {
 }
 
 /// Digests of trials, one after the other, must give that of the file.
-void ensure_digest(study::Sha256& together, const std::string& expected) {
+void ensure_digest(base::Sha256& together, const std::string& expected) {
     if (together.finish() != expected)
         throw Hdf5Error("cannot use the trials (together they have another digest than the file says)");
 }
@@ -150,16 +150,16 @@ bool write_archive(const std::filesystem::path& path, const Archive& archive, co
     return write_image(path, image, weights, ordered, read_weights, writer);
 }
 
-study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
+base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
     const auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {
         Archive archive = read_around(*file);
         CheckedRecords checked = read_records(
             *file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::skip, Checks::seals);
-        if (study::Faults faults = all_faults(checked); !faults.empty())
+        if (base::Faults faults = all_faults(checked); !faults.empty())
             return tl::unexpected(std::move(faults));
-        study::Sha256 together;
+        base::Sha256 together;
         for (CheckedRecord& record : checked.records) {
             together.update(record.digest);
             archive.trials.push_back(std::move(record.record));
@@ -172,14 +172,14 @@ study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep
     }
 }
 
-study::Result<Listing> list_archive(const std::filesystem::path& path) {
+base::Result<Listing> list_archive(const std::filesystem::path& path) {
     const auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {
         Listing listing{read_study_row(*file).name, read_attribute(*file, "digest"), {}};
         TrialRow row;
         const StoredTable trials(*file, "trials", columns_of(row));
-        study::Sha256 together;
+        base::Sha256 together;
         for (std::size_t i = 0; i < trials.rows(); ++i) {
             trials.load(i);
             together.update(row.digest);
@@ -194,7 +194,7 @@ study::Result<Listing> list_archive(const std::filesystem::path& path) {
     }
 }
 
-study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, std::string_view which) {
+base::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, std::string_view which) {
     constexpr std::size_t least_digits = 4;
     std::int64_t index = -1;
     const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), index);
@@ -209,8 +209,8 @@ study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, st
     for (const auto* found : {&by_index, &by_name, &by_identity}) {
         if (found->size() == 1) return found->front();
         if (found->size() > 1)
-            return study::fail("", "trial " + std::string(which) + " is not one trial",
-                               std::to_string(found->size()) + " answer to it", "give the whole identity");
+            return base::fail("", "trial " + std::string(which) + " is not one trial",
+                              std::to_string(found->size()) + " answer to it", "give the whole identity");
     }
     std::vector<std::string> names;
     for (const TrialRecord& trial : trials)
@@ -218,14 +218,14 @@ study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, st
     const auto begins = std::find_if(names.begin(), names.end(),
                                      [&](const std::string& name) { return name.starts_with(which); });
     const auto meant =
-        begins != names.end() && !which.empty() ? std::optional(*begins) : study::nearest(which, names);
-    return study::fail("", "there is no trial " + std::string(which),
-                       "none of " + std::to_string(trials.size()) + " has this index, name or identity" +
-                           (meant ? "; the nearest name is " + *meant : ""),
-                       "isogrid plan lists those of a job, isogrid verify --json those of an archive");
+        begins != names.end() && !which.empty() ? std::optional(*begins) : base::nearest(which, names);
+    return base::fail("", "there is no trial " + std::string(which),
+                      "none of " + std::to_string(trials.size()) + " has this index, name or identity" +
+                          (meant ? "; the nearest name is " + *meant : ""),
+                      "isogrid plan lists those of a job, isogrid verify --json those of an archive");
 }
 
-study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id) {
+base::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id) {
     auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {

@@ -10,7 +10,7 @@
 #include "archive/durable_file.hpp"
 #include "archive/provenance.hpp"
 #include "archive/record.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::archive {
@@ -49,7 +49,7 @@ bool write_archive(const std::filesystem::path& path, const Archive& archive, co
 /// a file of an earlier version has no digests of tables, that of every record and every column against its
 /// specification, which else verify_archive does. The faults name what is wrong; nothing damaged is handed
 /// out. With `keep_weights` false the weights stay unread, unchecked (verify_archive checks them).
-study::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights);
+base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights);
 
 /// What a list of an archive's trials shows.
 struct Listing {
@@ -65,13 +65,13 @@ struct Listing {
 
 /// Reads what a list needs and nothing else, checked as read_archive checks it: the digest over /trials, and
 /// the digest of the digests in it.
-study::Result<Listing> list_archive(const std::filesystem::path& path);
+base::Result<Listing> list_archive(const std::filesystem::path& path);
 
 /// The place in `trials` of the one that `which` means: its index, its name, or at least 4 digits of its
 /// identity.
-study::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, std::string_view which);
+base::Result<std::size_t> find_trial(const std::vector<TrialRecord>& trials, std::string_view which);
 
 /// The weights of the trial with this identity, checked against their digest. A fault when there are none.
-study::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id);
+base::Result<std::vector<float>> read_weights_of(const std::filesystem::path& path, std::string_view id);
 
 }  // namespace isogrid::archive

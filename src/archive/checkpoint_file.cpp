@@ -10,7 +10,7 @@
 #include "archive/schema.hpp"
 #include "archive/table.hpp"
 #include "archive/texts.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -30,7 +30,7 @@ Row columns_of(Stamp& stamp) {
 }
 
 std::string sha256_of(const std::vector<float>& values) {
-    return study::sha256(std::as_bytes(std::span(values)));
+    return base::sha256(std::as_bytes(std::span(values)));
 }
 
 void write_values(hid_t file, const std::string& name, std::vector<float> values) {
@@ -66,31 +66,30 @@ RowSums read_sums(hid_t file) {
 }
 
 /// Only what is bit for bit the beginning of this trial may be gone on from.
-study::Result<void> check_stamp(const std::string& where, const Stamp& stamp,
-                                const std::string& specification, const study::Trial& trial,
-                                const std::string& instruction_set) {
+base::Result<void> check_stamp(const std::string& where, const Stamp& stamp, const std::string& specification,
+                               const study::Trial& trial, const std::string& instruction_set) {
     const char* begin = "the trial begins anew; delete it";
     int numerics = -1;
     try {
         numerics = study::parse_canonical_text(specification).numerics;
     } catch (const std::invalid_argument& error) {
-        return study::fail(where, "is a checkpoint of a trial that this program does not know", error.what(),
-                           begin);
+        return base::fail(where, "is a checkpoint of a trial that this program does not know", error.what(),
+                          begin);
     }
     if (numerics != trial.numerics)
-        return study::fail(where, "is a checkpoint of another numerics version",
-                           "its steps have the bits of version " + std::to_string(numerics) +
-                               ", the trial's those of " + std::to_string(trial.numerics),
-                           begin);
+        return base::fail(where, "is a checkpoint of another numerics version",
+                          "its steps have the bits of version " + std::to_string(numerics) +
+                              ", the trial's those of " + std::to_string(trial.numerics),
+                          begin);
     if (stamp.trial != study::identity(trial))
-        return study::fail(
+        return base::fail(
             where, "is a checkpoint of another trial",
             "it is of " + stamp.trial.substr(0, 12) + ", not of " + study::identity(trial).substr(0, 12),
             begin);
     if (bits_of(stamp.instruction_set, trial.precision) != bits_of(instruction_set, trial.precision))
-        return study::fail(where, "is a checkpoint of an instruction set with other bits",
-                           stamp.instruction_set + ", not " + instruction_set,
-                           "the trial begins anew; to go on with it add --isa " + stamp.instruction_set);
+        return base::fail(where, "is a checkpoint of an instruction set with other bits",
+                          stamp.instruction_set + ", not " + instruction_set,
+                          "the trial begins anew; to go on with it add --isa " + stamp.instruction_set);
     return {};
 }
 
@@ -121,8 +120,8 @@ std::int64_t checkpoint_bytes(const study::Trial& trial) {
     return 4 * study::count_parameters(trial.shape).total() * static_cast<std::int64_t>(sizeof(float));
 }
 
-study::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
-                                          const std::string& instruction_set) {
+base::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
+                                         const std::string& instruction_set) {
     const auto file = open_checked(path, checkpoint_schema);
     if (!file) return tl::unexpected(file.error());
     try {

@@ -7,7 +7,7 @@
 
 #include "archive/checkpoint.hpp"
 #include "archive/durable_file.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -24,7 +24,7 @@ std::int64_t checkpoint_bytes(const study::Trial& trial);
 /// Reads and checks a checkpoint from which `trial` is to go on. The fault names why it is not: missing, not
 /// HDF5, truncated, damaged, of a newer schema, or of another numerics version, trial or instruction set (one
 /// with other bits: bits_of), under which the trial's other steps would not belong to its first ones.
-study::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
-                                          const std::string& instruction_set);
+base::Result<Checkpoint> read_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
+                                         const std::string& instruction_set);
 
 }  // namespace isogrid::archive

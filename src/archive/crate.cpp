@@ -12,10 +12,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/digest.hpp"
+#include "base/json_text.hpp"
+#include "base/wording.hpp"
 #include "files/durable.hpp"
-#include "study/digest.hpp"
-#include "study/json_text.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::archive {
 
@@ -84,7 +84,7 @@ void for_each_block(const Path& path, const Put& use) {
 }
 
 std::string sha256_of(const Path& path) {
-    study::Sha256 hash;
+    base::Sha256 hash;
     for_each_block(path, [&](std::span<const std::byte> block) {
         hash.update(std::string_view(reinterpret_cast<const char*>(block.data()), block.size()));
     });
@@ -134,17 +134,16 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
     archive_file["description"] = "The results: " + trials + " (schema isogrid-archive/1, docs/archive.md)";
     archive_file["identifier"] = "sha256:" + digest;
 
-    Json sweep = {
-        {"@id", "#sweep"},
-        {"@type", "CreateAction"},
-        {"name", "Training of " + trials},
-        {"description", "On " + study::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
-                            study::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
-        {"startTime", iso_8601(begin)},
-        {"endTime", iso_8601(end)},
-        {"instrument", reference("#isogrid")},
-        {"object", {reference(job_name), reference("#tokens")}},
-        {"result", reference(file)}};
+    Json sweep = {{"@id", "#sweep"},
+                  {"@type", "CreateAction"},
+                  {"name", "Training of " + trials},
+                  {"description", "On " + base::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
+                                      base::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
+                  {"startTime", iso_8601(begin)},
+                  {"endTime", iso_8601(end)},
+                  {"instrument", reference("#isogrid")},
+                  {"object", {reference(job_name), reference("#tokens")}},
+                  {"result", reference(file)}};
     if (begin == 0) sweep.erase("startTime"), sweep.erase("endTime");
 
     Json graph = {
@@ -155,7 +154,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
         root,
         archive_file,
         file_entity(job_name, job_name, "application/toml", archive.job_text.size(),
-                    study::sha256(archive.job_text)),
+                    base::sha256(archive.job_text)),
         {{"@id", "#tokens"},
          {"@type", "CreativeWork"},
          {"name", "Token file"},
@@ -166,25 +165,24 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
         {{"@id", "#isogrid"},
          {"@type", "SoftwareApplication"},
          {"name", "isogrid"},
-         {"version", study::listed(all_of(archive, &TrialProvenance::code_revision))}},
+         {"version", base::listed(all_of(archive, &TrialProvenance::code_revision))}},
         sweep};
     if (!license.empty()) graph.push_back({{"@id", license}, {"@type", "CreativeWork"}, {"name", license}});
     // RO-Crate 1.1's own context does not know sha256.
     const Json metadata = {
         {"@context", {std::string(specification) + "/context", {{"sha256", "https://schema.org/sha256"}}}},
         {"@graph", graph}};
-    return study::json_text(metadata, 4);
+    return base::json_text(metadata, 4);
 }
 
-study::Result<void> write_crate(const Path& archive, const Path& folder, const std::string& license,
-                                const Writer& writer) {
+base::Result<void> write_crate(const Path& archive, const Path& folder, const std::string& license,
+                               const Writer& writer) {
     const auto read = read_archive(archive, /*keep_weights=*/false);
     if (!read) return tl::unexpected(read.error());
     std::error_code error;
     if (!std::filesystem::create_directory(folder, error))
-        return study::fail(folder.string(), "cannot be made a crate",
-                           error ? error.message() : "it is there already",
-                           "name a folder that is not there");
+        return base::fail(folder.string(), "cannot be made a crate",
+                          error ? error.message() : "it is there already", "name a folder that is not there");
     Unfinished unfinished{folder};
     const Path file = folder / archive.filename();
     std::filesystem::create_hard_link(files::behind_links(archive), file, error);  // or the link is linked

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "archive/archive.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -19,7 +19,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
 /// Makes `folder` a crate: the archive (a hard link where the file system can, else a copy), `job.toml` as
 /// the archive keeps it, and ro-crate-metadata.json. Fails where the archive is not whole or the folder is
 /// there already; throws std::runtime_error when the disk refuses.
-study::Result<void> write_crate(const std::filesystem::path& archive, const std::filesystem::path& folder,
-                                const std::string& license, const Writer& writer);
+base::Result<void> write_crate(const std::filesystem::path& archive, const std::filesystem::path& folder,
+                               const std::string& license, const Writer& writer);
 
 }  // namespace isogrid::archive

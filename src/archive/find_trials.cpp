@@ -34,12 +34,12 @@ FoundRecord adopt(TrialRecord record, const Path& file, const study::Grid& grid,
     return {std::move(record), file};
 }
 
-study::Result<void> take_from_archive(const Path& path, const study::Grid& grid, const Places& places,
-                                      Found& found) {
+base::Result<void> take_from_archive(const Path& path, const study::Grid& grid, const Places& places,
+                                     Found& found) {
     if (!path.has_filename())  // an unset variable of a script: told now, not when all is trained
-        return study::fail(path.empty() ? "--archive" : path.string(), "names no file",
-                           path.empty() ? "it is empty" : "it ends with a slash",
-                           "write for example results/study.h5");
+        return base::fail(path.empty() ? "--archive" : path.string(), "names no file",
+                          path.empty() ? "it is empty" : "it ends with a slash",
+                          "write for example results/study.h5");
     if (!std::filesystem::exists(path)) return {};
     auto archive = read_archive(path, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
@@ -47,9 +47,9 @@ study::Result<void> take_from_archive(const Path& path, const study::Grid& grid,
         const auto place = places.find(study::identity(record.planned.trial));
         if (place == places.end() && study::is_beginning_of_one(record.planned.trial, grid.trials)) continue;
         if (place == places.end())
-            return study::fail(path.string(), "holds trials that are not in this study",
-                               "one is " + record.planned.name,
-                               "name another archive; this one is left as it is");
+            return base::fail(path.string(), "holds trials that are not in this study",
+                              "one is " + record.planned.name,
+                              "name another archive; this one is left as it is");
         consider(found, place->second, adopt(std::move(record), path, grid, place->second));
     }
     return {};
@@ -57,13 +57,13 @@ study::Result<void> take_from_archive(const Path& path, const study::Grid& grid,
 
 /// Where the archive is a link, an earlier isogrid kept its trials beside the link: they must not be trained
 /// anew without a word.
-study::Result<void> look_beside_link(const Path& archive) {
+base::Result<void> look_beside_link(const Path& archive) {
     const Path beside = archive.string() + ".d", folder = run_folder(archive);
     std::error_code absent;
     if (!std::filesystem::is_symlink(archive, absent) || !std::filesystem::is_directory(beside, absent) ||
         std::filesystem::is_empty(beside, absent) || std::filesystem::equivalent(beside, folder, absent))
         return {};
-    return study::fail(
+    return base::fail(
         beside.string(), "is not the run folder of " + archive.string(),
         "that is a link, and trials, checkpoints and lock are beside the file that it leads to, "
         "in " +
@@ -83,7 +83,7 @@ void take(TrialRecord record, const Path& file, const study::Grid& grid, const P
         consider(found, place->second, adopt(std::move(record), file, grid, place->second));
 }
 
-void reject(Found& found, const study::Faults& faults) {
+void reject(Found& found, const base::Faults& faults) {
     found.rejected.insert(found.rejected.end(), faults.begin(), faults.end());
 }
 
@@ -110,7 +110,7 @@ void take_from_trial_files(const Path& folder, const study::Grid& grid, const Pl
 
 }  // namespace
 
-study::Result<Found> find_trials(const Path& archive, const study::Grid& grid, WeightsUse weights) {
+base::Result<Found> find_trials(const Path& archive, const study::Grid& grid, WeightsUse weights) {
     if (const auto looked = look_beside_link(archive); !looked) return tl::unexpected(looked.error());
     const Places places = places_of(grid);
     Found found;

@@ -5,7 +5,7 @@
 
 #include "archive/found.hpp"
 #include "archive/weights_use.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::archive {
@@ -18,7 +18,7 @@ namespace isogrid::archive {
 /// as (study::beginning): a trunk that has been lengthened. A fault when the archive itself cannot be trusted
 /// or holds other trials outside the grid, or has another run folder than it seems, being a link: nothing may
 /// then be written.
-study::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid,
-                                 WeightsUse weights = WeightsUse::check);
+base::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid,
+                                WeightsUse weights = WeightsUse::check);
 
 }  // namespace isogrid::archive

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "archive/record.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -22,8 +22,8 @@ struct FoundRecord {
 /// What the archive and its trial files hold of a grid.
 struct Found {
     std::vector<std::optional<FoundRecord>> trials;  ///< one place a trial of the grid, in its order
-    study::Faults rejected;  ///< files not used, and why; they are left where they are
-    study::Faults foreign;   ///< files of trials that are not in the grid: the run folder is another study's
+    base::Faults rejected;  ///< files not used, and why; they are left where they are
+    base::Faults foreign;   ///< files of trials that are not in the grid: the run folder is another study's
 };
 
 /// Puts the record into its place unless a better one is there: a finished record beats one that is not;

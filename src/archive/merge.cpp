@@ -22,8 +22,8 @@ bool says_the_same(const Path& path, const Archive& merged) {
 
 }  // namespace
 
-study::Result<Merged> merge(const Path& archive, const study::Study& study, const Writer& writer,
-                            const Facts& libraries, std::size_t least) {
+base::Result<Merged> merge(const Path& archive, const study::Study& study, const Writer& writer,
+                           const Facts& libraries, std::size_t least) {
     auto found = find_trials(archive, study.grid);
     if (!found) return tl::unexpected(found.error());
 

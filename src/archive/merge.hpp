@@ -5,14 +5,14 @@
 #include <filesystem>
 
 #include "archive/archive.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::archive {
 
 struct Merged {
     bool in_place = false;  ///< the archive says what was merged
-    study::Faults rejected;
+    base::Faults rejected;
     std::size_t missing = 0;  ///< trials fewer than asked for
 };
 
@@ -20,7 +20,7 @@ struct Merged {
 /// says the same already, when there are fewer than `least` trials, or when the writer no longer holds the
 /// lease. Trial files and segments stay. `libraries` are facts that the caller adds to build_facts(). Throws
 /// what write_archive throws.
-study::Result<Merged> merge(const std::filesystem::path& archive, const study::Study& study,
-                            const Writer& writer, const Facts& libraries = {}, std::size_t least = 0);
+base::Result<Merged> merge(const std::filesystem::path& archive, const study::Study& study,
+                           const Writer& writer, const Facts& libraries = {}, std::size_t least = 0);
 
 }  // namespace isogrid::archive

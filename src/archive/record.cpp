@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -122,7 +122,7 @@ std::string digest(const TrialRecord& record, std::string_view specification) {
         bytes.add(std::string_view(record.planned.variant));
     }
     add(bytes, record.result, with_noise);
-    return study::sha256(bytes.bytes());
+    return base::sha256(bytes.bytes());
 }
 
 }  // namespace isogrid::archive

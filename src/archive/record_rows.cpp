@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -117,7 +117,7 @@ Row columns_of(TrialProvenance& provenance) {
 
 PreparedRecord prepare(const TrialRecord& record, std::string specification) {
     PreparedRecord prepared{&record, std::move(specification), {}, {}};
-    prepared.id = study::sha256(prepared.specification);
+    prepared.id = base::sha256(prepared.specification);
     prepared.digest = digest(record, prepared.specification);
     return prepared;
 }

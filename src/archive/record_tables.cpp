@@ -111,7 +111,7 @@ class RecordReader {
     }
 
     /// A fault when something stands in the datasets that belongs to no trial.
-    study::Faults leftovers() const {
+    base::Faults leftovers() const {
         if (curves_end_ == static_cast<std::int64_t>(curves_.rows()) &&
             weights_end_ == static_cast<std::int64_t>(weights_extent_))
             return {};
@@ -236,8 +236,8 @@ CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse wei
     return checked;
 }
 
-study::Faults all_faults(const CheckedRecords& checked) {
-    study::Faults faults = checked.faults;
+base::Faults all_faults(const CheckedRecords& checked) {
+    base::Faults faults = checked.faults;
     for (const CheckedRecord& record : checked.records)
         faults.insert(faults.end(), record.faults.begin(), record.faults.end());
     return faults;

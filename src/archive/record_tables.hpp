@@ -13,7 +13,7 @@
 #include "archive/record.hpp"
 #include "archive/record_rows.hpp"
 #include "archive/weights_use.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -42,12 +42,12 @@ bool write_image(const std::filesystem::path& path, FileImage& image, WeightsPla
 struct CheckedRecord {
     TrialRecord record;
     std::string id, digest;  ///< as stored
-    study::Faults faults;    ///< none: the record is what was written
+    base::Faults faults;     ///< none: the record is what was written
 };
 
 struct CheckedRecords {
     std::vector<CheckedRecord> records;
-    study::Faults faults;  ///< of the file as a whole
+    base::Faults faults;  ///< of the file as a whole
 };
 
 /// Reads what write_records wrote and checks every row: its digest, every column against what follows from
@@ -57,6 +57,6 @@ CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse wei
                             Checks checks = Checks::records);
 
 /// Those of the file and of every record.
-study::Faults all_faults(const CheckedRecords& checked);
+base::Faults all_faults(const CheckedRecords& checked);
 
 }  // namespace isogrid::archive

@@ -46,9 +46,9 @@ void remove_unfinished(const Path& archive) {
     remove_temporaries(run_folder(archive), study_file(archive).filename().string());
 }
 
-void remove_merged(const Path& archive, const study::Faults& rejected) {
+void remove_merged(const Path& archive, const base::Faults& rejected) {
     std::set<std::string> kept;
-    for (const study::Fault& fault : rejected)
+    for (const base::Fault& fault : rejected)
         kept.insert(fault.where);
     std::error_code absent_or_not_empty;
     for (const Path& folder : {trials_folder(archive), segments_folder(archive)}) {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -33,6 +33,6 @@ void remove_unfinished(const std::filesystem::path& archive);
 
 /// Removes trial files and segments once the archive, merged and verified, has all of them; those that
 /// `rejected` names stay, for a person to look at.
-void remove_merged(const std::filesystem::path& archive, const study::Faults& rejected);
+void remove_merged(const std::filesystem::path& archive, const base::Faults& rejected);
 
 }  // namespace isogrid::archive

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "archive/hdf5_handles.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -16,12 +16,12 @@ inline constexpr const char* checkpoint_schema = "isogrid-checkpoint/1";
 
 /// Opens a file of this schema to read. The fault says which it is: missing, not HDF5, cut short, not a file
 /// of isogrid, of another kind, or of a newer schema.
-study::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema);
+base::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema);
 
 /// The same for a file that holds records, of whichever of the three schemas.
-study::Result<Handle> open_any(const std::filesystem::path& path);
+base::Result<Handle> open_any(const std::filesystem::path& path);
 
 /// The fault of a file in which HDF5 met something broken.
-tl::unexpected<study::Faults> damaged(const std::filesystem::path& path, const Hdf5Error& error);
+tl::unexpected<base::Faults> damaged(const std::filesystem::path& path, const Hdf5Error& error);
 
 }  // namespace isogrid::archive

@@ -13,8 +13,8 @@
 #include "archive/stored_weights.hpp"
 #include "archive/texts.hpp"
 #include "archive/trial_file.hpp"
+#include "base/digest.hpp"
 #include "files/durable.hpp"
-#include "study/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -22,7 +22,7 @@ std::optional<std::filesystem::path> write_segment(const std::filesystem::path& 
                                                    const std::vector<TrialRecord>& records,
                                                    const ReadWeights& read_weights, const Writer& writer) {
     std::vector<PreparedRecord> prepared;
-    study::Sha256 together;
+    base::Sha256 together;
     for (const TrialRecord& record : records)
         together.update(prepared.emplace_back(prepare(record)).digest);
     constexpr std::size_t digits = 16;

@@ -14,7 +14,7 @@
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
 #include "archive/weights_use.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -31,7 +31,7 @@ std::optional<std::filesystem::path> write_segment(const std::filesystem::path& 
 /// others. Every digest is computed, those of weights that are not skipped too.
 struct SegmentContent {
     std::vector<TrialRecord> records;
-    study::Faults faults;
+    base::Faults faults;
 };
 SegmentContent read_segment(const std::filesystem::path& path, WeightsUse weights = WeightsUse::check);
 

@@ -48,7 +48,7 @@ void read_facts(const Facts& facts, SoFar& so_far) {
 
 /// By name, without what is still being written; none where the folder is not there: it comes with the first
 /// file, and goes when the archive has them all.
-study::Result<std::vector<Path>> list_folder(const Path& folder) {
+base::Result<std::vector<Path>> list_folder(const Path& folder) {
     std::vector<Path> files;
     std::error_code error;
     std::filesystem::directory_iterator entry(folder, error);
@@ -56,8 +56,8 @@ study::Result<std::vector<Path>> list_folder(const Path& folder) {
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
         if (entry->path().extension() == ".h5") files.push_back(entry->path());
     if (error)
-        return study::fail(folder.string(), "cannot be read", error.message(),
-                           "check that it is a folder, and its permissions");
+        return base::fail(folder.string(), "cannot be read", error.message(),
+                          "check that it is a folder, and its permissions");
     std::sort(files.begin(), files.end());
     return files;
 }
@@ -69,7 +69,7 @@ bool is_there(const Path& path) {
 
 struct Read {
     std::vector<FoundRecord> records;
-    study::Faults faults;
+    base::Faults faults;
 };
 
 /// The good records of one file, and all that speaks against it.
@@ -89,7 +89,7 @@ Read read_file(const Path& path, const char* schema) {
     return read;
 }
 
-study::Result<Read> read_folder(const Path& folder, const char* schema) {
+base::Result<Read> read_folder(const Path& folder, const char* schema) {
     const auto files = list_folder(folder);
     if (!files) return tl::unexpected(files.error());
     Read all;
@@ -103,7 +103,7 @@ study::Result<Read> read_folder(const Path& folder, const char* schema) {
 }
 
 /// One place a trial, in no order.
-study::Result<Found> look(const Path& archive) {
+base::Result<Found> look(const Path& archive) {
     // Trial files first: one that goes away meanwhile is in a segment by then, which the second look finds.
     auto files = read_folder(trials_folder(archive), trial_schema);
     if (!files) return tl::unexpected(files.error());
@@ -161,7 +161,7 @@ bool write_study_file(const Path& archive, const study::Study& study, const Writ
     return write_archive(study_file(archive), content, writer);
 }
 
-study::Result<std::optional<SoFar>> read_so_far(const Path& archive) {
+base::Result<std::optional<SoFar>> read_so_far(const Path& archive) {
     std::error_code absent;
     if (is_there(archive) || !std::filesystem::is_directory(run_folder(archive), absent)) return std::nullopt;
     SoFar so_far;

@@ -10,7 +10,7 @@
 
 #include "archive/archive.hpp"
 #include "archive/durable_file.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::archive {
@@ -27,13 +27,13 @@ struct SoFar {
                                ///< convention are not known
     std::size_t planned = 0;   ///< trials of the whole study; 0 when not known
     std::map<double, std::size_t> planned_of_budget;  ///< the same of each isoFLOP budget
-    study::Faults rejected;                           ///< files not used, and why
+    base::Faults rejected;                            ///< files not used, and why
 };
 
 /// Every trial of the run folder, finished or not, once, as find_trials chooses among several records of one;
 /// of weights no digest is computed. Nothing where the archive is written, or there is no run folder. A fault
 /// where the folder cannot be read.
-study::Result<std::optional<SoFar>> read_so_far(const std::filesystem::path& archive);
+base::Result<std::optional<SoFar>> read_so_far(const std::filesystem::path& archive);
 
 /// How many finished trials lie beside a written archive that are not in it: a run is to add them. What
 /// cannot be read counts for nothing.

@@ -6,7 +6,7 @@
 
 #include "archive/schema.hpp"
 #include "archive/table.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -23,7 +23,7 @@ Handle select(const Handle& dataset, Part part) {
 }  // namespace
 
 std::string weights_digest(const std::vector<float>& weights) {
-    return study::sha256(std::as_bytes(std::span(weights)));
+    return base::sha256(std::as_bytes(std::span(weights)));
 }
 
 bool inside(Part part, std::size_t extent) {
@@ -55,23 +55,23 @@ StoredWeights::StoredWeights(Handle file, std::string where)
     }
 }
 
-study::Result<std::vector<float>> StoredWeights::read(std::string_view id) const {
+base::Result<std::vector<float>> StoredWeights::read(std::string_view id) const {
     const auto found = entries_.find(id);
     if (found == entries_.end())
-        return study::fail(where_, "has no trial " + std::string(id), "no row of /trials has this identity",
-                           "isogrid verify lists them");
+        return base::fail(where_, "has no trial " + std::string(id), "no row of /trials has this identity",
+                          "isogrid verify lists them");
     const Entry& entry = found->second;
     if (entry.part.length == 0)
-        return study::fail(where_, "trial " + entry.name + " has no weights",
-                           "it is " + entry.outcome + ", or its study did not keep weights",
-                           "run it with run.keep_weights = true into another archive");
+        return base::fail(where_, "trial " + entry.name + " has no weights",
+                          "it is " + entry.outcome + ", or its study did not keep weights",
+                          "run it with run.keep_weights = true into another archive");
     std::vector<float> weights = read_part(dataset_, entry.part);
     if (weights_digest(weights) != entry.digest)
         throw Hdf5Error("cannot use /weights (those of " + entry.name + " have another digest)");
     return weights;
 }
 
-study::Result<StoredWeights> open_weights(const std::filesystem::path& path) {
+base::Result<StoredWeights> open_weights(const std::filesystem::path& path) {
     auto file = open_any(path);
     if (!file) return tl::unexpected(file.error());
     try {
@@ -87,11 +87,11 @@ std::vector<float> WeightsOfFiles::read(const std::filesystem::path& file, const
     if (open == open_.end()) {
         if (open_.size() >= most_open) open_.clear();
         auto weights = open_weights(file);
-        if (!weights) throw std::runtime_error(study::to_string(weights.error()));
+        if (!weights) throw std::runtime_error(base::to_string(weights.error()));
         open = open_.emplace(file, std::move(*weights)).first;
     }
     auto weights = open->second.read(study::identity(trial));
-    if (!weights) throw std::runtime_error(study::to_string(weights.error()));
+    if (!weights) throw std::runtime_error(base::to_string(weights.error()));
     return std::move(*weights);
 }
 

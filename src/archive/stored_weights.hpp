@@ -11,7 +11,7 @@
 
 #include "archive/hdf5_handles.hpp"
 #include "archive/record_rows.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::archive {
@@ -33,7 +33,7 @@ class StoredWeights {
 
     /// The weights of the trial with this identity, checked against their digest; a fault when there are
     /// none.
-    study::Result<std::vector<float>> read(std::string_view id) const;
+    base::Result<std::vector<float>> read(std::string_view id) const;
 
   private:
     struct Entry {
@@ -48,7 +48,7 @@ class StoredWeights {
 };
 
 /// The weights of an archive, a segment or a trial file.
-study::Result<StoredWeights> open_weights(const std::filesystem::path& path);
+base::Result<StoredWeights> open_weights(const std::filesystem::path& path);
 
 /// Weights of trials from many files. What was opened stays open, some files at a time.
 class WeightsOfFiles {

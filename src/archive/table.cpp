@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/texts.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -147,7 +147,7 @@ void write_table(hid_t parent, const std::string& name, const Row& columns, std:
                                     dataset_properties(), H5P_DEFAULT),
                          &H5Dclose, "create the table " + name);
     const std::size_t row_size = H5Tget_size(type), at_once = rows_a_block(row_size);
-    study::Sha256 seal;
+    base::Sha256 seal;
     std::vector<std::byte> block;
     for (std::size_t first = 0; first < rows; first += at_once) {
         const std::size_t count = std::min(at_once, rows - first);
@@ -188,7 +188,7 @@ StoredTable::StoredTable(hid_t parent, const std::string& name, Row columns, boo
 
     sealed_ = H5Aexists(dataset_, "sha256") > 0;
     if (!sealed_ || !check) return;
-    study::Sha256 seal;
+    base::Sha256 seal;
     for (std::size_t first = 0; first < rows_; first += rows_a_block_) {
         read_block(first);
         seal.update(block_);

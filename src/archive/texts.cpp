@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -56,7 +56,7 @@ void write_text(hid_t parent, const std::string& name, const std::string& text) 
         H5Dcreate2(parent, name.c_str(), type, make_space(1), H5P_DEFAULT, dataset_properties(), H5P_DEFAULT),
         &H5Dclose, "create the text " + name);
     ensure(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text.c_str()), "write the text " + name);
-    write_seal(dataset, study::sha256(text));
+    write_seal(dataset, base::sha256(text));
 }
 
 std::string read_text(hid_t parent, const std::string& name) {
@@ -67,7 +67,7 @@ std::string read_text(hid_t parent, const std::string& name) {
     std::string text = read_fixed_text(type, name, [&](hid_t memory, char* buffer) {
         return H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer);
     });
-    check_seal(dataset, name, study::sha256(text));
+    check_seal(dataset, name, base::sha256(text));
     return text;
 }
 

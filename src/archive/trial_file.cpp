@@ -33,12 +33,12 @@ std::optional<std::filesystem::path> write_trial_file(const std::filesystem::pat
     return path;
 }
 
-study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, WeightsUse weights) {
+base::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, WeightsUse weights) {
     const auto file = open_checked(path, trial_schema);
     if (!file) return tl::unexpected(file.error());
     try {
         CheckedRecords checked = read_records(*file, path.string(), weights);
-        if (study::Faults faults = all_faults(checked); !faults.empty())
+        if (base::Faults faults = all_faults(checked); !faults.empty())
             return tl::unexpected(std::move(faults));
         if (checked.records.size() != 1) throw Hdf5Error("cannot use the tables (one trial expected)");
         return std::move(checked.records[0].record);

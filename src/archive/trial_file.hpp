@@ -7,7 +7,7 @@
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
 #include "archive/weights_use.hpp"
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -27,6 +27,6 @@ std::optional<std::filesystem::path> write_trial_file(const std::filesystem::pat
 /// Reads a trial file and checks all of it before anything is handed out, but weights that are skipped. The
 /// fault names what is wrong: missing, not HDF5, truncated, damaged, not of isogrid, of a newer schema, a
 /// wrong digest.
-study::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, WeightsUse weights);
+base::Result<TrialRecord> read_trial_file(const std::filesystem::path& path, WeightsUse weights);
 
 }  // namespace isogrid::archive

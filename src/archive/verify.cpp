@@ -6,7 +6,7 @@
 #include "archive/record_tables.hpp"
 #include "archive/schema.hpp"
 #include "archive/texts.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 
@@ -18,7 +18,7 @@ std::string status(bool good) {
 
 void judge_trials(hid_t file, const std::string& where, VerifyReport& report) {
     const CheckedRecords checked = read_records(file, where, WeightsUse::check);
-    study::Sha256 all;
+    base::Sha256 all;
     for (const CheckedRecord& record : checked.records) {
         const std::string computed = digest(record.record);
         all.update(computed);
@@ -62,13 +62,13 @@ nlohmann::ordered_json to_json(const VerifyReport& report) {
                                   {"digest", trial.digest},
                                   {"status", status(trial.good)}});
     json["faults"] = nlohmann::ordered_json::array();
-    for (const study::Fault& fault : report.faults)
-        json["faults"].push_back(study::to_string(fault));
+    for (const base::Fault& fault : report.faults)
+        json["faults"].push_back(base::to_string(fault));
     return json;
 }
 
 std::string to_text(const VerifyReport& report) {
-    std::string text = study::to_string(report.faults);
+    std::string text = base::to_string(report.faults);
     std::size_t good = 0;
     for (const TrialVerdict& trial : report.trials)
         good += trial.good ? 1 : 0;

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::archive {
 
@@ -21,7 +21,7 @@ struct TrialVerdict {
 struct VerifyReport {
     std::string digest;  ///< of all trials, computed; empty when the file cannot be read at all
     std::vector<TrialVerdict> trials;
-    study::Faults faults;  ///< everything that is wrong, trial by trial and of the file; none: all is good
+    base::Faults faults;  ///< everything that is wrong, trial by trial and of the file; none: all is good
 
     bool good() const { return faults.empty(); }
 };

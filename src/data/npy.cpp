@@ -26,8 +26,8 @@ std::string npy_header(const std::string& kind, std::span<const std::int64_t> sh
     return header + dictionary;
 }
 
-study::Result<void> write(const std::filesystem::path& path, const std::string& kind,
-                          std::span<const std::byte> values, std::span<const std::int64_t> shape) {
+base::Result<void> write(const std::filesystem::path& path, const std::string& kind,
+                         std::span<const std::byte> values, std::span<const std::int64_t> shape) {
     auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(std::move(file.error()));
     file->write(npy_header(kind, shape));
@@ -43,14 +43,14 @@ study::Result<void> write(const std::filesystem::path& path, const std::string& 
 
 }  // namespace
 
-study::Result<void> write_npy(const std::filesystem::path& path, std::span<const Token> values,
-                              std::span<const std::int64_t> shape) {
+base::Result<void> write_npy(const std::filesystem::path& path, std::span<const Token> values,
+                             std::span<const std::int64_t> shape) {
     assert(values.size() == product(shape));
     return write(path, "<u2", std::as_bytes(values), shape);
 }
 
-study::Result<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values,
-                              std::span<const std::int64_t> shape) {
+base::Result<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values,
+                             std::span<const std::int64_t> shape) {
     assert(values.size() == product(shape));
     return write(path, "<i8", std::as_bytes(values), shape);
 }

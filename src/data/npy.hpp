@@ -5,16 +5,16 @@
 #include <filesystem>
 #include <span>
 
+#include "base/fault.hpp"
 #include "data/token_file.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::data {
 
 /// Writes `values` (row-major; as many as the product of `shape`) as uint16 or int64. Nothing stands under
 /// `path` before all is written. Faults and exceptions are NewFile's.
-study::Result<void> write_npy(const std::filesystem::path& path, std::span<const Token> values,
-                              std::span<const std::int64_t> shape);
-study::Result<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values,
-                              std::span<const std::int64_t> shape);
+base::Result<void> write_npy(const std::filesystem::path& path, std::span<const Token> values,
+                             std::span<const std::int64_t> shape);
+base::Result<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values,
+                             std::span<const std::int64_t> shape);
 
 }  // namespace isogrid::data

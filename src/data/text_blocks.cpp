@@ -44,8 +44,8 @@ std::size_t first_block(std::string_view text, bool complete) {
 
 }  // namespace
 
-study::Result<void> for_each_block(const files::Descriptor& text, std::string_view name,
-                                   const std::function<study::Result<void>(std::string_view)>& use) {
+base::Result<void> for_each_block(const files::Descriptor& text, std::string_view name,
+                                  const std::function<base::Result<void>(std::string_view)>& use) {
     std::string pending;
     bool complete = false;
     while (!complete) {
@@ -53,7 +53,7 @@ study::Result<void> for_each_block(const files::Descriptor& text, std::string_vi
         pending.resize(kept + 16 * largest_block_bytes);
         const ssize_t got = ::read(text.get(), pending.data() + kept, pending.size() - kept);
         if (got < 0 && errno != EINTR)
-            return study::fail(std::string(name), "cannot be read", std::strerror(errno), "name a text file");
+            return base::fail(std::string(name), "cannot be read", std::strerror(errno), "name a text file");
         pending.resize(kept + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         complete = got == 0;
 

@@ -4,8 +4,8 @@
 #include <functional>
 #include <string_view>
 
+#include "base/fault.hpp"
 #include "files/descriptor.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::data {
 
@@ -17,7 +17,7 @@ inline constexpr std::size_t largest_block_bytes = 65536;
 
 /// Reads `text` to its end and hands its blocks to `use`, in order; together they are the text, byte for
 /// byte. Stops at the first fault, of reading (told as one of `name`) or of `use`.
-study::Result<void> for_each_block(const files::Descriptor& text, std::string_view name,
-                                   const std::function<study::Result<void>(std::string_view)>& use);
+base::Result<void> for_each_block(const files::Descriptor& text, std::string_view name,
+                                  const std::function<base::Result<void>(std::string_view)>& use);
 
 }  // namespace isogrid::data

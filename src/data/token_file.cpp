@@ -19,8 +19,8 @@ namespace isogrid::data {
 
 namespace {
 
-using study::fail;
-using study::Result;
+using base::fail;
+using base::Result;
 
 constexpr std::string_view make_again = "make it again with isogrid tokenize";
 
@@ -84,8 +84,8 @@ struct TokenFile::Mapping {
     RawHeader raw;
     TokenFileHeader header;
     mutable std::mutex mutex;
-    mutable std::string seen;                   ///< when it was known to be good
-    mutable std::optional<study::Fault> fault;  ///< once it was not: what was read meanwhile nobody knows
+    mutable std::string seen;                  ///< when it was known to be good
+    mutable std::optional<base::Fault> fault;  ///< once it was not: what was read meanwhile nobody knows
 
     Mapping(files::Descriptor open, const std::byte* mapped, const struct stat& facts, std::string where)
         : file(std::move(open)),
@@ -107,7 +107,7 @@ struct TokenFile::Mapping {
     }
 };
 
-std::string finish_digest(study::Sha256 tokens_hash, RawHeader header) {
+std::string finish_digest(base::Sha256 tokens_hash, RawHeader header) {
     header.digest = {};
     tokens_hash.update(std::as_bytes(std::span(&header, 1)));
     return tokens_hash.finish();
@@ -161,7 +161,7 @@ std::span<const Token> TokenFile::validation() const {
 }
 
 Result<void> TokenFile::verify() const {
-    study::Sha256 hash;
+    base::Sha256 hash;
     hash.update(std::as_bytes(mapping_->tokens()));
     if (finish_digest(std::move(hash), mapping_->raw) != mapping_->header.digest)
         return fail(mapping_->path, "is damaged",
@@ -178,7 +178,7 @@ Result<void> TokenFile::verify() const {
 
 Result<void> TokenFile::verify_if_touched() const {
     const std::scoped_lock one_at_a_time(mapping_->mutex);
-    if (mapping_->fault) return tl::unexpected(study::Faults{*mapping_->fault});
+    if (mapping_->fault) return tl::unexpected(base::Faults{*mapping_->fault});
     struct stat facts {};
     if (::fstat(mapping_->file.get(), &facts) != 0) return {};  // a file server that is away for a moment
     std::string now = data::seen_as(facts);

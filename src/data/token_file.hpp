@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::data {
 
@@ -28,20 +28,20 @@ struct TokenFileHeader {
 class TokenFile {
   public:
     /// Opens and checks form and sizes (not the digest: verify() does).
-    static study::Result<TokenFile> open(const std::filesystem::path& path);
+    static base::Result<TokenFile> open(const std::filesystem::path& path);
 
     const TokenFileHeader& header() const;
     std::span<const Token> training() const;
     std::span<const Token> validation() const;
 
     /// Reads everything once and compares the digest.
-    study::Result<void> verify() const;
+    base::Result<void> verify() const;
 
     /// The same, but only where somebody has touched the file since it was opened, or last asked so: an open
     /// file that is written to in place changes under its reader. One that is replaced under its name does
     /// not: it is read on as it was. Once it was not what it should be, this says so for ever: what was read
     /// meanwhile nobody knows.
-    study::Result<void> verify_if_touched() const;
+    base::Result<void> verify_if_touched() const;
 
     /// Inode, size and times: the same for all who see one file, whatever node they are on.
     std::string seen_as() const;

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "base/digest.hpp"
 #include "data/token_file.hpp"
-#include "study/digest.hpp"
 
 namespace isogrid::data {
 
@@ -35,6 +35,6 @@ static_assert(sizeof(RawHeader) == 256 && alignof(RawHeader) == 8);
 
 /// Ends the digest of a token file: `tokens_hash` has been fed all tokens, training first; now it takes the
 /// header with its digest left empty.
-std::string finish_digest(study::Sha256 tokens_hash, RawHeader header);
+std::string finish_digest(base::Sha256 tokens_hash, RawHeader header);
 
 }  // namespace isogrid::data

@@ -11,7 +11,7 @@ namespace isogrid::data {
 
 namespace {
 
-using study::Result;
+using base::Result;
 
 constexpr std::size_t buffered_tokens = 1 << 19;  // writes of 1 MB
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/digest.hpp"
+#include "base/fault.hpp"
 #include "data/token_file.hpp"
 #include "files/new_file.hpp"
-#include "study/digest.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::data {
 
@@ -21,7 +21,7 @@ enum class Part { training, validation };
 class TokenWriter {
   public:
     /// A fault where `path` can be no file.
-    static study::Result<TokenWriter> create(const std::filesystem::path& path);
+    static base::Result<TokenWriter> create(const std::filesystem::path& path);
 
     /// Adds the tokens of `text_bytes` bytes of text to the end of a part.
     void append(Part part, std::span<const Token> tokens, std::int64_t text_bytes);
@@ -42,14 +42,14 @@ class TokenWriter {
     std::filesystem::path path_;
     files::NewFile file_, validation_file_;
     Piece training_, validation_;
-    study::Sha256 hash_;
+    base::Sha256 hash_;
 };
 
 /// A whole token file from tokens in memory.
-study::Result<TokenFileHeader> write_token_file(const std::filesystem::path& path,
-                                                std::span<const Token> training,
-                                                std::span<const Token> validation,
-                                                const std::string& tokenizer, std::int64_t vocabulary,
-                                                std::int64_t training_bytes, std::int64_t validation_bytes);
+base::Result<TokenFileHeader> write_token_file(const std::filesystem::path& path,
+                                               std::span<const Token> training,
+                                               std::span<const Token> validation,
+                                               const std::string& tokenizer, std::int64_t vocabulary,
+                                               std::int64_t training_bytes, std::int64_t validation_bytes);
 
 }  // namespace isogrid::data

@@ -26,9 +26,9 @@ namespace isogrid::data {
 
 namespace {
 
-using study::Fault;
-using study::Faults;
-using study::Result;
+using base::Fault;
+using base::Faults;
+using base::Result;
 
 /// Text that a vocabulary is trained on: enough for its frequent pieces, little enough to take seconds.
 constexpr double vocabulary_sample_bytes = 8e6;
@@ -263,13 +263,13 @@ Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
         });
     if (!read) return tl::unexpected(read.error());
     if (blocks == 0)
-        return study::fail(request.texts.front(), "holds no text", "there is nothing to tokenize",
-                           "give another text");
+        return base::fail(request.texts.front(), "holds no text", "there is nothing to tokenize",
+                          "give another text");
     if (held_out == 0 || held_out == blocks)
-        return study::fail(request.texts.front(), "is too short to hold a part of it out",
-                           std::to_string(held_out) + " of its " + std::to_string(blocks) +
-                               " blocks of about 4 KB fell to validation",
-                           "give more text, or another --validation");
+        return base::fail(request.texts.front(), "is too short to hold a part of it out",
+                          std::to_string(held_out) + " of its " + std::to_string(blocks) +
+                              " blocks of about 4 KB fell to validation",
+                          "give more text, or another --validation");
     if (!vocabulary->new_model.empty())
         if (auto saved = save_model(vocabulary->new_model, model_path(request)); !saved)
             return tl::unexpected(saved.error());

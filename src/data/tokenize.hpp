@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fault.hpp"
 #include "data/token_file.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::data {
 
@@ -24,7 +24,7 @@ struct TokenizeRequest {
 /// `sentencepiece:VOCABULARY` first trains a vocabulary on a sample of the training blocks and keeps it
 /// beside the output, as FILE.model of FILE.tok. Returns the header of the file written; on failure, nothing
 /// is left of the output, and an older file of its name is untouched.
-study::Result<TokenFileHeader> tokenize(const TokenizeRequest& request);
+base::Result<TokenFileHeader> tokenize(const TokenizeRequest& request);
 
 /// Where a request that trains a vocabulary keeps its model.
 std::optional<std::filesystem::path> trained_model(const TokenizeRequest& request);

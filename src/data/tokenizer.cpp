@@ -8,16 +8,16 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/digest.hpp"
 #include "data/token_format.hpp"
-#include "study/digest.hpp"
-#include "study/text_file.hpp"
+#include "files/text.hpp"
 
 namespace isogrid::data {
 
 namespace {
 
-using study::fail;
-using study::Result;
+using base::fail;
+using base::Result;
 
 class ByteTokenizer final : public Tokenizer {
   public:
@@ -126,11 +126,11 @@ Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const std::strin
                         std::to_string(largest_vocabulary) + " at most",
                     "use a smaller one");
     return std::make_unique<SentencePieceTokenizer>(std::move(processor),
-                                                    "sentencepiece:" + study::sha256(model));
+                                                    "sentencepiece:" + base::sha256(model));
 }
 
 Result<std::unique_ptr<Tokenizer>> load_sentencepiece_tokenizer(const std::filesystem::path& path) {
-    const Result<std::string> model = study::read_text(path, "a .model file");
+    const Result<std::string> model = files::read_text(path, "a .model file");
     if (!model) return tl::unexpected(model.error());
     return make_sentencepiece_tokenizer(*model, path.string());
 }

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fault.hpp"
 #include "data/token_file.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::data {
 
@@ -30,17 +30,17 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer();
 /// text as it was, save U+2581, SentencePiece's mark of a space, which comes back as a space; bytes that are
 /// no UTF-8 become U+FFFD. Other models may change more, as their own normalization says. Faults name
 /// `where`.
-study::Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const std::string& model,
-                                                                       const std::string& where);
+base::Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const std::string& model,
+                                                                      const std::string& where);
 
 /// The same from a .model file.
-study::Result<std::unique_ptr<Tokenizer>> load_sentencepiece_tokenizer(const std::filesystem::path& path);
+base::Result<std::unique_ptr<Tokenizer>> load_sentencepiece_tokenizer(const std::filesystem::path& path);
 
 inline constexpr std::int64_t smallest_sentencepiece_vocabulary = 320;
 
 /// Trains a byte-pair vocabulary (Sennrich, Haddow and Birch 2016) of `vocabulary` pieces on lines of text
 /// and returns the bytes of its model. Every byte is a piece too, so that no character is lost. No chance is
 /// involved: the same lines give the same model.
-study::Result<std::string> train_sentencepiece(std::span<const std::string> lines, std::int64_t vocabulary);
+base::Result<std::string> train_sentencepiece(std::span<const std::string> lines, std::int64_t vocabulary);
 
 }  // namespace isogrid::data

@@ -40,11 +40,11 @@ const char* action_for(std::error_code error) {
 
 }  // namespace
 
-study::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
+base::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
     std::error_code ignored;
     const std::filesystem::file_status status = std::filesystem::status(path, ignored);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-        return study::fail(path.string(), "cannot be written", "it is a folder or a device", "name a file");
+        return base::fail(path.string(), "cannot be written", "it is a folder or a device", "name a file");
     const std::filesystem::path place = behind_links(path);
     for (int attempt = 0;; ++attempt) {
         const std::string temporary =
@@ -54,7 +54,7 @@ study::Result<NewFile> NewFile::create(const std::filesystem::path& path) {
         const std::error_code error = last_error();
         if (error == std::errc::file_exists) continue;
         if (is_full_disk(error)) give_up(path, "cannot be written", error);
-        return study::fail(path.string(), "cannot be written", error.message(), action_for(error));
+        return base::fail(path.string(), "cannot be written", error.message(), action_for(error));
     }
 }
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/fault.hpp"
 #include "files/descriptor.hpp"
 #include "files/unfinished_files.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::files {
 
@@ -25,7 +25,7 @@ class NewFile {
   public:
     /// A fault where `path` can be no file: in no folder, in one that may not be written to, a device or a
     /// pipe.
-    static study::Result<NewFile> create(const std::filesystem::path& path);
+    static base::Result<NewFile> create(const std::filesystem::path& path);
     NewFile(NewFile&& other) noexcept = default;
     NewFile& operator=(NewFile&&) = delete;
     ~NewFile();

@@ -95,7 +95,7 @@ std::string safetensors_header(const NamedTensors& tensors) {
     return text;
 }
 
-study::Result<void> write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {
+base::Result<void> write_tensors(const std::filesystem::path& path, const NamedTensors& tensors) {
     auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(file.error());
     const std::string header = safetensors_header(tensors);
@@ -109,7 +109,7 @@ study::Result<void> write_tensors(const std::filesystem::path& path, const Named
     return {};
 }
 
-study::Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
+base::Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
     auto file = files::NewFile::create(path);
     if (!file) return tl::unexpected(file.error());
     file->write(text);
@@ -119,11 +119,11 @@ study::Result<void> write_text(const std::filesystem::path& path, const std::str
 
 }  // namespace
 
-study::Result<void> export_llama(const study::Shape& shape, const study::Parametrization& parametrization,
-                                 std::span<const float> weights, const std::filesystem::path& folder) {
+base::Result<void> export_llama(const study::Shape& shape, const study::Parametrization& parametrization,
+                                std::span<const float> weights, const std::filesystem::path& folder) {
     std::error_code error;
     const bool made = std::filesystem::create_directories(folder, error);
-    if (error) return study::fail(folder.string(), "cannot be made", error.message(), "choose another --to");
+    if (error) return base::fail(folder.string(), "cannot be made", error.message(), "choose another --to");
     try {
         const auto written =
             write_tensors(folder / "model.safetensors", fold(shape, parametrization, weights));

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <span>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::model {
@@ -14,7 +14,7 @@ namespace isogrid::model {
 /// losses: the embedding's into the embedding, attention's into q, the logits' into the head. `weights` has
 /// the layout of graph::lay_out_parameters for this shape. A file is written under a temporary name and
 /// renamed when complete.
-study::Result<void> export_llama(const study::Shape& shape, const study::Parametrization& parametrization,
-                                 std::span<const float> weights, const std::filesystem::path& folder);
+base::Result<void> export_llama(const study::Shape& shape, const study::Parametrization& parametrization,
+                                std::span<const float> weights, const std::filesystem::path& folder);
 
 }  // namespace isogrid::model

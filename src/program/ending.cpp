@@ -6,8 +6,8 @@
 
 namespace isogrid::program {
 
-int refuse(const study::Faults& faults) {
-    say_at_once(study::to_string(faults));
+int refuse(const base::Faults& faults) {
+    say_at_once(base::to_string(faults));
     return exit_bad_input;
 }
 

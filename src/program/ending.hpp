@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::program {
 
@@ -15,7 +15,7 @@ inline constexpr int exit_bad_input = 2;
 inline constexpr int exit_interrupted = 75;  ///< work is left: start the same command again
 
 /// Prints the faults of an input to standard error and returns exit_bad_input.
-int refuse(const study::Faults& faults);
+int refuse(const base::Faults& faults);
 
 /// Writes text that ends with a line to standard error at once: a launcher that puts the words of many ranks
 /// together, and its own between them, does not break it.

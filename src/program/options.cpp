@@ -2,14 +2,14 @@
 
 #include <cstddef>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::program {
 
-study::Result<options::variables_map> read_options(const std::vector<std::string>& words,
-                                                   const options::options_description& known,
-                                                   const std::vector<std::string>& positions, bool many,
-                                                   const std::string& program, const std::string& usage) {
+base::Result<options::variables_map> read_options(const std::vector<std::string>& words,
+                                                  const options::options_description& known,
+                                                  const std::vector<std::string>& positions, bool many,
+                                                  const std::string& program, const std::string& usage) {
     options::options_description all;
     all.add(known);
     options::positional_options_description order;
@@ -23,7 +23,7 @@ study::Result<options::variables_map> read_options(const std::vector<std::string
         order.add(position, repeats ? -1 : 1);
     }
     const auto refused = [&](const options::error& error, const std::string& what_to_do) {
-        return study::fail(program, error.what(), usage, what_to_do + "see " + program + " --help");
+        return base::fail(program, error.what(), usage, what_to_do + "see " + program + " --help");
     };
     options::variables_map given;
     try {
@@ -36,7 +36,7 @@ study::Result<options::variables_map> read_options(const std::vector<std::string
         std::vector<std::string> names;
         for (const auto& option : known.options())
             names.push_back("--" + option->long_name());
-        const auto meant = study::nearest(unknown.get_option_name(), names);
+        const auto meant = base::nearest(unknown.get_option_name(), names);
         return refused(unknown, meant ? "write " + *meant + ", or " : "");
     } catch (const options::error& error) {
         return refused(error, "");

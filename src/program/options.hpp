@@ -6,7 +6,7 @@
 
 #include <boost/program_options.hpp>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::program {
 
@@ -17,9 +17,9 @@ namespace options = boost::program_options;
 /// ambiguous tomorrow, and scripts depend on this. A fault, of `program` (`isogrid run`), where words are no
 /// options or miss their values, or required options are missing, unless --help is among them; `usage` says
 /// how it is called. Positions may be missing.
-study::Result<options::variables_map> read_options(const std::vector<std::string>& words,
-                                                   const options::options_description& known,
-                                                   const std::vector<std::string>& positions, bool many,
-                                                   const std::string& program, const std::string& usage);
+base::Result<options::variables_map> read_options(const std::vector<std::string>& words,
+                                                  const options::options_description& known,
+                                                  const std::vector<std::string>& positions, bool many,
+                                                  const std::string& program, const std::string& usage);
 
 }  // namespace isogrid::program

@@ -49,7 +49,8 @@ bool check_steps(const std::string& key, double tokens, std::int64_t batch, cons
     const double least = scaled_least(fewest_steps, job);
     if (tokens / static_cast<double>(tokens_per_step) >= least) return true;
     faults.add(
-        key, as_written(tokens) + " is less than " + rounded(least) + (least > 1 ? " steps" : " step"),
+        key,
+        base::as_written(tokens) + " is less than " + base::rounded(least) + (least > 1 ? " steps" : " step"),
         "a step of batch " + std::to_string(batch) + " has " + std::to_string(tokens_per_step) + " tokens",
         "raise it, or lower the batch");
     return false;

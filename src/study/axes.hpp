@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/wording.hpp"
 #include "study/job.hpp"
 #include "study/job_faults.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 
@@ -23,7 +23,7 @@ std::vector<Value> or_else(const std::vector<Value>& given, std::vector<Value> o
 template <class Value>
 std::string part(const char* letter, const std::vector<Value>& axis, Value value) {
     if (axis.size() < 2) return "";
-    return std::string("-") + letter + as_written(static_cast<double>(value));
+    return std::string("-") + letter + base::as_written(static_cast<double>(value));
 }
 
 /// `-s2`, where there are several.

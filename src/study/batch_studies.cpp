@@ -20,15 +20,15 @@ bool check_targets(const std::vector<double>& targets, std::int64_t vocabulary, 
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const std::string key = "critical_batch.targets[" + std::to_string(i + 1) + "]";
         if (targets[i] >= guessing) {
-            faults.add(
-                key, as_written(targets[i]) + " is reached before training",
-                "guessing among " + std::to_string(vocabulary) + " tokens has a loss of " + rounded(guessing),
-                "lower it");
+            faults.add(key, base::as_written(targets[i]) + " is reached before training",
+                       "guessing among " + std::to_string(vocabulary) + " tokens has a loss of " +
+                           base::rounded(guessing),
+                       "lower it");
             return false;
         }
         if (i > 0 && !(targets[i] < targets[i - 1])) {
-            faults.add(key, as_written(targets[i]) + " does not fall",
-                       "the target before it is " + as_written(targets[i - 1]),
+            faults.add(key, base::as_written(targets[i]) + " does not fall",
+                       "the target before it is " + base::as_written(targets[i - 1]),
                        "list targets once each, from high to low");
             return false;
         }

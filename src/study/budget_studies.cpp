@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/wording.hpp"
 #include "study/budgets.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 
@@ -23,8 +23,8 @@ bool check_validation(const Validation& validation, const Isoflop& isoflop, JobF
     for (std::size_t i = 0; i < validation.budgets.size(); ++i)
         if (!(validation.budgets[i] > isoflop.budgets.back())) {
             faults.add("validation.budgets[" + std::to_string(i + 1) + "]",
-                       as_written(validation.budgets[i]) + " is no prediction",
-                       "the largest of isoflop.budgets is " + as_written(isoflop.budgets.back()),
+                       base::as_written(validation.budgets[i]) + " is no prediction",
+                       "the largest of isoflop.budgets is " + base::as_written(isoflop.budgets.back()),
                        "raise it above");
             return false;
         }

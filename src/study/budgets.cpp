@@ -5,10 +5,10 @@
 #include <set>
 #include <utility>
 
+#include "base/wording.hpp"
 #include "study/ladder.hpp"
 #include "study/scale.hpp"
 #include "study/spread.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 
@@ -79,21 +79,21 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
         rungs.begin(), rungs.end(),
         [](const Rung& one, const Rung& other) { return one.flops_per_step < other.flops_per_step; });
     if (budget < cheapest.flops_per_step) {
-        faults.add(key, as_written(budget) + " is less than one step",
-                   "a step of " + label(cheapest.shape) + " costs " + rounded(cheapest.flops_per_step),
+        faults.add(key, base::as_written(budget) + " is less than one step",
+                   "a step of " + label(cheapest.shape) + " costs " + base::rounded(cheapest.flops_per_step),
                    "raise it");
         return false;
     }
     if (chosen.empty()) {
         const Candidate largest = candidate_of(rungs.back(), budget, recipe);
         const Candidate smallest = candidate_of(rungs.front(), budget, recipe);
-        faults.add(key, as_written(budget) + " suits no shape of the ladder",
-                   "tokens per parameter go from " + rounded(largest.tokens_per_parameter) + " for " +
-                       label(largest.rung->shape) + " to " + rounded(smallest.tokens_per_parameter) +
+        faults.add(key, base::as_written(budget) + " suits no shape of the ladder",
+                   "tokens per parameter go from " + base::rounded(largest.tokens_per_parameter) + " for " +
+                       label(largest.rung->shape) + " to " + base::rounded(smallest.tokens_per_parameter) +
                        " for " + label(smallest.rung->shape) +
                        ", none inside isoflop.tokens_per_parameter = [" +
-                       as_written(job.isoflop.tokens_per_parameter_low) + ", " +
-                       as_written(job.isoflop.tokens_per_parameter_high) + "]",
+                       base::as_written(job.isoflop.tokens_per_parameter_low) + ", " +
+                       base::as_written(job.isoflop.tokens_per_parameter_high) + "]",
                    "change it, the range, or the widths");
         return false;
     }
@@ -109,11 +109,12 @@ bool check_budget(double budget, const std::string& key, const std::vector<Rung>
     const double steps = budget / flops_per_step;
     const double least = scaled_least(fewest_steps, job);
     if (steps < least) {
-        faults.add(key,
-                   as_written(budget) + " is less than " + rounded(least) +
-                       (least > 1 ? " steps of " : " step of ") + label(dearest.shape),
-                   rounded(steps) + " steps, rounded to whole ones, may miss the budget by more than 1%",
-                   "raise it to " + rounded(1.01 * least * flops_per_step) + ", or lower recipe.batch");
+        faults.add(
+            key,
+            base::as_written(budget) + " is less than " + base::rounded(least) +
+                (least > 1 ? " steps of " : " step of ") + label(dearest.shape),
+            base::rounded(steps) + " steps, rounded to whole ones, may miss the budget by more than 1%",
+            "raise it to " + base::rounded(1.01 * least * flops_per_step) + ", or lower recipe.batch");
         return false;
     }
     return true;
@@ -124,9 +125,10 @@ bool check_apart(double budget, const std::string& key, const std::vector<Candid
                  std::set<std::pair<const Rung*, double>>& taken, JobFaults& faults) {
     for (const Candidate& candidate : chosen) {
         if (taken.emplace(candidate.rung, candidate.steps).second) continue;
-        faults.add(key, as_written(budget) + " trains what a budget before it trains",
-                   "both are " + as_written(candidate.steps) + " steps of " + label(candidate.rung->shape),
-                   "spread the budgets further");
+        faults.add(
+            key, base::as_written(budget) + " trains what a budget before it trains",
+            "both are " + base::as_written(candidate.steps) + " steps of " + label(candidate.rung->shape),
+            "spread the budgets further");
         return false;
     }
     return true;

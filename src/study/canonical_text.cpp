@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "study/digest.hpp"
-#include "study/names.hpp"
+#include "base/digest.hpp"
+#include "base/names.hpp"
 #include "study/specification_scanner.hpp"
 #include "study/trial.hpp"
 
@@ -20,7 +20,7 @@ using nlohmann::json;  // an ordered map: keys come out sorted
 template <class Value, std::size_t count>
 Value value_of(const json& text, const std::array<Value, count>& values) {
     const auto& word = text.get_ref<const std::string&>();
-    if (const auto value = value_named(word, values)) return *value;
+    if (const auto value = base::value_named(word, values)) return *value;
     throw std::invalid_argument("trial specification: \"" + word + "\" is no known choice");
 }
 
@@ -216,7 +216,7 @@ Trial parse_canonical_text(std::string_view text) {
 }
 
 std::string identity(const Trial& trial) {
-    return sha256(canonical_text(trial));
+    return base::sha256(canonical_text(trial));
 }
 
 }  // namespace isogrid::study

@@ -39,7 +39,7 @@ std::int64_t least_tokens(const Job& job) {
 /// `20 steps`, or as few as a scaled job can ask for.
 std::string least_steps(const Job& job) {
     const double least = scaled_least(fewest_steps, job);
-    return rounded(least) + (least > 1 ? " steps" : " step");
+    return base::rounded(least) + (least > 1 ? " steps" : " step");
 }
 
 /// Different tokens that the training part does not have cannot be drawn.
@@ -160,7 +160,7 @@ Trials decays_at(std::int64_t branch, const std::vector<std::int64_t>& evaluated
             PlannedTrial planned =
                 maker.make(name_of("decay", setting.shape,
                                    "-t" + std::to_string(branch) + "-" + std::string(name(form)) + "-f" +
-                                       as_written(final_fraction),
+                                       base::as_written(final_fraction),
                                    study.seeds, seed),
                            "wsd", setting);
             Trial& trial = planned.trial;
@@ -201,10 +201,11 @@ Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& fault
                                           .recipe = job.recipe,
                                           .tokens = epochs * static_cast<double>(unique),
                                           .seed = seed_of(job, seed)};
-                    PlannedTrial planned = maker.make(
-                        name_of("rep", setting.shape,
-                                "-u" + std::to_string(unique) + "-e" + as_written(epochs), study.seeds, seed),
-                        "repetition", setting);
+                    PlannedTrial planned =
+                        maker.make(name_of("rep", setting.shape,
+                                           "-u" + std::to_string(unique) + "-e" + base::as_written(epochs),
+                                           study.seeds, seed),
+                                   "repetition", setting);
                     planned.trial.unique_tokens = unique;
                     trials.push_back(std::move(planned));
                 }

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/studies.hpp"
 #include "study/trial.hpp"
 

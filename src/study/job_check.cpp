@@ -5,8 +5,8 @@
 #include <bit>
 #include <string>
 
+#include "base/wording.hpp"
 #include "study/axes.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 
@@ -65,8 +65,8 @@ void check_recipe(const Recipe& recipe, JobFaults& faults) {
     if (faults.sound({"recipe.schedule", "recipe.warmup_fraction", "recipe.decay_fraction"}) && decays &&
         recipe.warmup_fraction + recipe.decay_fraction > 1) {
         faults.add("recipe.decay_fraction", "leaves no room for the warm-up",
-                   as_written(recipe.warmup_fraction) + " of the steps warm up and " +
-                       as_written(recipe.decay_fraction) + " decay, more than 1 together",
+                   base::as_written(recipe.warmup_fraction) + " of the steps warm up and " +
+                       base::as_written(recipe.decay_fraction) + " decay, more than 1 together",
                    "lower one of them");
     }
 }
@@ -76,10 +76,10 @@ void check_decay(const Job& job, JobFaults& faults) {
     constexpr double most_of_a_branch = 0.9;
     if (!faults.sound({"recipe.schedule", "recipe.decay_fraction", "wsd", "schedules"})) return;
     if (job.wsd && job.recipe.decay_fraction > most_of_a_branch)
-        faults.add(
-            "recipe.decay_fraction", "is " + as_written(job.recipe.decay_fraction),
-            "a branch of [wsd] may spend " + as_written(most_of_a_branch) + " of its length on its decay",
-            "lower it");
+        faults.add("recipe.decay_fraction", "is " + base::as_written(job.recipe.decay_fraction),
+                   "a branch of [wsd] may spend " + base::as_written(most_of_a_branch) +
+                       " of its length on its decay",
+                   "lower it");
     if (job.recipe.decay_fraction > 0) return;
     const bool varied = job.schedules && std::count(job.schedules->variants.begin(),
                                                     job.schedules->variants.end(), Variant::stable_decay) > 0;
@@ -96,8 +96,8 @@ void check_budgets(const Isoflop& isoflop, JobFaults& faults) {
     for (std::size_t i = 1; i < isoflop.budgets.size(); ++i) {
         const std::string key = element("isoflop.budgets", i), before = element("isoflop.budgets", i - 1);
         if (faults.sound({key, before}) && !(isoflop.budgets[i] > isoflop.budgets[i - 1])) {
-            faults.add(key, as_written(isoflop.budgets[i]) + " does not rise",
-                       "the budget before it is " + as_written(isoflop.budgets[i - 1]),
+            faults.add(key, base::as_written(isoflop.budgets[i]) + " does not rise",
+                       "the budget before it is " + base::as_written(isoflop.budgets[i - 1]),
                        "list budgets once each, from small to large");
         }
     }

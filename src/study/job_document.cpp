@@ -8,7 +8,7 @@
 
 #include <toml++/toml.h>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::study {
 
@@ -28,7 +28,7 @@ std::string described(const toml::node& node) {
     if (const auto* text = node.as_string()) return "the text " + in_quotes(text->get());
     if (const auto* whole = node.as_integer()) return "the whole number " + std::to_string(whole->get());
     if (const auto* decimal = node.as_floating_point())
-        return "the decimal number " + as_written(decimal->get());
+        return "the decimal number " + base::as_written(decimal->get());
     if (const auto* truth = node.as_boolean()) return truth->get() ? "true" : "false";
     if (node.is_array()) return "a list";
     if (node.is_table()) return "a table";
@@ -39,7 +39,7 @@ std::string toml_text(std::int64_t value) {
     return std::to_string(value);
 }
 std::string toml_text(double value) {
-    return as_written(value);
+    return base::as_written(value);
 }
 
 /// The number in `node`, if it is one of the kind of Value: decimal keys take whole numbers as well.
@@ -66,7 +66,7 @@ void read_number(const toml::node& node, const std::string& key, Value& value, R
     const auto comparable = static_cast<double>(*number);
     if (!(comparable >= range.low && comparable <= range.high)) {  // in this form a NaN is out of range
         faults.add(key, "is " + toml_text(*number),
-                   "the range is " + as_written(range.low) + " to " + as_written(range.high),
+                   "the range is " + base::as_written(range.low) + " to " + base::as_written(range.high),
                    "choose a value in the range");
         return;
     }
@@ -163,8 +163,8 @@ std::string JobDocument::read_word(const std::string& key, std::string value,
 
 void JobDocument::report_unknown_word(const std::string& key, const std::string& word,
                                       const std::vector<std::string>& words) {
-    const auto guess = nearest(word, words);
-    faults_.add(key, "is the unknown word " + in_quotes(word), "known: " + listed(words),
+    const auto guess = base::nearest(word, words);
+    faults_.add(key, "is the unknown word " + in_quotes(word), "known: " + base::listed(words),
                 guess ? "write " + in_quotes(*guess) : "choose one of them");
 }
 
@@ -277,7 +277,7 @@ void JobDocument::report_unknown() {
 
     const auto report = [&](const std::string& full, const std::string& key, const std::string& kind,
                             const std::vector<std::string>& siblings, const std::string& prefix) {
-        if (const auto guess = nearest(key, siblings)) {
+        if (const auto guess = base::nearest(key, siblings)) {
             faults_.add(full, "unknown " + kind, "the nearest known one is " + *guess,
                         "correct or remove it");
             faults_.distrust(prefix + *guess);
@@ -286,7 +286,7 @@ void JobDocument::report_unknown() {
                         "move it there");
             faults_.distrust(found->second + "." + key);
         } else {
-            faults_.add(full, "unknown " + kind, "known here: " + listed(siblings), "remove it");
+            faults_.add(full, "unknown " + kind, "known here: " + base::listed(siblings), "remove it");
         }
     };
 

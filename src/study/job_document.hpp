@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/names.hpp"
 #include "study/job_faults.hpp"
-#include "study/names.hpp"
 
 namespace isogrid::study {
 
@@ -54,7 +54,7 @@ class JobDocument {
         std::vector<std::string> names;
         for (const Value choice : choices)
             names.emplace_back(name(choice));
-        value = *value_named(read_word(key, std::string(name(value)), names), choices);
+        value = *base::value_named(read_word(key, std::string(name(value)), names), choices);
     }
 
     /// A list of such names, none twice.
@@ -66,7 +66,7 @@ class JobDocument {
             names.emplace_back(name(choice));
         std::vector<Value> read;
         for (const std::string& word : read_words(key, names))
-            read.push_back(*value_named(word, choices));
+            read.push_back(*base::value_named(word, choices));
         if (!read.empty()) values = std::move(read);
     }
 

@@ -46,11 +46,11 @@ bool JobFaults::sound(std::initializer_list<std::string_view> keys) const {
     });
 }
 
-Faults JobFaults::in_order() const {
+base::Faults JobFaults::in_order() const {
     std::vector<Found> sorted = found_;
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const Found& one, const Found& other) { return one.line < other.line; });
-    Faults faults;
+    base::Faults faults;
     for (Found& found : sorted)
         faults.push_back(std::move(found.fault));
     if (left_out_ > 0)

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::study {
 
@@ -39,12 +39,12 @@ class JobFaults {
     bool empty() const { return found_.empty(); }
 
     /// All that are told by line; those of one line, or of none, in the order they were found.
-    Faults in_order() const;
+    base::Faults in_order() const;
 
   private:
     struct Found {
         std::int64_t line = 0;
-        Fault fault;
+        base::Fault fault;
     };
 
     std::int64_t line_of(std::string key) const;

@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::study {
 
@@ -42,7 +42,7 @@ void multiply(std::vector<Value>& values, double scale) {
 
 }  // namespace
 
-Result<std::string> with_scale(const std::string& text, double factor, const std::string& job_file) {
+base::Result<std::string> with_scale(const std::string& text, double factor, const std::string& job_file) {
     std::istringstream lines(text);
     std::string scaled;
     bool in_study = false, found = false;
@@ -52,12 +52,13 @@ Result<std::string> with_scale(const std::string& text, double factor, const std
         if (in_study && sets_scale(line)) continue;
         scaled += line + "\n";
         if (content != "[study]") continue;
-        scaled += "scale = " + as_written(factor) + "\n";
+        scaled += "scale = " + base::as_written(factor) + "\n";
         found = true;
     }
     if (!found)
-        return fail(job_file, "cannot be scaled", "no line of it is `[study]`, where the scale is noted",
-                    "write the table so, or scale its budgets and tokens by hand");
+        return base::fail(job_file, "cannot be scaled",
+                          "no line of it is `[study]`, where the scale is noted",
+                          "write the table so, or scale its budgets and tokens by hand");
     return scaled;
 }
 

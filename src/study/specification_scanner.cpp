@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-#include "study/names.hpp"
+#include "base/names.hpp"
 
 namespace isogrid::study {
 
@@ -53,7 +53,7 @@ class Scanner {
     Scanner& choice(std::string_view key, Value& value, const std::array<Value, count>& values) {
         std::string name;
         text(key, name);
-        const auto named = value_named(name, values);
+        const auto named = base::value_named(name, values);
         good_ = good_ && named.has_value();
         if (good_) value = *named;
         return *this;

@@ -3,21 +3,21 @@
 
 #include <utility>
 
+#include "base/wording.hpp"
+#include "files/text.hpp"
 #include "study/expand.hpp"
 #include "study/job_check.hpp"
 #include "study/job_faults.hpp"
 #include "study/job_reader.hpp"
 #include "study/scale.hpp"
-#include "study/text_file.hpp"
 #include "study/warnings.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 
 namespace {
 
-void pass_on(const Faults& corpus_faults, JobFaults& faults) {
-    for (const Fault& fault : corpus_faults) {
+void pass_on(const base::Faults& corpus_faults, JobFaults& faults) {
+    for (const base::Fault& fault : corpus_faults) {
         const std::string whose = fault.where.empty() ? "" : fault.where + ": ";
         faults.add("data.tokens", whose + fault.problem, fault.why, fault.action);
     }
@@ -25,18 +25,18 @@ void pass_on(const Faults& corpus_faults, JobFaults& faults) {
 
 }  // namespace
 
-Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
-                         const ExactFlopsPerToken& exact_flops_per_token, std::optional<double> scale) {
-    Result<std::string> text = read_text(job_file, "a job file");
+base::Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
+                               const ExactFlopsPerToken& exact_flops_per_token, std::optional<double> scale) {
+    base::Result<std::string> text = files::read_text(job_file, "a job file");
     if (text && scale) text = with_scale(*text, *scale, job_file.string());
     if (!text) return tl::unexpected(std::move(text.error()));
     return parse_study(std::move(*text), job_file, job_file.parent_path(), read_corpus,
                        exact_flops_per_token);
 }
 
-Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
-                          const std::filesystem::path& folder, const ReadCorpus& read_corpus,
-                          const ExactFlopsPerToken& exact_flops_per_token) {
+base::Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
+                                const std::filesystem::path& folder, const ReadCorpus& read_corpus,
+                                const ExactFlopsPerToken& exact_flops_per_token) {
     Study study;
     Job& job = study.job;
     job.path = job_file;
@@ -46,7 +46,7 @@ Result<Study> parse_study(std::string text, const std::filesystem::path& job_fil
     read_job(job, folder, faults);
     check_job(job, faults);
     if (faults.sound({"data.tokens"})) {
-        if (Result<CorpusFacts> corpus = read_corpus(job.token_file)) {
+        if (base::Result<CorpusFacts> corpus = read_corpus(job.token_file)) {
             study.corpus = std::move(*corpus);
             check_corpus(job, study.corpus, faults);
             study.grid.trials = expand_grid(job, study.corpus, exact_flops_per_token, faults);
@@ -59,7 +59,7 @@ Result<Study> parse_study(std::string text, const std::filesystem::path& job_fil
     study.grid.warnings = grid_warnings(study.corpus, study.grid.trials);
     if (job.scale < 1)
         study.grid.warnings.push_back("every budget and token count is multiplied by " +
-                                      as_written(job.scale) +
+                                      base::as_written(job.scale) +
                                       " (study.scale; budgets may be missed by more than 1%, targets not "
                                       "reached, laws refused) run it without for an answer");
     return study;

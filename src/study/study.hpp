@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/job.hpp"
 #include "study/trial.hpp"
 
@@ -27,18 +27,18 @@ struct Study {
 };
 
 /// What a study needs from the layers above: facts of the token file, and the graph's own FLOP count.
-using ReadCorpus = std::function<Result<CorpusFacts>(const std::filesystem::path& token_file)>;
+using ReadCorpus = std::function<base::Result<CorpusFacts>(const std::filesystem::path& token_file)>;
 using ExactFlopsPerToken = std::function<double(const Shape& shape)>;
 
 /// Reads and checks a job file and expands its grid. On failure, one fault a problem, all of them, each with
 /// file, line and key. Writes nothing. With a `scale` the job is as if its file said so.
-Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
-                         const ExactFlopsPerToken& exact_flops_per_token,
-                         std::optional<double> scale = std::nullopt);
+base::Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
+                               const ExactFlopsPerToken& exact_flops_per_token,
+                               std::optional<double> scale = std::nullopt);
 
 /// The same from the text of a job file (an archive keeps it); relative paths resolve against `folder`.
-Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
-                          const std::filesystem::path& folder, const ReadCorpus& read_corpus,
-                          const ExactFlopsPerToken& exact_flops_per_token);
+base::Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
+                                const std::filesystem::path& folder, const ReadCorpus& read_corpus,
+                                const ExactFlopsPerToken& exact_flops_per_token);
 
 }  // namespace isogrid::study

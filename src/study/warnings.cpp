@@ -7,7 +7,7 @@
 #include <map>
 #include <set>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::study {
 
@@ -53,14 +53,15 @@ void warn_of_budgets(const std::map<double, BudgetSummary>& budgets, std::vector
     }
     const double decades = std::log10(budgets.rbegin()->first / budgets.begin()->first);
     if (decades < fewest_decades) {
-        warnings.push_back("the budgets span " + rounded(decades) + " decades (exponents from less than " +
-                           rounded(fewest_decades) + " are mostly noise) spread the budgets further");
+        warnings.push_back("the budgets span " + base::rounded(decades) +
+                           " decades (exponents from less than " + base::rounded(fewest_decades) +
+                           " are mostly noise) spread the budgets further");
     }
 }
 
 void warn_of_sizes(const std::map<double, BudgetSummary>& budgets, std::vector<std::string>& warnings) {
     for (const auto& [flops, budget] : budgets) {
-        const std::string who = "budget " + as_written(flops);
+        const std::string who = "budget " + base::as_written(flops);
         if (budget.sizes.size() < fewest_sizes) {
             warnings.push_back(who + " has too few sizes: " + std::to_string(budget.sizes.size()) +
                                " (a parabola needs " + std::to_string(fewest_sizes) +
@@ -68,9 +69,10 @@ void warn_of_sizes(const std::map<double, BudgetSummary>& budgets, std::vector<s
                                "isoflop.tokens_per_parameter");
         }
         if (budget.highest < narrowest_range * budget.lowest) {
-            warnings.push_back(who + " covers only " + rounded(budget.lowest) + " to " +
-                               rounded(budget.highest) + " tokens per parameter (less than a factor of " +
-                               rounded(narrowest_range) +
+            warnings.push_back(who + " covers only " + base::rounded(budget.lowest) + " to " +
+                               base::rounded(budget.highest) +
+                               " tokens per parameter (less than a factor of " +
+                               base::rounded(narrowest_range) +
                                " may not hold the optimum) widen isoflop.tokens_per_parameter or the ladder");
         }
     }
@@ -90,8 +92,8 @@ void warn_of_epochs(const CorpusFacts& corpus, const std::vector<PlannedTrial>& 
     if (longest == nullptr) return;
     const double epochs =
         static_cast<double>(longest->trial.tokens()) / static_cast<double>(corpus.training_tokens);
-    warnings.push_back("the training part is read more than " + rounded(most_epochs) + " times in " +
-                       share(count, trials) + " (" + longest->name + ": " + rounded(epochs) +
+    warnings.push_back("the training part is read more than " + base::rounded(most_epochs) + " times in " +
+                       share(count, trials) + " (" + longest->name + ": " + base::rounded(epochs) +
                        " times; repeated text teaches less than new text) tokenize more text, or lower the "
                        "budgets or isoflop.tokens_per_parameter");
 }

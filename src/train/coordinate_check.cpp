@@ -9,9 +9,9 @@
 #include <string>
 #include <utility>
 
+#include "base/wording.hpp"
 #include "graph/program.hpp"
 #include "model/llama.hpp"
-#include "study/wording.hpp"
 #include "train/communicator.hpp"
 #include "train/trainer.hpp"
 
@@ -141,7 +141,7 @@ double coordinate_slope(const std::vector<CoordinateSizes>& sizes, double Coordi
     return (count * xy - x * y) / (count * xx - x * x);
 }
 
-study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where) {
+base::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where) {
     for (const CoordinateSizes& each : sizes)
         if (!std::isfinite(each.stream) || !std::isfinite(each.stream_change) ||
             !std::isfinite(each.logit_change))
@@ -149,12 +149,12 @@ study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const
                      "width " + std::to_string(each.width) +
                          " diverged within its few steps, at the middle one of the learning rates",
                      "lower the learning rates, or set mup.coordinate_check = false"}};
-    study::Faults faults;
+    base::Faults faults;
     const auto check = [&](const char* what, double CoordinateSizes::*size) {
         const double slope = coordinate_slope(sizes, size);
         if (std::abs(slope) <= steepest) return;
         faults.push_back({where, std::string(what) + " do not keep their size as the model widens",
-                          "it goes as width^" + study::rounded(slope, 2) + " from width " +
+                          "it goes as width^" + base::rounded(slope, 2) + " from width " +
                               std::to_string(sizes.front().width) + " to " +
                               std::to_string(sizes.back().width) +
                               ", where muP promises width^0 (within 0.3)",
@@ -167,8 +167,8 @@ study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const
     return faults;
 }
 
-study::Faults check_coordinates(const study::Study& study, const data::TokenFile& tokens,
-                                kernels::Backend& backend) {
+base::Faults check_coordinates(const study::Study& study, const data::TokenFile& tokens,
+                               kernels::Backend& backend) {
     constexpr std::int64_t steps = 4;
     if (!study.job.mup || !study.job.mup->coordinate_check) return {};
     std::vector<double> rates = study.job.mup->learning_rates;
@@ -185,7 +185,7 @@ study::Faults check_coordinates(const study::Study& study, const data::TokenFile
             ladders[{trial.parametrization.kind, trial.shape.depth}].try_emplace(trial.shape.width);
         if (is_new) entry->second = coordinate_sizes(trial, tokens, backend, steps);
     }
-    study::Faults faults;
+    base::Faults faults;
     for (const auto& [ladder, widths] : ladders) {
         std::vector<CoordinateSizes> sizes;
         for (const auto& [width, at_width] : widths)
@@ -193,7 +193,7 @@ study::Faults check_coordinates(const study::Study& study, const data::TokenFile
         if (sizes.size() < 2) continue;
         const std::string where = study.job.path.string() + ": mup";
         const bool plain = ladder.first == study::ParametrizationKind::mup;
-        const study::Faults found =
+        const base::Faults found =
             coordinate_faults(sizes, plain ? where : where + ": " + std::string(study::name(ladder.first)));
         faults.insert(faults.end(), found.begin(), found.end());
     }

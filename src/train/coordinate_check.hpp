@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/fault.hpp"
 #include "data/token_file.hpp"
 #include "kernels/backend.hpp"
-#include "study/fault.hpp"
 #include "study/study.hpp"
 #include "study/trial.hpp"
 
@@ -31,11 +31,11 @@ double coordinate_slope(const std::vector<CoordinateSizes>& sizes, double Coordi
 /// A fault for each size that grows or shrinks with the width: a slope beyond 0.3 either way, where muP
 /// promises 0 and the standard parametrization gives about 1; or one where a width has diverged. `where`
 /// begins each fault.
-study::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where);
+base::Faults coordinate_faults(const std::vector<CoordinateSizes>& sizes, const std::string& where);
 
 /// The check of [mup], where the job asks for it: a few steps at each width under muP, at the middle one of
 /// the learning rates, a ladder of widths for each depth. Nothing when all is well.
-study::Faults check_coordinates(const study::Study& study, const data::TokenFile& tokens,
-                                kernels::Backend& backend);
+base::Faults check_coordinates(const study::Study& study, const data::TokenFile& tokens,
+                               kernels::Backend& backend);
 
 }  // namespace isogrid::train

@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/digest.hpp"
 #include "data/sampler.hpp"
 #include "model/llama.hpp"
-#include "study/digest.hpp"
 #include "train/evaluation.hpp"
 #include "train/gradient_noise.hpp"
 #include "train/schedule.hpp"
@@ -206,7 +206,7 @@ class Trainer {
         step_.release_gradient();  // a copy of the weights takes the gradient's place, so that memory does
                                    // not peak here
         std::vector<float> packed = packed_from(step_.weights());
-        result_.weights_digest = study::sha256(std::as_bytes(std::span<const float>(packed)));
+        result_.weights_digest = base::sha256(std::as_bytes(std::span<const float>(packed)));
         if (options_.keep_weights) result_.weights = std::move(packed);
         return ended(Outcome::completed, "");
     }

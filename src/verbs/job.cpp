@@ -18,7 +18,7 @@ namespace isogrid::verbs {
 
 namespace {
 
-study::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token_file) {
+base::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token_file) {
     return data::TokenFile::open(token_file).map([](const data::TokenFile& file) {
         const data::TokenFileHeader& header = file.header();
         return study::CorpusFacts{header.vocabulary, header.training_tokens, header.validation_tokens,
@@ -28,18 +28,18 @@ study::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token
 
 }  // namespace
 
-study::Result<study::Study> read_job(const options::variables_map& given) {
+base::Result<study::Study> read_job(const options::variables_map& given) {
     std::optional<double> scale;
     if (given.contains("scale")) scale = given["scale"].as<double>();
     return study::read_study(text(given, "JOB"), read_corpus, model::exact_flops_per_token, scale);
 }
 
-study::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card) {
+base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card) {
     try {
         return kernels::make_cuda_backend(card);
     } catch (const std::exception& error) {
-        return study::fail(job.path.string() + ": run.device", "the CUDA card cannot be used", error.what(),
-                           "correct that, or set device = \"cpu\"");
+        return base::fail(job.path.string() + ": run.device", "the CUDA card cannot be used", error.what(),
+                          "correct that, or set device = \"cpu\"");
     }
 }
 

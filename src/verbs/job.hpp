@@ -11,10 +11,10 @@
 namespace isogrid::verbs {
 
 /// The job that JOB names, scaled where --scale says so.
-study::Result<study::Study> read_job(const options::variables_map& given);
+base::Result<study::Study> read_job(const options::variables_map& given);
 
 /// The backend of a card; a fault where it cannot be used.
-study::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card);
+base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card);
 
 /// Adds to the study's warnings what its precision costs on `backend`.
 void warn_of_precision(study::Study& study, const kernels::Backend& backend);

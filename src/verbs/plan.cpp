@@ -73,8 +73,8 @@ int plan(const options::variables_map& given) {
     auto study = read_job(given);
     if (!study) return refuse(study.error());
     // Not refused: by default a plan is for one rank.
-    for (const study::Fault& fault : cluster::group_faults(*study, ranks))
-        study->grid.warnings.push_back("isogrid run would refuse this: " + study::to_string(fault));
+    for (const base::Fault& fault : cluster::group_faults(*study, ranks))
+        study->grid.warnings.push_back("isogrid run would refuse this: " + base::to_string(fault));
     cluster::InstructionSet instruction_set = *best;
     std::optional<cluster::LeftToDo> left;
     if (given.contains("archive")) {

@@ -11,32 +11,32 @@ namespace isogrid::verbs {
 namespace {
 
 /// The token file at `path`, or a fault when it is not the one that the archive's trials were trained on.
-study::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
-                                           const archive::Archive& archive) {
-    study::Result<data::TokenFile> tokens = data::TokenFile::open(path);
+base::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
+                                          const archive::Archive& archive) {
+    base::Result<data::TokenFile> tokens = data::TokenFile::open(path);
     if (tokens && tokens->header().digest != archive.corpus.digest)
-        return study::fail(path.string(), "is not the text this archive was trained on",
-                           "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
-                               archive.corpus.digest.substr(0, 12),
-                           "name the right file with --tokens");
+        return base::fail(path.string(), "is not the text this archive was trained on",
+                          "its digest begins " + tokens->header().digest.substr(0, 12) + ", the archive's " +
+                              archive.corpus.digest.substr(0, 12),
+                          "name the right file with --tokens");
     return tokens;
 }
 
-study::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const std::filesystem::path& place,
-                                         const options::variables_map& given) {
+base::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const std::filesystem::path& place,
+                                        const options::variables_map& given) {
     if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
     std::filesystem::path named;
     for (const archive::Fact& fact : archive.build)
         if (fact.name == "token_file") named = fact.value;
-    study::Result<data::TokenFile> beside =
+    base::Result<data::TokenFile> beside =
         open_tokens((place.parent_path() / named).lexically_normal(), archive);
     if (beside || named.is_absolute()) return beside;
-    study::Result<data::TokenFile> here = open_tokens(named, archive);
+    base::Result<data::TokenFile> here = open_tokens(named, archive);
     if (here) return here;
-    return study::fail(named.string(), "is not found as the job of this archive names it",
-                       "neither from the archive's folder nor from here is it the file of digest " +
-                           archive.corpus.digest.substr(0, 12) + "...",
-                       "name it with --tokens");
+    return base::fail(named.string(), "is not found as the job of this archive names it",
+                      "neither from the archive's folder nor from here is it the file of digest " +
+                          archive.corpus.digest.substr(0, 12) + "...",
+                      "name it with --tokens");
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ void add_training(Verb& verb) {
            "the token file, where it is not as the job names it from the archive's folder or from here");
 }
 
-study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
+base::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
     std::string_view verb, const options::variables_map& given) {
     if (text(given, "isa") == "auto") return std::optional<cluster::InstructionSet>();
     return cluster::instruction_set_of(verb, text(given, "isa")).map([](cluster::InstructionSet named) {
@@ -58,15 +58,15 @@ study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
     });
 }
 
-study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
-                                         const options::variables_map& given) {
-    study::Result<data::TokenFile> tokens = tokens_at(archive, place, given);
+base::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+                                        const options::variables_map& given) {
+    base::Result<data::TokenFile> tokens = tokens_at(archive, place, given);
     if (tokens)
         if (auto sound = tokens->verify(); !sound) return tl::unexpected(std::move(sound.error()));
     return tokens;
 }
 
-study::Faults other_numerics(const study::PlannedTrial& planned) {
+base::Faults other_numerics(const study::PlannedTrial& planned) {
     if (planned.trial.numerics == study::numerics_version) return {};
     return {{planned.name, "cannot be trained again to the same bits",
              "it has numerics version " + std::to_string(planned.trial.numerics) + ", this program has " +

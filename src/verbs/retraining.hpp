@@ -18,18 +18,18 @@ namespace isogrid::verbs {
 void add_training(Verb& verb);
 
 /// What --isa of `verb` pins; nothing where it leaves the choice open.
-study::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
+base::Result<std::optional<cluster::InstructionSet>> pinned_instruction_set(
     std::string_view verb, const options::variables_map& given);
 
 /// The token file that the trials of the archive at `place` were trained on: --tokens, or as the job names
 /// it. The job's folder is not in the archive: what is relative is looked for from the archive's folder,
 /// which mostly lies beside the job's, and from the current one. The digest says whether it is the right
 /// file, and all of it is read to see that its tokens are those of the digest.
-study::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
-                                         const options::variables_map& given);
+base::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const std::filesystem::path& place,
+                                        const options::variables_map& given);
 
 /// A fault when a program of another numerics version made the trial: this one has other bits for it.
-study::Faults other_numerics(const study::PlannedTrial& planned);
+base::Faults other_numerics(const study::PlannedTrial& planned);
 
 /// Trains a trial of an archive again, up to `step` (-1: to its end).
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,

@@ -33,13 +33,13 @@ namespace isogrid::verbs {
 namespace {
 
 /// The outcomes that --retry names.
-study::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::variables_map& given) {
+base::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::variables_map& given) {
     std::set<archive::Outcome> outcomes;
     if (!given.contains("retry")) return outcomes;
     for (const std::string& word : given["retry"].as<std::vector<std::string>>()) {
         const auto outcome = archive::parse_outcome(word);
         if (outcome != archive::Outcome::failed && outcome != archive::Outcome::out_of_memory)
-            return study::fail(
+            return base::fail(
                 "isogrid run", "--retry " + word + " is not possible",
                 outcome ? "such a trial is a result, or is tried again anyhow" : "no trial ends so",
                 "choose failed or out_of_memory");
@@ -90,7 +90,7 @@ template <class Result>
 tl::unexpected<int> refused(const Result& result, int without, const cluster::Lack& lack,
                             const std::filesystem::path& archive, const cluster::MpiSession& session) {
     return tl::unexpected(
-        cluster::refuse_without(without, result ? study::Faults() : result.error(), lack, archive, session));
+        cluster::refuse_without(without, result ? base::Faults() : result.error(), lack, archive, session));
 }
 
 /// Where this node has `lost` what the job was given, whatever its other ranks have.
@@ -160,10 +160,10 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
         return refused(study, without, cluster::lack_of(study.has_value(), session), archive, session);
     if (!all_read_the_same(*study, session)) {
         if (session.rank() == 0)
-            program::say_at_once(study::to_string(
-                study::Faults{{study->job.path.string(), "is not the same on all ranks",
-                               "their nodes see different versions of it, of its tokens or of isogrid",
-                               "wait a minute and run the same command again"}}));
+            program::say_at_once(base::to_string(
+                base::Faults{{study->job.path.string(), "is not the same on all ranks",
+                              "their nodes see different versions of it, of its tokens or of isogrid",
+                              "wait a minute and run the same command again"}}));
         return tl::unexpected(int{program::exit_other});
     }
     const auto best = cluster::instruction_set_of("run", text(given, "isa"));
@@ -197,7 +197,7 @@ tl::expected<Prepared, int> prepare(const options::variables_map& given, const c
     warn_of_idle_cards(*study, card->has_value(), seen, session);
     auto made =
         *card ? backend_of_card(study->job, **card)
-              : study::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
+              : base::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
     const bool one_can = session.highest({*card && made ? 1 : 0}).front() == 1;
     if (const int without = session.first_without(made.has_value()); without >= 0)
         return refused(made, without, loss(!made && one_can, session), archive, session);

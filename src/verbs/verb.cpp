@@ -16,7 +16,7 @@ bool speaks_for_all() {
     return true;
 }
 
-int refuse_words(const study::Faults& faults) {
+int refuse_words(const base::Faults& faults) {
     return speaks_for_all() ? refuse(faults) : exit_bad_input;
 }
 

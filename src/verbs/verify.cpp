@@ -15,8 +15,8 @@
 
 #include "archive/archive.hpp"
 #include "archive/provenance.hpp"
+#include "base/json_text.hpp"
 #include "kernels/cuda/cards.hpp"
-#include "study/json_text.hpp"
 #include "verbs/retraining.hpp"
 #include "verbs/verbs.hpp"
 
@@ -38,8 +38,8 @@ std::string differences(const archive::TrialProvenance& then) {
 }
 
 /// The places of the trials that --retrain names.
-study::Result<std::vector<std::size_t>> chosen_trials(const archive::Archive& archive,
-                                                      const std::string& which) {
+base::Result<std::vector<std::size_t>> chosen_trials(const archive::Archive& archive,
+                                                     const std::string& which) {
     std::vector<std::size_t> all(archive.trials.size());
     std::iota(all.begin(), all.end(), std::size_t{0});
     if (which == "all") return all;
@@ -91,9 +91,9 @@ Comparison compare(archive::TrialRecord record, bool asked_for, const data::Toke
 
 /// Trains trials of a good archive again and tells of each as it ends. True when all that have a result have
 /// the bits that the archive has, and one that is asked for by name has a result.
-study::Result<bool> compare_again(const std::string& path, const options::variables_map& given,
-                                  std::optional<cluster::InstructionSet> pinned,
-                                  const std::function<void(const Comparison&)>& tell) {
+base::Result<bool> compare_again(const std::string& path, const options::variables_map& given,
+                                 std::optional<cluster::InstructionSet> pinned,
+                                 const std::function<void(const Comparison&)>& tell) {
     const auto archive = archive::read_archive(path, /*keep_weights=*/false);
     if (!archive) return tl::unexpected(archive.error());
     const std::string which = text(given, "retrain");
@@ -136,7 +136,7 @@ int verify(const options::variables_map& given) {
         if (!same) return refuse(same.error());
         good = *same;
     }
-    if (as_json) std::cout << study::json_text(json, 2);
+    if (as_json) std::cout << base::json_text(json, 2);
     return good ? exit_done : readable ? exit_other : exit_bad_input;
 }
 

@@ -84,7 +84,7 @@ class FileOf {
     FileOf& operator=(const FileOf&) = delete;
     analysis::Run run() const {
         const auto runs = read_archive_runs({path_, ParameterConvention::total, {}, 0});
-        EXPECT_TRUE(runs) << study::to_string(runs.error());
+        EXPECT_TRUE(runs) << base::to_string(runs.error());
         return runs->used.at(0);
     }
 
@@ -117,7 +117,7 @@ class ArchiveFile {
 TEST(ReadArchive, countsByTheBudgetsOwnConventionAndKeepsTheValidationCurve) {
     const ArchiveFile file;
     const auto runs = read_archive_runs({file.path(), ParameterConvention::total, {}, 0});
-    ASSERT_TRUE(runs) << study::to_string(runs.error());
+    ASSERT_TRUE(runs) << base::to_string(runs.error());
     ASSERT_EQ(runs->used.size(), 1u);
     const auto& run = runs->used[0];
     const archive::TrialRecord made = record(0);
@@ -180,7 +180,7 @@ TEST(ReadArchive, canBeReadUnderOtherConventions) {
 }
 
 TEST(ReadArchive, saysWhenThereIsNoFileOrNoArchiveInIt) {
-    EXPECT_THAT(study::to_string(read_archive_runs({"/nowhere/a.h5", {}, {}, 0}).error()),
+    EXPECT_THAT(base::to_string(read_archive_runs({"/nowhere/a.h5", {}, {}, 0}).error()),
                 HasSubstr("cannot be read"));
     EXPECT_FALSE(read_archive_runs({"/proc/self/status", {}, {}, 0}));
 }
@@ -207,7 +207,7 @@ class Sweep {
         archive::write_trial_file(archive::trials_folder(path_), record, writer_);
     }
     void end() { archive::merge(path_, study_, writer_).value(); }
-    study::Result<Runs> read() const { return read_archive_runs({path_, {}, {}, 0}); }
+    base::Result<Runs> read() const { return read_archive_runs({path_, {}, {}, 0}); }
     const std::filesystem::path& path() const { return path_; }
 
   private:
@@ -223,7 +223,7 @@ TEST(ReadSweep, saysHowManyTrialsAndWhichBudgetsAreFinished) {
     sweep.put(record(1));
     std::ofstream(archive::trials_folder(sweep.path()) / "broken.h5") << "no";
     auto runs = sweep.read();
-    ASSERT_TRUE(runs) << study::to_string(runs.error());
+    ASSERT_TRUE(runs) << base::to_string(runs.error());
     EXPECT_EQ(runs->unfinished,
               "the sweep has not ended: 1 of its 3 trials are finished, and those to come may change what is "
               "fitted");
@@ -272,7 +272,7 @@ TEST(ReadSweep, takesTheConventionExactWhereAnEarlierVersionDidNotSay) {
 TEST(ReadSweep, saysWhenNothingIsFinishedYet) {
     Sweep sweep;
     sweep.begin();
-    EXPECT_THAT(study::to_string(sweep.read().error()), HasSubstr("has no finished trial yet"));
+    EXPECT_THAT(base::to_string(sweep.read().error()), HasSubstr("has no finished trial yet"));
 }
 
 TEST(ReadSweep, saysThatNewerResultsAreNotInTheArchive) {

@@ -38,7 +38,7 @@ class CsvFile {
 
 inline std::string faults_of(const CsvRequest& request) {
     const auto runs = read_csv(request);
-    return runs ? "" : study::to_string(runs.error());
+    return runs ? "" : base::to_string(runs.error());
 }
 
 }  // namespace isogrid::analysis

@@ -138,7 +138,7 @@ TEST(ReadCsv, tellsRunsOfTwoFilesApartByWhatTheirSeedMeans) {
     const CsvRequest request = first.request("run=run,seed=seed,step=s,loss=L");
     const auto refused = [&](const CsvFile& second) {
         const auto runs = read_csv({first.name(), second.name()}, request);
-        return runs ? "" : study::to_string(runs.error());
+        return runs ? "" : base::to_string(runs.error());
     };
     EXPECT_THAT(refused(same), HasSubstr(same.name() + ": run a stands in " + first.name() + " too"));
     EXPECT_THAT(refused(silent), HasSubstr(silent.name() + ": run a stands in"));

@@ -91,12 +91,12 @@ TEST(Csv, keepsBudgetsThatStrayRunsDoNotTouch) {
 
 TEST(Csv, passesOverColumnsWithoutANameAndRowsWithoutACell) {
     const auto table = parse_csv(",,,\na,b,, \n1,2,,\n,,,\n , ,\t,\n3,4,,note\n,,\n", "f.csv");
-    ASSERT_TRUE(table) << study::to_string(table.error());
+    ASSERT_TRUE(table) << base::to_string(table.error());
     EXPECT_THAT(table->columns, ElementsAre("a", "b", "", ""));
     ASSERT_EQ(table->rows.size(), 2u);
     EXPECT_THAT(table->rows[1].cells, ElementsAre("3", "4", "", "note"));
     EXPECT_EQ(table->rows[1].line, 6u);
-    EXPECT_THAT(study::to_string(parse_csv(",,\n,,\n", "f.csv").error()), HasSubstr("no header"));
+    EXPECT_THAT(base::to_string(parse_csv(",,\n,,\n", "f.csv").error()), HasSubstr("no header"));
     const CsvFile file("N,D,L,,\n1e6,1e8,3.5,,\n,,,,\n,,,,\n1e6,2e8,3.4,,\n");
     EXPECT_EQ(faults_of(file.request("parameters=N,tokens=D,loss=L")), "");
     // A column is looked up by a name: nothing finds one that has none.
@@ -112,13 +112,13 @@ TEST(Csv, passesOverColumnsWithoutANameAndRowsWithoutACell) {
 TEST(Csv, namesTheLineOfARowThatIsTooShort) {
     const auto table = parse_csv("a,b\n1,2\n3\n", "f.csv");
     ASSERT_FALSE(table);
-    EXPECT_THAT(study::to_string(table.error()), HasSubstr("f.csv:3: 1 cell (the header has 2)"));
+    EXPECT_THAT(base::to_string(table.error()), HasSubstr("f.csv:3: 1 cell (the header has 2)"));
 }
 
 TEST(Csv, refusesAnOpenQuotationMarkAndAnEmptyFile) {
-    EXPECT_THAT(study::to_string(parse_csv("a,b\n\"1,2\n", "f.csv").error()),
+    EXPECT_THAT(base::to_string(parse_csv("a,b\n\"1,2\n", "f.csv").error()),
                 HasSubstr("f.csv:2: a quotation mark"));
-    EXPECT_THAT(study::to_string(parse_csv("", "f.csv").error()), HasSubstr("no header"));
+    EXPECT_THAT(base::to_string(parse_csv("", "f.csv").error()), HasSubstr("no header"));
 }
 
 TEST(ReadCsv, refusesAColumnThatStandsTwiceOnlyWhereItIsNamed) {
@@ -155,21 +155,21 @@ TEST(ReadCsv, saysHowNumbersWithALetterBehindAreWritten) {
 }
 
 TEST(Csv, refusesCarriageReturnsInsideARowAndUtf16) {
-    EXPECT_THAT(study::to_string(parse_csv("a,b\n1\r2,3\n", "f.csv").error()),
+    EXPECT_THAT(base::to_string(parse_csv("a,b\n1\r2,3\n", "f.csv").error()),
                 HasSubstr("f.csv:2: a carriage return inside the row"));
-    EXPECT_THAT(study::to_string(parse_csv("\xFF\xFE"
-                                           "a",
-                                           "f.csv")
-                                     .error()),
+    EXPECT_THAT(base::to_string(parse_csv("\xFF\xFE"
+                                          "a",
+                                          "f.csv")
+                                    .error()),
                 HasSubstr("f.csv: the text is UTF-16"));
     EXPECT_TRUE(parse_csv("a,b\r\n1,2\r", "f.csv"));  // cut off inside the last line end
 }
 
 TEST(Csv, saysWhenCellsAreSeparatedByOtherThanCommas) {
     EXPECT_THAT(
-        study::to_string(parse_csv("N;D;L\n1;2;3,5\n", "f.csv").error()),
+        base::to_string(parse_csv("N;D;L\n1;2;3,5\n", "f.csv").error()),
         HasSubstr("f.csv:1: the header is one column, \"N;D;L\" (its names are separated by semicolons)"));
-    EXPECT_THAT(study::to_string(parse_csv("N\tD\n1\t2\n", "f.csv").error()), HasSubstr("by tabs"));
+    EXPECT_THAT(base::to_string(parse_csv("N\tD\n1\t2\n", "f.csv").error()), HasSubstr("by tabs"));
 }
 
 TEST(Csv, takesNoNoticeOfSpacesAroundColumnNames) {
@@ -182,9 +182,9 @@ TEST(Csv, takesNoNoticeOfSpacesAroundColumnNames) {
 }
 
 TEST(Csv, saysWhatIsNoText) {
-    EXPECT_THAT(study::to_string(parse_csv("\x89HDF\r\n\x1a\n", "f.h5").error()),
+    EXPECT_THAT(base::to_string(parse_csv("\x89HDF\r\n\x1a\n", "f.h5").error()),
                 HasSubstr("it is an HDF5 file"));
-    EXPECT_THAT(study::to_string(parse_csv(std::string("a\0,\0b\0\n\0", 8), "f.csv").error()),
+    EXPECT_THAT(base::to_string(parse_csv(std::string("a\0,\0b\0\n\0", 8), "f.csv").error()),
                 HasSubstr("it holds zero bytes"));
 }
 
@@ -196,7 +196,7 @@ TEST(Csv, listsTheFirstOfManyFaults) {
     const auto runs = read_csv(file.request("parameters=N,tokens=D,loss=L"));
     ASSERT_FALSE(runs);
     EXPECT_EQ(runs.error().size(), 21u);
-    EXPECT_THAT(study::to_string(runs.error()), HasSubstr(": and 80 more (the first are listed)"));
+    EXPECT_THAT(base::to_string(runs.error()), HasSubstr(": and 80 more (the first are listed)"));
 }
 
 TEST(Csv, saysOnceWhatIsWrongWithManyLines) {
@@ -205,7 +205,7 @@ TEST(Csv, saysOnceWhatIsWrongWithManyLines) {
         for (int row = 0; row < rows; ++row)
             text += "1,5\n";
         const auto table = parse_csv(text, "f.csv");
-        return table ? study::Faults() : table.error();
+        return table ? base::Faults() : table.error();
     };
     ASSERT_EQ(faults(100).size(), 1u);
     EXPECT_EQ(faults(1)[0].problem, "2 cells");
@@ -317,7 +317,7 @@ TEST(ReadCsv, findsRunsThatStandInTwoFiles) {
     CsvRequest request = first.request("parameters=N,tokens=D,loss=L");
     const auto refused = read_csv({first.name(), second.name()}, request);
     ASSERT_FALSE(refused);
-    EXPECT_THAT(study::to_string(refused.error()),
+    EXPECT_THAT(base::to_string(refused.error()),
                 HasSubstr(second.name() + ":3: the same run as " + first.name() + ":2 (equal in"));
     request.skip_bad_rows = true;
     const auto runs = read_csv({first.name(), second.name()}, request);
@@ -354,7 +354,7 @@ TEST(ReadCsv, refusesARunWithRowsInTwoFiles) {
     const auto refused = read_csv({first.name(), second.name()}, request);
     ASSERT_FALSE(refused);
     EXPECT_EQ(
-        study::to_string(refused.error()),
+        base::to_string(refused.error()),
         second.name() + ": run a stands in " + first.name() +
             " too (a run is read from one file) put its rows into one file, or give two runs two names\n");
     EXPECT_TRUE(read_csv({first.name(), third.name()}, request));
@@ -660,7 +660,7 @@ TEST(ReadCsv, givesBudgetsThatDifferByRoundingOneValue) {
 }
 
 TEST(ParseColumns, namesUnknownRepeatedAndMissingRoles) {
-    const auto faults = [](const char* text) { return study::to_string(parse_columns(text).error()); };
+    const auto faults = [](const char* text) { return base::to_string(parse_columns(text).error()); };
     EXPECT_THAT(faults("size=N,loss=L,tokens=D"), HasSubstr("unknown role size"));
     EXPECT_THAT(faults("parameters=N,parameters=M,loss=L,tokens=D"), HasSubstr("parameters is given twice"));
     EXPECT_THAT(faults("parameters=N,tokens=D"), HasSubstr("no column for loss"));

@@ -460,7 +460,7 @@ TEST(Gnuplot, drawsAnInlinePictureWithItsOwnIds) {
                         {{"5 o'clock", Mark::points, 0.5, 0, {1e12, 1e15}, {1, 2}, {}},
                          {"", Mark::band, std::nullopt, 1, {1e12, 1e15}, {1, 2}, {2, 3}}}};
     const auto svg = draw(figure);
-    if (!svg) GTEST_SKIP() << study::to_string(svg.error());
+    if (!svg) GTEST_SKIP() << base::to_string(svg.error());
     EXPECT_TRUE(svg->starts_with("<svg"));
     EXPECT_THAT(*svg, HasSubstr("id='shape-gpPt5'"));
     EXPECT_THAT(*svg, HasSubstr("href='#shape-gpPt"));
@@ -470,7 +470,7 @@ TEST(Gnuplot, drawsAnInlinePictureWithItsOwnIds) {
 TEST(Gnuplot, drawsTitlesThatStayWords) {
     // A parametrization of somebody's CSV, say; the picture stands in a page that others open.
     const auto svg = draw({"k", "mup\" onload=\"x", "", {}, {}, {{"", Mark::points, 0.5, 0, {1}, {1}, {}}}});
-    if (!svg) GTEST_SKIP() << study::to_string(svg.error());
+    if (!svg) GTEST_SKIP() << base::to_string(svg.error());
     EXPECT_THAT(*svg, HasSubstr(" aria-label=\"mup&quot; onload=&quot;x\""));
 }
 
@@ -480,7 +480,7 @@ TEST(Gnuplot, isMissedWithAClearMessage) {
     const auto svg = draw({"empty", "t", "", {}, {}, {{"", Mark::points, 0.5, 0, {1}, {1}, {}}}});
     ::setenv("PATH", path.c_str(), 1);
     ASSERT_FALSE(svg);
-    EXPECT_THAT(study::to_string(svg.error()), HasSubstr("apt-get install gnuplot"));
+    EXPECT_THAT(base::to_string(svg.error()), HasSubstr("apt-get install gnuplot"));
 }
 
 TEST(Ticks, labelDecadesOnLongAxesAndStepsOnShortOnes) {

@@ -11,7 +11,7 @@
 #include "archive/hdf5_handles.hpp"
 #include "archive/sample_records.hpp"
 #include "archive/texts.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 namespace {
@@ -28,7 +28,7 @@ Archive sample_archive(std::int64_t trials, std::size_t weights = 5) {
                     .corpus = {.vocabulary = 256,
                                .training_tokens = 1000000,
                                .validation_tokens = 10000,
-                               .digest = study::sha256("a corpus")},
+                               .digest = base::sha256("a corpus")},
                     .budget_convention = study::FlopConvention::matmul,
                     .trials = {},
                     .build = {{"revision", "0123abc-dirty"}, {"MPI", "Open MPI 4.1.4"}}};
@@ -39,7 +39,7 @@ Archive sample_archive(std::int64_t trials, std::size_t weights = 5) {
 
 std::string fault_of(const std::filesystem::path& path) {
     const auto archive = read_archive(path, true);
-    return archive ? "no fault" : study::to_string(archive.error());
+    return archive ? "no fault" : base::to_string(archive.error());
 }
 
 TEST(Archive, bringsBackEveryField) {
@@ -50,7 +50,7 @@ TEST(Archive, bringsBackEveryField) {
     archive.trials[5] = sample::ended(archive.trials[5], Outcome::failed, "the node is gone");
     ASSERT_TRUE(write_archive(path, archive, writer));
     const auto found = read_archive(path, true);
-    ASSERT_TRUE(found) << study::to_string(found.error());
+    ASSERT_TRUE(found) << base::to_string(found.error());
     EXPECT_EQ(found->study_name, archive.study_name);
     EXPECT_EQ(found->job_text, archive.job_text);
     EXPECT_EQ(found->corpus.vocabulary, archive.corpus.vocabulary);
@@ -68,7 +68,7 @@ TEST(Archive, mayHoldNothingYet) {
     const Folder folder;
     write_archive(folder.path() / "a.h5", sample_archive(0), writer);
     const auto found = read_archive(folder.path() / "a.h5", true);
-    ASSERT_TRUE(found) << study::to_string(found.error());
+    ASSERT_TRUE(found) << base::to_string(found.error());
     EXPECT_THAT(found->trials, IsEmpty());
 }
 
@@ -87,9 +87,9 @@ TEST(Archive, hasADigestOfItsTrialsDigestsInOrder) {
     std::string together;
     for (const TrialRecord& record : archive.trials)
         together += digest(record);
-    EXPECT_EQ(archive_digest(archive.trials), study::sha256(together));
+    EXPECT_EQ(archive_digest(archive.trials), base::sha256(together));
     std::reverse(archive.trials.begin(), archive.trials.end());
-    EXPECT_EQ(archive_digest(archive.trials), study::sha256(together));
+    EXPECT_EQ(archive_digest(archive.trials), base::sha256(together));
 }
 
 TEST(Archive, refusesATrialThatIsThereTwice) {
@@ -128,10 +128,10 @@ TEST(Archive, givesTheWeightsOfOneTrial) {
     write_archive(path, archive, writer);
     const auto id = [&](std::size_t trial) { return study::identity(archive.trials[trial].planned.trial); };
     const auto weights = read_weights_of(path, id(2));
-    ASSERT_TRUE(weights) << study::to_string(weights.error());
+    ASSERT_TRUE(weights) << base::to_string(weights.error());
     EXPECT_EQ(*weights, archive.trials[2].result.weights);
-    EXPECT_THAT(study::to_string(read_weights_of(path, id(1)).error()), HasSubstr("has no weights"));
-    EXPECT_THAT(study::to_string(read_weights_of(path, "0123").error()), HasSubstr("has no trial 0123"));
+    EXPECT_THAT(base::to_string(read_weights_of(path, id(1)).error()), HasSubstr("has no weights"));
+    EXPECT_THAT(base::to_string(read_weights_of(path, "0123").error()), HasSubstr("has no trial 0123"));
 }
 
 TEST(Archive, findsATrialByIndexNameOrIdentity) {
@@ -214,7 +214,7 @@ TEST(Archive, holdsAThousandTrials) {
     const Archive archive = sample_archive(1000, 100);
     write_archive(path, archive, writer);
     const auto found = read_archive(path, true);
-    ASSERT_TRUE(found) << study::to_string(found.error());
+    ASSERT_TRUE(found) << base::to_string(found.error());
     sample::expect_equal(found->trials[999], archive.trials[999]);
 }
 

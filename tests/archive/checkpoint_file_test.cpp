@@ -48,7 +48,7 @@ class CheckpointFile : public testing::Test {
     bool write() { return archive::write_checkpoint(path_, trial_, "avx2", checkpoint_, {.tag = "t"}); }
     std::string fault(const study::Trial& trial, const std::string& instruction_set = "avx2") {
         const auto read = archive::read_checkpoint(path_, trial, instruction_set);
-        return read ? "none" : study::to_string(read.error());
+        return read ? "none" : base::to_string(read.error());
     }
 
     fs::path folder_, path_;
@@ -65,7 +65,7 @@ TEST_F(CheckpointFile, takesMemoryForFourArraysOfTheModelsSize) {
 TEST_F(CheckpointFile, comesBackBitForBit) {
     ASSERT_TRUE(write());
     const auto read = archive::read_checkpoint(path_, trial_, "avx2");
-    ASSERT_TRUE(read) << study::to_string(read.error());
+    ASSERT_TRUE(read) << base::to_string(read.error());
     EXPECT_EQ(read->step, 41);
     ASSERT_EQ(read->curve.size(), 2u);
     EXPECT_TRUE(std::isnan(read->curve[0].training_loss));

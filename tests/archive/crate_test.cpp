@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/sample_records.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 using namespace isogrid;
 using namespace isogrid::archive;
@@ -90,7 +90,7 @@ TEST_F(Crate, saysTheTruthOfItsFiles) {
         if (entity["@type"] != "File") continue;
         ++files;
         const std::string bytes = sample::bytes_of(crate_ / entity["name"].get<std::string>());
-        EXPECT_EQ(entity["sha256"], study::sha256(bytes)) << id;
+        EXPECT_EQ(entity["sha256"], base::sha256(bytes)) << id;
         EXPECT_EQ(entity["contentSize"], std::to_string(bytes.size())) << id;
     }
     EXPECT_EQ(files, 2);

@@ -11,7 +11,7 @@
 #include "archive/sample_records.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive {
 namespace {
@@ -36,13 +36,13 @@ class RunFolder : public testing::Test {
 
     Found find() {
         auto found = find_trials(path_, study_.grid);
-        if (!found) throw std::runtime_error(study::to_string(found.error()));
+        if (!found) throw std::runtime_error(base::to_string(found.error()));
         return std::move(*found);
     }
 
     Merged merge_now() {
         auto merged = merge(path_, study_, writer_);
-        if (!merged) throw std::runtime_error(study::to_string(merged.error()));
+        if (!merged) throw std::runtime_error(base::to_string(merged.error()));
         return std::move(*merged);
     }
 
@@ -72,7 +72,7 @@ TEST_F(RunFolder, isNotPassedOverWhereItLiesBesideALink) {
     std::filesystem::create_directories(beside / "trials");
     const auto found = find_trials(link, study_.grid);
     ASSERT_FALSE(found);
-    EXPECT_THAT(study::to_string(found.error()),
+    EXPECT_THAT(base::to_string(found.error()),
                 testing::AllOf(HasSubstr(beside.string() + ": is not the run folder of " + link.string()),
                                HasSubstr(run_folder(path_).string())));
     std::filesystem::remove_all(beside);
@@ -173,9 +173,9 @@ TEST_F(RunFolder, reportsDamagedAndForeignFilesUsesNoneAndDeletesNone) {
     const Found found = find();
     EXPECT_THAT(remaining(found), ElementsAre(0, 1, 2, 3));
     ASSERT_EQ(found.rejected.size(), 1U);
-    EXPECT_THAT(study::to_string(found.rejected), HasSubstr("is truncated"));
+    EXPECT_THAT(base::to_string(found.rejected), HasSubstr("is truncated"));
     ASSERT_EQ(found.foreign.size(), 1U);
-    EXPECT_THAT(study::to_string(found.foreign), HasSubstr("is of a trial that is not in this study"));
+    EXPECT_THAT(base::to_string(found.foreign), HasSubstr("is of a trial that is not in this study"));
     EXPECT_EQ(sample::names_in(trials_folder(path_)).size(), 2U);
 }
 
@@ -196,7 +196,7 @@ TEST_F(RunFolder, reportsTwoResultsOfOneTrialThatDiffer) {
     other.result.validation_loss += 0.25;
     put(other);
     const Found found = find();
-    EXPECT_THAT(study::to_string(found.rejected), HasSubstr("differs from another result of the same trial"));
+    EXPECT_THAT(base::to_string(found.rejected), HasSubstr("differs from another result of the same trial"));
     EXPECT_EQ(found.trials[1]->record.result.validation_loss, 3.75);
 }
 
@@ -215,7 +215,7 @@ TEST_F(RunFolder, packsResultsIntoASegmentAndLeavesTheRest) {
 TEST_F(RunFolder, leavesLargeFilesOutOfSegments) {
     TrialRecord large = sample::record(0);
     large.result.weights.assign(largest_packed / sizeof(float), 1.0F);
-    large.result.weights_digest = study::sha256(std::as_bytes(std::span<const float>(large.result.weights)));
+    large.result.weights_digest = base::sha256(std::as_bytes(std::span<const float>(large.result.weights)));
     const auto file = put(large);
     put(sample::record(1));
     put(sample::record(2));
@@ -286,7 +286,7 @@ TEST_F(RunFolder, usesWhatIsGoodOfADamagedSegmentAndKeepsItsFile) {
     pack_trial_files(path_, writer_, 1);
     const auto segment = segments_folder(path_) / sample::names_in(segments_folder(path_)).front();
     const std::string bytes = sample::damage_a_name(segment);
-    EXPECT_THAT(study::to_string(find().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
+    EXPECT_THAT(base::to_string(find().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
     EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 3));
     remove_merged(path_, merge_now().rejected);
     EXPECT_EQ(sample::bytes_of(segment), bytes);
@@ -312,14 +312,14 @@ TEST_F(RunFolder, passesOverATrunkThatWasLengthened) {
         longer = trunk;
     }
     study_.grid.trials[3].trial.seed += 1;
-    EXPECT_THAT(study::to_string(merge(path_, study_, writer_).error()),
+    EXPECT_THAT(base::to_string(merge(path_, study_, writer_).error()),
                 HasSubstr("holds trials that are not in this study"));
 }
 
 TEST_F(RunFolder, neverWritesOverAnArchiveItCannotTrust) {
     put(sample::record(1));
     sample::put_bytes(path_, "somebody's thesis");
-    EXPECT_THAT(study::to_string(merge(path_, study_, writer_).error()), HasSubstr("is not an HDF5 file"));
+    EXPECT_THAT(base::to_string(merge(path_, study_, writer_).error()), HasSubstr("is not an HDF5 file"));
     EXPECT_EQ(sample::bytes_of(path_), "somebody's thesis");
 }
 
@@ -328,7 +328,7 @@ TEST_F(RunFolder, neverWritesOverAnArchiveOfAnotherStudy) {
     merge_now();
     const std::string before = sample::bytes_of(path_);
     study_.grid.trials.pop_back();
-    EXPECT_THAT(study::to_string(merge(path_, study_, writer_).error()),
+    EXPECT_THAT(base::to_string(merge(path_, study_, writer_).error()),
                 HasSubstr("holds trials that are not in this study"));
     EXPECT_EQ(sample::bytes_of(path_), before);
 }

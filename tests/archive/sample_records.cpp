@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::archive::sample {
 
@@ -41,7 +41,7 @@ study::PlannedTrial planned_trial(std::int64_t index) {
     trial.leaves = 4;
     trial.steps = 20 + index;
     trial.seed = 7;
-    trial.token_digest = study::sha256("a corpus");
+    trial.token_digest = base::sha256("a corpus");
     planned.parameters = study::count_parameters(planned.trial.shape);
     planned.flops_per_token = study::count_flops(planned.trial.shape, 1234.5 + static_cast<double>(index));
     return planned;
@@ -86,7 +86,7 @@ TrialRecord record(std::int64_t index, std::size_t weights) {
                      .weights = {}};
     for (std::size_t i = 0; i < weights; ++i)
         record.result.weights.push_back(0.5F + static_cast<float>(i) * static_cast<float>(index + 1));
-    record.result.weights_digest = study::sha256(std::as_bytes(std::span(record.result.weights)));
+    record.result.weights_digest = base::sha256(std::as_bytes(std::span(record.result.weights)));
     record.provenance = {.host = "node-1",
                          .processor = "a processor",
                          .instruction_set = "avx2",

@@ -41,7 +41,7 @@ class ReadSoFar : public testing::Test {
 
     SoFar read() {
         auto so_far = read_so_far(path_);
-        if (!so_far) throw std::runtime_error(study::to_string(so_far.error()));
+        if (!so_far) throw std::runtime_error(base::to_string(so_far.error()));
         return std::move(so_far->value());
     }
 
@@ -129,8 +129,8 @@ TEST_F(ReadSoFar, tellsWhatIsDamagedAndPassesOverWhatIsBeingWrittenOrGone) {
     std::filesystem::rename(unfinished, unfinished.string() + ".tmp-host-7-0-0");
     std::filesystem::create_symlink("packed since", trials_folder(path_) / "listed.h5");
     EXPECT_THAT(indices(), ElementsAre(0));
-    const study::Faults rejected = read().rejected;
-    ASSERT_EQ(rejected.size(), 1U) << study::to_string(rejected);
+    const base::Faults rejected = read().rejected;
+    ASSERT_EQ(rejected.size(), 1U) << base::to_string(rejected);
     EXPECT_EQ(rejected[0].where, damaged.string());
     EXPECT_EQ(rejected[0].problem, "is truncated");
 }
@@ -142,14 +142,14 @@ TEST_F(ReadSoFar, usesTheGoodRecordsOfADamagedSegment) {
     const auto segment = segments_folder(path_) / sample::names_in(segments_folder(path_)).front();
     sample::damage_a_name(segment);
     EXPECT_THAT(indices(), ElementsAre(2));
-    EXPECT_THAT(study::to_string(read().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
+    EXPECT_THAT(base::to_string(read().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
 }
 
 TEST_F(ReadSoFar, doesNotTrustADamagedStudyFile) {
     put(sample::record(1));
     sample::put_bytes(study_file(path_), "somebody's thesis");
     EXPECT_FALSE(read().knows_study);
-    EXPECT_THAT(study::to_string(read().rejected), HasSubstr("is not an HDF5 file"));
+    EXPECT_THAT(base::to_string(read().rejected), HasSubstr("is not an HDF5 file"));
     EXPECT_THAT(indices(), ElementsAre(1));
 }
 
@@ -190,7 +190,7 @@ TEST_F(ReadSoFar, losesNoTrialThatIsPackedMeanwhile) {
         do {
             const SoFar so_far = read();
             EXPECT_EQ(so_far.archive.trials.size(), static_cast<std::size_t>(trials));
-            EXPECT_THAT(so_far.rejected, IsEmpty()) << study::to_string(so_far.rejected);
+            EXPECT_THAT(so_far.rejected, IsEmpty()) << base::to_string(so_far.rejected);
         } while (waitpid(packer, &status, WNOHANG) == 0);
         ASSERT_EQ(status, 0);
         ASSERT_THAT(sample::names_in(trials_folder(path_)), IsEmpty());

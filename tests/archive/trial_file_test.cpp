@@ -23,7 +23,7 @@ const Writer writer{"host-1-0-0", {}};
 
 std::string fault_of(const std::filesystem::path& path) {
     const auto record = read_trial_file(path, WeightsUse::keep);
-    return record ? "no fault" : study::to_string(record.error());
+    return record ? "no fault" : base::to_string(record.error());
 }
 
 TEST(TrialFile, bringsBackEveryField) {
@@ -32,7 +32,7 @@ TEST(TrialFile, bringsBackEveryField) {
     const auto path = write_trial_file(folder.path(), record, writer);
     ASSERT_TRUE(path);
     const auto found = read_trial_file(*path, WeightsUse::keep);
-    ASSERT_TRUE(found) << study::to_string(found.error());
+    ASSERT_TRUE(found) << base::to_string(found.error());
     sample::expect_equal(*found, record);
     EXPECT_EQ(digest(*found), digest(record));
     EXPECT_EQ(found->stored_weights, 5);
@@ -61,7 +61,7 @@ TEST(TrialFile, keepsOutcomesThatLeaveNoWeightsAndNoCurve) {
     record.result.curve.clear();
     const auto path = write_trial_file(folder.path(), record, writer);
     const auto found = read_trial_file(*path, WeightsUse::keep);
-    ASSERT_TRUE(found) << study::to_string(found.error());
+    ASSERT_TRUE(found) << base::to_string(found.error());
     sample::expect_equal(*found, record);
 }
 

@@ -53,7 +53,7 @@ class Verify : public testing::Test {
 
 TEST_F(Verify, findsNothingInAGoodArchive) {
     const VerifyReport report = verify_archive(path_);
-    EXPECT_TRUE(report.good()) << study::to_string(report.faults);
+    EXPECT_TRUE(report.good()) << base::to_string(report.faults);
     EXPECT_EQ(report.digest, archive_digest(archive_.trials));
     ASSERT_EQ(report.trials.size(), 3U);
     EXPECT_EQ(report.trials[1].index, 1);
@@ -66,7 +66,7 @@ TEST_F(Verify, findsNothingInAGoodArchive) {
 TEST_F(Verify, namesTheTrialWhoseCurveChanged) {
     falsify(archive_.trials[1].result.curve[1].validation_loss, 2.5);
     EXPECT_THAT(verdicts(), ElementsAre(true, false, true));
-    EXPECT_THAT(study::to_string(verify_archive(path_).faults),
+    EXPECT_THAT(base::to_string(verify_archive(path_).faults),
                 HasSubstr("trial 1 (b0-w32-d2) has a wrong digest"));
 }
 
@@ -81,7 +81,7 @@ TEST_F(Verify, namesTheTrialWhoseWeightsChanged) {
 TEST_F(Verify, namesTheColumnThatContradictsTheSpecification) {
     falsify(std::array<std::int64_t, 2>{32, 2}, std::array<std::int64_t, 2>{48, 2});  // width, depth
     EXPECT_THAT(verdicts(), ElementsAre(true, false, true));
-    EXPECT_THAT(study::to_string(verify_archive(path_).faults),
+    EXPECT_THAT(base::to_string(verify_archive(path_).faults),
                 HasSubstr("has a wrong width (48 is stored, 32 follows from its contents)"));
 }
 
@@ -89,7 +89,7 @@ TEST_F(Verify, seesAChangedJobText) {
     falsify(std::array{'j', 'o', 'b', ' ', 'f', 'i', 'l', 'e', ' ', 'o', 'f'},
             std::array{'j', 'o', 'b', ' ', 'p', 'i', 'l', 'e', ' ', 'o', 'f'});
     EXPECT_THAT(verdicts(), ElementsAre(true, true, true));
-    EXPECT_THAT(study::to_string(verify_archive(path_).faults), HasSubstr("cannot use job/text"));
+    EXPECT_THAT(base::to_string(verify_archive(path_).faults), HasSubstr("cannot use job/text"));
 }
 
 TEST_F(Verify, speaksJson) {
@@ -108,7 +108,7 @@ TEST_F(Verify, saysWhyAFileCannotBeRead) {
     sample::put_bytes(path_, "no archive");
     const VerifyReport report = verify_archive(path_);
     EXPECT_FALSE(report.good());
-    EXPECT_THAT(study::to_string(report.faults), HasSubstr("is not an HDF5 file"));
+    EXPECT_THAT(base::to_string(report.faults), HasSubstr("is not an HDF5 file"));
     EXPECT_EQ(to_json(report)["digest"], "");
 }
 

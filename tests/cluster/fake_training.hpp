@@ -12,11 +12,11 @@
 #include <thread>
 #include <vector>
 
+#include "base/digest.hpp"
 #include "cluster/worker/execute.hpp"
 #include "data/philox.hpp"
 #include "data/token_writer.hpp"
 #include "kernels/cuda/cards.hpp"
-#include "study/digest.hpp"
 
 namespace isogrid::cluster::test {
 
@@ -64,7 +64,7 @@ struct FakeTraining {
         }
         result.outcome = archive::Outcome::completed;
         result.training_loss = result.validation_loss = result.bits_per_byte = gradient.front();
-        result.weights_digest = study::sha256(std::as_bytes(std::span<const float>(gradient)));
+        result.weights_digest = base::sha256(std::as_bytes(std::span<const float>(gradient)));
         if (options.keep_weights) result.weights = gradient;
         return result;
     }
@@ -110,7 +110,7 @@ inline std::filesystem::path write_small_corpus(const std::filesystem::path& fol
     const std::vector<data::Token> tokens(64, 7);
     const auto path = folder / "small.tok";
     const auto written = data::write_token_file(path, tokens, tokens, "bytes", 256, 64, 64);
-    if (!written) throw std::runtime_error(study::to_string(written.error()));
+    if (!written) throw std::runtime_error(base::to_string(written.error()));
     return path;
 }
 

@@ -18,7 +18,7 @@ std::vector<std::string> blocks_of(const std::string& text) {
     write_all(folder / "text", text);
     std::vector<std::string> blocks;
     const auto read = for_each_block(files::Descriptor(::open((folder / "text").c_str(), O_RDONLY)), "text",
-                                     [&](std::string_view block) -> study::Result<void> {
+                                     [&](std::string_view block) -> base::Result<void> {
                                          blocks.emplace_back(block);
                                          return {};
                                      });
@@ -101,9 +101,9 @@ TEST(TextBlocks, stopAtTheFirstFault) {
     write_all(folder / "text", std::string(200'000, 'a'));
     int calls = 0;
     const auto read = for_each_block(files::Descriptor(::open((folder / "text").c_str(), O_RDONLY)), "text",
-                                     [&](std::string_view) -> study::Result<void> {
+                                     [&](std::string_view) -> base::Result<void> {
                                          ++calls;
-                                         return study::fail("here", "stop", "", "");
+                                         return base::fail("here", "stop", "", "");
                                      });
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error()[0].where, "here");
@@ -112,9 +112,9 @@ TEST(TextBlocks, stopAtTheFirstFault) {
 
 TEST(TextBlocks, ofSomethingUnreadableAreAFault) {
     const auto read = for_each_block(files::Descriptor(::open("/", O_RDONLY)), "/",
-                                     [](std::string_view) { return study::Result<void>(); });
+                                     [](std::string_view) { return base::Result<void>(); });
     ASSERT_FALSE(read);
-    EXPECT_EQ(study::to_string(read.error()[0]), "/: cannot be read (Is a directory) name a text file");
+    EXPECT_EQ(base::to_string(read.error()[0]), "/: cannot be read (Is a directory) name a text file");
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 template <class T>
-std::string message(const study::Result<T>& result) {
-    return result ? "no fault" : study::to_string(result.error());
+std::string message(const base::Result<T>& result) {
+    return result ? "no fault" : base::to_string(result.error());
 }
 
 std::vector<Token> counting(std::size_t count) {
@@ -129,7 +129,7 @@ TEST(TokenFile, hasTheDocumentedLayout) {
     EXPECT_EQ(bytes.substr(256), "\x02\x01\x04\x03");
 
     const std::string fields = bytes.substr(0, 56) + std::string(64, '\0') + bytes.substr(120, 136);
-    EXPECT_EQ(header->digest, study::sha256(bytes.substr(256) + fields));
+    EXPECT_EQ(header->digest, base::sha256(bytes.substr(256) + fields));
 }
 
 TEST(TokenFile, hasADigestOfEveryField) {

@@ -26,8 +26,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 template <class T>
-std::string message(const study::Result<T>& result) {
-    return result ? "no fault" : study::to_string(result.error());
+std::string message(const base::Result<T>& result) {
+    return result ? "no fault" : base::to_string(result.error());
 }
 
 /// The text behind a part of a token file of bytes.

@@ -8,9 +8,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/digest.hpp"
 #include "data/sample_text.hpp"
 #include "scratch_folder.hpp"
-#include "study/digest.hpp"
 
 namespace isogrid::data {
 namespace {
@@ -99,7 +99,7 @@ std::string why_not(const std::vector<std::string>& lines, std::int64_t vocabula
     testing::internal::CaptureStderr();
     const auto model = train_sentencepiece(lines, vocabulary);
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
-    return model ? "no fault" : study::to_string(model.error());
+    return model ? "no fault" : base::to_string(model.error());
 }
 
 TEST(TrainSentencepiece, saysWhyAVocabularyCannotBeMade) {
@@ -121,7 +121,7 @@ TEST(LoadSentencepiece, readsASavedModel) {
     write_all(folder / "a.model", model);
     const auto loaded = load_sentencepiece_tokenizer(folder / "a.model");
     ASSERT_TRUE(loaded);
-    EXPECT_EQ((*loaded)->name(), "sentencepiece:" + study::sha256(model));
+    EXPECT_EQ((*loaded)->name(), "sentencepiece:" + base::sha256(model));
     EXPECT_EQ(encoded(**loaded, "the law"), encoded(*trained_tokenizer(), "the law"));
 }
 
@@ -133,12 +133,12 @@ TEST(LoadSentencepiece, refusesWhatIsNoModel) {
     for (const auto& name : {"empty.model", "text.model"}) {
         const auto loaded = load_sentencepiece_tokenizer(folder / name);
         ASSERT_FALSE(loaded);
-        EXPECT_THAT(study::to_string(loaded.error()), HasSubstr(".model: is not a SentencePiece model"));
+        EXPECT_THAT(base::to_string(loaded.error()), HasSubstr(".model: is not a SentencePiece model"));
     }
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
     const auto missing = load_sentencepiece_tokenizer(folder / "none.model");
     ASSERT_FALSE(missing);
-    EXPECT_THAT(study::to_string(missing.error()), HasSubstr("none.model: cannot be read (No such file"));
+    EXPECT_THAT(base::to_string(missing.error()), HasSubstr("none.model: cannot be read (No such file"));
 }
 
 TEST(SentencePieceModel, withAZeroInsideAPieceIsRefused) {
@@ -149,7 +149,7 @@ TEST(SentencePieceModel, withAZeroInsideAPieceIsRefused) {
         "\003\012\017\012\006\000\000\006\074\060\170\065\104\076\020\000\030\000\040\000";
     const auto read = make_sentencepiece_tokenizer(std::string(bytes, sizeof bytes - 1), "odd.model");
     ASSERT_FALSE(read);
-    EXPECT_NE(study::to_string(read.error()).find("odd.model: is not a SentencePiece model"),
+    EXPECT_NE(base::to_string(read.error()).find("odd.model: is not a SentencePiece model"),
               std::string::npos);
 }
 

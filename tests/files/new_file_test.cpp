@@ -15,7 +15,7 @@ using testing::HasSubstr;
 TEST(NewFile, appearsUnderItsNameWhenItIsWhole) {
     const ScratchFolder scratch;
     auto file = NewFile::create(scratch / "report");
-    ASSERT_TRUE(file) << study::to_string(file.error());
+    ASSERT_TRUE(file) << base::to_string(file.error());
     file->write("0123456789");
     file->write_at(2, std::as_bytes(std::span("xy", 2)));
     EXPECT_FALSE(std::filesystem::exists(scratch / "report"));
@@ -78,7 +78,7 @@ TEST(NewFile, refusesWhatCanBeNoFile) {
                                            {scratch / "missing/report", "make its folder first"}}) {
         const auto file = NewFile::create(path);
         ASSERT_FALSE(file) << path;
-        EXPECT_THAT(study::to_string(file.error()),
+        EXPECT_THAT(base::to_string(file.error()),
                     testing::AllOf(HasSubstr(path.string()), HasSubstr(what_to_do)));
     }
     EXPECT_EQ(scratch.entries(), 0);

@@ -8,9 +8,9 @@
 #include <memory>
 
 #include "archive/sample_records.hpp"
+#include "base/digest.hpp"
 #include "fuzz/hdf5_checksums.hpp"
 #include "fuzz/inputs.hpp"
-#include "study/digest.hpp"
 
 namespace isogrid::fuzz {
 namespace {
@@ -53,7 +53,7 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** values) {
     }
     if (const std::string folder = fuzz::value_of("examples", *count, *values); !folder.empty())
         for (const std::string& example : input.examples())
-            archive::sample::put_bytes(std::filesystem::path(folder) / study::sha256(example), example);
+            archive::sample::put_bytes(std::filesystem::path(folder) / base::sha256(example), example);
     return 0;
 }
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <optional>
 
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 namespace isogrid::fuzz {
 
@@ -73,7 +73,7 @@ void repair_seal(std::string& bytes, const Header& header) {
         return;
     std::string_view data = std::string_view(bytes).substr(*address, *size);
     if (is_text) data = data.substr(0, data.find('\0'));
-    const std::string digest = study::sha256(data);
+    const std::string digest = base::sha256(data);
     // The text ends with a zero: its digits are the 64 before that.
     if (digest_end > digits) std::copy_n(digest.data(), digits, bytes.data() + digest_end - digits - 1);
 }

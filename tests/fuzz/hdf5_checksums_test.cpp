@@ -8,8 +8,8 @@
 #include "archive/archive.hpp"
 #include "archive/sample_records.hpp"
 #include "archive/verify.hpp"
+#include "base/fault.hpp"
 #include "fuzz/inputs.hpp"
-#include "study/fault.hpp"
 
 using namespace isogrid;
 
@@ -47,13 +47,13 @@ TEST(RepairChecksums, makesAChangedTableReadableSoThatOnlyItsRecordIsDoubted) {
     const auto fault_of = [&] {
         archive::sample::put_bytes(file, bytes);
         const auto read = archive::read_archive(file, true);
-        return read ? std::string() : study::to_string(read.error());
+        return read ? std::string() : base::to_string(read.error());
     };
     const std::string doubts = "its bytes are not those of its sha256";
     EXPECT_NE(fault_of().find(doubts), std::string::npos) << fault_of();
     fuzz::repair_checksums(bytes);
     EXPECT_EQ(fault_of().find(doubts), std::string::npos) << fault_of();
     const archive::VerifyReport report = archive::verify_archive(file);
-    EXPECT_NE(study::to_string(report.faults).find("wrong digest"), std::string::npos)
-        << study::to_string(report.faults);
+    EXPECT_NE(base::to_string(report.faults).find("wrong digest"), std::string::npos)
+        << base::to_string(report.faults);
 }

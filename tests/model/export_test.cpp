@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Heads, Export, testing::Bool(),
 TEST(ExportFaults, anUnusableFolderIsNamed) {
     const auto result = model::export_llama(small_shape(), {}, {}, "/dev/null/model");
     ASSERT_FALSE(result);
-    EXPECT_NE(study::to_string(result.error()).find("/dev/null/model"), std::string::npos);
+    EXPECT_NE(base::to_string(result.error()).find("/dev/null/model"), std::string::npos);
 }
 
 }  // namespace

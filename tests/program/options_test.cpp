@@ -9,7 +9,7 @@ using testing::HasSubstr;
 
 namespace {
 
-study::Result<options::variables_map> read(const std::vector<std::string>& words, bool many = false) {
+base::Result<options::variables_map> read(const std::vector<std::string>& words, bool many = false) {
     options::options_description known;
     known.add_options()("ranks", options::value<int>()->default_value(1), "how many")("json", "as JSON");
     return read_options(words, known, {"JOB", "OUT"}, many, "isogrid plan", "usage: isogrid plan JOB OUT");
@@ -17,7 +17,7 @@ study::Result<options::variables_map> read(const std::vector<std::string>& words
 
 std::string fault(const std::vector<std::string>& words) {
     const auto given = read(words);
-    return given ? "none" : study::to_string(given.error());
+    return given ? "none" : base::to_string(given.error());
 }
 
 TEST(Options, areReadWithPositionsBetweenThem) {
@@ -58,7 +58,7 @@ TEST(Options, thatAreRequiredMayBeMissingWhereHelpIsAskedFor) {
     };
     EXPECT_TRUE(read({"--help"}));
     ASSERT_FALSE(read({}));
-    EXPECT_THAT(study::to_string(read({}).error()), HasSubstr("'--out' is required but missing"));
+    EXPECT_THAT(base::to_string(read({}).error()), HasSubstr("'--out' is required but missing"));
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ Trial growing() {
 std::vector<PlannedTrial> trials_of(const std::string& study) {
     std::string job = testing::smallest_job();
     job.resize(job.find("[isoflop]"));
-    const Result<Study> parsed = testing::parsed(job + study);
-    EXPECT_TRUE(parsed) << to_string(parsed.error());
+    const base::Result<Study> parsed = testing::parsed(job + study);
+    EXPECT_TRUE(parsed) << base::to_string(parsed.error());
     return parsed ? parsed->grid.trials : std::vector<PlannedTrial>{};
 }
 
@@ -75,8 +75,8 @@ TEST(BatchSchedule, keepsTheBudgetOfEveryTrial) {
     const std::string changes =
         "[recipe]\nbatch_schedule = [[2_000_000, 32], [6_000_000, 64]]\n"
         "batch_schedule_rule = \"linear\"\n[isoflop]\nbudgets = [4e12, 8e12, 2e13, 4e13]\n";
-    const Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), changes));
-    ASSERT_TRUE(study) << to_string(study.error());
+    const base::Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), changes));
+    ASSERT_TRUE(study) << base::to_string(study.error());
     std::size_t ramped = 0;
     for (const PlannedTrial& planned : study->grid.trials) {
         const Trial& trial = planned.trial;

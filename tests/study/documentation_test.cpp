@@ -137,8 +137,9 @@ TEST(Documentation, hasStudiesThatCanBeAddedToTheSmallestJob) {
     std::size_t studies = 0;
     for (const Block& block : page().blocks) {
         if (block.kind != "toml study") continue;
-        const Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), block.text));
-        ASSERT_TRUE(study) << block.text << to_string(study.error());
+        const base::Result<Study> study =
+            testing::parsed(testing::edited(testing::smallest_job(), block.text));
+        ASSERT_TRUE(study) << block.text << base::to_string(study.error());
         const std::string name = block.text.substr(1, block.text.find(']') - 1);
         const auto of_study = [&](const PlannedTrial& planned) {
             return std::find(planned.studies.begin(), planned.studies.end(), name) != planned.studies.end();
@@ -160,8 +161,8 @@ TEST(Documentation, statesEveryWarningAsItComes) {
     const std::vector<Example> examples = examples_of(page(), "toml warning");
     EXPECT_GE(examples.size(), 5);
     for (const Example& example : examples) {
-        const Result<Study> study = testing::parsed(example.job);
-        ASSERT_TRUE(study) << to_string(study.error());
+        const base::Result<Study> study = testing::parsed(example.job);
+        ASSERT_TRUE(study) << base::to_string(study.error());
         EXPECT_THAT(study->grid.warnings, ElementsAreArray(example.messages)) << example.job;
     }
 }
@@ -176,8 +177,8 @@ TEST(Documentation, statesTheDefaults) {
             EXPECT_THAT(all_faults(without), HasSubstr(row.table + "." + row.key + ": is missing"));
             continue;
         }
-        const Result<Study> study = testing::parsed(changed(row, row.standard));
-        ASSERT_TRUE(study) << row.key << "\n" << to_string(study.error());
+        const base::Result<Study> study = testing::parsed(changed(row, row.standard));
+        ASSERT_TRUE(study) << row.key << "\n" << base::to_string(study.error());
         EXPECT_EQ(study->job.seed, standard.job.seed) << row.key;
         EXPECT_EQ(study->job.ranks_per_trial, standard.job.ranks_per_trial) << row.key;
         EXPECT_EQ(study->job.trials_per_card, standard.job.trials_per_card) << row.key;

@@ -21,8 +21,8 @@ using ::testing::Le;
 using ::testing::SizeIs;
 
 std::vector<PlannedTrial> trials_with(const std::string& changes) {
-    const Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), changes));
-    EXPECT_TRUE(study) << to_string(study.error());
+    const base::Result<Study> study = testing::parsed(testing::edited(testing::smallest_job(), changes));
+    EXPECT_TRUE(study) << base::to_string(study.error());
     return study ? study->grid.trials : std::vector<PlannedTrial>{};
 }
 
@@ -135,9 +135,9 @@ TEST(Grid, turnsFractionsIntoStepsOneAtLeast) {
 }
 
 TEST(GridWarnings, takeRepeatsForNoFurtherSizes) {
-    const Result<Study> study = testing::parsed(
+    const base::Result<Study> study = testing::parsed(
         testing::edited(testing::smallest_job(), "[isoflop]\nflops = \"six_n\"\nsizes = 4\nseeds = 2\n"));
-    ASSERT_TRUE(study) << to_string(study.error());
+    ASSERT_TRUE(study) << base::to_string(study.error());
     EXPECT_THAT(study->grid.warnings,
                 ::testing::Contains(::testing::HasSubstr("budget 1e+12 has too few sizes: 4")));
 }
@@ -156,13 +156,13 @@ TEST(GridWarnings, forgiveAWarmUpOfHalfATrialItsRounding) {
 }
 
 TEST(Quickstart, expandsToAGridThatCanAnswer) {
-    const auto read_gcide = [](const std::filesystem::path& path) -> Result<CorpusFacts> {
+    const auto read_gcide = [](const std::filesystem::path& path) -> base::Result<CorpusFacts> {
         EXPECT_EQ(path.lexically_relative(ISOGRID_SOURCE_DIR), "data/gcide.tok");
         return testing::read_tokens("jobs/english.tok");  // about as long
     };
-    const Result<Study> study =
+    const base::Result<Study> study =
         read_study(ISOGRID_SOURCE_DIR "/jobs/quickstart.toml", read_gcide, testing::closed_form_flops);
-    ASSERT_TRUE(study) << to_string(study.error());
+    ASSERT_TRUE(study) << base::to_string(study.error());
     EXPECT_THAT(study->grid.warnings, ElementsAre());
     EXPECT_THAT(study->job.isoflop.budgets, SizeIs(::testing::Ge(4)));
 }

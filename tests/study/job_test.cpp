@@ -6,8 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/wording.hpp"
 #include "study/job_text.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 namespace {
@@ -64,8 +64,8 @@ TEST(Job, isReadFromAFile) {
         EXPECT_EQ(path, folder / "english.tok");
         return testing::read_tokens("jobs/english.tok");
     };
-    const Result<Study> study = read_study(folder / "a.toml", read, testing::closed_form_flops);
-    ASSERT_TRUE(study) << to_string(study.error());
+    const base::Result<Study> study = read_study(folder / "a.toml", read, testing::closed_form_flops);
+    ASSERT_TRUE(study) << base::to_string(study.error());
     EXPECT_EQ(study->job.text, testing::smallest_job());
     EXPECT_EQ(study->job.tokens, "english.tok");
     EXPECT_EQ(study->job.token_file, folder / "english.tok");
@@ -75,12 +75,13 @@ TEST(Job, isReadFromAFile) {
 TEST(Job, thatCannotBeReadIsOneFault) {
     const auto missing = read_study("nowhere/x.toml", testing::read_tokens, testing::closed_form_flops);
     ASSERT_FALSE(missing);
-    EXPECT_EQ(to_string(missing.error()),
+    EXPECT_EQ(base::to_string(missing.error()),
               "nowhere/x.toml: cannot be read (No such file or directory) check the path\n");
 
     const auto folder = read_study(::testing::TempDir(), testing::read_tokens, testing::closed_form_flops);
     ASSERT_FALSE(folder);
-    EXPECT_THAT(to_string(folder.error()), HasSubstr("cannot be read (it is a folder) give a job file"));
+    EXPECT_THAT(base::to_string(folder.error()),
+                HasSubstr("cannot be read (it is a folder) give a job file"));
 }
 
 TEST(Faults, comeAllAtOnceInTheOrderOfLines) {
@@ -151,14 +152,14 @@ TEST(Faults, ofABudgetLeaveTheOthersChecked) {
 }
 
 TEST(Faults, ofTheTokenFileAreAllPassedOnWithTheLineThatNamesIt) {
-    const auto read = [](const std::filesystem::path&) -> Result<CorpusFacts> {
+    const auto read = [](const std::filesystem::path&) -> base::Result<CorpusFacts> {
         return tl::unexpected(
-            Faults{{"a.tok", "is torn", "1 byte", "copy it"}, {"", "is old", "", "renew it"}});
+            base::Faults{{"a.tok", "is torn", "1 byte", "copy it"}, {"", "is old", "", "renew it"}});
     };
     const auto study =
         parse_study(testing::smallest_job(), "jobs/x.toml", "jobs", read, testing::closed_form_flops);
     ASSERT_FALSE(study);
-    EXPECT_EQ(to_string(study.error()),
+    EXPECT_EQ(base::to_string(study.error()),
               "jobs/x.toml:5: data.tokens: a.tok: is torn (1 byte) copy it\n"
               "jobs/x.toml:5: data.tokens: is old renew it\n");
 }
@@ -170,26 +171,6 @@ TEST(Faults, doNotReachTheGraphWithImpossibleShapes) {
     };
     const std::string text = testing::edited(testing::smallest_job(), "[model]\nwidths = [32, 33]\n");
     EXPECT_FALSE(parse_study(text, "jobs/x.toml", "jobs", testing::read_tokens, refuse));
-}
-
-TEST(Wording, showsNumbersShortly) {
-    EXPECT_EQ(as_written(0.02), "0.02");
-    EXPECT_EQ(as_written(8e10), "8e+10");
-    EXPECT_EQ(as_written(65536), "65536");
-    EXPECT_EQ(rounded(3.14159e7), "3.14e+07");
-    EXPECT_EQ(rounded(42), "42");
-    EXPECT_EQ(rounded(1462), "1460");
-    EXPECT_EQ(rounded(-272.4, 2), "-270");
-    EXPECT_EQ(rounded(999999), "1e+06");
-}
-
-TEST(Wording, guessesOnlyWhatIsNear) {
-    const std::vector<std::string> words = {"batch", "beta1", "beta2", "leaves"};
-    EXPECT_EQ(nearest("bach", words), "batch");
-    EXPECT_EQ(nearest("beta3", words), "beta1");
-    EXPECT_EQ(nearest("leaf", words), std::nullopt);
-    EXPECT_EQ(nearest("x", words), std::nullopt);
-    EXPECT_EQ(nearest("", words), std::nullopt);
 }
 
 }  // namespace

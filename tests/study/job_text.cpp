@@ -79,7 +79,7 @@ std::string edited(const std::string& job, const std::string& changes) {
     return text;
 }
 
-Result<CorpusFacts> read_tokens(const std::filesystem::path& token_file) {
+base::Result<CorpusFacts> read_tokens(const std::filesystem::path& token_file) {
     CorpusFacts facts{.vocabulary = 256, .digest = std::string(64, 'a')};
     if (token_file == "jobs/english.tok") {
         facts.training_tokens = 31'000'000;
@@ -88,8 +88,8 @@ Result<CorpusFacts> read_tokens(const std::filesystem::path& token_file) {
         facts.training_tokens = 1'000;
         facts.validation_tokens = 100;
     } else {
-        return fail(token_file.string(), "is missing", "there is no file of this name",
-                    "make it with isogrid tokenize");
+        return base::fail(token_file.string(), "is missing", "there is no file of this name",
+                          "make it with isogrid tokenize");
     }
     return facts;
 }
@@ -98,15 +98,15 @@ double closed_form_flops(const Shape& shape) {
     return count_flops(shape, 0).attention;
 }
 
-Result<Study> parsed(const std::string& text) {
+base::Result<Study> parsed(const std::string& text) {
     return parse_study(text, "jobs/x.toml", "jobs", read_tokens, closed_form_flops);
 }
 
 std::vector<std::string> faults_of(const std::string& text) {
     std::vector<std::string> texts;
-    if (const Result<Study> study = parsed(text); !study) {
-        for (const Fault& fault : study.error())
-            texts.push_back(to_string(fault));
+    if (const base::Result<Study> study = parsed(text); !study) {
+        for (const base::Fault& fault : study.error())
+            texts.push_back(base::to_string(fault));
     }
     return texts;
 }

@@ -19,13 +19,13 @@ std::string edited(const std::string& job, const std::string& changes);
 
 /// Knows two token files of bytes: `jobs/english.tok` with 31,000,000 tokens to train on and 320,000 to
 /// validate, and `jobs/short.tok` with 1,000 and 100.
-Result<CorpusFacts> read_tokens(const std::filesystem::path& token_file);
+base::Result<CorpusFacts> read_tokens(const std::filesystem::path& token_file);
 
 /// Stands in for the graph: as many operations as the closed form with attention has.
 double closed_form_flops(const Shape& shape);
 
 /// Reads `text` as the file jobs/x.toml.
-Result<Study> parsed(const std::string& text);
+base::Result<Study> parsed(const std::string& text);
 
 /// The faults of `text` as people see them, one string each.
 std::vector<std::string> faults_of(const std::string& text);

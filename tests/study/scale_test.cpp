@@ -30,9 +30,9 @@ TEST(Scale, standsInTheJobsText) {
 }
 
 TEST(Scale, trainsTheSameSizesOnSoMuchLess) {
-    const Result<Study> whole = testing::parsed(testing::smallest_job()),
-                        tenth = testing::parsed(scaled(testing::smallest_job(), 0.1));
-    ASSERT_TRUE(whole && tenth) << to_string(tenth.error());
+    const base::Result<Study> whole = testing::parsed(testing::smallest_job()),
+                              tenth = testing::parsed(scaled(testing::smallest_job(), 0.1));
+    ASSERT_TRUE(whole && tenth) << base::to_string(tenth.error());
     std::map<std::string, const PlannedTrial*> trials;
     for (const PlannedTrial& planned : whole->grid.trials)
         trials[planned.name] = &planned;
@@ -49,7 +49,7 @@ TEST(Scale, trainsTheSameSizesOnSoMuchLess) {
 }
 
 TEST(Scale, reachesEveryTokenCount) {
-    const Result<Study> study = testing::parsed(
+    const base::Result<Study> study = testing::parsed(
         scaled(testing::edited(
                    testing::smallest_job(),
                    "[recipe]\nwarmup_tokens = 1_000_000\n"
@@ -63,7 +63,7 @@ TEST(Scale, reachesEveryTokenCount) {
                    "[data_size]\ntokens = [500_000, 600_000, 700_000, 800_000, 900_000, 1_000_000]\n"
                    "[validation]\nbudgets = [1e14]\n"),
                0.1));
-    ASSERT_TRUE(study) << to_string(study.error());
+    ASSERT_TRUE(study) << base::to_string(study.error());
     const Job& job = study->job;
     EXPECT_EQ(job.recipe.warmup_tokens, 100'000);
     EXPECT_EQ(job.critical_batch->tokens, 400'000);

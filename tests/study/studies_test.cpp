@@ -8,8 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/wording.hpp"
 #include "study/job_text.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::study {
 namespace {
@@ -22,8 +22,8 @@ using ::testing::SizeIs;
 std::vector<PlannedTrial> trials_of(const std::string& study) {
     std::string job = testing::smallest_job();
     job.resize(job.find("[isoflop]"));
-    const Result<Study> parsed = testing::parsed(testing::edited(job, study));
-    EXPECT_TRUE(parsed) << to_string(parsed.error());
+    const base::Result<Study> parsed = testing::parsed(testing::edited(job, study));
+    EXPECT_TRUE(parsed) << base::to_string(parsed.error());
     return parsed ? parsed->grid.trials : std::vector<PlannedTrial>{};
 }
 
@@ -211,11 +211,11 @@ TEST(Validation, liesAboveWhatItIsPredictedFrom) {
 }
 
 TEST(Schedules, changeTheRecipeOfTheSameGrid) {
-    const Result<Study> study =
+    const base::Result<Study> study =
         testing::parsed(testing::edited(testing::smallest_job(),
                                         "[schedules]\nvariants = [\"tuned\", \"truncated_cosine\", "
                                         "\"fixed_warmup\", \"large_batch\"]\nlarge_batch = 64\n"));
-    ASSERT_TRUE(study) << to_string(study.error());
+    ASSERT_TRUE(study) << base::to_string(study.error());
     std::map<std::string, std::vector<const PlannedTrial*>> by_variant;
     for (const PlannedTrial& planned : study->grid.trials)
         by_variant[planned.variant].push_back(&planned);
@@ -257,8 +257,8 @@ TEST(Jobs, allExpand) {
         const auto read = [](const std::filesystem::path&) {
             return testing::read_tokens("jobs/english.tok");  // about as long as the corpus that they name
         };
-        const Result<Study> study = read_study(entry.path(), read, testing::closed_form_flops);
-        ASSERT_TRUE(study) << to_string(study.error());
+        const base::Result<Study> study = read_study(entry.path(), read, testing::closed_form_flops);
+        ASSERT_TRUE(study) << base::to_string(study.error());
         EXPECT_EQ(study->job.name, entry.path().stem().string());
         EXPECT_GT(study->grid.trials.size(), 10u) << entry.path();
         std::set<std::string> names;

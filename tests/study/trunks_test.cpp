@@ -13,12 +13,12 @@ namespace isogrid::study {
 namespace {
 
 Study with(const std::string& changes) {
-    const Result<Study> study = testing::parsed(
+    const base::Result<Study> study = testing::parsed(
         testing::edited(testing::smallest_job(),
                         "[recipe]\nschedule = \"warmup_stable_decay\"\ndecay_fraction = 0.1\n"
                         "[isoflop]\nbudgets = [1e12, 2e12, 4e12, 8e12, 1.6e13]\nsizes = 12\n" +
                             changes));
-    EXPECT_TRUE(study) << to_string(study.error());
+    EXPECT_TRUE(study) << base::to_string(study.error());
     return study.value_or(Study{});
 }
 
@@ -218,7 +218,7 @@ TEST(Decays, addedLaterLeaveAllOthersAsTheyWere) {
         std::map<std::string, Trial> trials;
         const auto study = testing::parsed(testing::edited(
             testing::smallest_job(), "[wsd]\nwidths = [32]\nbranches = [100_000, 400_000]\n" + keys));
-        EXPECT_TRUE(study) << to_string(study.error());
+        EXPECT_TRUE(study) << base::to_string(study.error());
         for (const PlannedTrial& planned : study->grid.trials)
             trials[planned.name] = planned.trial;
         return trials;

@@ -11,8 +11,8 @@
 
 #include <boost/program_options.hpp>
 
+#include "base/fault.hpp"
 #include "model/llama.hpp"
-#include "study/fault.hpp"
 #include "train/bench/packed.hpp"
 #include "train/bench/profile.hpp"
 #include "train/bench/rivals.hpp"
@@ -60,7 +60,7 @@ int run_packed(const std::vector<BenchShape>& shapes, const std::string& precisi
 int run(const options::variables_map& given) {
     const auto shapes = parse_shapes(given["configs"].as<std::string>());
     if (!shapes) {
-        std::cerr << study::to_string(shapes.error());
+        std::cerr << base::to_string(shapes.error());
         return 2;
     }
     const std::string precision = given["precision"].as<std::string>();

@@ -10,8 +10,8 @@
 
 #include <boost/program_options.hpp>
 
+#include "base/fault.hpp"
 #include "model/llama.hpp"
-#include "study/fault.hpp"
 #include "train/bench/measure.hpp"
 #include "train/bench/process.hpp"
 #include "train/bench/report.hpp"
@@ -63,23 +63,23 @@ options::options_description described() {
     return all;
 }
 
-study::Faults fault(std::string where, std::string problem, std::string why, std::string action) {
+base::Faults fault(std::string where, std::string problem, std::string why, std::string action) {
     return {{std::move(where), std::move(problem), std::move(why), std::move(action)}};
 }
 
 /// Rivals in their order, each with the copies that follow it.
-study::Result<std::vector<Rival>> rivals_of(const options::parsed_options& parsed) {
+base::Result<std::vector<Rival>> rivals_of(const options::parsed_options& parsed) {
     std::vector<Rival> rivals;
     for (const options::option& given : parsed.options) {
         if (given.string_key == "against") rivals.emplace_back().command = given.value.at(0);
         if (given.string_key != "against-copies") continue;
         if (rivals.empty())
-            return study::fail("--against-copies", "follows no --against", "it says how often that one runs",
-                               "put it behind the --against it belongs to");
+            return base::fail("--against-copies", "follows no --against", "it says how often that one runs",
+                              "put it behind the --against it belongs to");
         rivals.back().copies = std::stoi(given.value.at(0));  // boost read it as a number before
         if (rivals.back().copies < 1)
-            return study::fail("--against-copies", given.value.at(0) + " is less than 1",
-                               "copies run at once", "give 1 or more");
+            return base::fail("--against-copies", given.value.at(0) + " is less than 1", "copies run at once",
+                              "give 1 or more");
     }
     return rivals;
 }
@@ -94,17 +94,17 @@ std::vector<std::string> words_of(const std::string& list) {
     return words;
 }
 
-study::Result<Request> read_request(const options::variables_map& given,
-                                    const options::parsed_options& parsed) {
+base::Result<Request> read_request(const options::variables_map& given,
+                                   const options::parsed_options& parsed) {
     Request request;
     const auto text = [&](const char* name) { return given[name].as<std::string>(); };
-    study::Result<std::vector<BenchShape>> shapes = parse_shapes(text("shapes"));
+    base::Result<std::vector<BenchShape>> shapes = parse_shapes(text("shapes"));
     if (!shapes) return tl::make_unexpected(shapes.error());
     request.shapes = std::move(*shapes);
     for (const std::string& word : words_of(text("precision"))) {
         if (word != "float32" && word != "bfloat16")
-            return study::fail("--precision", "'" + word + "' is no precision",
-                               "there are float32 and bfloat16", "name one or both, separated by a comma");
+            return base::fail("--precision", "'" + word + "' is no precision",
+                              "there are float32 and bfloat16", "name one or both, separated by a comma");
         request.precisions.push_back(word);
     }
     request.conditions.instruction_set = text("isa");
@@ -114,17 +114,17 @@ study::Result<Request> read_request(const options::variables_map& given,
     if (given["processes"].defaulted())
         request.conditions.processes = static_cast<int>(request.conditions.cores);
     if (request.conditions.processes < 1)
-        return study::fail("--processes", "is less than 1", "each trains a model", "give 1 or more");
+        return base::fail("--processes", "is less than 1", "each trains a model", "give 1 or more");
     if (!(request.conditions.seconds >= 0 && request.conditions.seconds <= 3600))
-        return study::fail("--seconds", "is not between 0 and 3600", "it is how long steps are measured",
-                           "give 2 or more for numbers to keep");
-    study::Result<std::vector<Rival>> rivals = rivals_of(parsed);
+        return base::fail("--seconds", "is not between 0 and 3600", "it is how long steps are measured",
+                          "give 2 or more for numbers to keep");
+    base::Result<std::vector<Rival>> rivals = rivals_of(parsed);
     if (!rivals) return tl::make_unexpected(rivals.error());
     request.rivals = std::move(*rivals);
     request.rounds =
         given["rounds"].defaulted() ? (request.rivals.empty() ? 1 : 3) : given["rounds"].as<int>();
     if (request.rounds < 1)
-        return study::fail("--rounds", "is less than 1", "each measures everything once", "give 1 or more");
+        return base::fail("--rounds", "is less than 1", "each measures everything once", "give 1 or more");
     request.json = text("json");
     return request;
 }
@@ -175,9 +175,9 @@ int benchmark(const Request& request) {
     print_shares(std::cout, report);
     print_rivals(std::cout, report);
     if (!request.json.empty() && !(std::ofstream(request.json) << to_json(report) << std::flush)) {
-        std::cerr << study::to_string(fault(request.json, "cannot be written",
-                                            "the disk or the folder refuses",
-                                            "name another file with --json"));
+        std::cerr << base::to_string(fault(request.json, "cannot be written",
+                                           "the disk or the folder refuses",
+                                           "name another file with --json"));
         return failed;
     }
     return done;
@@ -197,7 +197,7 @@ int run(int count, char** words) {
                      .run();
         options::store(*parsed, given);
     } catch (const options::error& error) {
-        std::cerr << study::to_string(
+        std::cerr << base::to_string(
             fault("bench_train", error.what(), std::string("usage: ") + usage, "see --help"));
         return bad_input;
     }
@@ -205,9 +205,9 @@ int run(int count, char** words) {
         std::cout << "usage: " << usage << "\n\n" << all;
         return done;
     }
-    const study::Result<Request> request = read_request(given, *parsed);
+    const base::Result<Request> request = read_request(given, *parsed);
     if (!request) {
-        std::cerr << study::to_string(request.error());
+        std::cerr << base::to_string(request.error());
         return bad_input;
     }
     const StopSignals signals;

@@ -32,7 +32,7 @@ data::TokenFile corpus() {
     const auto written =
         data::write_token_file(path, std::span(tokens).first(7000), std::span(tokens).subspan(7000), "bytes",
                                vocabulary, 7000, 1000);
-    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
+    EXPECT_TRUE(written) << (written ? "" : base::to_string(written.error()));
     return data::TokenFile::open(path).value();
 }
 
@@ -74,9 +74,9 @@ TEST(CoordinateCheck, passesMinicpm) {
 
 TEST(CoordinateCheck, failsTheStandardParametrization) {
     const auto sizes = sizes_of(study::ParametrizationKind::standard);
-    const study::Faults faults = train::coordinate_faults(sizes, "jobs/x.toml: mup");
+    const base::Faults faults = train::coordinate_faults(sizes, "jobs/x.toml: mup");
     ASSERT_THAT(faults, Not(IsEmpty()));
-    EXPECT_THAT(study::to_string(faults), HasSubstr("updates of logits do not keep their size"));
+    EXPECT_THAT(base::to_string(faults), HasSubstr("updates of logits do not keep their size"));
     EXPECT_GT(train::coordinate_slope(sizes, &CoordinateSizes::logit_change), 0.5);
 }
 
@@ -90,7 +90,7 @@ data::TokenFile corpus_of(std::int64_t sequences, std::int64_t context) {
                       ("coordinate_check_test_" + std::to_string(sequences) + ".tok");
     const auto written = data::write_token_file(path, training, validation, "bytes", vocabulary, 2000,
                                                 sequences * context + 1);
-    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
+    EXPECT_TRUE(written) << (written ? "" : base::to_string(written.error()));
     return data::TokenFile::open(path).value();
 }
 
@@ -112,12 +112,12 @@ TEST(CoordinateCheck, readsNoFurtherThanTheValidationPart) {
 
 TEST(CoordinateCheck, saysWhereAWidthHasDiverged) {
     const double infinity = std::numeric_limits<double>::infinity();
-    const study::Faults faults = train::coordinate_faults(
+    const base::Faults faults = train::coordinate_faults(
         {{.width = 64, .stream = 1, .stream_change = 0.1, .logit_change = 0.1},
          {.width = 128, .stream = 1, .stream_change = infinity, .logit_change = infinity}},
         "x");
     ASSERT_EQ(faults.size(), 1u);
-    EXPECT_THAT(study::to_string(faults), HasSubstr("width 128 diverged within its few steps"));
+    EXPECT_THAT(base::to_string(faults), HasSubstr("width 128 diverged within its few steps"));
 }
 
 TEST(CoordinateCheck, takesTheSlopeInLogarithms) {

@@ -23,7 +23,7 @@ inline data::TokenFile corpus() {
     const auto path = std::filesystem::path(testing::TempDir()) / "trainer_test.tok";
     const auto training = std::span(tokens).first(5000), validation = std::span(tokens).subspan(5000);
     const auto written = data::write_token_file(path, training, validation, "bytes", vocabulary, 5000, 1000);
-    EXPECT_TRUE(written) << (written ? "" : study::to_string(written.error()));
+    EXPECT_TRUE(written) << (written ? "" : base::to_string(written.error()));
     return data::TokenFile::open(path).value();
 }
 

@@ -168,7 +168,7 @@ std::optional<archive::Checkpoint> TrialCheckpoints::load() {
             taken_up_at_ = checkpoint->step;
             used = std::move(*checkpoint);
         } else {
-            std::cerr << "not used: " << study::to_string(checkpoint.error()) << std::flush;
+            std::cerr << "not used: " << base::to_string(checkpoint.error()) << std::flush;
         }
         if (its_own) (checkpoint ? generations_ : refused_).push_back(std::move(candidate.file));
     }

@@ -231,7 +231,7 @@ struct Lock::State {
     }
 };
 
-study::Result<Lock> Lock::take(const path& file, std::chrono::duration<double> watched) {
+base::Result<Lock> Lock::take(const path& file, std::chrono::duration<double> watched) {
     const Holder me = myself();
     std::optional<Holder> predecessor;
     for (int looks = 0;;) {
@@ -249,9 +249,9 @@ study::Result<Lock> Lock::take(const path& file, std::chrono::duration<double> w
                           (from_the_future && is_silent(file, *holder, watched));
         if (!gone && from_the_future && !read_lock(file)) continue;  // let go meanwhile
         if (!gone)
-            return study::fail(file.string(), "another run works on this archive", describe(*holder),
-                               "wait for it or stop it; a run that was killed is taken over after " +
-                                   std::to_string(static_cast<int>(stale_seconds)) + " s");
+            return base::fail(file.string(), "another run works on this archive", describe(*holder),
+                              "wait for it or stop it; a run that was killed is taken over after " +
+                                  std::to_string(static_cast<int>(stale_seconds)) + " s");
         predecessor = holder;
         if (!move_away(file, *holder, me)) {
             if (++looks == most_looks) cannot_remove(file);

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 namespace isogrid::cluster {
 
@@ -57,8 +57,8 @@ class Lock {
     /// the holder where there is a live one. A heartbeat from the future (the file server's clock was set
     /// back) says nothing of its age: such a lock is watched so long for the next one. Throws
     /// std::runtime_error when the folder cannot be written.
-    static study::Result<Lock> take(const std::filesystem::path& file,
-                                    std::chrono::duration<double> watched = std::chrono::seconds(25));
+    static base::Result<Lock> take(const std::filesystem::path& file,
+                                   std::chrono::duration<double> watched = std::chrono::seconds(25));
 
     Lock(Lock&&) noexcept;
     Lock& operator=(Lock&&) = delete;

@@ -24,7 +24,7 @@ namespace {
 
 /// Everything in the run folder is in the archive now, but for what could not be used, and the states that
 /// the job keeps.
-void tidy_up(const RunRequest& request, const study::Faults& rejected, const Lock& lock) {
+void tidy_up(const RunRequest& request, const base::Faults& rejected, const Lock& lock) {
     const RunFolder folder = run_folder_of(request.archive);
     archive::remove_merged(request.archive, rejected);
     remove_progress_file(folder.progress);

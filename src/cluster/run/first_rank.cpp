@@ -50,7 +50,7 @@ class FirstRank {
     bool stopped() const { return stopped_; }  ///< the workers have been told already
 
     int run() {
-        if (const study::Faults faults = group_faults(study_, workers()); !faults.empty())
+        if (const base::Faults faults = group_faults(study_, workers()); !faults.empty())
             return refuse(faults);
         // A look before the lock is taken: where all would be wrong, or nothing is to do, nothing is touched.
         // Weights may be many, and who reads them for minutes before a heartbeat shows is taken for dead.
@@ -76,14 +76,14 @@ class FirstRank {
     std::size_t trials() const { return study_.grid.trials.size(); }
 
     /// What there is already; a fault where going on would mix two studies.
-    study::Result<archive::Found> look(archive::WeightsUse weights) const {
+    base::Result<archive::Found> look(archive::WeightsUse weights) const {
         auto found = archive::find_trials(request_.archive, study_.grid, weights);
         if (found && !found->foreign.empty()) return tl::unexpected(std::move(found->foreign));
         return found;
     }
 
     /// The digest is part of every trial's identity: it must be that of the tokens, not of the header only.
-    study::Result<void> verify(const data::TokenFile& tokens) {
+    base::Result<void> verify(const data::TokenFile& tokens) {
         constexpr double takes_seconds = 4e9;  // bytes, of which 1 to 2e9 are hashed a second
         const auto size = static_cast<double>(std::filesystem::file_size(study_.job.token_file));
         if (size > takes_seconds) words_.verifies_tokens(size);
@@ -129,7 +129,7 @@ class FirstRank {
         if (!left.trials.empty()) {
             if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
             if (request_.check)
-                if (const study::Faults faults = request_.check(tokens); !faults.empty())
+                if (const base::Faults faults = request_.check(tokens); !faults.empty())
                     return refuse(faults);
         }
         // The input is good. A disk that refuses to say so is passed over.

@@ -31,29 +31,29 @@ bool is_first_task() {
     return environment_number("SLURM_PROCID", 0) == 0;
 }
 
-std::optional<study::Fault> singleton_fault(const MpiSession& session, bool alone) {
+std::optional<base::Fault> singleton_fault(const MpiSession& session, bool alone) {
     const int tasks = environment_number("SLURM_NTASKS", 1);
     if (alone || session.size() > 1 || tasks <= 1) return std::nullopt;
-    return study::Fault{
-        "", "this is one of " + std::to_string(tasks) + " Slurm tasks, but MPI knows of no others",
-        "each would run the whole sweep by itself",
-        "start with srun --mpi=pmix or mpirun; to run alone on purpose add --alone"};
+    return base::Fault{"",
+                       "this is one of " + std::to_string(tasks) + " Slurm tasks, but MPI knows of no others",
+                       "each would run the whole sweep by itself",
+                       "start with srun --mpi=pmix or mpirun; to run alone on purpose add --alone"};
 }
 
-int refuse_without(int without, const study::Faults& faults, const Lack& lack,
+int refuse_without(int without, const base::Faults& faults, const Lack& lack,
                    const std::filesystem::path& archive, const MpiSession& session) {
     if (lack.of_a_host) note_unfit_host(run_folder_of(archive).unfit);
     if (session.rank() == without && lack.of_some)
-        say_of_rank(without, study::to_string(faults));
+        say_of_rank(without, base::to_string(faults));
     else if (session.rank() == without)
         refuse(faults);
     return lack.of_some ? exit_other : exit_bad_input;
 }
 
-study::Faults group_faults(const study::Study& study, int workers) {
+base::Faults group_faults(const study::Study& study, int workers) {
     const std::int64_t ranks = study.job.ranks_per_trial;
     const std::string where = study.job.path.string() + ": run.ranks_per_trial";
-    study::Faults faults;
+    base::Faults faults;
     if (ranks > workers)
         faults.push_back({where, std::to_string(ranks) + " ranks cannot train together",
                           (workers == 1 ? "there is " : "there are ") +

@@ -27,20 +27,20 @@ namespace {
 
 /// Rank 0 verifies the tokens that it sees (first_rank). Where nodes have copies of their own, each copy is
 /// verified here by one rank: an exit code where some are not sound.
-std::optional<int> refuse_damaged_copies(const study::Result<data::TokenFile>& tokens,
+std::optional<int> refuse_damaged_copies(const base::Result<data::TokenFile>& tokens,
                                          const RunRequest& request, const MpiSession& session) {
     if (session.size() == 1 || session.all_say(tokens->seen_as())) return std::nullopt;
     const MpiSession::Node node =
         session.on_node({static_cast<int>(std::hash<std::string>()(tokens->seen_as()))});
     const auto first = std::find(node.said.begin(), node.said.end(), node.said[node.me]);
     const bool first_here = first == node.said.begin() + static_cast<std::ptrdiff_t>(node.me);
-    const study::Result<void> mine = first_here ? tokens->verify() : study::Result<void>();
+    const base::Result<void> mine = first_here ? tokens->verify() : base::Result<void>();
     const auto copies = session.on_node({mine ? 1 : 0}).said;
     const bool sound =
         std::all_of(copies.begin(), copies.end(), [](const auto& said) { return said[0] == 1; });
     const int without = session.first_without(mine.has_value());
     if (without < 0) return std::nullopt;
-    return refuse_without(without, mine ? study::Faults() : mine.error(), lack_of(sound, session),
+    return refuse_without(without, mine ? base::Faults() : mine.error(), lack_of(sound, session),
                           request.archive, session);
 }
 
@@ -77,7 +77,7 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
     std::signal(SIGXFSZ,
                 SIG_IGN);  // a file that may grow no more is as a full disk: its write fails, and says so
     if (const auto fault = singleton_fault(session, request.alone)) {
-        if (is_first_task()) std::cerr << study::to_string(*fault) << std::endl;
+        if (is_first_task()) std::cerr << base::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
     const bool pin = request.pin && request.cards.cards.seats.each == 1;  // seats need more than one core
@@ -92,7 +92,7 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
     const std::optional<int> refused = or_end_all(session, [&]() -> std::optional<int> {
         const int without = session.first_without(tokens.has_value());
         if (session.size() == 1 || without < 0) return std::nullopt;
-        return refuse_without(without, tokens ? study::Faults() : tokens.error(),
+        return refuse_without(without, tokens ? base::Faults() : tokens.error(),
                               lack_of(tokens.has_value(), session), request.archive, session);
     });
     if (refused) return *refused;

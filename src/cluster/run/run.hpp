@@ -23,7 +23,7 @@ struct RunRequest {
     std::string instruction_set;        ///< of the backend that `train` uses
     MeasureStep seconds_per_step = {};  ///< of that backend; where it is empty nothing is measured beforehand
     /// Asked on rank 0 before anything is trained; its faults refuse the study.
-    std::function<study::Faults(const data::TokenFile& tokens)> check = {};
+    std::function<base::Faults(const data::TokenFile& tokens)> check = {};
     archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
     bool pin = true;                ///< workers to cores of their own, where the launcher has not
     std::set<archive::Outcome> retry =

@@ -43,9 +43,9 @@ void RunWords::verifies_tokens(double size) {
                   ") to see that its tokens are those of its digest");
 }
 
-void RunWords::not_used(const study::Faults& rejected) {
-    for (const study::Fault& fault : rejected)
-        console_.line("not used: " + study::to_string(fault));
+void RunWords::not_used(const base::Faults& rejected) {
+    for (const base::Fault& fault : rejected)
+        console_.line("not used: " + base::to_string(fault));
 }
 
 void RunWords::study_not_noted(const std::string& why) {
@@ -98,8 +98,8 @@ void RunWords::gone(std::size_t number) {
                  "run the same command again to train them anew\n";
 }
 
-void RunWords::damaged(const study::Faults& faults) {
-    std::cerr << study::to_string(faults) << request_.archive.string()
+void RunWords::damaged(const base::Faults& faults) {
+    std::cerr << base::to_string(faults) << request_.archive.string()
               << ": does not hold what was written (see above) its trials are still in "
               << run_folder_of(request_.archive).trials.string()
               << ": move it away and run the same command again\n";

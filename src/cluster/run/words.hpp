@@ -28,7 +28,7 @@ class RunWords {
     void takes_over_from(const Holder& predecessor);
     /// All of the token file, of so many bytes, is about to be read.
     void verifies_tokens(double bytes);
-    void not_used(const study::Faults& rejected);
+    void not_used(const base::Faults& rejected);
     /// What readers of a sweep that has not ended would look for (archive/so_far).
     void study_not_noted(const std::string& why);
 
@@ -42,7 +42,7 @@ class RunWords {
     /// Results that are no longer there when all are to be merged.
     void gone(std::size_t number);
     /// The archive is not what was written.
-    void damaged(const study::Faults& faults);
+    void damaged(const base::Faults& faults);
     /// `why` may be empty.
     void interrupted(const SweepState& state, const std::string& why);
     void done(const SweepState& state, const std::string& digest);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "archive/provenance.hpp"
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::cluster {
 
@@ -38,7 +38,7 @@ bool would_mix_bits(const std::set<std::string>& begun, const std::string& word,
 
 std::string warning_of_mixed_bits(const std::set<std::string>& begun) {
     const std::vector<std::string> words(begun.begin(), begun.end());
-    return "trials so far were trained with " + study::listed(words) +
+    return "trials so far were trained with " + base::listed(words) +
            ", and those to come will not be (each stands for itself, but their numbers differ in the last "
            "digits) go on where that is to be had: name such nodes to the batch system, or with --isa";
 }

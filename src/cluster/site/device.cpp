@@ -41,7 +41,7 @@ RankCards from_numbers(const std::vector<int>& numbers) {
     return {numbers[0] != 0, {numbers.begin() + 2, numbers.begin() + 2 + numbers[1]}};
 }
 
-study::Fault fault_of(const study::Job& job, Problem problem, const kernels::CudaCards& seen) {
+base::Fault fault_of(const study::Job& job, Problem problem, const kernels::CudaCards& seen) {
     const std::string where = job.path.string() + ": run.device";
     const std::size_t count = seen.cards.size();
     switch (problem) {
@@ -86,8 +86,8 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks) {
     return choices;
 }
 
-study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
-                                              const kernels::CudaCards& seen) {
+base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
+                                             const kernels::CudaCards& seen) {
     if (job.device == study::Device::cpu) return std::optional<int>();
     RankCards mine{.works = session.size() == 1 || session.rank() != 0, .cards = {}};
     for (const kernels::CudaCard& card : seen.cards)
@@ -109,26 +109,26 @@ study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSe
     if (job.device == study::Device::automatic)
         return all_have && lowest == highest ? card : std::optional<int>();
     if (choice.problem != Problem::none)
-        return tl::unexpected(study::Faults{fault_of(job, choice.problem, seen)});
+        return tl::unexpected(base::Faults{fault_of(job, choice.problem, seen)});
     if (all_have && lowest != highest)
-        return study::fail(
+        return base::fail(
             job.path.string() + ": run.device", "the workers' cards are of different kinds",
             "from " + kind_numbered(lowest) + " to " + kind_numbered(highest) + ", which give different bits",
             "ask for nodes of one kind with --constraint");
     return card;
 }
 
-study::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
-                                                      const std::string& problem) {
+base::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
+                                                     const std::string& problem) {
     constexpr int fewest = 3;  // ranks, of which two train
     const bool all_can = session.lowest(problem.empty() ? 1 : 0) == 1;
     if (all_can || session.size() < fewest) return std::vector<std::string>();
     const std::string why =
         problem.empty() ? "NCCL is missing on another rank's node, or in its build" : problem;
     if (job.recipe.gradient_sum == study::GradientSum::all_reduce)
-        return study::fail(job.path.string() + ": recipe.gradient_sum",
-                           "gradients cannot be summed by NCCL between cards", why,
-                           "make NCCL available on every node, or set gradient_sum = \"tree\"");
+        return base::fail(job.path.string() + ": recipe.gradient_sum",
+                          "gradients cannot be summed by NCCL between cards", why,
+                          "make NCCL available on every node, or set gradient_sum = \"tree\"");
     return std::vector<std::string>{"cards that share a trial exchange gradients through memory (" + why +
                                     ") put the folder of NCCL's library into LD_LIBRARY_PATH"};
 }

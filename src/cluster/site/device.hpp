@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "base/fault.hpp"
 #include "cluster/site/mpi_session.hpp"
 #include "kernels/cuda/cards.hpp"
-#include "study/fault.hpp"
 #include "study/job.hpp"
 
 namespace isogrid::cluster {
@@ -32,14 +32,14 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks);
 
 /// The card that this rank trains on; none where it trains on the processor, or not at all. Every rank calls
 /// it, and `auto` becomes the same for all of them: cards where each worker has one, of one kind.
-study::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
-                                              const kernels::CudaCards& seen);
+base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
+                                             const kernels::CudaCards& seen);
 
 /// Where cards that share a trial cannot send to each other: a warning on every rank, or a fault where trials
 /// ask for NCCL's own sum. `problem` is why this rank's card cannot, empty where it can or has none;
 /// every rank calls it.
-study::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
-                                                      const std::string& problem);
+base::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
+                                                     const std::string& problem);
 
 /// A warning for trials that planning finds too large for the card, by their number; empty for none.
 std::vector<std::string> card_warnings(int too_large, std::int64_t bytes);

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <mpi.h>
 
+#include "base/digest.hpp"
 #include "cluster/site/patience.hpp"
-#include "study/digest.hpp"
 
 namespace isogrid::cluster {
 
@@ -107,7 +107,7 @@ std::vector<int> MpiSession::highest(std::vector<int> numbers) const {
 }
 
 bool MpiSession::all_say(std::string_view text) const {
-    const int number = std::stoi(study::sha256(text).substr(0, 7), nullptr, 16);
+    const int number = std::stoi(base::sha256(text).substr(0, 7), nullptr, 16);
     return lowest(number) == highest({number}).front();
 }
 

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 namespace isogrid::cluster {
 
 namespace {
 
+using base::listed;
 using kernels::cpu::instruction_sets;
 using kernels::cpu::name;
-using study::listed;
 
 std::vector<std::string> words_of(const RunsHere& runs_here) {
     std::vector<std::string> words;
@@ -42,23 +42,23 @@ std::string instruction_set_words() {
     return "auto, " + listed(words_of([](InstructionSet) { return true; }));
 }
 
-study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
-                                                 const RunsHere& runs_here) {
+base::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
+                                                const RunsHere& runs_here) {
     const std::string where = "isogrid " + std::string(verb), given = "--isa " + std::string(word);
     const auto best = best_of(runs_here);
     if (!best)
-        return study::fail(where, "cannot train on this processor",
-                           "it runs none of " + instruction_set_words(),
-                           "use an x86-64 processor with AVX2 and FMA");
+        return base::fail(where, "cannot train on this processor",
+                          "it runs none of " + instruction_set_words(),
+                          "use an x86-64 processor with AVX2 and FMA");
     if (word == "auto") return *best;
     const auto named = instruction_set_named(word);
     if (!named)
-        return study::fail(where, given + " names no instruction set", "known: " + instruction_set_words(),
-                           "choose one of them");
+        return base::fail(where, given + " names no instruction set", "known: " + instruction_set_words(),
+                          "choose one of them");
     if (!runs_here(*named))
-        return study::fail(where, given + " cannot be used here",
-                           "this processor runs " + listed(words_of(runs_here)),
-                           "choose one of these, or run where it does");
+        return base::fail(where, given + " cannot be used here",
+                          "this processor runs " + listed(words_of(runs_here)),
+                          "choose one of these, or run where it does");
     return *named;
 }
 

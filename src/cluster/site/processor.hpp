@@ -22,8 +22,8 @@ std::string instruction_set_words();
 
 /// The instruction set that `--isa word` means: `auto` is the best that this processor runs. A fault, told of
 /// `verb`, where the word is unknown or this processor does not run it.
-study::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
-                                                 const RunsHere& runs_here = kernels::cpu::supported);
+base::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
+                                                const RunsHere& runs_here = kernels::cpu::supported);
 
 /// With what to train a trial of an archive again, and how to say so.
 struct Retraining {

@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "cluster/schedule/priority.hpp"
 #include "cluster/schedule/workload.hpp"
 #include "cluster/sweep/card_plan.hpp"
@@ -19,7 +20,6 @@
 #include "program/quantities.hpp"
 #include "program/table.hpp"
 #include "study/branches.hpp"
-#include "study/json_text.hpp"
 
 namespace isogrid::cluster {
 
@@ -213,7 +213,7 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                          {"predicted_makespan_seconds", plan.makespan},
                          {"makespan_lower_bound_seconds", plan.lower_bound}}},
                        {"warnings", study.grid.warnings}};
-    return study::json_text(json, 4);
+    return base::json_text(json, 4);
 }
 
 }  // namespace isogrid::cluster

@@ -6,9 +6,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "cluster/sweep/sweep_json.hpp"
 #include "files/text.hpp"
-#include "study/json_text.hpp"
 
 namespace isogrid::cluster {
 
@@ -29,7 +29,7 @@ void write_progress_file(const std::filesystem::path& file, const ProgressFile& 
     const Json json = {
         {"schema", schema}, {"written_unix", progress.written_unix}, {"sweep", to_json(progress.state)}};
     std::ofstream stream(temporary);
-    stream << study::json_text(json, 4);
+    stream << base::json_text(json, 4);
     stream.close();
     std::error_code ignored;
     if (stream)

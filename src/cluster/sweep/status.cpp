@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "base/json_text.hpp"
+#include "base/wording.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/site/stop_signals.hpp"
@@ -16,8 +18,6 @@
 #include "program/console.hpp"
 #include "program/ending.hpp"
 #include "program/quantities.hpp"
-#include "study/json_text.hpp"
-#include "study/wording.hpp"
 
 namespace isogrid::cluster {
 
@@ -43,7 +43,7 @@ SweepState summary_of(const archive::Listing& archive) {
 
 std::string remaining(const SweepState& state) {
     if (!state.remaining_rank_seconds) return "the time left is not known yet\n";
-    std::string text = "about " + study::rounded(*state.remaining_rank_seconds / 3600) + " rank-hours left";
+    std::string text = "about " + base::rounded(*state.remaining_rank_seconds / 3600) + " rank-hours left";
     if (state.remaining_seconds)
         text += ": " + duration(*state.remaining_seconds) + " on " +
                 plural(static_cast<std::size_t>(state.workers), "worker");
@@ -108,7 +108,7 @@ std::string_view name(Stage stage) {
     return "unknown";
 }
 
-study::Result<Status> read_status(const std::filesystem::path& archive) {
+base::Result<Status> read_status(const std::filesystem::path& archive) {
     const RunFolder folder = run_folder_of(archive);
     Status status;
     status.archive = archive;
@@ -169,7 +169,7 @@ std::string status_json(const Status& status) {
         if (const auto seconds = status.progress->state.remaining_rank_seconds)
             json["remaining_rank_hours"] = *seconds / 3600;
     }
-    return study::json_text(json, 4);
+    return base::json_text(json, 4);
 }
 
 int show_status(const StatusRequest& request) {
@@ -181,7 +181,7 @@ int show_status(const StatusRequest& request) {
     for (int look = 0;; ++look) {
         const auto status = read_status(request.archive);
         if (!status) {
-            std::cerr << study::to_string(status.error());
+            std::cerr << base::to_string(status.error());
             return exit_bad_input;
         }
         const bool more = request.watch && status->stage == Stage::running && !signals.received();

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "base/fault.hpp"
 #include "cluster/folder/lock.hpp"
 #include "cluster/sweep/progress_file.hpp"
-#include "study/fault.hpp"
 
 namespace isogrid::cluster {
 
@@ -32,7 +32,7 @@ struct Status {
 };
 
 /// Reads lock, progress.json or archive; changes nothing. Fails when the archive cannot be read.
-study::Result<Status> read_status(const std::filesystem::path& archive);
+base::Result<Status> read_status(const std::filesystem::path& archive);
 
 /// For people: some lines, each of one fact.
 std::string status_text(const Status& status);

@@ -44,7 +44,7 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     try {
         archive::TrialResult result = workplace.train(planned.trial, workplace.tokens, group, options);
         if (const auto sound = workplace.tokens.verify_if_touched(); !sound)
-            throw TokensChanged(study::to_string(sound.error().front()));
+            throw TokensChanged(base::to_string(sound.error().front()));
         Verdict verdict{result.outcome, result.cause};
         return {std::move(result), std::move(verdict)};
     } catch (const MpiError&) {
@@ -80,7 +80,7 @@ void store(const Workplace& workplace, const archive::TrialRecord& record, const
             return;
         }
         if (const auto stored = archive::read_trial_file(*file, archive::WeightsUse::check); !stored) {
-            finished.store_fault = study::to_string(stored.error());
+            finished.store_fault = base::to_string(stored.error());
             return;
         }
         finished.stored = true;

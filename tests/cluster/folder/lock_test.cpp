@@ -56,7 +56,7 @@ TEST(Lock, refusesASecondRunAndNamesTheHolder) {
     EXPECT_FALSE(first->predecessor());
     const auto second = Lock::take(folder / "lock");
     ASSERT_FALSE(second);
-    EXPECT_THAT(study::to_string(second.error()), HasSubstr("process " + std::to_string(getpid())));
+    EXPECT_THAT(base::to_string(second.error()), HasSubstr("process " + std::to_string(getpid())));
     EXPECT_TRUE(first->held());
 }
 
@@ -118,7 +118,7 @@ TEST(Lock, isOursThoughTheServerSaysThatALockStands) {
     answer_is_lost = true;
     const auto lock = Lock::take(folder / "lock");
     answer_is_lost = false;
-    ASSERT_TRUE(lock) << study::to_string(lock.error());
+    ASSERT_TRUE(lock) << base::to_string(lock.error());
     EXPECT_TRUE(lock->held());
     EXPECT_FALSE(lock->predecessor());
 }
@@ -128,7 +128,7 @@ TEST(Lock, isNotTakenFromAHolderThatStillBeats) {
     leave_lock(folder / "lock", std::chrono::seconds(30));
     const auto lock = Lock::take(folder / "lock");
     ASSERT_FALSE(lock);
-    EXPECT_THAT(study::to_string(lock.error()), HasSubstr("host node7, process 42, Slurm job 17"));
+    EXPECT_THAT(base::to_string(lock.error()), HasSubstr("host node7, process 42, Slurm job 17"));
     EXPECT_TRUE(holds_lease(folder / "lock", "theirs"));
 }
 

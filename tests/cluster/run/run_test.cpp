@@ -67,7 +67,7 @@ class RunAlone : public testing::Test {
 
     archive::Archive archive() const {
         auto read = archive::read_archive(archive_, true);
-        if (!read) throw std::runtime_error(study::to_string(read.error()));
+        if (!read) throw std::runtime_error(base::to_string(read.error()));
         return std::move(*read);
     }
 
@@ -633,7 +633,7 @@ TEST(SingletonFault, isToldWhenSlurmGaveSeveralTasksButMpiKnowsOne) {
     setenv("SLURM_NTASKS", "4", 1);
     const auto fault = singleton_fault(session, false);
     ASSERT_TRUE(fault);
-    EXPECT_THAT(study::to_string(*fault), HasSubstr("srun --mpi=pmix or mpirun"));
+    EXPECT_THAT(base::to_string(*fault), HasSubstr("srun --mpi=pmix or mpirun"));
     EXPECT_FALSE(singleton_fault(session, true));
     setenv("SLURM_NTASKS", "1", 1);
     EXPECT_FALSE(singleton_fault(session, false));

@@ -82,7 +82,7 @@ class SweepOnSeats : public testing::Test {
 
     std::string digest_and_remove() {
         const auto read = archive::read_archive(archive_, true);
-        if (!read) return study::to_string(read.error());
+        if (!read) return base::to_string(read.error());
         std::filesystem::remove(archive_);
         return archive::archive_digest(read->trials);
     }

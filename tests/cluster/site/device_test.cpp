@@ -72,7 +72,7 @@ TEST(Device, isTheProcessorOrACardOrRefusedWithTheReason) {
     EXPECT_EQ(choose_card(job_for(study::Device::automatic), alone, none).value(), std::nullopt);
     const auto refused = choose_card(job_for(study::Device::cuda), alone, none);
     ASSERT_FALSE(refused);
-    EXPECT_THAT(study::to_string(refused.error()),
+    EXPECT_THAT(base::to_string(refused.error()),
                 testing::AllOf(HasSubstr("jobs/x.toml: run.device: there is no CUDA card for this rank"),
                                HasSubstr("no driver"), HasSubstr("device = \"cpu\"")));
 }

@@ -19,7 +19,7 @@ const RunsHere only_avx2 = [](InstructionSet set) { return set == InstructionSet
 
 std::string fault_of(std::string_view word, const RunsHere& runs_here) {
     const auto result = instruction_set_of("run", word, runs_here);
-    return result ? "none" : study::to_string(result.error());
+    return result ? "none" : base::to_string(result.error());
 }
 
 }  // namespace

@@ -26,25 +26,25 @@ std::optional<std::int64_t> parse_count(std::string_view text) {
     return count;
 }
 
-study::Result<BenchShape> parse_shape(std::string_view text) {
+base::Result<BenchShape> parse_shape(std::string_view text) {
     const std::string where = "--shapes: '" + std::string(text) + "'";
     const std::vector<std::string_view> parts = split(text, ',');
     std::array<std::int64_t, 6> counts{};
     if (parts.size() != counts.size())
-        return study::fail(where, "has " + std::to_string(parts.size()) + " numbers instead of 6",
-                           std::string(form), "write for example 64,2,2,128,16,256");
+        return base::fail(where, "has " + std::to_string(parts.size()) + " numbers instead of 6",
+                          std::string(form), "write for example 64,2,2,128,16,256");
     for (std::size_t i = 0; i < counts.size(); ++i) {
         const std::optional<std::int64_t> count = parse_count(parts[i]);
         if (!count)
-            return study::fail(where, "'" + std::string(parts[i]) + "' is not a whole number of 1 or more",
-                               std::string(form), "correct it");
+            return base::fail(where, "'" + std::string(parts[i]) + "' is not a whole number of 1 or more",
+                              std::string(form), "correct it");
         counts[i] = *count;
     }
     const auto [width, layers, heads, context, batch, vocabulary] = counts;
     if (width % (2 * heads) != 0)
-        return study::fail(where, "cannot have " + std::to_string(heads) + " heads",
-                           "rotary positions need an even number of columns a head",
-                           "choose d as a multiple of " + std::to_string(2 * heads));
+        return base::fail(where, "cannot have " + std::to_string(heads) + " heads",
+                          "rotary positions need an even number of columns a head",
+                          "choose d as a multiple of " + std::to_string(2 * heads));
     const std::int64_t hidden = (8 * width + 47) / 48 * 16;
     return BenchShape{{.width = width,
                        .depth = layers,
@@ -72,11 +72,11 @@ std::string BenchShape::label() const {
     return text;
 }
 
-study::Result<std::vector<BenchShape>> parse_shapes(std::string_view text) {
+base::Result<std::vector<BenchShape>> parse_shapes(std::string_view text) {
     std::vector<BenchShape> shapes;
-    study::Faults faults;
+    base::Faults faults;
     for (const std::string_view part : split(text, ';')) {
-        study::Result<BenchShape> shape = parse_shape(part);
+        base::Result<BenchShape> shape = parse_shape(part);
         if (shape)
             shapes.push_back(*shape);
         else

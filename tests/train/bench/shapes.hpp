@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 #include "study/shape.hpp"
 
 namespace isogrid::bench {
@@ -28,6 +28,6 @@ struct BenchShape {
 };
 
 /// All shapes of a list, or every fault of it.
-study::Result<std::vector<BenchShape>> parse_shapes(std::string_view text);
+base::Result<std::vector<BenchShape>> parse_shapes(std::string_view text);
 
 }  // namespace isogrid::bench

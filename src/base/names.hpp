@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 /// The value among `values` whose name() is `text`, if there is one.
 template <class Value, std::size_t count>
@@ -17,4 +17,4 @@ std::optional<Value> value_named(std::string_view text, const std::array<Value, 
     return std::nullopt;
 }
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

@@ -6,7 +6,7 @@
 
 #include <tl/expected.hpp>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 /// One fault of an input. Printed as `where: problem (why) action`, for example
 /// `jobs/x.toml:12: isoflop.budgets[2]: 1e+06 is less than one step (a step of w32-d2 costs 3.1e+07) raise
@@ -33,4 +33,4 @@ std::string to_string(const Faults& faults);
 /// Shorthand for the unexpected side of a Result with a single fault.
 tl::unexpected<Faults> fail(std::string where, std::string problem, std::string why, std::string action);
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

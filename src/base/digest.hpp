@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 /// A SHA-256 fed piece by piece.
 class Sha256 {
@@ -31,4 +31,4 @@ class Sha256 {
 std::string sha256(std::span<const std::byte> bytes);
 std::string sha256(std::string_view text);
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

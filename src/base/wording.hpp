@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 /// The shortest text that reads back as this very number: what a person wrote, `0.02` or `8e+10`.
 std::string as_written(double value);
@@ -21,4 +21,4 @@ std::string listed(std::span<const std::string> words);
 /// (Levenshtein 1966), or none when more than a third of its letters would have to change.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

@@ -1,5 +1,5 @@
 // Numbers and words for messages.
-#include "study/wording.hpp"
+#include "base/wording.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 namespace {
 
@@ -71,4 +71,4 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
     return best;
 }
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

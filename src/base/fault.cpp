@@ -1,8 +1,8 @@
-#include "study/fault.hpp"
+#include "base/fault.hpp"
 
 #include <utility>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 std::string to_string(const Fault& fault) {
     std::string text;
@@ -25,4 +25,4 @@ tl::unexpected<Faults> fail(std::string where, std::string problem, std::string 
         Faults{{std::move(where), std::move(problem), std::move(why), std::move(action)}});
 }
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

@@ -1,11 +1,11 @@
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 #include <array>
 #include <stdexcept>
 
 #include <openssl/evp.h>
 
-namespace isogrid::study {
+namespace isogrid::base {
 
 struct Sha256::Context {
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> handle{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
@@ -50,4 +50,4 @@ std::string sha256(std::string_view text) {
     return sha256(std::as_bytes(std::span(text)));
 }
 
-}  // namespace isogrid::study
+}  // namespace isogrid::base

@@ -1,9 +1,9 @@
 // SHA-256 against the examples of FIPS 180-2, appendix B.
-#include "study/digest.hpp"
+#include "base/digest.hpp"
 
 #include <gtest/gtest.h>
 
-namespace isogrid::study {
+namespace isogrid::base {
 namespace {
 
 TEST(Sha256, givesThePublishedDigests) {
@@ -22,4 +22,4 @@ TEST(Sha256, isTheSameInPieces) {
 }
 
 }  // namespace
-}  // namespace isogrid::study
+}  // namespace isogrid::base
