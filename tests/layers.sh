@@ -15,7 +15,7 @@ declare -A below=(
     [cluster/sweep]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels program study files base"
     [cluster/worker]="cluster/messages cluster/schedule cluster/folder cluster/site train archive kernels data study base"
     [cluster/coordination]="cluster/sweep cluster/messages cluster/schedule archive"
-    [cluster/run]="cluster/coordination cluster/worker cluster/sweep cluster/messages cluster/schedule cluster/folder cluster/site archive data program study files base"
+    [cluster/run]="cluster/coordination cluster/worker cluster/sweep cluster/messages cluster/schedule cluster/folder cluster/site archive kernels data program study files base"
     [verbs]="cluster train model archive graph kernels data program study files base"
     [analysis/figures]="study base" [analysis/fit]="analysis/figures study base" [analysis/runs]="analysis/fit analysis/figures archive study files base"
     [analysis/laws]="analysis/runs analysis/fit analysis/figures study base"

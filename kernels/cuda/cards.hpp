@@ -5,6 +5,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace isogrid::kernels {
@@ -23,6 +24,11 @@ struct CudaCard {
 /// with 132 multiprocessors.
 inline std::string kind_of(int capability, int multiprocessors) {
     return "sm_" + std::to_string(capability) + "x" + std::to_string(multiprocessors);
+}
+
+/// Whether the word names a kind of card.
+inline bool is_kind_of_card(std::string_view word) {
+    return word.starts_with("sm_");
 }
 
 struct CudaCards {

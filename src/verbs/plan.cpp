@@ -40,10 +40,11 @@ struct Planned {
 Planned plan_for(study::Study& study, cluster::InstructionSet instruction_set) {
     Planned planned{kernels::cpu::make_backend(instruction_set)};
     if (study.job.device != study::Device::cpu) {
-        if (auto on_card = backend_of_card(study.job, 0)) {
+        if (auto on_card = cluster::backend_of_card(study.job, 0)) {
             planned = {std::move(*on_card), kernels::cuda_cards().cards.front().bytes};
-            for (std::string& warning : cluster::card_warnings(
-                     count_too_large(study, *planned.backend, planned.card_bytes), planned.card_bytes))
+            for (std::string& warning :
+                 cluster::card_warnings(cluster::count_too_large(study, *planned.backend, planned.card_bytes),
+                                        planned.card_bytes))
                 study.grid.warnings.push_back(std::move(warning));
         } else {
             study.grid.warnings.push_back("times and memory are this processor's (" +
@@ -51,7 +52,8 @@ Planned plan_for(study::Study& study, cluster::InstructionSet instruction_set) {
                                           ") plan on a machine with the cards that will train");
         }
     }
-    warn_of_precision(study, *planned.backend);
+    for (std::string& warning : cluster::precision_warnings(study, *planned.backend))
+        study.grid.warnings.push_back(std::move(warning));
     return planned;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <limits>
 #include <set>
@@ -116,6 +117,15 @@ base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSes
             "from " + kind_numbered(lowest) + " to " + kind_numbered(highest) + ", which give different bits",
             "ask for nodes of one kind with --constraint");
     return card;
+}
+
+base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card) {
+    try {
+        return kernels::make_cuda_backend(card);
+    } catch (const std::exception& error) {
+        return base::fail(job.path.string() + ": run.device", "the CUDA card cannot be used", error.what(),
+                          "correct that, or set device = \"cpu\"");
+    }
 }
 
 base::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,

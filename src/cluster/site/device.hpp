@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/fault.hpp"
 #include "cluster/site/mpi_session.hpp"
+#include "kernels/backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "study/job.hpp"
 
@@ -34,6 +36,9 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks);
 /// it, and `auto` becomes the same for all of them: cards where each worker has one, of one kind.
 base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
                                              const kernels::CudaCards& seen);
+
+/// What computes on a card; a fault where it cannot be used.
+base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card);
 
 /// Where cards that share a trial cannot send to each other: a warning on every rank, or a fault where trials
 /// ask for NCCL's own sum. `problem` is why this rank's card cannot, empty where it can or has none;

@@ -67,7 +67,7 @@ Retraining retraining(std::string_view provenance, std::optional<InstructionSet>
     const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow
     const auto recorded = instruction_set_named(made_with);
     const bool can = recorded && runs_here(*recorded);
-    const bool on_card = made_with.starts_with("sm_");
+    const bool on_card = kernels::is_kind_of_card(made_with);
     Retraining how{.card = {},
                    .instruction_set = pinned ? *pinned
                                       : can  ? *recorded

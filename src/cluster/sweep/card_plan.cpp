@@ -41,6 +41,12 @@ std::vector<std::int64_t> planned_bytes_of(const study::Grid& grid, const kernel
     return bytes;
 }
 
+int count_too_large(const study::Study& study, const kernels::Backend& backend, std::int64_t bytes) {
+    const std::vector<std::int64_t> planned = planned_bytes_of(study.grid, backend);
+    return static_cast<int>(
+        std::count_if(planned.begin(), planned.end(), [&](std::int64_t needed) { return needed > bytes; }));
+}
+
 int trials_that_fit(std::int64_t bytes, std::int64_t card_bytes, int seats) {
     const std::int64_t fit = memory_for_trials(card_bytes) / std::max<std::int64_t>(1, bytes);
     return static_cast<int>(std::clamp<std::int64_t>(fit, 1, seats));

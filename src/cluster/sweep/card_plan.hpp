@@ -29,6 +29,9 @@ int seats_of_cards(const study::Job& job, bool on_cards);
 /// What each trial takes of a card, alone on it, by `backend`.
 std::vector<std::int64_t> planned_bytes_of(const study::Grid& grid, const kernels::Backend& backend);
 
+/// Trials that plan to hold more than `bytes`.
+int count_too_large(const study::Study& study, const kernels::Backend& backend, std::int64_t bytes);
+
 /// Trials of this many bytes each that fit on a card together, one at least.
 int trials_that_fit(std::int64_t bytes, std::int64_t card_bytes, int seats);
 
