@@ -109,6 +109,11 @@ had_its_time() {
     # Ranks that nobody has told to end, as when no worker is left. Preemption tells steps before it tells this script.
     [[ -z $stopping && ! $(record) =~ PreemptTime=[0-9] ]]
 }
+# Ranks stop by the end that they were started with. Slurm moves it for a job that was suspended, or is given more time.
+has_time_that_ranks_knew_not() {
+    ((status == 75)) && [[ -z $stopping && -n $end_at_start ]] || return 1
+    [[ -z ${SLURM_JOB_END_TIME:-} ]] || ((SLURM_JOB_END_TIME > end_at_start + 60))
+}
 go_on_after_stop() {
     if [[ -z $cancelled ]] && had_its_time; then
         count_failure "$at_start"
@@ -167,7 +172,7 @@ while :; do
     [[ -z $stopping ]] || go_on # told to end between two starts
     options_now
     before=$(marks)
-    archive_before=$(archive_mark) status_before=$status
+    archive_before=$(archive_mark) status_before=$status end_at_start=${SLURM_JOB_END_TIME:-}
     launch
     look_at_job
     if ((status != 0)) && is_finished && [[ $(archive_mark) != "$archive_before" ]]; then
@@ -212,6 +217,11 @@ while :; do
             end 2
             ;;
     esac
+    if has_time_that_ranks_knew_not; then
+        say "the end of the job has moved since its ranks were started"
+        start_again
+        continue
+    fi
     # Told to end, the launcher has a status of its own.
     if ((status == 75)) || [[ -n $stopping ]]; then go_on_after_stop; fi
     mkdir -p "$archive.d"

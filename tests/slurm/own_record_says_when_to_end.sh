@@ -67,6 +67,21 @@ for moved in $(($(date +%s) + 3600)) Unknown; do
     (($(wc -l <started.txt) == 2)) || fail "$(wc -l <started.txt) starts instead of 2: $(cat log.txt)"
     rm -r out.h5.d
 done
+# Ranks that stop by the end they were started with, which has moved since, are started again; not where it came nearer.
+stand_in mpirun <<'END_OF_PROGRAM'
+echo "$SLURM_JOB_END_TIME" >>started.txt
+echo "$MOVED" >end.txt
+exit 75
+END_OF_PROGRAM
+for moved in $(($(date +%s) + 7200)) $(($(date +%s) + 1800)); do
+    rm started.txt
+    echo $(($(date +%s) + 3600)) >end.txt
+    job_with SLURM_JOB_NAME=sweep MOVED="$moved"
+    expect_status 75
+    starts=$((moved > $(date +%s) + 3600 ? 2 : 1))
+    (($(wc -l <started.txt) == starts)) || fail "$(wc -l <started.txt) starts instead of $starts: $(cat log.txt)"
+    rm -rf out.h5.d
+done
 mv mpirun_before bin/mpirun
 
 # One of an array.
