@@ -79,6 +79,8 @@ po::options_description options() {
                       "also find the cheapest model over a life of T tokens read or written");
     all.add_options()("reference", texts()->value_name("NAME=BITS"),
                       "bits per byte to compare with, as \"xz -9=2.13\"; may be repeated");
+    all.add_options()("brief", po::bool_switch(),
+                      "print the laws at a glance and the decision, without each law's own section");
     all.add_options()("json", text()->value_name("FILE"),
                       "write the answer as JSON; - prints it instead of the text");
     all.add_options()("report", text()->value_name("DIR"),
@@ -259,6 +261,7 @@ base::Result<Request> parse_command_line(const std::vector<std::string>& words) 
             faults.push_back({std::string("--") + option, "names nothing", "it is empty",
                               "say where to write, or leave it out"});
     request.json = text_of(given, "json");
+    request.brief = given["brief"].as<bool>();
     request.report = text_of(given, "report");
     if (!request.report.empty() && request.json.empty()) request.json = request.report + "/fit.json";
     if (!faults.empty()) return tl::unexpected(faults);

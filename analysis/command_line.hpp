@@ -25,6 +25,7 @@ struct Request {
     std::vector<double> targets;  ///< FLOPs
     std::optional<double> inference_tokens;
     std::vector<Reference> references;
+    bool brief = false;        ///< leaves out what the text says of each law
     std::string json, report;  ///< where to; empty for nowhere; `-` of json is standard output
 };
 

@@ -41,7 +41,8 @@ int fit(const Request& request) {
     const Answer all = answer(std::move(*runs), request.laws, request.fit, request.targets,
                               request.references, request.inference_tokens);
     std::cout << (prints_json ? base::json_text(to_json(all), 2)
-                              : to_text(all, program::terminal_columns(STDOUT_FILENO)));
+                              : to_text(all, program::terminal_columns(STDOUT_FILENO),
+                                        request.brief ? Detail::brief : Detail::all));
     if (writes_json) write(request.json, base::json_text(to_json(all), 2));
     if (!request.report.empty()) {
         base::Faults undrawn;

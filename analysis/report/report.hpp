@@ -10,9 +10,14 @@
 
 namespace isogrid::analysis {
 
+enum class Detail {
+    all,   ///< each law with its tables, parameters and notes, and then what they say together
+    brief  ///< only what they say together
+};
+
 /// For a terminal of so many columns, of which sentences take 80 at most; wider tables stand in parts. With
 /// 0, in a file or a pipe, they stay in one piece.
-std::string to_text(const Answer& answer, int columns = 80);
+std::string to_text(const Answer& answer, int columns = 80, Detail detail = Detail::all);
 
 /// By the contract `isogrid-fit/1` (docs/laws/README.md, "The JSON").
 nlohmann::json to_json(const Answer& answer);

@@ -95,6 +95,14 @@ std::string runs_text(const Page& page, const Answer& answer) {
     return text;
 }
 
+/// Laws that were not asked, and why.
+std::string unasked_text(const Page& page, const Answer& answer) {
+    std::string laws;
+    for (const NotAsked& law : answer.not_asked)
+        laws += (laws.empty() ? "" : "; ") + law.law + " (" + describe(law) + ")";
+    return laws.empty() ? "" : page.lines("not asked  ", laws) + "\n";
+}
+
 /// Which laws stand, with what warnings, and how far off they were on what they had not seen.
 std::string at_a_glance(const Page& page, const Answer& answer) {
     Table table{"",
@@ -143,16 +151,15 @@ std::string rivals_text(const Page& page, const Answer& answer) {
 
 }  // namespace
 
-std::string to_text(const Answer& answer, int columns) {
+std::string to_text(const Answer& answer, int columns, Detail detail) {
     const Page page(columns);
     std::string text = runs_text(page, answer) + "\n";
-    for (const LawFit& fit : answer.fits)
-        text += law_text(page, fit);
-    std::string unasked;
-    for (const NotAsked& law : answer.not_asked)
-        unasked += (unasked.empty() ? "" : "; ") + law.law + " (" + describe(law) + ")";
-    if (!unasked.empty()) text += page.lines("not asked  ", unasked) + "\n";
-    if (answer.fits.size() > 1) text += at_a_glance(page, answer);
+    if (detail == Detail::all) {
+        for (const LawFit& fit : answer.fits)
+            text += law_text(page, fit);
+        text += unasked_text(page, answer);
+    }
+    if (answer.fits.size() > 1 || detail == Detail::brief) text += at_a_glance(page, answer);
     text += predictions_text(page, answer) + rivals_text(page, answer);
     for (const Decision& decision : answer.decisions) {
         text += "\n";

@@ -88,6 +88,15 @@ TEST(Answer, repeatsADoubtAboutUnitsBesideTheDecision) {
     EXPECT_LT(html.find("mixed_conventions"), html.find("<th class=\"text\">law</th><th>FLOPs</th>"));
 }
 
+TEST(Answer, isBriefWhereThatIsAskedFor) {
+    const Answer all = synthetic_answer();
+    const std::string text = to_text(all), brief = to_text(all, 80, Detail::brief);
+    const std::string together = text.substr(text.find("The laws at a glance"));
+    EXPECT_TRUE(brief.ends_with(together));
+    EXPECT_THAT(brief, Not(HasSubstr("objective ")));
+    EXPECT_THAT(text, HasSubstr("objective "));
+}
+
 TEST(Answer, givesTheLossOfALawWithoutAFloorAsALimit) {
     const Answer all = synthetic_answer();
     const Prediction &joint = all.predictions[0], &isoflop = all.predictions[1];
