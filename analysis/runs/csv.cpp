@@ -131,12 +131,12 @@ base::Result<CsvTable> parse_csv(std::string_view text, const std::string& file)
                         std::string("its names are separated by ") + (other == ';' ? "semicolons" : "tabs"),
                         "save it with commas between cells and points in numbers");
         } else if (row.cells.size() != table.columns.size()) {
-            faults.push_back({where,
-                              std::to_string(row.cells.size()) + (row.cells.size() == 1 ? " cell" : " cells"),
-                              "the header has " + std::to_string(table.columns.size()),
-                              row.cells.size() < table.columns.size()
-                                  ? "complete the row"
-                                  : "quote cells that hold a comma, write decimals with a point"});
+            table.uneven.push_back(
+                {where, std::to_string(row.cells.size()) + (row.cells.size() == 1 ? " cell" : " cells"),
+                 "the header has " + std::to_string(table.columns.size()),
+                 row.cells.size() < table.columns.size()
+                     ? "complete the row"
+                     : "quote cells that hold a comma, write decimals with a point"});
         } else {
             table.rows.push_back(std::move(row));
         }

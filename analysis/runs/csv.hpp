@@ -19,13 +19,14 @@ struct CsvRow {
 struct CsvTable {
     std::vector<std::string> columns;
     std::vector<CsvRow> rows;
+    base::Faults uneven;  ///< rows with more or fewer cells than the header: they are not among `rows`
 };
 
 /// Reads RFC 4180 text whose first row names the columns, spaces around a name aside; several may have none,
 /// as spreadsheets add such. Blank lines and rows of empty cells are passed over, a byte-order mark and the
 /// carriage return of a line end too; the lines counted are those that an editor shows. A quotation mark
-/// behind other letters of its cell is one of them. Faults (`file:line`): no header, a row
-/// with too many or too few cells, a quotation mark that never closes, a carriage return inside a row,
+/// behind other letters of its cell is one of them. Faults (`file:line`): no header, a
+/// quotation mark that never closes, a carriage return inside a row,
 /// UTF-16, bytes that are no text.
 base::Result<CsvTable> parse_csv(std::string_view text, const std::string& file);
 

@@ -179,6 +179,18 @@ RowsRead read_rows(const CsvTable& table, const CsvRequest& request, const Place
     return read;
 }
 
+/// A row of too few cells may be one that was being written: what is there of it is not to be trusted either.
+void add_uneven(const base::Faults& uneven, const CsvRequest& request, RowsRead& read) {
+    if (!request.skip_bad_rows) {
+        read.faults.insert(read.faults.end(), uneven.begin(), uneven.end());
+        return;
+    }
+    for (const base::Fault& row : uneven)
+        read.runs.rejected.push_back({"line " + row.where.substr(row.where.rfind(':') + 1),
+                                      {},
+                                      "has " + row.problem + " (" + row.why + ")"});
+}
+
 /// Makes rows the curves of their runs, all of the run called `only` if it is. Faults where they are none.
 base::Faults make_curves(RowsRead& read, const std::string& only, const CsvRequest& request,
                          const Places& places, Seen& seen) {
@@ -218,6 +230,7 @@ base::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
     if (one_curve) seen.rows = {};
     const std::string only = one_curve ? name_of_curve(request.file, seen) : "";
     RowsRead read = read_rows(*table, request, *places, only, seen);
+    add_uneven(table->uneven, request, read);
     if (!read.faults.empty()) return tl::unexpected(shortened(read.faults, source));
     Runs& runs = read.runs;
     const std::size_t rows = runs.used.size() + runs.rejected.size();
@@ -235,9 +248,10 @@ base::Result<Runs> read_file(const CsvRequest& request, Seen& seen) {
         for (Run& run : runs.used)
             run.curve.clear();
     }
-    if (rows < table->rows.size())
-        runs.notes.push_back(std::to_string(table->rows.size() - rows) + " of " +
-                             std::to_string(table->rows.size()) + " rows were set aside by --where");
+    const std::size_t all_rows = table->rows.size() + (request.skip_bad_rows ? table->uneven.size() : 0);
+    if (rows < all_rows)
+        runs.notes.push_back(std::to_string(all_rows - rows) + " of " + std::to_string(all_rows) +
+                             " rows were set aside by --where");
     return std::move(runs);
 }
 

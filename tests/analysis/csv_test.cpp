@@ -111,8 +111,23 @@ TEST(Csv, passesOverColumnsWithoutANameAndRowsWithoutACell) {
 
 TEST(Csv, namesTheLineOfARowThatIsTooShort) {
     const auto table = parse_csv("a,b\n1,2\n3\n", "f.csv");
-    ASSERT_FALSE(table);
-    EXPECT_THAT(base::to_string(table.error()), HasSubstr("f.csv:3: 1 cell (the header has 2)"));
+    ASSERT_TRUE(table);
+    EXPECT_EQ(table->rows.size(), 1U);
+    EXPECT_THAT(base::to_string(table->uneven), HasSubstr("f.csv:3: 1 cell (the header has 2)"));
+}
+
+TEST(ReadCsv, tellsOfShortRowsBesideAllOtherFaultsOrSkipsThem) {
+    const CsvFile file("N,D,L\n1e6,1e8,3.5\n2e6,2e8\n4e6,nan,3\n");
+    CsvRequest request = file.request("parameters=N,tokens=D,loss=L");
+    EXPECT_THAT(faults_of(request), AllOf(HasSubstr(":3: 2 cells (the header has 3)"), HasSubstr(":4: ")));
+    request.skip_bad_rows = true;
+    const auto runs = read_csv(request);
+    ASSERT_TRUE(runs);
+    EXPECT_EQ(runs->used.size(), 1U);
+    ASSERT_EQ(runs->rejected.size(), 2U);
+    EXPECT_EQ(runs->rejected[1].name, "line 3");
+    EXPECT_EQ(runs->rejected[1].reason, "has 2 cells (the header has 3)");
+    EXPECT_THAT(runs->notes, Each(Not(HasSubstr("--where"))));
 }
 
 TEST(Csv, refusesAnOpenQuotationMarkAndAnEmptyFile) {
