@@ -122,8 +122,9 @@ std::string reject(const archive::TrialRecord& record) {
     return {};
 }
 
+/// `training_tokens`: of the text; 0: not known.
 Run run_of(const archive::TrialRecord& record, ParameterConvention parameters,
-           study::FlopConvention convention) {
+           study::FlopConvention convention, std::int64_t training_tokens) {
     const study::PlannedTrial& planned = record.planned;
     const study::Trial& trial = planned.trial;
     Run run;
@@ -148,8 +149,11 @@ Run run_of(const archive::TrialRecord& record, ParameterConvention parameters,
     run.parametrization = std::string(study::name(trial.parametrization.kind));
     run.studies = planned.studies;
     run.family = planned.variant;
-    if (trial.unique_tokens > 0)
-        run.unique_tokens = std::min(static_cast<double>(trial.unique_tokens), run.tokens);
+    // A trial that is longer than its text repeats it, whether or not that was its study.
+    if (const std::int64_t unique =
+            training_tokens > 0 ? trial.drawn_from(training_tokens) : trial.unique_tokens;
+        trial.unique_tokens > 0 || (unique > 0 && unique < trial.tokens_after(done)))
+        run.unique_tokens = std::min(static_cast<double>(unique), run.tokens);
     run.seed = std::to_string(trial.seed);
     run.other_parameters = {{"total", static_cast<double>(planned.parameters.total())},
                             {"non_embedding", static_cast<double>(planned.parameters.non_embedding())}};
@@ -260,7 +264,8 @@ base::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
         if (const std::string reason = reject(record); !reason.empty())
             runs.rejected.push_back({record.planned.name, record.stored_digest, reason});
         else
-            runs.used.push_back(run_of(record, request.parameters, convention));
+            runs.used.push_back(
+                run_of(record, request.parameters, convention, archive->corpus.training_tokens));
     }
     runs.target_losses = target_losses(archive->job_text);
     if (archive->trials.empty())

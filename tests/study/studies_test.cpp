@@ -180,8 +180,8 @@ TEST(Repetition, readsTheSameTokensAgain) {
     EXPECT_EQ(trials[0].trial.unique_tokens, 204800);
     EXPECT_EQ(trials[1].trial.tokens(), 4 * trials[0].trial.tokens());
     EXPECT_THAT(
-        faults_with("[repetition]\nunique_tokens = [40_000_000]\nepochs = [1]\n"),
-        ElementsAre(HasSubstr("40000000 is more than there is (the training part has 31000000 tokens)")));
+        faults_with("[repetition]\nunique_tokens = [80_000_000]\nepochs = [1]\n"),
+        ElementsAre(HasSubstr("80000000 is more than there is (the training part has 60000000 tokens)")));
     EXPECT_THAT(faults_with("[repetition]\nunique_tokens = [500_000]\nepochs = [0.5, 1]\n"),
                 ElementsAre(HasSubstr("repetition.epochs: has none above 1 (nothing would be read again)")));
 }
