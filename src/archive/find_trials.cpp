@@ -34,6 +34,16 @@ FoundRecord adopt(TrialRecord record, const Path& file, const study::Grid& grid,
     return {std::move(record), file};
 }
 
+/// A trial outside the grid. Another numerics version makes all trials of a study others.
+std::string foreign_trial(const study::PlannedTrial& planned) {
+    const int numerics = planned.trial.numerics;
+    return planned.name +
+           (numerics == study::numerics_version
+                ? ""
+                : ", of numerics version " + std::to_string(numerics) +
+                      ", and this isogrid trains those of " + std::to_string(study::numerics_version));
+}
+
 base::Result<void> take_from_archive(const Path& path, const study::Grid& grid, const Places& places,
                                      Found& found) {
     if (!path.has_filename())  // an unset variable of a script: told now, not when all is trained
@@ -48,7 +58,7 @@ base::Result<void> take_from_archive(const Path& path, const study::Grid& grid, 
         if (place == places.end() && study::is_beginning_of_one(record.planned.trial, grid.trials)) continue;
         if (place == places.end())
             return base::fail(path.string(), "holds trials that are not in this study",
-                              "one is " + record.planned.name,
+                              "one is " + foreign_trial(record.planned),
                               "name another archive; this one is left as it is");
         consider(found, place->second, adopt(std::move(record), path, grid, place->second));
     }
@@ -77,7 +87,7 @@ void take(TrialRecord record, const Path& file, const study::Grid& grid, const P
     if (place == places.end() && study::is_beginning_of_one(record.planned.trial, grid.trials)) return;
     if (place == places.end())
         found.foreign.push_back({file.string(), "is of a trial that is not in this study",
-                                 "it is " + record.planned.name,
+                                 "it is " + foreign_trial(record.planned),
                                  "choose another --archive, or go back to the job file of this run folder"});
     else
         consider(found, place->second, adopt(std::move(record), file, grid, place->second));
