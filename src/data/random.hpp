@@ -14,6 +14,7 @@ enum class RandomUse : std::uint32_t {
     window_order = 2,       ///< the order of an epoch's windows; stream: the epoch
     validation_blocks = 3,  ///< which blocks of a text are held out
     vocabulary_sample = 4,  ///< which blocks of a text a vocabulary is trained on
+    unique_windows = 5,     ///< which windows a trial repeats that draws from a part of them
 };
 
 /// The four words at an address.

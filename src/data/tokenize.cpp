@@ -258,7 +258,11 @@ Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
             held_out += part == Part::validation;
             tokens.clear();
             vocabulary->tokenizer->encode(block, tokens);
-            writer->append(part, tokens, static_cast<std::int64_t>(block.size()));
+            // Losses a byte are of the bytes that are predicted: another's model may drop ends of lines, say.
+            const std::size_t bytes = part == Part::validation
+                                          ? vocabulary->tokenizer->decode(tokens).size()
+                                          : block.size();
+            writer->append(part, tokens, static_cast<std::int64_t>(bytes));
             return {};
         });
     if (!read) return tl::unexpected(read.error());

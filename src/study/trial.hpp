@@ -13,7 +13,7 @@
 namespace isogrid::study {
 
 /// Raised whenever a change to the code alters the bits of any trial's result. Part of a trial's identity.
-inline constexpr int numerics_version = 4;
+inline constexpr int numerics_version = 5;
 
 enum class ParametrizationKind { standard, mup, minicpm };
 
@@ -99,7 +99,7 @@ struct Trial {
     std::int64_t steps = 0;
     std::uint64_t seed = 0;
     std::string token_digest;        ///< SHA-256 of the token file's content
-    std::int64_t unique_tokens = 0;  ///< trains on so many of the first training tokens; 0: on all
+    std::int64_t unique_tokens = 0;  ///< repeats so many, drawn from the training part; 0: on all
     /// Ends after the first evaluation at or below this validation loss; 0: at its end. With a batch_schedule
     /// only evaluations after its first change count.
     double stop_loss = 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <new>
 #include <numbers>
@@ -17,6 +18,7 @@
 #include "base/digest.hpp"
 #include "data/sampler.hpp"
 #include "model/llama.hpp"
+#include "train/divergence.hpp"
 #include "train/evaluation.hpp"
 #include "train/gradient_noise.hpp"
 #include "train/schedule.hpp"
@@ -38,7 +40,10 @@ bool has_row(std::int64_t step) {
     return step % std::max<std::int64_t>(1, octave / rows_an_octave) == 0;
 }
 
-constexpr double batch_noise_margin = 1.1;
+data::Sampler sampler_of(const study::Trial& trial, std::int64_t training_tokens) {
+    return {trial.seed, training_tokens, trial.drawn_from(training_tokens), trial.shape.context};
+}
+
 constexpr std::chrono::milliseconds progress_interval{500};
 
 class Trainer {
@@ -50,8 +55,7 @@ class Trainer {
           backend_(backend),
           group_(group),
           options_(options),
-          sampler_(trial.seed, trial.drawn_from(static_cast<std::int64_t>(tokens.training().size())),
-                   trial.shape.context),
+          sampler_(sampler_of(trial, static_cast<std::int64_t>(tokens.training().size()))),
           exact_flops_per_token_(model::exact_flops_per_token(trial.shape)),
           step_(trial, backend, group, options.threads),
           evaluation_(trial, tokens, backend, group, step_.team(), step_.parameters()) {}
@@ -62,7 +66,6 @@ class Trainer {
     TrialResult run() {
         if (!resume()) evaluate_into(new_row(0));
         std::int64_t step = result_.steps_done;
-        const double initial_loss = result_.curve.front().validation_loss;
         auto next_evaluation =
             std::upper_bound(trial_.evaluation.steps.begin(), trial_.evaluation.steps.end(), step);
         const std::int64_t last_step =
@@ -82,9 +85,9 @@ class Trainer {
                     ++next_evaluation;
                     if (reaches_stop_loss(row) && may_stop(step)) return finished(step);
                 }
-                if (step > trial_.schedule.warmup_steps && above_start(row, initial_loss))
-                    return ended(Outcome::diverged, "the loss at step " + std::to_string(step) +
-                                                        " is above the loss it started from");
+                const std::string cause =
+                    divergence(result_.curve, trial_.schedule.warmup_steps, trial_.steps);
+                if (!cause.empty()) return ended(Outcome::diverged, cause);
             }
             const bool stops = !go_on && step != last_step;  // the same on every rank
             // Only the first rank keeps checkpoints: what it finds here must not end its part alone.
@@ -106,11 +109,6 @@ class Trainer {
     /// What others share with this trial until its batch changes may be better than its last target.
     bool may_stop(std::int64_t step) const {
         return trial_.batch_schedule.empty() || step > trial_.batch_schedule.front().step;
-    }
-
-    /// The validation loss is always of the same text; a training loss is of one batch, and has its noise.
-    static bool above_start(const CurvePoint& row, double initial_loss) {
-        return row.validation_loss > initial_loss || row.training_loss > batch_noise_margin * initial_loss;
     }
 
     /// Of the steps from `first` on that are taken as one launch: none but the last is one after which
@@ -189,6 +187,17 @@ class Trainer {
         return std::move(result_);
     }
 
+    /// Of the text that losses are of. The counts are of all held-out text: where tokens are no bytes, the
+    /// first of it may have others, and then it is not a number.
+    double tokens_per_byte() const {
+        const data::TokenFileHeader& corpus = tokens_.header();
+        const bool is_of_all = trial_.evaluation.sample == study::EvaluationSample::spread ||
+                               trial_.evaluation.tokens + trial_.shape.context >= corpus.validation_tokens;
+        if (!is_of_all && corpus.validation_tokens != corpus.validation_bytes)
+            return std::numeric_limits<double>::quiet_NaN();
+        return static_cast<double>(corpus.validation_tokens) / static_cast<double>(corpus.validation_bytes);
+    }
+
     /// No further step shows whether the weights that the last one left have a loss.
     TrialResult finished(std::int64_t last_step) {
         result_.steps_done = last_step;
@@ -197,12 +206,12 @@ class Trainer {
         if (!std::isfinite(last.validation_loss))
             return ended(Outcome::diverged, "the validation loss after step " + std::to_string(last_step) +
                                                 " is not a number (lower recipe.learning_rate)");
+        if (const std::string cause = divergence_at_end(result_.curve, trial_.schedule.warmup_steps);
+            !cause.empty())
+            return ended(Outcome::diverged, cause);
         result_.training_loss = last.training_loss;
         result_.validation_loss = last.validation_loss;
-        const data::TokenFileHeader& corpus = tokens_.header();
-        result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 *
-                                static_cast<double>(corpus.validation_tokens) /
-                                static_cast<double>(corpus.validation_bytes);
+        result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 * tokens_per_byte();
         step_.release_gradient();  // a copy of the weights takes the gradient's place, so that memory does
                                    // not peak here
         std::vector<float> packed = packed_from(step_.weights());

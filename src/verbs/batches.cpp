@@ -64,7 +64,8 @@ int batches(const options::variables_map& given) {
     const auto tokens = data::TokenFile::open(study->job.token_file);
     if (!tokens) return refuse(tokens.error());
     const auto training_tokens = static_cast<std::int64_t>(tokens->training().size());
-    const data::Sampler sampler(trial.seed, trial.drawn_from(training_tokens), trial.shape.context);
+    const data::Sampler sampler(trial.seed, training_tokens, trial.drawn_from(training_tokens),
+                                trial.shape.context);
     const std::string out = given.contains("to") ? text(given, "to")
                                                  : planned.name + "-steps-" + std::to_string(first) + "-" +
                                                        std::to_string(end) + ".npy";

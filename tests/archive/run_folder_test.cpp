@@ -157,6 +157,14 @@ TEST_F(RunFolder, doesNothingWhenTheArchiveIsFinished) {
     EXPECT_THAT(remaining(find()), IsEmpty());
 }
 
+TEST_F(RunFolder, saysThatATrialIsOfAnotherNumericsVersion) {
+    TrialRecord record = sample::record(1);
+    record.planned.trial.numerics = study::numerics_version - 1;
+    put(record);
+    EXPECT_THAT(base::to_string(find().foreign),
+                HasSubstr("of numerics version " + std::to_string(study::numerics_version - 1)));
+}
+
 TEST_F(RunFolder, passesOverALeftoverTemporaryFile) {
     const auto file = put(sample::record(1));
     std::filesystem::rename(file, file.string() + ".tmp-host-7-0-0");

@@ -88,11 +88,38 @@ TEST(Sampler, givesAWindowEveryPlaceEquallyOften) {
     EXPECT_LT(chi_squared, 40);
 }
 
+TEST(Sampler, drawsAPartOfTheTextFromAllOfIt) {
+    constexpr std::int64_t context = 10, all = 1000;
+    const auto part = [&](std::int64_t windows) {
+        const Sampler sampler(3, all * context + 1, windows * context + 1, context);
+        EXPECT_EQ(sampler.windows(), windows);
+        std::set<std::int64_t> starts;
+        for (std::int64_t i = 0; i < windows; ++i)
+            starts.insert(sampler.window_start(i));
+        EXPECT_EQ(starts.size(), windows) << "each window once an epoch";
+        std::set<std::int64_t> again;
+        for (std::int64_t i = windows; i < 2 * windows; ++i)
+            again.insert(sampler.window_start(i));
+        EXPECT_EQ(starts, again) << "and the same windows in every epoch";
+        return starts;
+    };
+    const auto hundred = part(100), two_hundred = part(200);
+    EXPECT_TRUE(std::ranges::includes(two_hundred, hundred));
+    // Of 200 windows drawn from 1,000 the mean place has a deviation of 1000 / sqrt(12 * 200) * sqrt(0.8)
+    // = 18.
+    double mean = 0;
+    for (const std::int64_t start : two_hundred)
+        mean += static_cast<double>(start) / context / 200;
+    EXPECT_NEAR(mean, 500, 4 * 18);
+    EXPECT_EQ(part(all).size(), all);
+}
+
 // Trials of archives already made depend on these; a change needs a new study::numerics_version.
 TEST(Sampler, keepsTheOrderItAlwaysHad) {
     EXPECT_EQ(order(Sampler(1, 1001, 10), 10, 0, 8),
               (std::vector<std::int64_t>{84, 49, 74, 85, 21, 48, 82, 47}));
     EXPECT_EQ(Sampler(1, 30'000'000, 128).window_start(100'000 * 16 + 7), 4'014'848);
+    EXPECT_EQ(order(Sampler(1, 1001, 31, 10), 10, 0, 6), (std::vector<std::int64_t>{30, 78, 65, 65, 78, 30}));
 }
 
 }  // namespace

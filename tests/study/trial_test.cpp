@@ -37,15 +37,15 @@ Trial example() {
 
 // Archives know trials by these digits. They may change only together with numerics_version.
 TEST(Identity, staysWhatItIs) {
-    ASSERT_EQ(numerics_version, 4);
-    EXPECT_EQ(identity(example()), "e431afa123f13f1abdf27681ae3945e1de8b5ee6f6505a1b89dd492026a5cfb3");
+    ASSERT_EQ(numerics_version, 5);
+    EXPECT_EQ(identity(example()), "b4c62943b2e963e81ddb5e5dfa89859653c5c160bdfd12d2e209b8ece9782cfc");
 }
 
 TEST(CanonicalText, hasSortedKeysAndShortNumbers) {
     EXPECT_EQ(
         canonical_text(example()),
         R"({"batch":16,"evaluation":{"steps":[10,100,500],"tokens":131072},"leaves":4,)"
-        R"("numerics_version":4,"optimizer":{"beta1":0.9,"beta2":0.95,"epsilon":1e-08,)"
+        R"("numerics_version":5,"optimizer":{"beta1":0.9,"beta2":0.95,"epsilon":1e-08,)"
         R"("gradient_clip":1.0,"learning_rate":0.01,"weight_decay":0.1},)"
         R"("parametrization":{"attention_multiplier":1.0,"base_width":64,"embedding_multiplier":1.0,"initial_deviation":0.02,)"
         R"("kind":"mup","output_multiplier":1.0},"precision":"float32",)"
@@ -152,13 +152,13 @@ TEST(CanonicalText, isRefusedInAnyOtherForm) {
             << batch;
     EXPECT_THROW(parse_canonical_text(replaced("1e-08", "1e-8")), std::invalid_argument);
     EXPECT_THROW(parse_canonical_text(replaced("cosine", "sine")), std::invalid_argument);
-    EXPECT_THROW(parse_canonical_text(replaced("\"numerics_version\":4", "\"numerics_version\":5")),
+    EXPECT_THROW(parse_canonical_text(replaced("\"numerics_version\":5", "\"numerics_version\":6")),
                  std::invalid_argument);
 }
 
 // Programs go on; archives stay readable, and their trials keep the identities that they were made with.
 TEST(CanonicalText, ofAnEarlierNumericsVersionKeepsItsIdentity) {
-    const std::string text = replaced("\"numerics_version\":4", "\"numerics_version\":0");
+    const std::string text = replaced("\"numerics_version\":5", "\"numerics_version\":0");
     const Trial trial = parse_canonical_text(text);
     EXPECT_EQ(trial.numerics, 0);
     EXPECT_EQ(canonical_text(trial), text);

@@ -322,6 +322,8 @@ TEST(Trainer, aLearningRateThatIsTooLargeIsAnOutcome) {
     study::Trial wild = small_trial();
     wild.optimizer.learning_rate = 50;
     wild.optimizer.gradient_clip = 0;
+    wild.steps = 400;
+    wild.evaluation.steps = {400};
     const TrialResult result = train_alone(wild);
     EXPECT_EQ(result.outcome, Outcome::diverged);
     EXPECT_FALSE(result.cause.empty());
