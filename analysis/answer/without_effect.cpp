@@ -75,7 +75,9 @@ std::vector<std::string> options_without_effect(const Answer& all, std::optional
                         " is too few for intervals from replicates, which need " +
                         std::to_string(fewest_replicates) + " (those from a profile need none)");
     if (!all.references.empty() && best_of_largest_budget(all.runs) == nullptr)
-        say("--reference", "these runs do not say their bits per byte (archives do)");
+        say("--reference",
+            "these runs do not say their bits per byte (archives do where tokens are bytes, or with "
+            "evaluation.sample = \"spread\")");
     if (inference_tokens && all.decisions.empty()) say("--inference-tokens", "no law decides");
     for (const Decision& decision : all.decisions) {
         if (!inference_tokens || decision.lifetime) continue;
