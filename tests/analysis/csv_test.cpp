@@ -219,8 +219,7 @@ TEST(Csv, saysOnceWhatIsWrongWithManyLines) {
         std::string text = "a\n";
         for (int row = 0; row < rows; ++row)
             text += "1,5\n";
-        const auto table = parse_csv(text, "f.csv");
-        return table ? base::Faults() : table.error();
+        return shortened(parse_csv(text, "f.csv")->uneven, "f.csv");
     };
     ASSERT_EQ(faults(100).size(), 1u);
     EXPECT_EQ(faults(1)[0].problem, "2 cells");
