@@ -198,16 +198,14 @@ std::string allocation_here() {
 
 }  // namespace
 
-Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int member) {
-    if (folder.empty()) return;
-    file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
+Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int member)
+    : file_(notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member)),
+      on_crash_(file_, ended(file_)) {
     std::ofstream(file_) << archive::host_name() << " " << allocation_here() << "\n";
-    on_crash_.emplace(file_, ended(file_));
 }
 
 Underway::~Underway() {
     std::error_code ignored;
-    if (file_.empty()) return;
     if (ends_process_)
         std::filesystem::rename(file_, ended(file_), ignored);
     else
@@ -222,21 +220,20 @@ Path measuring_file(const Path& folder, const study::PlannedTrial& trial) {
 
 }  // namespace
 
-BeingMeasured::BeingMeasured(const Path& folder, const study::PlannedTrial& trial) {
-    if (folder.empty()) return;
-    file_ = measuring_file(folder, trial);
+BeingMeasured::BeingMeasured(const Path& folder, const study::PlannedTrial& trial)
+    : file_(measuring_file(folder, trial)) {
     std::ofstream(file_) << archive::host_name() << "\n";  // a first start may be here before the folder is
 }
 
 BeingMeasured::~BeingMeasured() {
     std::error_code ignored;
-    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+    std::filesystem::remove(file_, ignored);
 }
 
 bool may_be_measured(const Path& folder, const study::PlannedTrial& trial) {
     std::error_code unknown;
-    return folder.empty() || (!std::filesystem::exists(measuring_file(folder, trial), unknown) &&
-                              read_attempts(folder, trial).last.empty());
+    return !std::filesystem::exists(measuring_file(folder, trial), unknown) &&
+           read_attempts(folder, trial).last.empty();
 }
 
 void note_disappeared(const Path& folder, const std::map<std::string, std::set<std::int64_t>>& checkpoints) {

@@ -104,7 +104,7 @@ class Underway {
   private:
     std::filesystem::path file_;
     bool ends_process_ = false;
-    std::optional<RenamedOnCrash> on_crash_;
+    RenamedOnCrash on_crash_;
 };
 
 /// A file beside the notes of a trial, `NAME-IDENTITY.measuring`, while somebody times a step of it. What is

@@ -19,7 +19,7 @@ class CrashNote {
     CrashNote& operator=(const CrashNote&) = delete;
 
   private:
-    int place_ = -1;  ///< in the table of what the handler knows; none without a folder
+    int place_ = -1;  ///< in the table of what the handler knows; none where that is full
 };
 
 /// A file that such a signal renames: the trial's end is not without a word, other trials of the process have

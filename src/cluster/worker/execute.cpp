@@ -25,7 +25,6 @@ using archive::Outcome;
 /// own.
 int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
     const auto asked = static_cast<int>(workplace.study.job.threads_per_rank);
-    if (workplace.attempts_folder.empty()) return asked;
     const Attempts attempts = read_attempts(workplace.attempts_folder, planned);
     return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : asked;
 }
@@ -55,8 +54,7 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     } catch (const kernels::CardLost& error) {
         // Every further trial of this process would fail as well: it has to end, as by a crash.
         underway.ends_process();
-        if (!workplace.attempts_folder.empty())
-            note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
+        note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
         throw;
     } catch (const MemberEnded& error) {
         return ended(Outcome::failed, error.what(), true);
@@ -108,11 +106,10 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
                                                     return workplace.tokens.verify_if_touched() &&
                                                            (!writer.still_holder || writer.still_holder());
                                                 }};
-    std::optional<TrialCheckpoints> checkpoints;
-    if (!workplace.checkpoints_folder.empty())
-        checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set,
-                            while_tokens_are_good, workplace.study.job.checkpoint_minutes,
-                            places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
+    TrialCheckpoints checkpoints(workplace.checkpoints_folder, record.planned, workplace.instruction_set,
+                                 while_tokens_are_good, workplace.study.job.checkpoint_minutes,
+                                 places_left_from(workplace.study, static_cast<std::size_t>(trial)),
+                                 steps_before);
     const int threads = threads_for(workplace, record.planned);
     const double start = steady_seconds();
     std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
@@ -125,13 +122,13 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
                                               return (!on_progress || on_progress(progress)) &&
                                                      workplace.tokens.verify_if_touched().has_value();
                                           },
-                                      .checkpoints = checkpoints ? &*checkpoints : nullptr},
+                                      .checkpoints = &checkpoints},
                                      alone, *underway);
     const Verdict verdict = group.agree(mine);
     underway.reset();
     note.reset();
     const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
-    if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())
+    if (group.rank() == 0 && went_badly)
         note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause,
                      alone, threads);
     if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
@@ -144,8 +141,8 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     record.result = std::move(result);
     record.provenance.seconds = steady_seconds() - start;
     const study::Trial& trained = record.planned.trial;
-    const std::int64_t tokens_here = trained.tokens_after(record.result.steps_done) -
-                                     trained.tokens_after(checkpoints ? checkpoints->taken_up_at() : 0);
+    const std::int64_t tokens_here =
+        trained.tokens_after(record.result.steps_done) - trained.tokens_after(checkpoints.taken_up_at());
     if (record.provenance.seconds > 0)
         record.provenance.tokens_per_second = static_cast<double>(tokens_here) / record.provenance.seconds;
 
@@ -160,7 +157,7 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     if (group.rank() == 0 && verdict.outcome != Outcome::interrupted)
         store(workplace, record, writer, finished);
     if (verdict.outcome == Outcome::interrupted)
-        finished.stored = checkpoints && checkpoints->saved_at() == finished.steps_done;
+        finished.stored = checkpoints.saved_at() == finished.steps_done;
     return finished;
 }
 

@@ -33,13 +33,12 @@ class TokensChanged : public std::runtime_error {
 struct Workplace {
     const study::Study& study;
     const data::TokenFile& tokens;
-    std::filesystem::path trials_folder;  ///< where trial files go
+    std::filesystem::path trials_folder, checkpoints_folder;
+    std::filesystem::path attempts_folder;  ///< where notes of attempts go (cluster/folder/attempts)
     TrainTrial train;
-    std::string instruction_set;                    ///< of the backend, for the provenance
-    MeasureStep seconds_per_step = {};              ///< where it is empty nothing is measured
-    std::filesystem::path checkpoints_folder = {};  ///< where it is empty no checkpoints are written or read
-    std::filesystem::path attempts_folder = {};     ///< where it is empty no attempt is noted
-    int measuring = 0;                              ///< workers that measure, the first ones; 0 for all
+    std::string instruction_set;        ///< of the backend, for the provenance
+    MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
+    int measuring = 0;                  ///< workers that measure, the first ones; 0 for all
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,

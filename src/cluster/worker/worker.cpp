@@ -65,9 +65,7 @@ class Worker {
         try {
             return workplace_.seconds_per_step(planned.trial);
         } catch (const kernels::CardLost& error) {
-            if (!workplace_.attempts_folder.empty())
-                note_card_lost(workplace_.attempts_folder, planned, /*ranks=*/1, error.what(),
-                               /*alone=*/true);
+            note_card_lost(workplace_.attempts_folder, planned, /*ranks=*/1, error.what(), /*alone=*/true);
             throw;
         } catch (const std::exception&) {
             return std::nullopt;

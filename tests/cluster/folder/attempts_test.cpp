@@ -307,14 +307,4 @@ TEST_F(AttemptsOfATrial, onAHostThatIsSetAsideAreForgotten) {
     EXPECT_EQ(read().last, "failed on elsewhere: why");
 }
 
-TEST_F(AttemptsOfATrial, crashOutsideOfATrialIsNotTheTrials) {
-    EXPECT_EQ(ended_by(folder_.path(), trial_,
-                       [&] {
-                           { const CrashNote nested({}, trial_, 1); }  // without a folder nothing changes
-                           _exit(0);
-                       }),
-              0);
-    EXPECT_FALSE(std::filesystem::exists(folder_ / archive::trial_file_stem(trial_)));
-}
-
 }  // namespace
