@@ -57,8 +57,7 @@ bool is_last_cause(const Attempts& attempts, const std::string& cause);
 /// memory was not enough for ranks of several threads, and `crowded HOST RANKS CAUSE` where
 /// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true,
-                  int threads = 1);
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone, int threads);
 
 /// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost):
 /// `card HOST RANKS CAUSE` where it was `alone` there, as either may be at fault, the trial or the card; else

@@ -23,7 +23,7 @@ namespace {
 class AttemptsOfATrial : public testing::Test {
   protected:
     void note(Outcome outcome, int ranks) {
-        note_attempt(folder_.path(), trial_, outcome, ranks, "why\nnot");
+        note_attempt(folder_.path(), trial_, outcome, ranks, "why\nnot", /*alone=*/true, /*threads=*/1);
     }
     Attempts read() const { return read_attempts(folder_.path(), trial_); }
 
@@ -95,7 +95,7 @@ TEST_F(AttemptsOfATrial, withoutEnoughMemoryForSeveralThreadsNeedOneAndNoMoreRan
 }
 
 TEST_F(AttemptsOfATrial, withoutEnoughMemoryAmongOthersNeedACardAloneAndNoMoreRanks) {
-    note_attempt(folder_.path(), trial_, Outcome::out_of_memory, 1, "why", /*alone=*/false);
+    note_attempt(folder_.path(), trial_, Outcome::out_of_memory, 1, "why", /*alone=*/false, /*threads=*/1);
     EXPECT_TRUE(read().crowded);
     EXPECT_EQ(least_ranks(read()), 1);
     EXPECT_FALSE(set_aside(read(), 1));

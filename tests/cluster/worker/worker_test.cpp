@@ -139,7 +139,8 @@ TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsPr
 
     // As after SIGKILL in the middle of the first one, and a crash in a trial of the second shape.
     std::ofstream(attempts_folder_ / marks[0]) << "node7\n";
-    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::failed, 1, "it crashed");
+    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::failed, 1, "it crashed", /*alone=*/true,
+                 /*threads=*/1);
     marks.clear();
     const std::vector<Message> next = work_through(notes, test::FakeTraining{});
     EXPECT_TRUE(marks.empty()) << "measured again: " << marks[0];
@@ -161,7 +162,8 @@ TEST_F(WorkerTest, measuresNothingOnACardThatItHasLost) {
 
 TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
     study_.job.threads_per_rank = 4;
-    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large");
+    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large",
+                 /*alone=*/true, /*threads=*/1);
     std::vector<int> threads;
     const TrainTrial training = [&](const study::Trial& trial, const data::TokenFile& tokens,
                                     train::Communicator& group, const train::TrainOptions& options) {
