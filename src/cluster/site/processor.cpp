@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/names.hpp"
 #include "base/wording.hpp"
 
 namespace isogrid::cluster {
@@ -17,14 +18,6 @@ std::vector<std::string> words_of(const RunsHere& runs_here) {
     for (const InstructionSet instruction_set : instruction_sets)
         if (runs_here(instruction_set)) words.emplace_back(name(instruction_set));
     return words;
-}
-
-/// By its word; names of an enumeration are found by the functions of their own namespace.
-std::optional<InstructionSet> instruction_set_named(std::string_view word) {
-    const auto found =
-        std::find_if(instruction_sets.begin(), instruction_sets.end(),
-                     [&](InstructionSet instruction_set) { return name(instruction_set) == word; });
-    return found != instruction_sets.end() ? std::optional(*found) : std::nullopt;
 }
 
 std::optional<InstructionSet> best_of(const RunsHere& runs_here) {
@@ -51,7 +44,7 @@ base::Result<InstructionSet> instruction_set_of(std::string_view verb, std::stri
                           "it runs none of " + instruction_set_words(),
                           "use an x86-64 processor with AVX2 and FMA");
     if (word == "auto") return *best;
-    const auto named = instruction_set_named(word);
+    const auto named = base::value_named(word, instruction_sets);
     if (!named)
         return base::fail(where, given + " names no instruction set", "known: " + instruction_set_words(),
                           "choose one of them");
@@ -65,7 +58,7 @@ base::Result<InstructionSet> instruction_set_of(std::string_view verb, std::stri
 Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
                       const kernels::CudaCards& seen, const RunsHere& runs_here) {
     const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow
-    const auto recorded = instruction_set_named(made_with);
+    const auto recorded = base::value_named(made_with, instruction_sets);
     const bool can = recorded && runs_here(*recorded);
     const bool on_card = kernels::is_kind_of_card(made_with);
     Retraining how{.card = {},
