@@ -10,6 +10,7 @@
 
 #include "archive/provenance.hpp"
 #include "archive/trial_file.hpp"
+#include "files/replace.hpp"
 
 namespace isogrid::cluster {
 
@@ -107,15 +108,10 @@ void remove_notes(const Path& folder, const study::PlannedTrial& trial, const st
     const Path file = notes_of(folder, trial);
     const Path temporary = folder / ("." + file.filename().string() + ".new");  // no trial's, were it left
     std::ifstream notes(file);
-    std::ofstream kept(temporary);
+    std::string kept;
     for (std::string line; std::getline(notes, line);)
-        if (!line.starts_with(beginning)) kept << line << "\n";
-    kept.close();
-    std::error_code ignored;  // as with note_attempt
-    if (kept)
-        std::filesystem::rename(temporary, file, ignored);
-    else
-        std::filesystem::remove(temporary, ignored);
+        if (!line.starts_with(beginning)) kept += line + "\n";
+    files::replace(file, temporary, kept);
 }
 
 }  // namespace
