@@ -1,5 +1,5 @@
 // Where a sweep stands: what is done, what runs, what failed, and what is left. Fed by the coordinator, or by
-// the loop of a program that runs alone; read by the progress line and `isogrid status`.
+// the loop of a program that runs alone; what of it people ask for is a SweepState.
 #pragma once
 
 #include <cstdint>
@@ -15,40 +15,10 @@
 #include "cluster/schedule/scheduler.hpp"
 #include "cluster/sweep/account.hpp"
 #include "cluster/sweep/card_plan.hpp"
+#include "cluster/sweep/sweep_state.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {
-
-struct RunningTrial {
-    std::string name;
-    int ranks = 1;
-    std::int64_t steps_done = 0, steps = 0;
-    double tokens_per_second = 0;
-    bool operator==(const RunningTrial&) const = default;
-};
-
-struct FailedTrial {
-    std::string name;
-    std::string outcome;  ///< out_of_memory or failed
-    std::string cause;
-    bool operator==(const FailedTrial&) const = default;
-};
-
-/// Numbers a person asks for. What cannot be known yet is empty.
-struct SweepState {
-    std::string study;
-    int trials = 0;    ///< of the whole grid
-    int done = 0;      ///< with a trial file, from earlier runs too
-    int diverged = 0;  ///< of those done in this run
-    int workers = 1;
-    std::vector<RunningTrial> running;        ///< in grid order
-    std::vector<FailedTrial> failed;          ///< in the order of their ends
-    std::vector<std::string> set_aside = {};  ///< hosts that get no more work
-    double tokens_per_second = 0;             ///< of all running trials together
-    std::optional<double> remaining_rank_seconds;
-    std::optional<double> remaining_seconds;
-    bool operator==(const SweepState&) const = default;
-};
 
 /// What earlier starts have left of the trials to do.
 struct History {
