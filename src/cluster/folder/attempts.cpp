@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/trial_file.hpp"
 #include "files/replace.hpp"
 

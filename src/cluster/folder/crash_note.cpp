@@ -12,7 +12,7 @@
 #include <string>
 #include <unistd.h>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/trial_file.hpp"
 
 namespace isogrid::cluster {

@@ -8,6 +8,7 @@
 
 #include "archive/durable_file.hpp"
 #include "archive/find_trials.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/so_far.hpp"

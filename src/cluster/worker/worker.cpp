@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "archive/process_identity.hpp"
 #include "archive/provenance.hpp"
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/lock.hpp"

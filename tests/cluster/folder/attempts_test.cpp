@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/small_study.hpp"
 #include "scratch_folder.hpp"
