@@ -37,8 +37,8 @@ class RunWords {
     /// The lock could not be seen at the moment when the archive was to be: an older one may stand there.
     void not_in_place();
     void not_stored(const std::vector<std::string>& faults);
-    /// Of trials that failed one after the other from the start on.
-    void nothing_goes_well(const Sweep& sweep);
+    /// Trials failed one after the other from the start on: that is no fault of theirs.
+    void place_at_fault(const Sweep& sweep);
     /// Results that are no longer there when all are to be merged.
     void gone(std::size_t number);
     /// The archive is not what was written.

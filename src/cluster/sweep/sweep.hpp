@@ -39,7 +39,7 @@ class Sweep {
     /// `to_do`: indices into the study's grid, which must outlive this; `done_before`: trials already on
     /// disk, those set aside among them; `workers` that train, or cards where these have several seats.
     Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-          History history = {}, CardPlan cards = {});
+          History history = {}, CardPlan card_plan = {});
 
     /// Trials done before that have no result.
     void failed_before(std::vector<FailedTrial> failed) { totals_.failed = std::move(failed); }
