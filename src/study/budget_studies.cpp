@@ -52,7 +52,7 @@ std::int64_t warmup_of_longest(const BudgetStudy& study, const TrialMaker& maker
     return std::max<std::int64_t>(1, std::llround(study.recipe.warmup_fraction * longest));
 }
 
-/// False where the recipe is what this variant, of index `index`, would make of it.
+/// A variant that would change nothing.
 bool check_variant(const Schedules& schedules, std::size_t index, const Job& job, JobFaults& faults) {
     const Variant variant = schedules.variants[index];
     if (variant == Variant::stable_decay && job.recipe.schedule == ScheduleKind::warmup_stable_decay) {

@@ -67,8 +67,8 @@ class CheckpointListing {
 void remove_checkpoints(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Saves every so often, and keeps the newest two: should the newest turn out damaged, the older one serves.
-/// Those that load() could not use are no such two, however far they came, and stay until the trial has come
-/// as far. Where others leave the trial it saves one state for all of them, and none of its own.
+/// Checkpoints that load() rejected do not count towards the two; they stay until the trial has passed their
+/// step. Where others leave the trial it saves one state for all of them, and none of its own.
 class TrialCheckpoints final : public train::CheckpointKeeper {
   public:
     /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and after the

@@ -31,8 +31,8 @@ class MemberEnded : public std::runtime_error {
 class Group : public train::Communicator {
   public:
     /// Tells every member how this one's part ended, hears from all, and returns what is agreed: the same on
-    /// each. To be called once, last, also (above all) when training threw. `interrupted` where the group was
-    /// abandoned, whatever the others say: some of them may be gone.
+    /// each. To be called exactly once, last, and especially when training threw. `interrupted` where the
+    /// group was abandoned, whatever the others say: some of them may be gone.
     virtual Verdict agree(const Verdict& mine) = 0;
 };
 
