@@ -6,10 +6,10 @@
 
 namespace isogrid::archive {
 
-/// As the system knows this machine.
+/// The name of this machine, as the system knows it.
 std::string host_name();
 
-/// Empty outside Slurm.
+/// The number of this Slurm job; empty outside Slurm.
 std::string slurm_job();
 
 /// How often Slurm has started this job again; 0 outside Slurm.

@@ -47,7 +47,7 @@ inline constexpr int most_disappearances = 4;
 /// Counts what the notes of a trial say. No file: nothing went wrong.
 Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
-/// The same of all trials that have notes, by archive::trial_file_stem.
+/// The attempts at all trials that have notes, by archive::trial_file_stem.
 std::map<std::string, Attempts> read_all_attempts(const std::filesystem::path& folder);
 
 /// Whether `cause`, as a record has it, is why the last of these attempts ended badly.

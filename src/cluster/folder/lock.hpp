@@ -39,9 +39,9 @@ std::optional<Holder> read_lock(const std::filesystem::path& file);
 /// longer exists.
 bool is_stale(const Holder& holder, double now);
 
-/// The same Slurm job before it was requeued, or one that this job was queued to go on for. Slurm starts a
-/// job again when it has given its nodes up; should tasks of the earlier start live on behind a cut network,
-/// they find that they have lost the lease.
+/// Whether `holder` is this Slurm job before it was requeued, or a job that this one was queued to follow.
+/// Slurm starts a job again when it has given its nodes up; should tasks of the earlier start live on behind
+/// a cut network, they find that they have lost the lease.
 bool is_earlier_start(const Holder& holder, const Holder& me);
 
 /// Whether the lock still names this lease: asked right before a file is put in place. Where it cannot be

@@ -56,7 +56,7 @@ class Scheduler {
     /// Everything that can start at time `now` (seconds); its ranks are busy until reported idle again.
     std::vector<Assignment> assign(double now);
 
-    /// So much of a running trial is left from where its attempt begins: fractions are of this.
+    /// `task` is what is left of a running trial where its attempt begins; fractions are of that.
     void goes_on_from(const Task& task);
 
     /// `fraction` (0..1) of a running trial's FLOPs is done at `now`.

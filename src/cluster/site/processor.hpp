@@ -19,7 +19,7 @@ using RunsHere = std::function<bool(InstructionSet)>;  ///< a test puts another 
 /// `auto, avx2, avx512, ...`: what --isa takes.
 std::string instruction_set_words();
 
-/// Of those that this processor runs; none where it runs none of ours.
+/// The best that this processor runs; none where it runs none that this program has.
 std::optional<InstructionSet> best_instruction_set(const RunsHere& runs_here = kernels::cpu::supported);
 
 /// The instruction set that `--isa word` means: `auto` is the best that this processor runs. A fault, told of

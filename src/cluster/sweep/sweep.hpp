@@ -57,7 +57,7 @@ class Sweep {
 
     /// Running trials that are to be asked to pause, so that they go on with more ranks, or fewer.
     std::vector<int> to_pause(double now) { return scheduler_.to_pause(now); }
-    /// One has: it waits again, from its checkpoint on.
+    /// A running trial has paused: it waits again, to go on from its checkpoint.
     void paused(const Finished& finished, double now);
 
     /// `worker` has been given up, and so, if it ran one, has its trial: see lost().
