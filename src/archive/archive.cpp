@@ -15,6 +15,7 @@
 #include "archive/table.hpp"
 #include "archive/texts.hpp"
 #include "base/digest.hpp"
+#include "base/names.hpp"
 #include "base/wording.hpp"
 
 namespace isogrid::archive {
@@ -81,8 +82,7 @@ void write_build(hid_t file, const Facts& build) {
 }
 
 study::FlopConvention convention_named(const std::string& text) {
-    for (const study::FlopConvention convention : study::flop_conventions)
-        if (study::name(convention) == text) return convention;
+    if (const auto convention = base::value_named(text, study::flop_conventions)) return *convention;
     throw Hdf5Error("cannot use /job/study (no FLOP convention is named " + text + ")");
 }
 

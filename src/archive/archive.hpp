@@ -45,9 +45,9 @@ using ReadWeights = std::function<std::vector<float>(const TrialRecord& record)>
 bool write_archive(const std::filesystem::path& path, const Archive& archive, const Writer& writer,
                    const ReadWeights& read_weights = {});
 
-/// Reads everything and checks it: the schema, the digest over every table, the digest of the digests. Where
-/// a file of an earlier version has no digests of tables, that of every record and every column against its
-/// specification, which else verify_archive does. The faults name what is wrong; nothing damaged is handed
+/// Reads everything and checks it: the schema, the digest over every table, the digest of the digests. A file
+/// from a version without digests of tables is checked record by record, as verify_archive does. The faults
+/// name what is wrong; nothing damaged is handed
 /// out. With `keep_weights` false the weights stay unread, unchecked (verify_archive checks them).
 base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights);
 

@@ -27,7 +27,7 @@ bool write_durably(const std::filesystem::path& path, std::span<const std::byte>
 using Put = std::function<void(std::span<const std::byte> piece)>;
 using Content = std::function<void(const Put& put)>;
 
-/// The same, piece by piece. What `content` throws leaves nothing behind either.
+/// Writes durably, piece by piece. Where `content` throws, nothing is left behind either.
 bool write_durably(const std::filesystem::path& path, const Content& content, const Writer& writer);
 
 /// Removes the temporary files in `folder`, where it is there, of a file called `name`, or of all `*.h5`;

@@ -97,25 +97,31 @@ void reject(Found& found, const base::Faults& faults) {
     found.rejected.insert(found.rejected.end(), faults.begin(), faults.end());
 }
 
-void take_from_segments(const Path& folder, const study::Grid& grid, const Places& places, WeightsUse weights,
-                        Found& found) {
-    for (const Path& file : finished_files(folder)) {
+base::Result<void> take_from_segments(const Path& folder, const study::Grid& grid, const Places& places,
+                                      WeightsUse weights, Found& found) {
+    const auto files = finished_files(folder);
+    if (!files) return tl::unexpected(files.error());
+    for (const Path& file : *files) {
         SegmentContent content = read_segment(file, weights);
         reject(found, content.faults);
         for (TrialRecord& record : content.records)
             take(std::move(record), file, grid, places, found);
     }
+    return {};
 }
 
-void take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places,
-                           WeightsUse weights, Found& found) {
-    for (const Path& file : finished_files(folder)) {
+base::Result<void> take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places,
+                                         WeightsUse weights, Found& found) {
+    const auto files = finished_files(folder);
+    if (!files) return tl::unexpected(files.error());
+    for (const Path& file : *files) {
         auto record = read_trial_file(file, weights);
         if (record)
             take(std::move(*record), file, grid, places, found);
         else
             reject(found, record.error());
     }
+    return {};
 }
 
 }  // namespace
@@ -127,8 +133,11 @@ base::Result<Found> find_trials(const Path& archive, const study::Grid& grid, We
     found.trials.resize(grid.trials.size());
     if (const auto taken = take_from_archive(archive, grid, places, found); !taken)
         return tl::unexpected(taken.error());
-    take_from_segments(segments_folder(archive), grid, places, weights, found);
-    take_from_trial_files(trials_folder(archive), grid, places, weights, found);
+    if (const auto taken = take_from_segments(segments_folder(archive), grid, places, weights, found); !taken)
+        return tl::unexpected(taken.error());
+    if (const auto taken = take_from_trial_files(trials_folder(archive), grid, places, weights, found);
+        !taken)
+        return tl::unexpected(taken.error());
     return found;
 }
 

@@ -46,10 +46,10 @@ struct SaidOfObject {
     bool fill_value = false, link_info = false, group_info = false, attribute_info = false;
 };
 
-/// Of an address that leads nowhere.
+/// How the format writes an address that leads nowhere.
 inline constexpr std::uint64_t undefined_address = ~std::uint64_t{0};
 
-/// That the object goes on elsewhere, which is for the caller to follow.
+/// The type of the message which says that the object goes on elsewhere: that is for the caller to follow.
 inline constexpr std::uint64_t continuation_message = 0x10;
 
 /// Adds what the message of this type says, `in` its data, to what is known of the object. Throws Hdf5Error

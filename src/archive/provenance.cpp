@@ -2,31 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdlib>
 #include <fstream>
 #include <hdf5.h>
-#include <string_view>
-#include <unistd.h>
-
-#include <sys/utsname.h>
 
 #include "archive/build_facts.hpp"
+#include "archive/process_identity.hpp"
 
 namespace isogrid::archive {
 
 namespace {
-
-std::string environment(const char* name) {
-    const char* value = std::getenv(name);
-    return value ? value : "";
-}
-
-std::int64_t number_or_zero(std::string_view text) {
-    std::int64_t number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
-    return number;
-}
 
 /// The text after the colon of /proc/cpuinfo's first `model name`.
 std::string processor_model() {
@@ -58,19 +42,13 @@ Facts build_facts() {
             {"HDF5", hdf5_version()}};
 }
 
-std::string host_name() {
-    utsname system{};
-    ::uname(&system);
-    return system.nodename;
-}
-
 TrialProvenance provenance_here() {
     return {.host = host_name(),
             .processor = processor_model(),
             .instruction_set = {},
             .code_revision = code_revision(),
-            .slurm_job = environment("SLURM_JOB_ID"),
-            .slurm_restarts = number_or_zero(environment("SLURM_RESTART_COUNT"))};
+            .slurm_job = slurm_job(),
+            .slurm_restarts = slurm_restarts()};
 }
 
 std::string bits_of(const std::string& instruction_set, study::Precision precision) {
@@ -78,17 +56,6 @@ std::string bits_of(const std::string& instruction_set, study::Precision precisi
     const bool of_tiles = instruction_set == "amx" && precision == study::Precision::float32;
     const bool is_alike = std::find(alike.begin(), alike.end(), instruction_set) != alike.end();
     return of_tiles || is_alike ? alike.front() : instruction_set;
-}
-
-std::string slurm_start_here() {
-    const std::string job = environment("SLURM_JOB_ID");
-    return job.empty() ? job : job + "." + std::to_string(number_or_zero(environment("SLURM_RESTART_COUNT")));
-}
-
-std::string writer_tag() {
-    const std::string job = environment("SLURM_JOB_ID");
-    return host_name() + "-" + std::to_string(::getpid()) + "-" + (job.empty() ? "0" : job) + "-" +
-           std::to_string(number_or_zero(environment("SLURM_RESTART_COUNT")));
 }
 
 }  // namespace isogrid::archive

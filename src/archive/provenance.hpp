@@ -23,9 +23,6 @@ std::string code_revision();
 /// as MPI.
 Facts build_facts();
 
-/// As the system knows this machine.
-std::string host_name();
-
 /// Host, processor, revision and Slurm job of this process; the caller adds instruction set, ranks and times.
 TrialProvenance provenance_here();
 
@@ -33,11 +30,5 @@ TrialProvenance provenance_here();
 /// with: `avx2` for processors, but `amx` for its bfloat16 (kernels/cpu/cpu_backend.hpp); a kind of card for
 /// itself, and so is what this program does not know.
 std::string bits_of(const std::string& instruction_set, study::Precision precision);
-
-/// `JOB.RESTARTS`, unlike in another allocation or another start of it by Slurm; empty outside Slurm.
-std::string slurm_start_here();
-
-/// `HOST-PROCESS-JOB-RESTARTS`, for temporary names; job and restarts are 0 outside Slurm.
-std::string writer_tag();
 
 }  // namespace isogrid::archive

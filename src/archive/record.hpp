@@ -91,7 +91,7 @@ struct TrialRecord {
 /// every NaN is the one 0x7ff8000000000000.
 std::string digest(const TrialRecord& record);
 
-/// The same where the canonical text of the record's trial is at hand.
+/// The record's digest where the canonical text of its trial is at hand.
 std::string digest(const TrialRecord& record, std::string_view specification);
 
 }  // namespace isogrid::archive

@@ -28,7 +28,7 @@ struct TrialRow {
     std::string id, digest;
 };
 
-/// A record and what is dear to compute of it.
+/// A record with its derived values that are expensive to compute.
 struct PreparedRecord {
     const TrialRecord* record = nullptr;
     std::string specification;  ///< the canonical text of its trial

@@ -56,7 +56,7 @@ struct CheckedRecords {
 CheckedRecords read_records(hid_t file, const std::string& where, WeightsUse weights,
                             Checks checks = Checks::records);
 
-/// Those of the file and of every record.
+/// The faults of the file and of every record.
 base::Faults all_faults(const CheckedRecords& checked);
 
 }  // namespace isogrid::archive

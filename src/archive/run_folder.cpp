@@ -29,11 +29,16 @@ Path study_file(const Path& archive) {
     return run_folder(archive) / "study";
 }
 
-std::vector<Path> finished_files(const Path& folder) {
+base::Result<std::vector<Path>> finished_files(const Path& folder) {
     std::vector<Path> files;
-    if (!std::filesystem::is_directory(folder)) return files;
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (entry.path().extension() == ".h5") files.push_back(entry.path());
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder, error);
+    if (error == std::errc::no_such_file_or_directory) return files;
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
+        if (entry->path().extension() == ".h5") files.push_back(entry->path());
+    if (error)
+        return base::fail(folder.string(), "cannot be read", error.message(),
+                          "check that it is a folder, and its permissions");
     std::sort(files.begin(), files.end());
     return files;
 }

@@ -23,8 +23,9 @@ std::filesystem::path segments_folder(const std::filesystem::path& archive);
 std::filesystem::path study_file(const std::filesystem::path& archive);
 
 /// The trial files or segments in a folder, by name; what is being written has another ending. None where the
-/// folder is missing.
-std::vector<std::filesystem::path> finished_files(const std::filesystem::path& folder);
+/// folder is not there: it comes with the first file, and goes when the archive has them all. A fault where
+/// it cannot be read.
+base::Result<std::vector<std::filesystem::path>> finished_files(const std::filesystem::path& folder);
 
 /// Removes what writers that were killed have left under temporary names: in the folders of trial files and
 /// segments, of the study file, and beside the archive, where each may be as large as that. Nobody else may

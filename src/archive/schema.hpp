@@ -18,7 +18,7 @@ inline constexpr const char* checkpoint_schema = "isogrid-checkpoint/1";
 /// of isogrid, of another kind, or of a newer schema.
 base::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema);
 
-/// The same for a file that holds records, of whichever of the three schemas.
+/// Opens a file that holds records, of any of the three schemas, as open_checked does.
 base::Result<Handle> open_any(const std::filesystem::path& path);
 
 /// The fault of a file in which HDF5 met something broken.

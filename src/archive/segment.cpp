@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -56,7 +57,9 @@ SegmentContent read_segment(const std::filesystem::path& path, WeightsUse weight
 std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least) {
     std::vector<TrialRecord> records;
     std::map<std::string, std::filesystem::path> files;  // by identity
-    for (const std::filesystem::path& file : finished_files(trials_folder(archive))) {
+    const auto listed = finished_files(trials_folder(archive));
+    if (!listed) throw std::runtime_error(base::to_string(listed.error()));
+    for (const std::filesystem::path& file : *listed) {
         if (std::filesystem::file_size(file) > largest_packed) continue;
         auto record = read_trial_file(file, WeightsUse::check);
         if (!record || !is_finished(record->result.outcome)) continue;

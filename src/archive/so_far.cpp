@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "archive/found.hpp"
-#include "archive/record_tables.hpp"
 #include "archive/run_folder.hpp"
-#include "archive/schema.hpp"
+#include "archive/segment.hpp"
+#include "archive/trial_file.hpp"
 
 namespace isogrid::archive {
 
@@ -46,58 +46,41 @@ void read_facts(const Facts& facts, SoFar& so_far) {
     }
 }
 
-/// By name, without what is still being written; none where the folder is not there: it comes with the first
-/// file, and goes when the archive has them all.
-base::Result<std::vector<Path>> list_folder(const Path& folder) {
-    std::vector<Path> files;
-    std::error_code error;
-    std::filesystem::directory_iterator entry(folder, error);
-    if (error == std::errc::no_such_file_or_directory) return files;
-    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error))
-        if (entry->path().extension() == ".h5") files.push_back(entry->path());
-    if (error)
-        return base::fail(folder.string(), "cannot be read", error.message(),
-                          "check that it is a folder, and its permissions");
-    std::sort(files.begin(), files.end());
-    return files;
-}
-
 bool is_there(const Path& path) {
     std::error_code absent;
     return std::filesystem::exists(path, absent);
 }
 
-struct Read {
+/// The good records of a folder's files, and all that speaks against the others.
+struct Contents {
     std::vector<FoundRecord> records;
     base::Faults faults;
 };
 
-/// The good records of one file, and all that speaks against it.
-Read read_file(const Path& path, const char* schema) {
-    Read read;
-    const auto file = open_checked(path, schema);
-    if (!file) return {{}, file.error()};
-    try {
-        CheckedRecords checked = read_records(*file, path.string(), WeightsUse::skip);
-        read.faults = all_faults(checked);
-        if (schema == trial_schema && !read.faults.empty()) return read;
-        for (CheckedRecord& record : checked.records)
-            if (record.faults.empty()) read.records.push_back({std::move(record.record), path});
-    } catch (const Hdf5Error& error) {
-        return {{}, damaged(path, error).value()};
-    }
-    return read;
+SegmentContent content_of_segment(const Path& file) {
+    return read_segment(file, WeightsUse::skip);
 }
 
-base::Result<Read> read_folder(const Path& folder, const char* schema) {
-    const auto files = list_folder(folder);
+SegmentContent content_of_trial_file(const Path& file) {
+    SegmentContent content;
+    auto record = read_trial_file(file, WeightsUse::skip);
+    if (record)
+        content.records.push_back(std::move(*record));
+    else
+        content.faults = record.error();
+    return content;
+}
+
+base::Result<Contents> read_folder(const Path& folder, SegmentContent (*content_of)(const Path&)) {
+    const auto files = finished_files(folder);
     if (!files) return tl::unexpected(files.error());
-    Read all;
+    Contents all;
     for (const Path& file : *files) {
-        Read read = read_file(file, schema);
-        if (!read.faults.empty() && !is_there(file)) continue;  // packed or merged since it was listed
-        std::move(read.records.begin(), read.records.end(), std::back_inserter(all.records));
-        all.faults.insert(all.faults.end(), read.faults.begin(), read.faults.end());
+        SegmentContent content = content_of(file);
+        if (!content.faults.empty() && !is_there(file)) continue;  // packed or merged since it was listed
+        for (TrialRecord& record : content.records)
+            all.records.push_back({std::move(record), file});
+        all.faults.insert(all.faults.end(), content.faults.begin(), content.faults.end());
     }
     return all;
 }
@@ -105,13 +88,13 @@ base::Result<Read> read_folder(const Path& folder, const char* schema) {
 /// One place a trial, in no order.
 base::Result<Found> look(const Path& archive) {
     // Trial files first: one that goes away meanwhile is in a segment by then, which the second look finds.
-    auto files = read_folder(trials_folder(archive), trial_schema);
+    auto files = read_folder(trials_folder(archive), content_of_trial_file);
     if (!files) return tl::unexpected(files.error());
-    auto segments = read_folder(segments_folder(archive), segment_schema);
+    auto segments = read_folder(segments_folder(archive), content_of_segment);
     if (!segments) return tl::unexpected(segments.error());
     Found found;
     std::map<std::string, std::size_t> places;  // by identity
-    for (Read* read : {&*segments, &*files}) {
+    for (Contents* read : {&*segments, &*files}) {
         found.rejected.insert(found.rejected.end(), read->faults.begin(), read->faults.end());
         for (FoundRecord& record : read->records) {
             const auto [place, is_new] =

@@ -33,7 +33,7 @@ VerifyReport verify_archive(const std::filesystem::path& path);
 /// "faults": [..]}`.
 nlohmann::ordered_json to_json(const VerifyReport& report);
 
-/// The same for people: a line a damaged trial or fault, then one that counts.
+/// The report for people: a line for each damaged trial or fault, then a line that counts them.
 std::string to_text(const VerifyReport& report);
 
 }  // namespace isogrid::archive

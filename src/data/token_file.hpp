@@ -37,10 +37,10 @@ class TokenFile {
     /// Reads everything once and compares the digest.
     base::Result<void> verify() const;
 
-    /// The same, but only where somebody has touched the file since it was opened, or last asked so: an open
-    /// file that is written to in place changes under its reader. One that is replaced under its name does
-    /// not: it is read on as it was. Once it was not what it should be, this says so for ever: what was read
-    /// meanwhile nobody knows.
+    /// Verifies only where somebody has touched the file since it was opened or last verified so: an open
+    /// file that is written to in place changes under its reader. A file that is replaced under its name does
+    /// not: it is read on as it was. Once a check fails, all later ones do: nobody knows what was read
+    /// meanwhile.
     base::Result<void> verify_if_touched() const;
 
     /// Inode, size and times: the same for all who see one file, whatever node they are on.

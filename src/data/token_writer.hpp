@@ -45,11 +45,4 @@ class TokenWriter {
     base::Sha256 hash_;
 };
 
-/// A whole token file from tokens in memory.
-base::Result<TokenFileHeader> write_token_file(const std::filesystem::path& path,
-                                               std::span<const Token> training,
-                                               std::span<const Token> validation,
-                                               const std::string& tokenizer, std::int64_t vocabulary,
-                                               std::int64_t training_bytes, std::int64_t validation_bytes);
-
 }  // namespace isogrid::data

@@ -59,14 +59,15 @@ std::filesystem::path model_path(const TokenizeRequest& request) {
     return std::filesystem::path(request.out).replace_extension(".model");
 }
 
-/// What is wrong with the request itself, all of it.
-Faults check(const TokenizeRequest& request) {
-    Faults faults;
-    if (request.texts.empty())
+void check_texts(const std::vector<std::string>& texts, Faults& faults) {
+    if (texts.empty())
         faults.push_back({"", "no text given", "there is nothing to tokenize",
                           "name text files, or - for standard input"});
-    if (std::ranges::count(request.texts, "-") > 1)
+    if (std::ranges::count(texts, "-") > 1)
         faults.push_back({"-", "is given twice", "standard input can be read once", "name it once"});
+}
+
+void check_place_and_share(const TokenizeRequest& request, Faults& faults) {
     if (request.out.empty())
         faults.push_back(
             {"--out", "no file given", "the tokens need a place", "name one, such as corpus.tok"});
@@ -76,6 +77,9 @@ Faults check(const TokenizeRequest& request) {
         faults.push_back({"--validation", value.str() + " cannot be used",
                           "it is the part held out: above 0, at most 0.5", "the usual value is 0.01"});
     }
+}
+
+void check_tokenizer(const TokenizeRequest& request, Faults& faults) {
     if (trains_vocabulary(request)) {
         const auto vocabulary = vocabulary_asked(request.tokenizer);
         if (!vocabulary || *vocabulary < smallest_sentencepiece_vocabulary ||
@@ -89,17 +93,24 @@ Faults check(const TokenizeRequest& request) {
                           "known are bytes, sentencepiece:VOCABULARY and the path of a .model file",
                           "name one of them"});
     }
-    for (auto text = request.texts.begin(); text != request.texts.end(); ++text) {
+}
+
+/// Names of one file, by whatever path.
+void check_repeated(const std::vector<std::string>& texts, Faults& faults) {
+    for (auto text = texts.begin(); text != texts.end(); ++text) {
         const auto same = [&](const std::string& before) {
             std::error_code ignored;
             return std::filesystem::is_regular_file(*text, ignored) &&
                    std::filesystem::equivalent(before, *text, ignored);
         };
-        if (std::any_of(request.texts.begin(), text, same))
+        if (std::any_of(texts.begin(), text, same))
             faults.push_back({*text, "is given twice",
                               "what is held out of the one would be trained on in the other",
                               "name it once"});
     }
+}
+
+void check_overwrites(const TokenizeRequest& request, Faults& faults) {
     std::vector<std::string> inputs = request.texts;
     if (request.tokenizer.ends_with(".model")) inputs.push_back(request.tokenizer);
     std::vector<std::filesystem::path> outputs = {request.out};
@@ -116,6 +127,16 @@ Faults check(const TokenizeRequest& request) {
                 faults.push_back({input, "would be overwritten", "it is read and written at once",
                                   "give the output another name"});
         }
+}
+
+/// What is wrong with the request itself, all of it.
+Faults check(const TokenizeRequest& request) {
+    Faults faults;
+    check_texts(request.texts, faults);
+    check_place_and_share(request, faults);
+    check_tokenizer(request, faults);
+    check_repeated(request.texts, faults);
+    check_overwrites(request, faults);
     return faults;
 }
 

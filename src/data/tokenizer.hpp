@@ -33,7 +33,7 @@ std::unique_ptr<Tokenizer> make_byte_tokenizer();
 base::Result<std::unique_ptr<Tokenizer>> make_sentencepiece_tokenizer(const std::string& model,
                                                                       const std::string& where);
 
-/// The same from a .model file.
+/// A SentencePiece tokenizer from the .model file at `path`.
 base::Result<std::unique_ptr<Tokenizer>> load_sentencepiece_tokenizer(const std::filesystem::path& path);
 
 inline constexpr std::int64_t smallest_sentencepiece_vocabulary = 320;

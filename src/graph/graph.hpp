@@ -59,7 +59,7 @@ class Graph {
     const std::vector<Op>& ops() const { return ops_; }
     const std::vector<TensorId>& parameters() const { return parameters_; }  ///< in order of recording
     TensorId gradient_of(TensorId parameter) const;  ///< invalid before differentiate()
-    /// By the joined tensor, its parts.
+    /// The parts of each joined tensor.
     const std::map<TensorId, std::vector<TensorId>>& joins() const { return joins_; }
     const std::map<TensorId, std::vector<float>>& constants() const { return constants_; }
     TensorId losses() const { return losses_; }

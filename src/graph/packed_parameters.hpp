@@ -17,15 +17,15 @@ class PackedParameters {
     /// Room for all weights that linear ops of `graph` multiply with. `backend` must outlive this.
     PackedParameters(const Graph& graph, kernels::Backend& backend);
 
-    /// Packs `weights` (laid out as lay_out_parameters says), to which this refers from now on: they may not
-    /// move, and are to be packed again when they have changed. Only packing the same ones again can be
+    /// Packs `weights` (laid out as lay_out_parameters says) and keeps a reference to them: they must not
+    /// move, and pack() must be called again after they change. Only packing the same weights again can be
     /// recorded.
     void pack(std::span<const float> weights);
 
     std::span<const float> weights() const { return weights_; }
-    /// All of them, for who changes the weights and packs them again by himself.
+    /// All packed copies, for a caller that updates weights and copies together.
     kernels::PackedCopies copies() const;
-    /// Of the `rows` rows of weights at `offset` in the flat buffer.
+    /// The packed copy of the `rows` rows of weights at `offset` in the flat buffer.
     kernels::PackedWeights packed(std::int64_t offset, std::int64_t rows) const;
 
     /// Floats that the packed copies of a graph's weights take.

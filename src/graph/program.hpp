@@ -40,10 +40,10 @@ class Program {
     /// runs, and waits for a card to know them; none: no longer.
     void time_ops(OpSeconds* seconds);
 
-    /// Nats, one a row, of the last run; in the backend's memory.
+    /// The last run's losses in nats, one for each row; in the backend's memory.
     std::span<const float> losses() const;
 
-    /// Of the last run: a float32 activation that the graph keeps (Graph::keep), in the backend's memory.
+    /// A float32 activation of the last run that the graph keeps (Graph::keep), in the backend's memory.
     std::span<const float> values(TensorId tensor) const;
 
     const Graph& graph() const { return graph_; }

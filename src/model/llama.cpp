@@ -154,15 +154,6 @@ std::vector<float> initial_weights(const std::vector<Role>& roles, const graph::
     return weights;
 }
 
-std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const float> weights) {
-    std::vector<float> packed;
-    for_each_tensor(layout, [&](std::size_t, std::size_t laid_first, std::size_t size) {
-        const std::span<const float> tensor = weights.subspan(laid_first, size);
-        packed.insert(packed.end(), tensor.begin(), tensor.end());
-    });
-    return packed;
-}
-
 double exact_flops_per_token(const study::Shape& shape) {
     const Llama model = build_training(shape, {}, study::Precision::float32, 1, 1.0f);
     return graph::flops(model.graph) / static_cast<double>(model.graph.rows());

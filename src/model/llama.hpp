@@ -40,9 +40,6 @@ std::vector<float> initial_weights(const std::vector<Role>& roles, const graph::
                                    const study::Shape& shape, const study::Parametrization& parametrization,
                                    std::uint64_t seed);
 
-/// The weights one tensor after the other, without the layout's gaps: the form that archives keep.
-std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const float> weights);
-
 /// Forward and backward FLOPs for a token: the sum over the graph's ops. Independent of parametrization,
 /// precision and batch.
 double exact_flops_per_token(const study::Shape& shape);

@@ -6,7 +6,7 @@
 
 namespace isogrid::program {
 
-/// Of the terminal that the open file `descriptor` is; 0 where it is none, or does not say.
+/// How wide the terminal is that the open file `descriptor` is; 0 where it is none, or does not say.
 int terminal_columns(int descriptor);
 
 class Console {

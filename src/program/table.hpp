@@ -17,7 +17,7 @@ class Table {
 
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-    /// One text a column.
+    /// Adds a row: one text for each column.
     void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
     /// Title line and rows, two blanks between columns, in at most `width` characters if dropping expendable

@@ -4,12 +4,6 @@
 
 namespace isogrid::study {
 
-namespace {
-
-constexpr double fewest_steps = 20;
-
-}  // namespace
-
 std::string seed_part(std::int64_t seeds, std::int64_t i) {
     return seeds < 2 ? "" : "-s" + std::to_string(i + 1);
 }
@@ -43,14 +37,22 @@ bool check_count(const std::string& key, std::size_t count, std::size_t fewest, 
     return false;
 }
 
+double least_steps(const Job& job) {
+    constexpr double unscaled = 20;
+    return scaled_least(unscaled, job);
+}
+
+std::string least_steps_text(const Job& job) {
+    const double least = least_steps(job);
+    return base::rounded(least) + (least > 1 ? " steps" : " step");
+}
+
 bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Job& job,
                  JobFaults& faults) {
     const std::int64_t tokens_per_step = batch * job.ladder.context;
-    const double least = scaled_least(fewest_steps, job);
-    if (tokens / static_cast<double>(tokens_per_step) >= least) return true;
+    if (tokens / static_cast<double>(tokens_per_step) >= least_steps(job)) return true;
     faults.add(
-        key,
-        base::as_written(tokens) + " is less than " + base::rounded(least) + (least > 1 ? " steps" : " step"),
+        key, base::as_written(tokens) + " is less than " + least_steps_text(job),
         "a step of batch " + std::to_string(batch) + " has " + std::to_string(tokens_per_step) + " tokens",
         "raise it, or lower the batch");
     return false;

@@ -43,7 +43,13 @@ bool check_widths(const std::string& key, const std::vector<std::int64_t>& width
 bool check_count(const std::string& key, std::size_t count, std::size_t fewest, const std::string& why,
                  JobFaults& faults);
 
-/// Fewer than 20 steps of `batch`, or fewer than a scaled job can ask for.
+/// Steps that a trial has at least: 20, or as few as a scaled job can ask for.
+double least_steps(const Job& job);
+
+/// `20 steps`
+std::string least_steps_text(const Job& job);
+
+/// Fewer than least_steps of `batch`.
 bool check_steps(const std::string& key, double tokens, std::int64_t batch, const Job& job,
                  JobFaults& faults);
 

@@ -47,7 +47,7 @@ struct Departure {
 /// steps, the first of several.
 std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all,
                                             std::span<const std::size_t> trunks);
-/// The same of all trunks that there are.
+/// The departures of all branches, from all trunks that there are.
 std::map<std::size_t, Departure> departures(const std::vector<PlannedTrial>& all);
 
 /// FLOPs (convention exact) that the branches of a grid cost: `shared` with their trunks, from which they go

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/wording.hpp"
+#include "study/axes.hpp"
 #include "study/budgets.hpp"
 
 namespace isogrid::study {
@@ -22,13 +23,74 @@ bool check_validation(const Validation& validation, const Isoflop& isoflop, JobF
     }
     for (std::size_t i = 0; i < validation.budgets.size(); ++i)
         if (!(validation.budgets[i] > isoflop.budgets.back())) {
-            faults.add("validation.budgets[" + std::to_string(i + 1) + "]",
+            faults.add(element("validation.budgets", i),
                        base::as_written(validation.budgets[i]) + " is no prediction",
                        "the largest of isoflop.budgets is " + base::as_written(isoflop.budgets.back()),
                        "raise it above");
             return false;
         }
     return true;
+}
+
+/// [isoflop] under another recipe: what all variants of it have in common.
+BudgetStudy isoflop_study_of(Variant variant, const Job& job) {
+    return {.table = "isoflop",
+            .prefix = std::string(name(variant)) + "-b",
+            .budgets = job.isoflop.budgets,
+            .sizes = job.isoflop.sizes,
+            .seeds = job.isoflop.seeds,
+            .recipe = job.recipe,
+            .variant = std::string(name(variant))};
+}
+
+/// The warm-up of the study's longest trial, for all of them (Kaplan et al. 2020 warmed up for 3,000 steps
+/// whatever the size).
+std::int64_t warmup_of_longest(const BudgetStudy& study, const TrialMaker& maker, JobFaults& faults) {
+    double longest = 0;
+    for (const PlannedTrial& planned : expand_budgets(study, maker, faults))
+        longest = std::max(longest, static_cast<double>(planned.trial.tokens()));
+    return std::max<std::int64_t>(1, std::llround(study.recipe.warmup_fraction * longest));
+}
+
+/// A variant that would change nothing.
+bool check_variant(const Schedules& schedules, std::size_t index, const Job& job, JobFaults& faults) {
+    const Variant variant = schedules.variants[index];
+    if (variant == Variant::stable_decay && job.recipe.schedule == ScheduleKind::warmup_stable_decay) {
+        faults.add(element("schedules.variants", index), "\"stable_decay\" is the recipe itself",
+                   "recipe.schedule is warmup_stable_decay", "remove one of them");
+        return false;
+    }
+    if (variant == Variant::large_batch && schedules.large_batch <= job.recipe.batch) {
+        faults.add(
+            "schedules.large_batch", "is " + std::to_string(schedules.large_batch),
+            "the variant large_batch compares it with recipe.batch, " + std::to_string(job.recipe.batch),
+            "set it to a larger batch");
+        return false;
+    }
+    return true;
+}
+
+BudgetStudy study_of(Variant variant, const Schedules& schedules, const TrialMaker& maker,
+                     JobFaults& faults) {
+    BudgetStudy study = isoflop_study_of(variant, maker.job());
+    switch (variant) {
+        case Variant::tuned:
+            break;
+        case Variant::truncated_cosine:
+            study.truncated = true;
+            study.recipe.schedule = ScheduleKind::cosine;
+            break;
+        case Variant::fixed_warmup:
+            study.recipe.warmup_tokens = warmup_of_longest(study, maker, faults);
+            break;
+        case Variant::stable_decay:
+            study.recipe.schedule = ScheduleKind::warmup_stable_decay;
+            break;
+        case Variant::large_batch:
+            study.recipe = with_batch(study.recipe, schedules.large_batch);
+            break;
+    }
+    return study;
 }
 
 }  // namespace
@@ -64,52 +126,9 @@ Trials expand(const Schedules& schedules, const TrialMaker& maker, JobFaults& fa
     }
     Trials trials;
     for (std::size_t i = 0; i < schedules.variants.size(); ++i) {
-        const Variant variant = schedules.variants[i];
-        BudgetStudy study{.table = "isoflop",
-                          .prefix = std::string(name(variant)) + "-b",
-                          .budgets = job.isoflop.budgets,
-                          .sizes = job.isoflop.sizes,
-                          .seeds = job.isoflop.seeds,
-                          .recipe = job.recipe,
-                          .variant = std::string(name(variant))};
-        switch (variant) {
-            case Variant::tuned:
-                break;
-            case Variant::truncated_cosine:
-                study.truncated = true;
-                study.recipe.schedule = ScheduleKind::cosine;
-                break;
-            case Variant::fixed_warmup: {
-                // As long as the longest trial's own, for all of them (Kaplan et al. 2020 warmed up for 3,000
-                // steps whatever the size).
-                double longest = 0;
-                for (const PlannedTrial& planned : expand_budgets(study, maker, faults))
-                    longest = std::max(longest, static_cast<double>(planned.trial.tokens()));
-                study.recipe.warmup_tokens =
-                    std::max<std::int64_t>(1, std::llround(job.recipe.warmup_fraction * longest));
-                break;
-            }
-            case Variant::stable_decay:
-                if (job.recipe.schedule == ScheduleKind::warmup_stable_decay) {
-                    faults.add("schedules.variants[" + std::to_string(i + 1) + "]",
-                               "\"stable_decay\" is the recipe itself",
-                               "recipe.schedule is warmup_stable_decay", "remove one of them");
-                    return {};
-                }
-                study.recipe.schedule = ScheduleKind::warmup_stable_decay;
-                break;
-            case Variant::large_batch:
-                if (schedules.large_batch <= job.recipe.batch) {
-                    faults.add("schedules.large_batch", "is " + std::to_string(schedules.large_batch),
-                               "the variant large_batch compares it with recipe.batch, " +
-                                   std::to_string(job.recipe.batch),
-                               "set it to a larger batch");
-                    return {};
-                }
-                study.recipe = with_batch(job.recipe, schedules.large_batch);
-                break;
-        }
-        Trials more = expand_budgets(study, maker, faults);
+        if (!check_variant(schedules, i, job, faults)) return {};
+        Trials more =
+            expand_budgets(study_of(schedules.variants[i], schedules, maker, faults), maker, faults);
         for (PlannedTrial& planned : more)
             planned.studies = {"schedules"};
         trials.insert(trials.end(), more.begin(), more.end());

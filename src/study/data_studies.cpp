@@ -5,7 +5,6 @@
 
 #include "study/axes.hpp"
 #include "study/expand.hpp"
-#include "study/scale.hpp"
 #include "study/trunks.hpp"
 
 namespace isogrid::study {
@@ -14,8 +13,7 @@ namespace {
 
 std::string name_of(const char* prefix, const Shape& shape, const std::string& rest, std::int64_t seeds,
                     std::int64_t seed) {
-    return std::string(prefix) + "-w" + std::to_string(shape.width) + "-d" + std::to_string(shape.depth) +
-           rest + (seeds < 2 ? "" : "-s" + std::to_string(seed + 1));
+    return prefix + shape_part(shape) + rest + seed_part(seeds, seed);
 }
 
 bool check_rising(const std::string& key, const std::vector<std::int64_t>& values, JobFaults& faults) {
@@ -29,17 +27,8 @@ bool check_rising(const std::string& key, const std::vector<std::int64_t>& value
     return true;
 }
 
-constexpr double fewest_steps = 20;
-
 std::int64_t least_tokens(const Job& job) {
-    return std::llround(scaled_least(fewest_steps, job) *
-                        static_cast<double>(job.recipe.batch * job.ladder.context));
-}
-
-/// `20 steps`, or as few as a scaled job can ask for.
-std::string least_steps(const Job& job) {
-    const double least = scaled_least(fewest_steps, job);
-    return base::rounded(least) + (least > 1 ? " steps" : " step");
+    return std::llround(least_steps(job) * static_cast<double>(job.recipe.batch * job.ladder.context));
 }
 
 /// Different tokens that the training part does not have cannot be drawn.
@@ -53,8 +42,8 @@ bool check_available(const std::string& key, const std::vector<std::int64_t>& to
             return false;
         }
         if (tokens[i] < least_tokens(job)) {
-            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than " + least_steps(job),
-                       least_steps(job) + (scaled_least(fewest_steps, job) > 1 ? " have " : " has ") +
+            faults.add(element(key, i), std::to_string(tokens[i]) + " is less than " + least_steps_text(job),
+                       least_steps_text(job) + (least_steps(job) > 1 ? " have " : " has ") +
                            std::to_string(least_tokens(job)) + " tokens",
                        "raise it, or lower recipe.batch");
             return false;
@@ -68,10 +57,6 @@ bool check_available(const std::string& key, const std::vector<std::int64_t>& to
         }
     }
     return true;
-}
-
-std::vector<std::int64_t> widths_of(const std::vector<std::int64_t>& given, const Job& job) {
-    return given.empty() ? job.ladder.widths : given;
 }
 
 std::int64_t trunk_tokens_of(const Decays& study) {
@@ -92,7 +77,7 @@ bool check_places(const std::string& key, const std::vector<std::int64_t>& place
             return false;
         }
         if (places[i] < least_tokens(job)) {
-            faults.add(element(key, i), std::to_string(places[i]) + " is less than " + least_steps(job),
+            faults.add(element(key, i), std::to_string(places[i]) + " is less than " + least_steps_text(job),
                        "a step has " + std::to_string(job.recipe.batch * job.ladder.context) + " tokens",
                        "raise it, or lower recipe.batch");
             return false;
@@ -146,8 +131,7 @@ bool check_branches(const Decays& study, const Job& job, JobFaults& faults) {
 Trials decays_at(std::int64_t branch, const std::vector<std::int64_t>& evaluated, const Decays& study,
                  Setting setting, std::int64_t seed, const TrialMaker& maker) {
     const Job& job = maker.job();
-    const auto finals = study.final_fractions.empty() ? std::vector<double>{job.recipe.final_fraction}
-                                                      : study.final_fractions;
+    const auto finals = or_else(study.final_fractions, {job.recipe.final_fraction});
     const std::int64_t tokens_per_step = job.recipe.batch * job.ladder.context;
     const std::int64_t start = branch / tokens_per_step;
     setting.recipe.schedule = ScheduleKind::warmup_stable_decay;
@@ -177,7 +161,7 @@ Trials decays_at(std::int64_t branch, const std::vector<std::int64_t>& evaluated
 Trials expand(const Repetition& study, const TrialMaker& maker, JobFaults& faults) {
     const Job& job = maker.job();
     Trials trials;
-    const auto widths = widths_of(study.widths, job);
+    const auto widths = or_else(study.widths, job.ladder.widths);
     if (!faults.sound({"repetition", "recipe", "model"}) ||
         !check_widths("repetition.widths", widths, job.ladder, faults) ||
         !check_rising("repetition.unique_tokens", study.unique_tokens, faults) ||
@@ -216,7 +200,7 @@ Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults)
     constexpr std::size_t fewest_amounts = 6;
     const Job& job = maker.job();
     Trials trials;
-    const auto widths = widths_of(study.widths, job);
+    const auto widths = or_else(study.widths, job.ladder.widths);
     if (!faults.sound({"data_size", "recipe", "model"}) ||
         !check_widths("data_size.widths", widths, job.ladder, faults) ||
         !check_rising("data_size.tokens", study.tokens, faults) ||
@@ -244,7 +228,7 @@ Trials expand(const DataSize& study, const TrialMaker& maker, JobFaults& faults)
 Trials expand(const Decays& study, const TrialMaker& maker, JobFaults& faults) {
     const Job& job = maker.job();
     Trials trials;
-    const auto widths = widths_of(study.widths, job);
+    const auto widths = or_else(study.widths, job.ladder.widths);
     if (!faults.sound({"wsd", "recipe", "model"}) ||
         !check_widths("wsd.widths", widths, job.ladder, faults) || !check_branches(study, job, faults))
         return trials;

@@ -36,7 +36,7 @@ base::Result<Study> read_study(const std::filesystem::path& job_file, const Read
                                const ExactFlopsPerToken& exact_flops_per_token,
                                std::optional<double> scale = std::nullopt);
 
-/// The same from the text of a job file (an archive keeps it); relative paths resolve against `folder`.
+/// The study of a job file's text (an archive keeps it); relative paths resolve against `folder`.
 base::Result<Study> parse_study(std::string text, const std::filesystem::path& job_file,
                                 const std::filesystem::path& folder, const ReadCorpus& read_corpus,
                                 const ExactFlopsPerToken& exact_flops_per_token);

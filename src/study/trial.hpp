@@ -109,7 +109,7 @@ struct Trial {
 
     /// The stage that the step after `done` steps is in.
     BatchStage stage_after(std::int64_t done) const;
-    /// Sequences trained on in the first `done` steps, beyond its end as if the last stage went on.
+    /// Sequences of the first `done` steps; past the trial's end the last stage is assumed to continue.
     std::int64_t sequences(std::int64_t done) const;
     /// The number of steps after which that is nearest to `sequences`.
     std::int64_t steps_to(double sequences) const;
@@ -117,7 +117,7 @@ struct Trial {
     std::int64_t tokens() const { return tokens_after(steps); }
     /// The share (0 to 1) of its tokens that it has trained on after `done` steps.
     double part_done(std::int64_t done) const;
-    /// The same trial with the batches of one stage all through, as far as the graph of its steps goes.
+    /// The trial as if `stage` lasted throughout; only for building the graph of a step.
     Trial within(const BatchStage& stage) const;
     bool changes_batch_after(std::int64_t done) const;
     /// Tokens that it draws from, of a training part of `all`.

@@ -32,7 +32,7 @@ class TrialMaker {
     /// The ladder's shape of this width; `depth` 0: as the ladder has it.
     Shape shape(std::int64_t width, std::int64_t depth = 0) const;
 
-    /// By shape, counted once.
+    /// Counted once for each shape.
     FlopsPerToken flops_per_token(const Shape& shape) const;
 
     PlannedTrial make(std::string name, std::string_view study, const Setting& setting) const;

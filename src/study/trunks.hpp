@@ -12,7 +12,7 @@ namespace isogrid::study {
 /// before a branch does not depend on where the trunk ends, so that both have the same curve up to there.
 std::vector<std::int64_t> trunk_evaluations(const std::vector<std::int64_t>& starts, std::int64_t end);
 
-/// Those of a branch: as its trunk's up to `start`, then at most `points` evenly to `end`.
+/// Evaluations of a branch: as its trunk's up to `start`, then at most `points` evenly to `end`.
 std::vector<std::int64_t> branch_evaluations(const std::vector<std::int64_t>& starts, std::int64_t start,
                                              std::int64_t end, std::int64_t points);
 

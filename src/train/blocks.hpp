@@ -13,8 +13,8 @@
 
 namespace isogrid::train {
 
-/// Sequences a block of a trial: the same on every machine with such a backend, as the bits of a gradient may
-/// depend on it.
+/// How many sequences make a block of the trial: fixed for each kind of backend, since the bits of a gradient
+/// may depend on it.
 std::int64_t block_sequences(const study::Trial& trial, const kernels::Backend& backend);
 
 /// The trial's graphs over one block.
@@ -29,8 +29,8 @@ class Blocks {
 
     /// Runs `sequences` windows from `first` on and adds the sum of their losses (nats) to *loss, in the
     /// backend's memory; replaces `gradient` by the sum of the blocks' gradients (empty for an evaluation
-    /// graph). The last block reads on to its end, where the windows must have something.
-    /// `on_final` is told of the gradient while the last block runs.
+    /// graph). The last block may be needed only in part but is read whole: the windows must be filled as
+    /// far as that. `on_final` is told of the gradient while the last block runs.
     void run(const Windows& windows, std::int64_t first, std::int64_t sequences, std::span<float> gradient,
              double* loss, const graph::GradientsFinal& on_final = {});
 

@@ -24,7 +24,7 @@ class CheckpointKeeper {
 
     /// Whether the state after `step` is wanted whatever the time, as others may go on from there; known
     /// ahead, and the same on every rank of the group.
-    virtual bool wanted(std::int64_t) const { return true; }
+    virtual bool wanted(std::int64_t step) const = 0;
 
     /// Called when due, and when the trial is asked to stop. A disk that refuses is told and passed over: a
     /// checkpoint is no result.

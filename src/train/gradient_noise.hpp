@@ -16,7 +16,7 @@ namespace isogrid::train {
 /// Squared norms of a gradient, by study::ParameterGroup.
 using GroupNorms = std::array<double, study::parameter_groups.size()>;
 
-/// The groups' places in a flat gradient, neighbours of one group as one: gaps between tensors are zero.
+/// Where each group lies in a flat gradient. Neighbours of one group are one run: gaps between them are zero.
 /// Kinds are groups, which `groups` gives for the layout's parameters in its order.
 std::vector<kernels::Run> runs_of_groups(const std::vector<study::ParameterGroup>& groups,
                                          const graph::ParameterLayout& layout);

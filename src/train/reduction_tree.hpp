@@ -45,7 +45,7 @@ class ReductionTree {
     /// are those of the batch, the same on each rank. True where any rank was asked to `stop`, which is mixed
     /// into no result.
     bool sum_ranks(bool stop);
-    /// The same of `stop` alone.
+    /// Exchanges `stop` alone: true where any rank was asked to.
     bool any_stops(bool stop);
 
     std::span<float> gradient() { return buffer(0); }  ///< in the backend's memory

@@ -1,7 +1,7 @@
 // Steps of training, from a batch's tokens to new weights, as work that a backend can be handed as a whole.
 //
-// All that a step leaves stays in the backend's memory, and nobody waits for it but who reads it: standing()
-// and noise_sums(). What differs from step to step goes there first: the batch's tokens, the learning rates
+// All that a step leaves stays in the backend's memory, and only its readers, standing() and noise_sums(),
+// wait for it. What differs from step to step goes there first: the batch's tokens, the learning rates
 // and the number of the step. On a card all the rest is one launch (Backend::recorded), also of ranks whose
 // cards are linked; other ranks make two with the exchange between them in the middle. Several short steps
 // are one launch too: their tokens and rates then lie beside each other.

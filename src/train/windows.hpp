@@ -26,7 +26,7 @@ class Windows {
     void fill(std::span<const data::Token> tokens, const Start& start, std::int64_t batches = 1);
 
     std::int64_t sequences() const { return sequences_; }  ///< of a batch
-    /// Of `count` sequences of one batch from `first` on, (count, context) in the backend's memory.
+    /// Windows of `count` sequences of a batch from `first` on, (count, context), in the backend's memory.
     std::span<const kernels::TokenId> inputs(std::int64_t first, std::int64_t count) const;
     std::span<const kernels::TokenId> targets(std::int64_t first, std::int64_t count) const;
 

@@ -3,7 +3,7 @@
 #include <iostream>
 #include <string>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "verbs/verbs.hpp"
 
 namespace isogrid::verbs {

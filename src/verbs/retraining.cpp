@@ -1,10 +1,10 @@
 #include "verbs/retraining.hpp"
 
+#include <algorithm>
 #include <memory>
 
+#include "base/names.hpp"
 #include "kernels/backend.hpp"
-#include "kernels/cpu/cpu_backend.hpp"
-#include "kernels/cuda/cards.hpp"
 #include "train/trainer.hpp"
 
 namespace isogrid::verbs {
@@ -37,6 +37,10 @@ base::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const s
                       "neither from the archive's folder nor from here is it the file of digest " +
                           archive.corpus.digest.substr(0, 12) + "...",
                       "name it with --tokens");
+}
+
+std::string kind_of(const kernels::CudaCard& card) {
+    return kernels::kind_of(card.capability, card.multiprocessors);
 }
 
 }  // namespace
@@ -74,8 +78,41 @@ base::Faults other_numerics(const study::PlannedTrial& planned) {
              "use the code revision that the archive names"}};
 }
 
+Retraining retraining(std::string_view provenance, std::optional<cluster::InstructionSet> pinned,
+                      const kernels::CudaCards& seen, const cluster::RunsHere& runs_here) {
+    const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow
+    const auto recorded = base::value_named(made_with, kernels::cpu::instruction_sets);
+    const bool can = recorded && runs_here(*recorded);
+    const bool on_card = kernels::is_kind_of_card(made_with);
+    Retraining how{.card = {},
+                   .instruction_set = pinned ? *pinned
+                                      : can  ? *recorded
+                                             : cluster::best_instruction_set(runs_here).value_or(
+                                                   kernels::cpu::instruction_sets.front()),
+                   .made_with = made_with,
+                   .retrained_with = {},
+                   .words = "made with " + (made_with.empty() ? "nobody knows what" : made_with)};
+    how.retrained_with = kernels::cpu::name(how.instruction_set);
+    if (!pinned && on_card && !seen.cards.empty()) {
+        const auto like =
+            std::find_if(seen.cards.begin(), seen.cards.end(),
+                         [&](const kernels::CudaCard& card) { return kind_of(card) == made_with; });
+        const auto chosen = like == seen.cards.end() ? seen.cards.begin() : like;
+        how.card = static_cast<int>(chosen - seen.cards.begin());
+        how.retrained_with = kind_of(*chosen);
+        if (like == seen.cards.end()) how.words += " (of which this machine has no card)";
+    } else if (!pinned && on_card) {
+        how.words += " (and no card is seen here)";
+    } else if (!pinned && !made_with.empty() && !can) {
+        how.words +=
+            recorded ? " (which this processor does not run)" : " (which this program does not know)";
+    }
+    how.words += ", retrained with " + how.retrained_with;
+    return how;
+}
+
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
-                             const cluster::Retraining& how) {
+                             const Retraining& how) {
     const std::unique_ptr<kernels::Backend> backend =
         how.card ? kernels::make_cuda_backend(*how.card) : kernels::cpu::make_backend(how.instruction_set);
     train::Alone alone;

@@ -10,6 +10,8 @@
 #include "archive/archive.hpp"
 #include "cluster/site/processor.hpp"
 #include "data/token_file.hpp"
+#include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cards.hpp"
 #include "verbs/verb.hpp"
 
 namespace isogrid::verbs {
@@ -31,8 +33,24 @@ base::Result<data::TokenFile> tokens_of(const archive::Archive& archive, const s
 /// A fault when a program of another numerics version made the trial: this one has other bits for it.
 base::Faults other_numerics(const study::PlannedTrial& planned);
 
+/// With what to train a trial of an archive again, and how to say so.
+struct Retraining {
+    std::optional<int> card;  ///< by its number; none: on the processor
+    cluster::InstructionSet instruction_set;
+    std::string made_with;       ///< the word in the provenance; empty where there is none
+    std::string retrained_with;  ///< `avx512`, or `sm_90x132` on a card
+    std::string words;           ///< `made with avx512, retrained with avx512`
+};
+
+/// `pinned` where it is given (--isa), else what `provenance` (of the trial) names: an instruction set, or
+/// the kind of a card, of which `seen` may have one. Where this machine has none, another card, or
+/// the best instruction set here; `words` say so.
+Retraining retraining(std::string_view provenance, std::optional<cluster::InstructionSet> pinned,
+                      const kernels::CudaCards& seen,
+                      const cluster::RunsHere& runs_here = kernels::cpu::supported);
+
 /// Trains a trial of an archive again, up to `step` (-1: to its end).
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
-                             const cluster::Retraining& how);
+                             const Retraining& how);
 
 }  // namespace isogrid::verbs

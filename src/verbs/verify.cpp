@@ -69,7 +69,7 @@ Comparison compare(archive::TrialRecord record, bool asked_for, const data::Toke
             !asked_for, trial,
             std::string(archive::name(record.result.outcome)) + ", there is nothing to compare");
     const std::string expected = archive::digest(record);
-    const cluster::Retraining how = cluster::retraining(record.provenance.instruction_set, pinned, seen);
+    const Retraining how = retraining(record.provenance.instruction_set, pinned, seen);
     try {
         record.result = retrain(record.planned.trial, tokens, -1, how);
     } catch (const std::bad_alloc&) {

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "archive/process_identity.hpp"
+
 namespace isogrid::archive {
 namespace {
 

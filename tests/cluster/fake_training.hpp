@@ -15,7 +15,7 @@
 #include "base/digest.hpp"
 #include "cluster/worker/execute.hpp"
 #include "data/philox.hpp"
-#include "data/token_writer.hpp"
+#include "data/write_token_file.hpp"
 #include "kernels/cuda/cards.hpp"
 
 namespace isogrid::cluster::test {

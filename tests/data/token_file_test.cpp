@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 
 #include "data/token_format.hpp"
-#include "data/token_writer.hpp"
+#include "data/write_token_file.hpp"
 #include "scratch_folder.hpp"
 
 namespace isogrid::data {

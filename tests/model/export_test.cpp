@@ -27,6 +27,16 @@ SafeTensors read_safetensors(const std::filesystem::path& path) {
     return {nlohmann::json::parse(all.substr(8, length)), all.substr(8 + length)};
 }
 
+/// The weights one tensor after the other, without the layout's gaps: the form that archives keep.
+std::vector<float> pack(const graph::ParameterLayout& layout, std::span<const float> weights) {
+    std::vector<float> packed;
+    graph::for_each_tensor(layout, [&](std::size_t, std::size_t laid_first, std::size_t size) {
+        const std::span<const float> tensor = weights.subspan(laid_first, size);
+        packed.insert(packed.end(), tensor.begin(), tensor.end());
+    });
+    return packed;
+}
+
 class Export : public testing::TestWithParam<bool> {};
 
 TEST_P(Export, foldsEveryMultiplierIntoTheWeights) {
@@ -42,7 +52,7 @@ TEST_P(Export, foldsEveryMultiplierIntoTheWeights) {
     const model::Llama ours = model::build_forward(shape, mup, study::Precision::float32, small_batch);
     const graph::ParameterLayout layout = graph::lay_out_parameters(ours.graph);
     const std::vector<float> weights = model::initial_weights(ours.roles, layout, shape, mup, 3);
-    ASSERT_TRUE(model::export_llama(shape, mup, model::pack(layout, weights), folder));
+    ASSERT_TRUE(model::export_llama(shape, mup, pack(layout, weights), folder));
 
     // Plain Llama: standard parametrization, every multiplier one, and a head of its own.
     study::Parametrization plain;
@@ -68,7 +78,7 @@ TEST_P(Export, describesTheModelForHuggingFace) {
     const model::Llama ours = model::build_forward(shape, {}, study::Precision::float32, 1);
     const graph::ParameterLayout layout = graph::lay_out_parameters(ours.graph);
     const std::vector<float> weights = model::initial_weights(ours.roles, layout, shape, {}, 3);
-    ASSERT_TRUE(model::export_llama(shape, {}, model::pack(layout, weights), folder));
+    ASSERT_TRUE(model::export_llama(shape, {}, pack(layout, weights), folder));
     std::ifstream in(folder / "config.json");
     const auto config = nlohmann::json::parse(in);
     EXPECT_EQ(config.at("architectures")[0], "LlamaForCausalLM");

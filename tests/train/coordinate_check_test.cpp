@@ -11,7 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/token_writer.hpp"
+#include "data/write_token_file.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
 
 namespace isogrid::tests {

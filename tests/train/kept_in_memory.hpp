@@ -15,6 +15,7 @@ class KeptInMemory : public train::CheckpointKeeper {
     explicit KeptInMemory(std::optional<archive::Checkpoint> start = {}) : start_from(std::move(start)) {}
     std::optional<archive::Checkpoint> load() override { return start_from; }
     bool due(std::int64_t step) override { return keeps_all || kept.contains(step); }
+    bool wanted(std::int64_t) const override { return true; }
     void save(archive::Checkpoint checkpoint) override { kept[checkpoint.step] = std::move(checkpoint); }
     void found_no_memory(std::int64_t) override {}
 

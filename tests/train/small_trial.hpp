@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "data/token_file.hpp"
-#include "data/token_writer.hpp"
+#include "data/write_token_file.hpp"
 #include "study/trial.hpp"
 
 namespace isogrid::tests {

@@ -17,7 +17,54 @@
 namespace isogrid::verbs {
 namespace {
 
+using cluster::InstructionSet;
 using testing::HasSubstr;
+
+const cluster::RunsHere everything = [](InstructionSet) { return true; };
+const cluster::RunsHere only_avx2 = [](InstructionSet set) { return set == InstructionSet::avx2; };
+const kernels::CudaCards no_cards;
+
+TEST(Retraining, usesWhatMadeTheTrialWhereThisProcessorRunsIt) {
+    const Retraining same = retraining("avx512 (details)", {}, no_cards, everything);
+    EXPECT_EQ(same.instruction_set, InstructionSet::avx512);
+    EXPECT_EQ(same.made_with, "avx512");
+    EXPECT_EQ(same.words, "made with avx512, retrained with avx512");
+
+    const Retraining other = retraining("avx512", {}, no_cards, only_avx2);
+    EXPECT_EQ(other.instruction_set, InstructionSet::avx2);
+    EXPECT_EQ(other.words, "made with avx512 (which this processor does not run), retrained with avx2");
+
+    const Retraining later = retraining("avx4096", {}, no_cards, only_avx2);
+    EXPECT_EQ(later.instruction_set, InstructionSet::avx2);
+    EXPECT_EQ(later.words, "made with avx4096 (which this program does not know), retrained with avx2");
+}
+
+TEST(Retraining, usesWhatIsAskedForWhateverMadeTheTrial) {
+    EXPECT_EQ(retraining("avx512", InstructionSet::avx2, no_cards, everything).words,
+              "made with avx512, retrained with avx2");
+}
+
+TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
+    const kernels::CudaCards two{{{"an old card", "one", 80, 0, 108},
+                                  {"a small card", "two", 90, 0, 114},
+                                  {"a new card", "three", 90, 0, 132}},
+                                 ""};
+    const Retraining same = retraining("sm_90x132", {}, two, everything);
+    EXPECT_EQ(same.card, 2);
+    EXPECT_EQ(same.words, "made with sm_90x132, retrained with sm_90x132");
+
+    const Retraining other = retraining("sm_100x148", {}, two, everything);
+    EXPECT_EQ(other.card, 0);
+    EXPECT_EQ(other.words,
+              "made with sm_100x148 (of which this machine has no card), retrained with sm_80x108");
+
+    const Retraining none = retraining("sm_90x132", {}, no_cards, only_avx2);
+    EXPECT_FALSE(none.card);
+    EXPECT_EQ(none.words, "made with sm_90x132 (and no card is seen here), retrained with avx2");
+
+    EXPECT_FALSE(retraining("sm_90x132", InstructionSet::avx2, two, everything).card);  // --isa
+    EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
+}
 
 /// A trial as a sweep leaves it, trained here.
 archive::TrialRecord trained(std::int64_t index, const data::TokenFile& tokens) {
@@ -31,13 +78,12 @@ archive::TrialRecord trained(std::int64_t index, const data::TokenFile& tokens) 
     record.planned.parameters = study::count_parameters(trial.shape);
     record.planned.flops_per_token = study::count_flops(trial.shape, 1000);
     record.provenance.instruction_set = "avx2";
-    record.result =
-        retrain(trial, tokens, -1, cluster::retraining("avx2", cluster::InstructionSet::avx2, {}));
+    record.result = retrain(trial, tokens, -1, retraining("avx2", InstructionSet::avx2, {}));
     record.result.weights.clear();
     return record;
 }
 
-class Retraining : public testing::Test {
+class TrainedArchive : public testing::Test {
   protected:
     /// Writes the archive and runs `verb` on it; what it says is in out_ and err_.
     int run(const Verb& verb, std::vector<std::string> arguments) {
@@ -63,7 +109,7 @@ class Retraining : public testing::Test {
     std::string out_, err_;
 };
 
-TEST_F(Retraining, leavesOutTrialsWithoutAResult) {
+TEST_F(TrainedArchive, leavesOutTrialsWithoutAResult) {
     trials_[0].result = archive::TrialResult();  // failed
     trials_[1].result = archive::TrialResult();
     trials_[1].result.outcome = archive::Outcome::out_of_memory;
@@ -80,14 +126,14 @@ TEST_F(Retraining, leavesOutTrialsWithoutAResult) {
     EXPECT_EQ(json[2].at("same_bits"), true);
 }
 
-TEST_F(Retraining, isNotDoneWhereTheTrialThatIsAskedForHasNoResult) {
+TEST_F(TrainedArchive, isNotDoneWhereTheTrialThatIsAskedForHasNoResult) {
     trials_[0].result = archive::TrialResult();  // failed
     EXPECT_EQ(run(verify_verb(), {"--retrain", "t0"}), exit_other) << out_ << err_;
     EXPECT_THAT(out_, HasSubstr("t0: failed, there is nothing to compare\n"));
     EXPECT_EQ(run(verify_verb(), {"--retrain", "t2"}), exit_done) << out_ << err_;
 }
 
-TEST_F(Retraining, goesOnWhereATrialFindsNoMemory) {
+TEST_F(TrainedArchive, goesOnWhereATrialFindsNoMemory) {
 #ifdef __SANITIZE_ADDRESS__
     GTEST_SKIP() << "the address sanitizer ends a program that asks for so much memory";
 #endif
@@ -101,7 +147,7 @@ TEST_F(Retraining, goesOnWhereATrialFindsNoMemory) {
     EXPECT_THAT(out_, HasSubstr("t2: made with avx2, retrained with avx2: the same bits\n"));
 }
 
-TEST_F(Retraining, warnsOfAModelThatComesOutOtherwise) {
+TEST_F(TrainedArchive, warnsOfAModelThatComesOutOtherwise) {
     EXPECT_EQ(run(export_verb(), {"--trial", "t1", "--to", folder_ / "same"}), exit_done) << err_;
     EXPECT_EQ(err_, "");
     trials_[1].result.weights_digest = std::string(64, 'a');

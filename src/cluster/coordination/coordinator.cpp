@@ -137,7 +137,7 @@ class Coordinator {
         for (const auto& [trial, times] : failures)
             trials.push_back(trial);
         say("host " + host + " is set aside (trial after trial ended badly there) others get its work");
-        if (hooks_.on_host_set_aside) hooks_.on_host_set_aside(host, trials);
+        hooks_.on_host_set_aside(host, trials);
         stop_without_workers();
     }
 
@@ -225,9 +225,7 @@ class Coordinator {
 
     void tell(const Message& message, int rank) { transport_.send(encode(message), rank); }
 
-    void say(const std::string& text) const {
-        if (hooks_.say) hooks_.say(text);
-    }
+    void say(const std::string& text) const { hooks_.say(text); }
 
     const Seats& seats() const { return sweep_.seats(); }
     std::string name_of(int worker) const {

@@ -17,9 +17,10 @@ struct CoordinatorHooks {
     /// Called when a trial has ended.
     std::function<void(const Sweep&, const Finished&)> on_finished = [](const Sweep&, const Finished&) {};
     /// Called with what a person should know: workers that are gone, or back.
-    std::function<void(const std::string&)> say = {};
+    std::function<void(const std::string&)> say = [](const std::string&) {};
     /// Called when `host` gets no more work: that these trials have failed there is to be forgotten.
-    std::function<void(const std::string& host, const std::vector<int>& trials)> on_host_set_aside = {};
+    std::function<void(const std::string& host, const std::vector<int>& trials)> on_host_set_aside =
+        [](const std::string&, const std::vector<int>&) {};
 };
 
 /// Runs `sweep` over the workers (1 and up: ranks, or the seats of their cards) until every trial ended, or,

@@ -28,13 +28,14 @@ class Roster {
     /// The attempt that `rank` was given last; 0 before the first, and -1 when it waits for another.
     int busy_with(int rank) const;
 
-    /// Those who have been silent for too long, given up from now on. Time in which nobody looked does not
-    /// count: a coordinator that was suspended has missed notes. To be called when all notes are read.
+    /// The workers that have been silent for too long: they are given up from now on. Time in which nobody
+    /// looked does not count: a coordinator that was suspended has missed notes. To be called when all notes
+    /// are read.
     std::vector<int> fallen_silent(double now);
 
     /// Every worker has asked for work or has been given up.
     bool complete() const { return unheard_ == 0; }
-    /// Not given up.
+    /// Whether `rank` has not been given up.
     bool is_there(int rank) const { return !at(rank).given_up; }
     double silence_limit() const { return silence_limit_; }
 

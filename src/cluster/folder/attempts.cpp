@@ -8,8 +8,9 @@
 #include <system_error>
 #include <vector>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/trial_file.hpp"
+#include "files/replace.hpp"
 
 namespace isogrid::cluster {
 
@@ -107,15 +108,10 @@ void remove_notes(const Path& folder, const study::PlannedTrial& trial, const st
     const Path file = notes_of(folder, trial);
     const Path temporary = folder / ("." + file.filename().string() + ".new");  // no trial's, were it left
     std::ifstream notes(file);
-    std::ofstream kept(temporary);
+    std::string kept;
     for (std::string line; std::getline(notes, line);)
-        if (!line.starts_with(beginning)) kept << line << "\n";
-    kept.close();
-    std::error_code ignored;  // as with note_attempt
-    if (kept)
-        std::filesystem::rename(temporary, file, ignored);
-    else
-        std::filesystem::remove(temporary, ignored);
+        if (!line.starts_with(beginning)) kept += line + "\n";
+    files::replace(file, temporary, kept);
 }
 
 }  // namespace
@@ -198,16 +194,14 @@ std::string allocation_here() {
 
 }  // namespace
 
-Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int member) {
-    if (folder.empty()) return;
-    file_ = notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member);
+Underway::Underway(const Path& folder, const study::PlannedTrial& trial, int member)
+    : file_(notes_of(folder, trial).string() + std::string(underway_mark) + std::to_string(member)),
+      on_crash_(file_, ended(file_)) {
     std::ofstream(file_) << archive::host_name() << " " << allocation_here() << "\n";
-    on_crash_.emplace(file_, ended(file_));
 }
 
 Underway::~Underway() {
     std::error_code ignored;
-    if (file_.empty()) return;
     if (ends_process_)
         std::filesystem::rename(file_, ended(file_), ignored);
     else
@@ -222,21 +216,20 @@ Path measuring_file(const Path& folder, const study::PlannedTrial& trial) {
 
 }  // namespace
 
-BeingMeasured::BeingMeasured(const Path& folder, const study::PlannedTrial& trial) {
-    if (folder.empty()) return;
-    file_ = measuring_file(folder, trial);
+BeingMeasured::BeingMeasured(const Path& folder, const study::PlannedTrial& trial)
+    : file_(measuring_file(folder, trial)) {
     std::ofstream(file_) << archive::host_name() << "\n";  // a first start may be here before the folder is
 }
 
 BeingMeasured::~BeingMeasured() {
     std::error_code ignored;
-    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+    std::filesystem::remove(file_, ignored);
 }
 
 bool may_be_measured(const Path& folder, const study::PlannedTrial& trial) {
     std::error_code unknown;
-    return folder.empty() || (!std::filesystem::exists(measuring_file(folder, trial), unknown) &&
-                              read_attempts(folder, trial).last.empty());
+    return !std::filesystem::exists(measuring_file(folder, trial), unknown) &&
+           read_attempts(folder, trial).last.empty();
 }
 
 void note_disappeared(const Path& folder, const std::map<std::string, std::set<std::int64_t>>& checkpoints) {

@@ -47,7 +47,7 @@ inline constexpr int most_disappearances = 4;
 /// Counts what the notes of a trial say. No file: nothing went wrong.
 Attempts read_attempts(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
-/// The same of all trials that have notes, by archive::trial_file_stem.
+/// The attempts at all trials that have notes, by archive::trial_file_stem.
 std::map<std::string, Attempts> read_all_attempts(const std::filesystem::path& folder);
 
 /// Whether `cause`, as a record has it, is why the last of these attempts ended badly.
@@ -57,8 +57,7 @@ bool is_last_cause(const Attempts& attempts, const std::string& cause);
 /// memory was not enough for ranks of several threads, and `crowded HOST RANKS CAUSE` where
 /// memory was not enough and the trial was not `alone` on its card. A disk that refuses is passed over.
 void note_attempt(const std::filesystem::path& folder, const study::PlannedTrial& trial,
-                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone = true,
-                  int threads = 1);
+                  archive::Outcome outcome, int ranks, const std::string& cause, bool alone, int threads);
 
 /// Adds what became of a trial whose card refuses all work from then on (kernels::CardLost):
 /// `card HOST RANKS CAUSE` where it was `alone` there, as either may be at fault, the trial or the card; else
@@ -104,7 +103,7 @@ class Underway {
   private:
     std::filesystem::path file_;
     bool ends_process_ = false;
-    std::optional<RenamedOnCrash> on_crash_;
+    RenamedOnCrash on_crash_;
 };
 
 /// A file beside the notes of a trial, `NAME-IDENTITY.measuring`, while somebody times a step of it. What is

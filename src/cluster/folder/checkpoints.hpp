@@ -38,17 +38,17 @@ struct SharedState {
 std::optional<SharedState> shared_state(const std::filesystem::path& folder, const study::Trial& trial,
                                         std::int64_t step);
 
-/// Those in the folder that `trial` can go on from, the latest first, by their names alone.
+/// The shared states in the folder that `trial` can go on from, the latest first, by their names alone.
 std::vector<SharedState> shared_states(const std::filesystem::path& folder, const study::Trial& trial);
 
-/// True for the file of such a state.
+/// Whether `file` is that of a shared state, by its name.
 bool is_shared_state(const std::filesystem::path& file);
 
 /// What is in the folder by the names of its files, looked at once for all trials: what a plan may count as
 /// done, though reading may show it to be unusable.
 class CheckpointListing {
   public:
-    /// Of nothing where the folder is missing.
+    /// Lists the folder; empty where it is missing.
     explicit CheckpointListing(const std::filesystem::path& folder);
 
     /// The steps of each trial's own checkpoints, by archive::trial_file_stem.
@@ -67,8 +67,8 @@ class CheckpointListing {
 void remove_checkpoints(const std::filesystem::path& folder, const study::PlannedTrial& trial);
 
 /// Saves every so often, and keeps the newest two: should the newest turn out damaged, the older one serves.
-/// Those that load() could not use are no such two, however far they came, and stay until the trial has come
-/// as far. Where others leave the trial it saves one state for all of them, and none of its own.
+/// Checkpoints that load() rejected do not count towards the two; they stay until the trial has passed their
+/// step. Where others leave the trial it saves one state for all of them, and none of its own.
 class TrialCheckpoints final : public train::CheckpointKeeper {
   public:
     /// `minutes` between two checkpoints; with 0 the trial saves only when it is asked to stop, and after the

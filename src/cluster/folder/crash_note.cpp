@@ -12,7 +12,7 @@
 #include <string>
 #include <unistd.h>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/trial_file.hpp"
 
 namespace isogrid::cluster {
@@ -112,7 +112,7 @@ CrashNote::CrashNote(const std::filesystem::path& folder, const study::PlannedTr
     const std::string line = "crashed " + archive::host_name() + " " + std::to_string(ranks) + " ";
     const std::lock_guard lock(changing);
     const int place = free_place(notes);
-    if (folder.empty() || place < 0) return;
+    if (place < 0) return;
     Note& note = notes[static_cast<std::size_t>(place)];
     if (file.size() >= note.file.size() || line.size() >= note.line.size()) return;
     std::copy_n(file.c_str(), file.size() + 1, note.file.begin());

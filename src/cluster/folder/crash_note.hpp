@@ -19,11 +19,11 @@ class CrashNote {
     CrashNote& operator=(const CrashNote&) = delete;
 
   private:
-    int place_ = -1;  ///< in the table of what the handler knows; none without a folder
+    int place_ = -1;  ///< in the table of what the handler knows; none where that is full
 };
 
-/// A file that such a signal renames: the trial's end is not without a word, other trials of the process have
-/// not caused it, and what the launcher kills then dies of this crash.
+/// A file that the handler renames, so that later starts can tell a crash from a silent kill: the trial of
+/// that file did not disappear, nor did those that the launcher kills then.
 class RenamedOnCrash {
   public:
     RenamedOnCrash(const std::filesystem::path& file, const std::filesystem::path& then);

@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
+#include "archive/process_identity.hpp"
 #include "archive/provenance.hpp"
 #include "files/durable.hpp"
 #include "files/text.hpp"

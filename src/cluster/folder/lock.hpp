@@ -39,9 +39,9 @@ std::optional<Holder> read_lock(const std::filesystem::path& file);
 /// longer exists.
 bool is_stale(const Holder& holder, double now);
 
-/// The same Slurm job before it was requeued, or one that this job was queued to go on for. Slurm starts a
-/// job again when it has given its nodes up; should tasks of the earlier start live on behind a cut network,
-/// they find that they have lost the lease.
+/// Whether `holder` is this Slurm job before it was requeued, or a job that this one was queued to follow.
+/// Slurm starts a job again when it has given its nodes up; should tasks of the earlier start live on behind
+/// a cut network, they find that they have lost the lease.
 bool is_earlier_start(const Holder& holder, const Holder& me);
 
 /// Whether the lock still names this lease: asked right before a file is put in place. Where it cannot be
@@ -55,7 +55,7 @@ class Lock {
   public:
     /// Takes the lock, from a stale holder or an earlier start of this Slurm job too. Fails with the name of
     /// the holder where there is a live one. A heartbeat from the future (the file server's clock was set
-    /// back) says nothing of its age: such a lock is watched so long for the next one. Throws
+    /// back) says nothing of its age: such a lock is `watched` this long for a fresh heartbeat. Throws
     /// std::runtime_error when the folder cannot be written.
     static base::Result<Lock> take(const std::filesystem::path& file,
                                    std::chrono::duration<double> watched = std::chrono::seconds(25));
@@ -70,7 +70,7 @@ class Lock {
     const std::optional<Holder>& predecessor() const;
     /// False once another run has taken over, as holds_lease says.
     bool held() const;
-    /// The same for who asks again and again and must not wait: a lock that cannot be read, or is not there,
+    /// Like held(), but never waits, for frequent callers: a lock that cannot be read, or is not there,
     /// counts as held until stale_seconds after it was last seen.
     bool seems_held() const;
 

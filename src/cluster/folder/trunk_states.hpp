@@ -15,14 +15,14 @@ namespace isogrid::cluster {
 /// it, and, if the job keeps trunks, at its end, which a longer one may go on from.
 std::vector<std::int64_t> places_left_from(const study::Study& study, std::size_t place);
 
-/// Of a sweep: removes each state when all trials that leave there have their results, unless the job keeps
-/// trunks.
+/// Removes each state of a sweep when all trials that leave their trunk there have their results, unless the
+/// job keeps trunks.
 class TrunkStates {
   public:
     /// `folder` of checkpoints, `to_do`: places of trials without a result. `study` must outlive this.
     TrunkStates(std::filesystem::path folder, const study::Study& study, const std::vector<int>& to_do);
 
-    /// This trial has its result.
+    /// To be called when this trial has its result.
     void ended(int trial);
 
   private:

@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 
 namespace isogrid::cluster {
 

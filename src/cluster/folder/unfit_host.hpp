@@ -5,8 +5,8 @@
 
 namespace isogrid::cluster {
 
-/// Notes that this host is one of them in this start of its Slurm job, `JOB.RESTARTS`: slurm/sweep starts
-/// again without it. Nothing outside of Slurm; a disk that refuses is passed over.
+/// Notes that this host lacks something in this start of its Slurm job, `JOB.RESTARTS`: slurm/sweep starts
+/// again without it. Does nothing outside of Slurm; a disk that refuses is passed over.
 void note_unfit_host(const std::filesystem::path& folder);
 
 }  // namespace isogrid::cluster

@@ -15,12 +15,4 @@ Verdict agreed(std::span<const Verdict> verdicts) {
     return first_follower != nullptr ? *first_follower : verdicts.front();
 }
 
-void GroupOfOne::exchange(int, std::span<const float>, std::span<float>) {
-    throw std::logic_error("a group of one exchanged (there is no partner) this is a fault of isogrid");
-}
-
-void GroupOfOne::exchange(int, std::span<const double>, std::span<double>) {
-    throw std::logic_error("a group of one exchanged (there is no partner) this is a fault of isogrid");
-}
-
 }  // namespace isogrid::cluster

@@ -31,18 +31,22 @@ class MemberEnded : public std::runtime_error {
 class Group : public train::Communicator {
   public:
     /// Tells every member how this one's part ended, hears from all, and returns what is agreed: the same on
-    /// each. To be called once, last, also (above all) when training threw. `interrupted` where the group was
-    /// abandoned, whatever the others say: some of them may be gone.
+    /// each. To be called exactly once, last, and especially when training threw. `interrupted` where the
+    /// group was abandoned, whatever the others say: some of them may be gone.
     virtual Verdict agree(const Verdict& mine) = 0;
 };
 
-/// A rank by itself.
+/// A rank by itself, of whom nothing is exchanged (train::Alone).
 class GroupOfOne final : public Group {
   public:
     int rank() const override { return 0; }
     int size() const override { return 1; }
-    void exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) override;
-    void exchange(int partner, std::span<const double> outgoing, std::span<double> incoming) override;
+    void exchange(int partner, std::span<const float> outgoing, std::span<float> incoming) override {
+        train::Alone().exchange(partner, outgoing, incoming);
+    }
+    void exchange(int partner, std::span<const double> outgoing, std::span<double> incoming) override {
+        train::Alone().exchange(partner, outgoing, incoming);
+    }
     Verdict agree(const Verdict& mine) override { return mine; }
 };
 

@@ -32,8 +32,8 @@ class PostOffice {
     std::vector<Box> boxes_;
 };
 
-/// One box's owner, as a rank of `size` by the number `rank`. Notes to rank 0 come to box 0, and say that
-/// they are from `box`; those to other ranks r come to box r. The office must outlive it.
+/// The owner of one box, who counts as number `rank` of `size` ranks. Notes to rank 0 go to box 0 and name
+/// `box` as their sender; notes to another rank r go to box r. The office must outlive it.
 class Desk final : public Transport {
   public:
     Desk(PostOffice& office, int box, int rank, int size)

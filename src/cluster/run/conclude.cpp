@@ -100,7 +100,7 @@ int conclude(const Sweep& sweep, const std::string& cut_short, const RunRequest&
     }
     if (sweep.place_is_bad()) {
         forget(sweep.given_up(), sweep, run_folder_of(request.archive));
-        words.nothing_goes_well(sweep);
+        words.place_at_fault(sweep);
         return exit_other;
     }
     const SweepState state = sweep.state(steady_seconds());

@@ -8,6 +8,7 @@
 
 #include "archive/durable_file.hpp"
 #include "archive/find_trials.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/provenance.hpp"
 #include "archive/run_folder.hpp"
 #include "archive/so_far.hpp"
@@ -147,8 +148,8 @@ class FirstRank {
         if (!left.trials.empty()) {
             note_study(writer);
             words_.begins(left, session_.size());
-            cut_short =
-                train_sweep(sweep, left.trials, request_, tokens, session_, signals_, lock, writer, console_);
+            cut_short = train_sweep(sweep, left.trials,
+                                    {request_, tokens, session_, signals_, lock, writer, console_});
             stopped_ = sweep.stopped();
         }
         return conclude(sweep, cut_short, request_, lock, writer, words_);

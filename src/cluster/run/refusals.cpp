@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/unfit_host.hpp"
 #include "program/ending.hpp"

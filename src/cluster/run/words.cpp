@@ -80,7 +80,7 @@ void RunWords::not_stored(const std::vector<std::string>& faults) {
               << " could not be stored (see above) make room, then run the same command again\n";
 }
 
-void RunWords::nothing_goes_well(const Sweep& sweep) {
+void RunWords::place_at_fault(const Sweep& sweep) {
     for (const int trial : sweep.given_up())
         for (const FailedTrial& failed : sweep.totals().failed)
             if (failed.name == sweep.planned(trial).name)

@@ -29,7 +29,7 @@ class RunWords {
     /// All of the token file, of so many bytes, is about to be read.
     void verifies_tokens(double bytes);
     void not_used(const base::Faults& rejected);
-    /// What readers of a sweep that has not ended would look for (archive/so_far).
+    /// The study file could not be written, which readers look for before a sweep has ended (archive/so_far).
     void study_not_noted(const std::string& why);
 
     void finished_before(const archive::Found& found, const LeftToDo& left);
@@ -37,9 +37,9 @@ class RunWords {
     /// The lock could not be seen at the moment when the archive was to be: an older one may stand there.
     void not_in_place();
     void not_stored(const std::vector<std::string>& faults);
-    /// Of trials that failed one after the other from the start on.
-    void nothing_goes_well(const Sweep& sweep);
-    /// Results that are no longer there when all are to be merged.
+    /// Trials failed one after the other from the start on: that is no fault of theirs.
+    void place_at_fault(const Sweep& sweep);
+    /// So many results are no longer there when all are to be merged.
     void gone(std::size_t number);
     /// The archive is not what was written.
     void damaged(const base::Faults& faults);

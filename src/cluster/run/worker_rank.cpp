@@ -79,11 +79,11 @@ Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens)
     return {.study = request.study,
             .tokens = tokens,
             .trials_folder = folder.trials,
+            .checkpoints_folder = folder.checkpoints,
+            .attempts_folder = folder.attempts,
             .train = request.train,
             .instruction_set = request.instruction_set,
-            .seconds_per_step = request.seconds_per_step,
-            .checkpoints_folder = folder.checkpoints,
-            .attempts_folder = folder.attempts};
+            .seconds_per_step = request.seconds_per_step};
 }
 
 int run_worker(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,

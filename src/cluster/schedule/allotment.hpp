@@ -36,8 +36,8 @@ struct Allotment {
 /// to start.
 Allotment allot(std::span<const Waiting> in_order, std::vector<double> free_at);
 
-/// The same for a deadline that is given: each trial on the fewest ranks with which it ends by then; nothing
-/// where one does with none.
+/// Groups for a given deadline: each trial gets the fewest ranks with which it ends by then. Nothing where
+/// some trial would be late on any number of ranks.
 std::optional<Allotment> allot_by(std::span<const Waiting> in_order, const std::vector<double>& free_at,
                                   double deadline);
 

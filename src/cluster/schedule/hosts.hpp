@@ -27,11 +27,12 @@ class Hosts {
     /// aside, if one is: never more than half of all, as what goes wrong everywhere is not a host's fault.
     std::optional<std::string> failed(const std::vector<int>& ranks, int trial);
 
-    /// The same when `rank` fell silent, with a trial or with none (a negative number of its own).
+    /// As failed() has it, where `rank` fell silent, with a trial or with none (a negative number of its
+    /// own).
     std::optional<std::string> fell_silent(int rank, int trial);
 
-    /// Where all workers are on one host, each rank counts as one from now on, `HOST rank RANK`: one of its
-    /// cards may be at fault. Once all have said where they are.
+    /// Where all workers are on a single host, judges each rank from now on as if it were a host, `HOST rank
+    /// RANK`: its card may be at fault. To be called once every worker has named its host.
     void judge_ranks_of_a_single_host(const Seats& seats);
 
     /// How often each trial has failed on `host`.

@@ -6,8 +6,8 @@
 
 namespace isogrid::cluster {
 
-/// What a card does with k trials of about one size is k times what each of them does. One more pays as long
-/// as that sum rises.
+/// Learns how many trials of about one size a card should have at once: k of them together do k times what
+/// each does, and one more pays as long as that sum rises.
 class Packing {
   public:
     /// `most` trials on a card, never more. `measure` false: as many whatever is measured.

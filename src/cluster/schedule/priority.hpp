@@ -43,8 +43,9 @@ std::vector<std::size_t> longest_chain_first(std::span<const Task> tasks, std::s
 Priorities longest_first(std::span<const Task> tasks, std::span<const Waiting> times,
                          const std::vector<double>& free_at);
 
-/// The same with the cheapest budgets before everything else, so that laws can be fitted to whole budgets
-/// when little of the work is done: as many as `early_budgets_worth` allows, found by halving their number.
+/// Longest first, but for the cheapest budgets, which come before everything else, so that laws can be fitted
+/// to whole budgets when little of the work is done: as many as `early_budgets_worth` allows, found by
+/// halving their number.
 Priorities prioritize(std::span<const Task> tasks, std::span<const Waiting> times,
                       const std::vector<double>& free_at);
 

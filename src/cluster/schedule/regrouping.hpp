@@ -41,8 +41,8 @@ struct Regrouping {
 /// ranks by which each is in time. `free_at` says when the ranks are free that none of `running` has.
 ///
 /// None where the end would come sooner by less than twice the cost or a hundredth of what is left, as
-/// predictions are no better than that. A trial does not pause for ranks that are free later than that, as
-/// its own would idle so long: it gets those that are there, if it grows by them at all.
+/// predictions are no better than that. A trial never pauses for ranks that free up later than that, since
+/// its own would sit idle: it gets those that are free by then, if they change its group.
 Regrouping regroup(std::span<const InProgress> running, std::span<const Waiting> waiting,
                    std::span<const double> free_at, double cost);
 

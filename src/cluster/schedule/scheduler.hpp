@@ -28,9 +28,9 @@ struct Assignment {
 /// makes groups of trials that are longer than the rest together, and of the last ones. Ranks wait for the
 /// others of their group no longer than two pauses take, else they begin without them.
 ///
-/// A trial that turns out longer than thought, or that began so, does not keep the ranks idle that have
-/// nothing else to do, and one in a larger group than it needs gives ranks to what waits: to_pause() names
-/// those that should leave a checkpoint and go on from there with more of them, or fewer.
+/// Ranks with nothing else to do are given to a trial that runs longer than predicted, and a trial in a
+/// larger group than it needs gives ranks to what waits: to_pause() names the trials that should leave a
+/// checkpoint and go on from there with more ranks, or fewer.
 ///
 /// Predictions come from what is measured while trials run: FLOP/s by size of the model, of the nearest size
 /// where none of that size has run; in ratios of FLOPs while nothing is known.
@@ -56,7 +56,7 @@ class Scheduler {
     /// Everything that can start at time `now` (seconds); its ranks are busy until reported idle again.
     std::vector<Assignment> assign(double now);
 
-    /// So much of a running trial is left from where its attempt begins: fractions are of this.
+    /// `task` is what is left of a running trial where its attempt begins; fractions are of that.
     void goes_on_from(const Task& task);
 
     /// `fraction` (0..1) of a running trial's FLOPs is done at `now`.
@@ -66,18 +66,18 @@ class Scheduler {
     /// done it after all.
     void finished(int trial, double fraction, double now);
 
-    /// The same, but the trial waits again, for a group of at least `least_ranks`, and for a card of its own
-    /// where it is to be `alone`.
+    /// A trial ended as finished() has it, but waits again, for a group of at least `least_ranks`, and for a
+    /// card of its own where it is to be `alone`.
     void again(int trial, int least_ranks, double fraction, double now, bool alone = false);
 
-    /// The same, but asked to stop: the trial is to be run again from its start, and nothing more starts
-    /// here.
+    /// A trial ended because it was asked to stop: it is to be run again from its start, and nothing more
+    /// starts here.
     void interrupted(int trial, double fraction, double now);
 
     /// Running trials that are to be asked to pause, so that all ends sooner (cluster/schedule/regrouping).
     std::vector<int> to_pause(double now);
 
-    /// One has, after `fraction` of what it was given; `task` is what is left of it.
+    /// A trial paused with `fraction` of its assigned work done; `task` is the remainder.
     void paused(const Task& task, double fraction, double now);
 
     /// Whoever ran this trial has been given up: it waits again, to be run from its start.

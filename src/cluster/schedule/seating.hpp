@@ -26,7 +26,7 @@ class Seating {
     explicit Seating(const Cards& cards);
 
     void idle(int worker, double now);
-    /// Nothing is known of it any more, nor of what it did.
+    /// Forgets `worker`, and what it ran.
     void gone(int worker, double now);
     void take(const std::vector<int>& workers, const Task& task, double now);
 
@@ -53,7 +53,7 @@ class Seating {
     /// The trials on its card: what each worker there was given last, until it is idle again.
     std::vector<int> trials_beside(int worker) const;
 
-    /// By card that is there, the trials on it: none where it is free.
+    /// The trials on each card that is there; an empty list where the card is free.
     std::vector<std::vector<int>> trials_by_card() const;
 
     /// A trial on `worker` has done this many FLOPs in so many seconds, in all of which the card had the

@@ -10,19 +10,19 @@
 
 namespace isogrid::cluster {
 
-/// `best`, or the best below it whose trials of this precision have the bits of those that are there where
-/// its own do not.
+/// The instruction set to go on with: `best`, or where trials of this precision would then have other bits
+/// than those that are there, the best below it that has theirs.
 InstructionSet as_begun(InstructionSet best, const std::set<std::string>& begun, study::Precision precision);
 
 /// Whether trials made with `word` (`avx512`, `sm_90x132`) would have other bits than all those that are
 /// there, which have those of one.
 bool would_mix_bits(const std::set<std::string>& begun, const std::string& word, study::Precision precision);
 
-/// What to tell then: `problem (why) what to do`.
+/// The warning for trials that would_mix_bits: `problem (why) what to do`.
 std::string warning_of_mixed_bits(const std::set<std::string>& begun);
 
-/// What to tell where a sweep is trained with `chosen`, for the bits of those that are there, although all
-/// its processors run `best`.
+/// The warning for a sweep that is trained with `chosen`, for the bits of the trials that are there, although
+/// all its processors run `best`.
 std::string warning_of_lower_set(const std::string& chosen, InstructionSet best);
 
 }  // namespace isogrid::cluster

@@ -37,7 +37,7 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks);
 base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
                                              const kernels::CudaCards& seen);
 
-/// What computes on a card; a fault where it cannot be used.
+/// The backend that computes on this card; a fault where the card cannot be used.
 base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card);
 
 /// Where cards that share a trial cannot send to each other: a warning on every rank, or a fault where trials

@@ -17,7 +17,7 @@ struct Lack {
 /// some ranks of a host have it and others lack it, the failure was a passing one, and not the host's.
 Lack judge_lack(const std::vector<bool>& on_host, bool anywhere);
 
-/// The same for what this rank `has` or lacks. Collective: every rank of the session calls it.
+/// Judges what this rank `has` or lacks. Collective: every rank of the session calls it.
 Lack lack_of(bool has, const MpiSession& session);
 
 }  // namespace isogrid::cluster

@@ -52,7 +52,7 @@ class MpiSession {
     /// The lowest of the numbers that the ranks say; all ranks must ask.
     int lowest(int number) const;
 
-    /// Of each of the numbers that the ranks say the highest; all ranks must ask, with as many numbers each.
+    /// The elementwise maximum of what the ranks say; all ranks must ask, with as many numbers each.
     std::vector<int> highest(std::vector<int> numbers) const;
 
     /// Whether all ranks say the same; all ranks must ask.

@@ -15,12 +15,12 @@ using Nanoseconds = std::chrono::nanoseconds;
 /// waited so far, so that a wait gets longer by an eighth at most, and `longest` in the end.
 Nanoseconds nap_after(Nanoseconds waited, Nanoseconds longest);
 
-/// One wait after another.
+/// Waits between looks for something, longer and longer until it has come.
 class Patience {
   public:
     explicit Patience(Nanoseconds longest) : longest_(longest) {}
 
-    /// Between two looks for what has not come yet.
+    /// To be called between two looks for what has not come yet.
     void wait();
 
     /// It came: the next wait starts afresh.

@@ -9,7 +9,7 @@
 
 namespace isogrid::cluster {
 
-/// Workers, of all nodes, that are not on cores of their own although they should be.
+/// How many workers, of all nodes, are not on cores of their own although they should be.
 struct Misplaced {
     int crowded = 0, narrow = 0;
 };
@@ -18,7 +18,7 @@ struct Misplaced {
 /// coordinator sleeps most of the time, on whichever core.
 Misplaced take_place(const MpiSession& session, std::int64_t threads_per_rank, bool pin);
 
-/// What a person can do about them, a line each.
+/// What a person can do about misplaced workers, a line for each kind.
 std::vector<std::string> warnings_of(const Misplaced& misplaced, std::int64_t threads_per_rank);
 
 }  // namespace isogrid::cluster

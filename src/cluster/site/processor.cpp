@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/names.hpp"
 #include "base/wording.hpp"
 
 namespace isogrid::cluster {
@@ -19,39 +20,27 @@ std::vector<std::string> words_of(const RunsHere& runs_here) {
     return words;
 }
 
-/// By its word; names of an enumeration are found by the functions of their own namespace.
-std::optional<InstructionSet> instruction_set_named(std::string_view word) {
-    const auto found =
-        std::find_if(instruction_sets.begin(), instruction_sets.end(),
-                     [&](InstructionSet instruction_set) { return name(instruction_set) == word; });
-    return found != instruction_sets.end() ? std::optional(*found) : std::nullopt;
-}
-
-std::optional<InstructionSet> best_of(const RunsHere& runs_here) {
-    const auto best = std::find_if(instruction_sets.rbegin(), instruction_sets.rend(), runs_here);
-    return best != instruction_sets.rend() ? std::optional(*best) : std::nullopt;
-}
-
-std::string kind_of(const kernels::CudaCard& card) {
-    return kernels::kind_of(card.capability, card.multiprocessors);
-}
-
 }  // namespace
 
 std::string instruction_set_words() {
     return "auto, " + listed(words_of([](InstructionSet) { return true; }));
 }
 
+std::optional<InstructionSet> best_instruction_set(const RunsHere& runs_here) {
+    const auto best = std::find_if(instruction_sets.rbegin(), instruction_sets.rend(), runs_here);
+    return best != instruction_sets.rend() ? std::optional(*best) : std::nullopt;
+}
+
 base::Result<InstructionSet> instruction_set_of(std::string_view verb, std::string_view word,
                                                 const RunsHere& runs_here) {
     const std::string where = "isogrid " + std::string(verb), given = "--isa " + std::string(word);
-    const auto best = best_of(runs_here);
+    const auto best = best_instruction_set(runs_here);
     if (!best)
         return base::fail(where, "cannot train on this processor",
                           "it runs none of " + instruction_set_words(),
                           "use an x86-64 processor with AVX2 and FMA");
     if (word == "auto") return *best;
-    const auto named = instruction_set_named(word);
+    const auto named = base::value_named(word, instruction_sets);
     if (!named)
         return base::fail(where, given + " names no instruction set", "known: " + instruction_set_words(),
                           "choose one of them");
@@ -60,38 +49,6 @@ base::Result<InstructionSet> instruction_set_of(std::string_view verb, std::stri
                           "this processor runs " + listed(words_of(runs_here)),
                           "choose one of these, or run where it does");
     return *named;
-}
-
-Retraining retraining(std::string_view provenance, std::optional<InstructionSet> pinned,
-                      const kernels::CudaCards& seen, const RunsHere& runs_here) {
-    const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow
-    const auto recorded = instruction_set_named(made_with);
-    const bool can = recorded && runs_here(*recorded);
-    const bool on_card = kernels::is_kind_of_card(made_with);
-    Retraining how{.card = {},
-                   .instruction_set = pinned ? *pinned
-                                      : can  ? *recorded
-                                             : best_of(runs_here).value_or(instruction_sets.front()),
-                   .made_with = made_with,
-                   .retrained_with = {},
-                   .words = "made with " + (made_with.empty() ? "nobody knows what" : made_with)};
-    how.retrained_with = name(how.instruction_set);
-    if (!pinned && on_card && !seen.cards.empty()) {
-        const auto like =
-            std::find_if(seen.cards.begin(), seen.cards.end(),
-                         [&](const kernels::CudaCard& card) { return kind_of(card) == made_with; });
-        const auto chosen = like == seen.cards.end() ? seen.cards.begin() : like;
-        how.card = static_cast<int>(chosen - seen.cards.begin());
-        how.retrained_with = kind_of(*chosen);
-        if (like == seen.cards.end()) how.words += " (of which this machine has no card)";
-    } else if (!pinned && on_card) {
-        how.words += " (and no card is seen here)";
-    } else if (!pinned && !made_with.empty() && !can) {
-        how.words +=
-            recorded ? " (which this processor does not run)" : " (which this program does not know)";
-    }
-    how.words += ", retrained with " + how.retrained_with;
-    return how;
 }
 
 std::vector<std::string> precision_warnings(const study::Study& study, const kernels::Backend& backend) {

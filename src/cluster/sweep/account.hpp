@@ -9,7 +9,7 @@
 
 namespace isogrid::cluster {
 
-/// Of one start of a sweep; trials that earlier starts finished are not in it. Seconds count from the first
+/// What one start of a sweep took, without trials that earlier starts finished. Seconds count from the first
 /// assignment.
 struct SweepAccount {
     int workers = 1;

@@ -16,7 +16,8 @@ struct CardPlan {
     std::vector<std::int64_t> bytes = {};  ///< by trial of the grid; empty where trials have cards alone
 };
 
-/// Of a card's memory, for trials to plan with: the rest is the driver's, the program's and the libraries'.
+/// The share of a card's memory that trials may plan to take: the rest is the driver's, the program's and the
+/// libraries'.
 constexpr double share_of_memory = 0.9;
 constexpr std::int64_t memory_for_trials(std::int64_t card_bytes) {
     return static_cast<std::int64_t>(share_of_memory * static_cast<double>(card_bytes));

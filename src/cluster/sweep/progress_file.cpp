@@ -1,6 +1,5 @@
 #include "cluster/sweep/progress_file.hpp"
 
-#include <fstream>
 #include <string_view>
 #include <system_error>
 
@@ -8,6 +7,7 @@
 
 #include "base/json_text.hpp"
 #include "cluster/sweep/sweep_json.hpp"
+#include "files/replace.hpp"
 #include "files/text.hpp"
 
 namespace isogrid::cluster {
@@ -25,17 +25,9 @@ std::filesystem::path temporary_of(const std::filesystem::path& file) {
 }  // namespace
 
 void write_progress_file(const std::filesystem::path& file, const ProgressFile& progress) {
-    const std::filesystem::path temporary = temporary_of(file);
     const Json json = {
         {"schema", schema}, {"written_unix", progress.written_unix}, {"sweep", to_json(progress.state)}};
-    std::ofstream stream(temporary);
-    stream << base::json_text(json, 4);
-    stream.close();
-    std::error_code ignored;
-    if (stream)
-        std::filesystem::rename(temporary, file, ignored);
-    else
-        std::filesystem::remove(temporary, ignored);
+    files::replace(file, temporary_of(file), base::json_text(json, 4));
 }
 
 void remove_progress_file(const std::filesystem::path& file) {

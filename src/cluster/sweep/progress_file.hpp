@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <optional>
 
-#include "cluster/sweep/sweep.hpp"
+#include "cluster/sweep/sweep_state.hpp"
 
 namespace isogrid::cluster {
 

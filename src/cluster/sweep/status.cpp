@@ -1,9 +1,6 @@
 #include "cluster/sweep/status.hpp"
 
-#include <chrono>
-#include <iostream>
-#include <limits>
-#include <thread>
+#include <algorithm>
 
 #include <nlohmann/json.hpp>
 
@@ -12,17 +9,12 @@
 #include "base/wording.hpp"
 #include "cluster/folder/run_folder.hpp"
 #include "cluster/site/clocks.hpp"
-#include "cluster/site/stop_signals.hpp"
-#include "cluster/sweep/progress.hpp"
 #include "cluster/sweep/sweep_json.hpp"
-#include "program/console.hpp"
-#include "program/ending.hpp"
 #include "program/quantities.hpp"
 
 namespace isogrid::cluster {
 
-using program::duration, program::plural, program::count, program::Console, program::exit_done,
-    program::exit_bad_input;
+using program::duration, program::plural, program::count;
 
 namespace {
 
@@ -170,36 +162,6 @@ std::string status_json(const Status& status) {
             json["remaining_rank_hours"] = *seconds / 3600;
     }
     return base::json_text(json, 4);
-}
-
-int show_status(const StatusRequest& request) {
-    constexpr std::chrono::milliseconds glance{200};
-    constexpr int glances_between_looks = 10,
-                  looks_between_lines = 30;  // every 2 s, and a line a minute in a log
-    Console console = Console::standard();
-    const StopSignals signals;
-    for (int look = 0;; ++look) {
-        const auto status = read_status(request.archive);
-        if (!status) {
-            std::cerr << base::to_string(status.error());
-            return exit_bad_input;
-        }
-        const bool more = request.watch && status->stage == Stage::running && !signals.received();
-        if (!more) {
-            console.clear();
-            std::cout << (request.json ? status_json(*status) : status_text(*status)) << std::flush;
-            return status->stage == Stage::absent ? exit_bad_input : exit_done;
-        }
-        if (status->progress) {
-            const SweepState& state = status->progress->state;
-            if (console.live())
-                console.rewrite(progress_line(state, console.columns() - 1));
-            else if (look % looks_between_lines == 0 && !request.json)
-                console.line(progress_line(state, std::numeric_limits<int>::max()));
-        }
-        for (int i = 0; i < glances_between_looks && !signals.received(); ++i)
-            std::this_thread::sleep_for(glance);
-    }
 }
 
 }  // namespace isogrid::cluster

@@ -41,13 +41,4 @@ std::string status_text(const Status& status);
 /// what does not apply is null.
 std::string status_json(const Status& status);
 
-struct StatusRequest {
-    std::filesystem::path archive;
-    bool watch = false;  ///< until the sweep no longer runs
-    bool json = false;
-};
-
-/// `isogrid status`: prints, and returns 0; 2 when there is nothing under that name or it cannot be read.
-int show_status(const StatusRequest& request);
-
 }  // namespace isogrid::cluster

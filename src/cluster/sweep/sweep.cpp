@@ -70,13 +70,13 @@ double part_left(const study::Study& study, int trial, const History& history) {
 }
 
 Sweep::Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-             History history, CardPlan cards)
+             History history, CardPlan card_plan)
     : study_(study),
       history_(with_trunks(std::move(history), study, to_do)),
-      seats_(cards.cards.seats),
-      bytes_(std::move(cards.bytes)),
+      seats_(card_plan.cards.seats),
+      bytes_(std::move(card_plan.bytes)),
       scheduler_(tasks_of(study, to_do, history_, bytes_), static_cast<int>(study.job.ranks_per_trial),
-                 cards.cards) {
+                 card_plan.cards) {
     totals_.study = study.job.name;
     totals_.trials = static_cast<int>(study.grid.trials.size());
     totals_.done = done_before;

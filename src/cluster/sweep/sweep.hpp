@@ -1,5 +1,5 @@
 // Where a sweep stands: what is done, what runs, what failed, and what is left. Fed by the coordinator, or by
-// the loop of a program that runs alone; read by the progress line and `isogrid status`.
+// the loop of a program that runs alone; what of it people ask for is a SweepState.
 #pragma once
 
 #include <cstdint>
@@ -15,40 +15,10 @@
 #include "cluster/schedule/scheduler.hpp"
 #include "cluster/sweep/account.hpp"
 #include "cluster/sweep/card_plan.hpp"
+#include "cluster/sweep/sweep_state.hpp"
 #include "study/study.hpp"
 
 namespace isogrid::cluster {
-
-struct RunningTrial {
-    std::string name;
-    int ranks = 1;
-    std::int64_t steps_done = 0, steps = 0;
-    double tokens_per_second = 0;
-    bool operator==(const RunningTrial&) const = default;
-};
-
-struct FailedTrial {
-    std::string name;
-    std::string outcome;  ///< out_of_memory or failed
-    std::string cause;
-    bool operator==(const FailedTrial&) const = default;
-};
-
-/// Numbers a person asks for. What cannot be known yet is empty.
-struct SweepState {
-    std::string study;
-    int trials = 0;    ///< of the whole grid
-    int done = 0;      ///< with a trial file, from earlier runs too
-    int diverged = 0;  ///< of those done in this run
-    int workers = 1;
-    std::vector<RunningTrial> running;        ///< in grid order
-    std::vector<FailedTrial> failed;          ///< in the order of their ends
-    std::vector<std::string> set_aside = {};  ///< hosts that get no more work
-    double tokens_per_second = 0;             ///< of all running trials together
-    std::optional<double> remaining_rank_seconds;
-    std::optional<double> remaining_seconds;
-    bool operator==(const SweepState&) const = default;
-};
 
 /// What earlier starts have left of the trials to do.
 struct History {
@@ -69,7 +39,7 @@ class Sweep {
     /// `to_do`: indices into the study's grid, which must outlive this; `done_before`: trials already on
     /// disk, those set aside among them; `workers` that train, or cards where these have several seats.
     Sweep(const study::Study& study, const std::vector<int>& to_do, int done_before, int workers,
-          History history = {}, CardPlan cards = {});
+          History history = {}, CardPlan card_plan = {});
 
     /// Trials done before that have no result.
     void failed_before(std::vector<FailedTrial> failed) { totals_.failed = std::move(failed); }
@@ -87,7 +57,7 @@ class Sweep {
 
     /// Running trials that are to be asked to pause, so that they go on with more ranks, or fewer.
     std::vector<int> to_pause(double now) { return scheduler_.to_pause(now); }
-    /// One has: it waits again, from its checkpoint on.
+    /// A running trial has paused: it waits again, to go on from its checkpoint.
     void paused(const Finished& finished, double now);
 
     /// `worker` has been given up, and so, if it ran one, has its trial: see lost().

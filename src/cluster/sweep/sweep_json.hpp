@@ -3,7 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "cluster/sweep/sweep.hpp"
+#include "cluster/sweep/sweep_state.hpp"
 
 namespace isogrid::cluster {
 

@@ -2,7 +2,6 @@
 
 #include <exception>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include "archive/provenance.hpp"
@@ -25,9 +24,29 @@ using archive::Outcome;
 /// own.
 int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
     const auto asked = static_cast<int>(workplace.study.job.threads_per_rank);
-    if (workplace.attempts_folder.empty()) return asked;
     const Attempts attempts = read_attempts(workplace.attempts_folder, planned);
     return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : asked;
+}
+
+/// The record of a trial that begins: all but its result, and what training takes.
+archive::TrialRecord begun_record(const Workplace& workplace, int trial, int ranks) {
+    archive::TrialRecord record;
+    record.planned = workplace.study.grid.trials.at(static_cast<std::size_t>(trial));
+    record.index = trial;
+    record.provenance = archive::provenance_here();
+    record.provenance.instruction_set = workplace.instruction_set;
+    record.provenance.ranks = ranks;
+    record.provenance.started_unix = unix_seconds();
+    return record;
+}
+
+/// What the group's first rank writes checkpoints with: none once the tokens have changed. Both arguments
+/// must outlive it.
+archive::Writer while_tokens_are_good(const Workplace& workplace, const archive::Writer& writer) {
+    return {.tag = writer.tag, .still_holder = [&] {
+                return workplace.tokens.verify_if_touched() &&
+                       (!writer.still_holder || writer.still_holder());
+            }};
 }
 
 /// Trains, and says how this member's part ended.
@@ -55,8 +74,7 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     } catch (const kernels::CardLost& error) {
         // Every further trial of this process would fail as well: it has to end, as by a crash.
         underway.ends_process();
-        if (!workplace.attempts_folder.empty())
-            note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
+        note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
         throw;
     } catch (const MemberEnded& error) {
         return ended(Outcome::failed, error.what(), true);
@@ -67,6 +85,55 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     } catch (const std::exception& error) {
         return ended(Outcome::failed, error.what());
     }
+}
+
+/// This member's result; where the group agreed on another end, that end, and how far this member came.
+archive::TrialResult as_agreed(archive::TrialResult mine, const Verdict& verdict) {
+    if (verdict.outcome == mine.outcome && verdict.cause == mine.cause) return mine;
+    archive::TrialResult agreed;
+    agreed.steps_done = mine.steps_done;
+    agreed.outcome = verdict.outcome;
+    agreed.cause = verdict.cause;
+    return agreed;
+}
+
+/// Trains, and agrees with the group on how it ended. Whatever ends this process meanwhile, a later start
+/// finds a note of it; so it does where the trial itself ended badly.
+archive::TrialResult train_noting_trouble(const Workplace& workplace, const study::PlannedTrial& planned,
+                                          Group& group, const train::TrainOptions& options, bool alone) {
+    archive::TrialResult result;
+    {
+        const CrashNote note(workplace.attempts_folder, planned, group.size());
+        Underway underway(workplace.attempts_folder, planned, group.rank());
+        auto [mine, verdict] = train_part(workplace, planned, group, options, alone, underway);
+        result = as_agreed(std::move(mine), group.agree(verdict));
+    }
+    const bool went_badly = result.outcome == Outcome::failed || result.outcome == Outcome::out_of_memory;
+    if (group.rank() == 0 && went_badly)
+        note_attempt(workplace.attempts_folder, planned, result.outcome, group.size(), result.cause, alone,
+                     options.threads);
+    return result;
+}
+
+/// Over the steps that this group did; 0 where they took no time.
+double tokens_per_second(const archive::TrialRecord& record, std::int64_t taken_up_at) {
+    if (record.provenance.seconds <= 0) return 0;
+    const study::Trial& trial = record.planned.trial;
+    const std::int64_t tokens =
+        trial.tokens_after(record.result.steps_done) - trial.tokens_after(taken_up_at);
+    return static_cast<double>(tokens) / record.provenance.seconds;
+}
+
+/// The note that the trial ended; nothing of it is said to be stored.
+Finished finished_note(const archive::TrialRecord& record) {
+    return {.trial = static_cast<int>(record.index),
+            .outcome = record.result.outcome,
+            .cause = record.result.cause,
+            .steps_done = record.result.steps_done,
+            .steps = record.planned.trial.steps,
+            .seconds = record.provenance.seconds,
+            .training_loss = record.result.training_loss,
+            .validation_loss = record.result.validation_loss};
 }
 
 /// Writes the trial file and reads it back, before what would make it anew is removed; what went wrong with
@@ -96,71 +163,28 @@ void store(const Workplace& workplace, const archive::TrialRecord& record, const
 Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
                        std::function<bool(const train::Progress&)> on_progress, bool alone,
                        std::int64_t steps_before) {
-    archive::TrialRecord record;
-    record.planned = workplace.study.grid.trials.at(static_cast<std::size_t>(trial));
-    record.index = trial;
-    record.provenance = archive::provenance_here();
-    record.provenance.instruction_set = workplace.instruction_set;
-    record.provenance.ranks = group.size();
-    record.provenance.started_unix = unix_seconds();
-
-    const archive::Writer while_tokens_are_good{.tag = writer.tag, .still_holder = [&] {
-                                                    return workplace.tokens.verify_if_touched() &&
-                                                           (!writer.still_holder || writer.still_holder());
-                                                }};
-    std::optional<TrialCheckpoints> checkpoints;
-    if (!workplace.checkpoints_folder.empty())
-        checkpoints.emplace(workplace.checkpoints_folder, record.planned, workplace.instruction_set,
-                            while_tokens_are_good, workplace.study.job.checkpoint_minutes,
-                            places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
-    const int threads = threads_for(workplace, record.planned);
-    const double start = steady_seconds();
-    std::optional<CrashNote> note(std::in_place, workplace.attempts_folder, record.planned, group.size());
-    std::optional<Underway> underway(std::in_place, workplace.attempts_folder, record.planned, group.rank());
-    auto [result, mine] = train_part(workplace, record.planned, group,
-                                     {.threads = threads,
+    archive::TrialRecord record = begun_record(workplace, trial, group.size());
+    TrialCheckpoints checkpoints(
+        workplace.checkpoints_folder, record.planned, workplace.instruction_set,
+        while_tokens_are_good(workplace, writer), workplace.study.job.checkpoint_minutes,
+        places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
+    const auto go_on = [&](const train::Progress& progress) {
+        return (!on_progress || on_progress(progress)) && workplace.tokens.verify_if_touched().has_value();
+    };
+    const train::TrainOptions options{.threads = threads_for(workplace, record.planned),
                                       .keep_weights = workplace.study.job.keep_weights,
-                                      .on_progress =
-                                          [&](const train::Progress& progress) {
-                                              return (!on_progress || on_progress(progress)) &&
-                                                     workplace.tokens.verify_if_touched().has_value();
-                                          },
-                                      .checkpoints = checkpoints ? &*checkpoints : nullptr},
-                                     alone, *underway);
-    const Verdict verdict = group.agree(mine);
-    underway.reset();
-    note.reset();
-    const bool went_badly = verdict.outcome == Outcome::failed || verdict.outcome == Outcome::out_of_memory;
-    if (group.rank() == 0 && went_badly && !workplace.attempts_folder.empty())
-        note_attempt(workplace.attempts_folder, record.planned, verdict.outcome, group.size(), verdict.cause,
-                     alone, threads);
-    if (verdict.outcome != mine.outcome || verdict.cause != mine.cause) {
-        const std::int64_t steps_done = result.steps_done;
-        result = {};
-        result.steps_done = steps_done;
-        result.outcome = verdict.outcome;
-        result.cause = verdict.cause;
-    }
-    record.result = std::move(result);
+                                      .on_progress = go_on,
+                                      .checkpoints = &checkpoints};
+    const double start = steady_seconds();
+    record.result = train_noting_trouble(workplace, record.planned, group, options, alone);
     record.provenance.seconds = steady_seconds() - start;
-    const study::Trial& trained = record.planned.trial;
-    const std::int64_t tokens_here = trained.tokens_after(record.result.steps_done) -
-                                     trained.tokens_after(checkpoints ? checkpoints->taken_up_at() : 0);
-    if (record.provenance.seconds > 0)
-        record.provenance.tokens_per_second = static_cast<double>(tokens_here) / record.provenance.seconds;
+    record.provenance.tokens_per_second = tokens_per_second(record, checkpoints.taken_up_at());
 
-    Finished finished{.trial = trial,
-                      .outcome = verdict.outcome,
-                      .cause = verdict.cause,
-                      .steps_done = record.result.steps_done,
-                      .steps = record.planned.trial.steps,
-                      .seconds = record.provenance.seconds,
-                      .training_loss = record.result.training_loss,
-                      .validation_loss = record.result.validation_loss};
-    if (group.rank() == 0 && verdict.outcome != Outcome::interrupted)
+    Finished finished = finished_note(record);
+    if (record.result.outcome == Outcome::interrupted)
+        finished.stored = checkpoints.saved_at() == finished.steps_done;
+    else if (group.rank() == 0)
         store(workplace, record, writer, finished);
-    if (verdict.outcome == Outcome::interrupted)
-        finished.stored = checkpoints && checkpoints->saved_at() == finished.steps_done;
     return finished;
 }
 

@@ -33,13 +33,12 @@ class TokensChanged : public std::runtime_error {
 struct Workplace {
     const study::Study& study;
     const data::TokenFile& tokens;
-    std::filesystem::path trials_folder;  ///< where trial files go
+    std::filesystem::path trials_folder, checkpoints_folder;
+    std::filesystem::path attempts_folder;  ///< where notes of attempts go (cluster/folder/attempts)
     TrainTrial train;
-    std::string instruction_set;                    ///< of the backend, for the provenance
-    MeasureStep seconds_per_step = {};              ///< where it is empty nothing is measured
-    std::filesystem::path checkpoints_folder = {};  ///< where it is empty no checkpoints are written or read
-    std::filesystem::path attempts_folder = {};     ///< where it is empty no attempt is noted
-    int measuring = 0;                              ///< workers that measure, the first ones; 0 for all
+    std::string instruction_set;        ///< of the backend, for the provenance
+    MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
+    int measuring = 0;                  ///< workers that measure, the first ones; 0 for all
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,
@@ -48,8 +47,9 @@ struct Workplace {
 /// TokensChanged where it was not trained on the tokens that were verified, which writes nothing. An
 /// interrupted trial leaves no trial file but a checkpoint, from which it goes on; with the trial file
 /// written and read back it is removed. `on_progress` as in train::TrainOptions. `alone`: no other trial was
-/// on the cards; else a lack of memory says nothing of the trial but that it needs to be. `steps_before`:
-/// those that somebody knows a checkpoint to have done, whatever this host's listing of the folder shows.
+/// on the cards; otherwise running out of memory only shows that the trial needs a card to itself.
+/// `steps_before`: how far a checkpoint is known to have come, whatever this host's listing of the folder
+/// shows.
 Finished execute_trial(const Workplace& workplace, int trial, Group& group, const archive::Writer& writer,
                        std::function<bool(const train::Progress&)> on_progress, bool alone = true,
                        std::int64_t steps_before = 0);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "archive/process_identity.hpp"
 #include "archive/provenance.hpp"
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/lock.hpp"
@@ -65,9 +66,7 @@ class Worker {
         try {
             return workplace_.seconds_per_step(planned.trial);
         } catch (const kernels::CardLost& error) {
-            if (!workplace_.attempts_folder.empty())
-                note_card_lost(workplace_.attempts_folder, planned, /*ranks=*/1, error.what(),
-                               /*alone=*/true);
+            note_card_lost(workplace_.attempts_folder, planned, /*ranks=*/1, error.what(), /*alone=*/true);
             throw;
         } catch (const std::exception&) {
             return std::nullopt;

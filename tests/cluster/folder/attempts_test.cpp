@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/small_study.hpp"
 #include "scratch_folder.hpp"
@@ -23,7 +23,7 @@ namespace {
 class AttemptsOfATrial : public testing::Test {
   protected:
     void note(Outcome outcome, int ranks) {
-        note_attempt(folder_.path(), trial_, outcome, ranks, "why\nnot");
+        note_attempt(folder_.path(), trial_, outcome, ranks, "why\nnot", /*alone=*/true, /*threads=*/1);
     }
     Attempts read() const { return read_attempts(folder_.path(), trial_); }
 
@@ -95,7 +95,7 @@ TEST_F(AttemptsOfATrial, withoutEnoughMemoryForSeveralThreadsNeedOneAndNoMoreRan
 }
 
 TEST_F(AttemptsOfATrial, withoutEnoughMemoryAmongOthersNeedACardAloneAndNoMoreRanks) {
-    note_attempt(folder_.path(), trial_, Outcome::out_of_memory, 1, "why", /*alone=*/false);
+    note_attempt(folder_.path(), trial_, Outcome::out_of_memory, 1, "why", /*alone=*/false, /*threads=*/1);
     EXPECT_TRUE(read().crowded);
     EXPECT_EQ(least_ranks(read()), 1);
     EXPECT_FALSE(set_aside(read(), 1));
@@ -305,16 +305,6 @@ TEST_F(AttemptsOfATrial, onAHostThatIsSetAsideAreForgotten) {
     pardon_host(folder_.path(), trial_, here);
     EXPECT_EQ(read().failed, 1);
     EXPECT_EQ(read().last, "failed on elsewhere: why");
-}
-
-TEST_F(AttemptsOfATrial, crashOutsideOfATrialIsNotTheTrials) {
-    EXPECT_EQ(ended_by(folder_.path(), trial_,
-                       [&] {
-                           { const CrashNote nested({}, trial_, 1); }  // without a folder nothing changes
-                           _exit(0);
-                       }),
-              0);
-    EXPECT_FALSE(std::filesystem::exists(folder_ / archive::trial_file_stem(trial_)));
 }
 
 }  // namespace

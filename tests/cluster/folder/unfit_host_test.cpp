@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "archive/provenance.hpp"
+#include "archive/process_identity.hpp"
 #include "scratch_folder.hpp"
 
 namespace isogrid::cluster {

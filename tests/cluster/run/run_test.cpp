@@ -234,6 +234,8 @@ TEST_F(RunAlone, stopsWhereNothingThatIsLeftCanEndInTime) {
     const Workplace workplace{.study = study_,
                               .tokens = *tokens,
                               .trials_folder = folder_.path(),
+                              .checkpoints_folder = folder_ / "checkpoints",
+                              .attempts_folder = folder_ / "attempts",
                               .train = never,
                               .instruction_set = "none"};
     train_alone(sweep, workplace, {}, {});

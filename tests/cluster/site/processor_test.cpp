@@ -14,7 +14,6 @@ using testing::IsEmpty;
 namespace {
 
 const RunsHere everything = [](InstructionSet) { return true; };
-const kernels::CudaCards no_cards;
 const RunsHere only_avx2 = [](InstructionSet set) { return set == InstructionSet::avx2; };
 
 std::string fault_of(std::string_view word, const RunsHere& runs_here) {
@@ -39,48 +38,6 @@ TEST(InstructionSetOption, refusesWhatIsUnknownOrCannotRunHere) {
         "isogrid run: --isa avx512 cannot be used here (this processor runs avx2) choose one of these, or "
         "run where it does\n");
     EXPECT_THAT(fault_of("auto", [](InstructionSet) { return false; }), HasSubstr("cannot train on this"));
-}
-
-TEST(Retraining, usesWhatMadeTheTrialWhereThisProcessorRunsIt) {
-    const Retraining same = retraining("avx512 (details)", {}, no_cards, everything);
-    EXPECT_EQ(same.instruction_set, InstructionSet::avx512);
-    EXPECT_EQ(same.made_with, "avx512");
-    EXPECT_EQ(same.words, "made with avx512, retrained with avx512");
-
-    const Retraining other = retraining("avx512", {}, no_cards, only_avx2);
-    EXPECT_EQ(other.instruction_set, InstructionSet::avx2);
-    EXPECT_EQ(other.words, "made with avx512 (which this processor does not run), retrained with avx2");
-
-    const Retraining later = retraining("avx4096", {}, no_cards, only_avx2);
-    EXPECT_EQ(later.instruction_set, InstructionSet::avx2);
-    EXPECT_EQ(later.words, "made with avx4096 (which this program does not know), retrained with avx2");
-}
-
-TEST(Retraining, usesWhatIsAskedForWhateverMadeTheTrial) {
-    EXPECT_EQ(retraining("avx512", InstructionSet::avx2, no_cards, everything).words,
-              "made with avx512, retrained with avx2");
-}
-
-TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
-    const kernels::CudaCards two{{{"an old card", "one", 80, 0, 108},
-                                  {"a small card", "two", 90, 0, 114},
-                                  {"a new card", "three", 90, 0, 132}},
-                                 ""};
-    const Retraining same = retraining("sm_90x132", {}, two, everything);
-    EXPECT_EQ(same.card, 2);
-    EXPECT_EQ(same.words, "made with sm_90x132, retrained with sm_90x132");
-
-    const Retraining other = retraining("sm_100x148", {}, two, everything);
-    EXPECT_EQ(other.card, 0);
-    EXPECT_EQ(other.words,
-              "made with sm_100x148 (of which this machine has no card), retrained with sm_80x108");
-
-    const Retraining none = retraining("sm_90x132", {}, no_cards, only_avx2);
-    EXPECT_FALSE(none.card);
-    EXPECT_EQ(none.words, "made with sm_90x132 (and no card is seen here), retrained with avx2");
-
-    EXPECT_FALSE(retraining("sm_90x132", InstructionSet::avx2, two, everything).card);  // --isa
-    EXPECT_FALSE(retraining("avx2", {}, two, everything).card);
 }
 
 // What archives know by its words is what the backend promises (kernels/cpu/cpu_backend.hpp).

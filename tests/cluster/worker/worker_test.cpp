@@ -49,6 +49,8 @@ class WorkerTest : public testing::Test {
   protected:
     WorkerTest() : study_(test::study_of({2e9, 1e9})) {
         corpus_ = test::write_small_corpus(folder_.path());
+        attempts_folder_ = folder_ / "attempts";
+        std::filesystem::create_directory(attempts_folder_);
         std::ofstream(folder_ / "lock") << R"({"lease": "ours"})";
     }
 
@@ -57,8 +59,14 @@ class WorkerTest : public testing::Test {
         ScriptedCoordinator coordinator(std::move(notes));
         coordinator.impatient = impatient;
         const auto tokens = data::TokenFile::open(corpus_);
-        const Workplace workplace{
-            study_, *tokens, folder_.path(), training, "none", seconds_per_step_, {}, attempts_folder_};
+        const Workplace workplace{.study = study_,
+                                  .tokens = *tokens,
+                                  .trials_folder = folder_.path(),
+                                  .checkpoints_folder = folder_ / "checkpoints",
+                                  .attempts_folder = attempts_folder_,
+                                  .train = training,
+                                  .instruction_set = "none",
+                                  .seconds_per_step = seconds_per_step_};
         work(
             coordinator, workplace, folder_ / "lock",
             [](const Assign&, std::function<bool()>) { return std::make_unique<GroupOfOne>(); },
@@ -112,8 +120,6 @@ TEST_F(WorkerTest, measuresItsShareBeforeItAsksForWork) {
 }
 
 TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsProcess) {
-    attempts_folder_ = folder_ / "attempts";
-    std::filesystem::create_directory(attempts_folder_);
     study_ = test::study_of({2e13, 1e13});
     study_.grid.trials[1].trial.shape.width = 16;
     std::vector<std::string> marks;
@@ -133,7 +139,8 @@ TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsPr
 
     // As after SIGKILL in the middle of the first one, and a crash in a trial of the second shape.
     std::ofstream(attempts_folder_ / marks[0]) << "node7\n";
-    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::failed, 1, "it crashed");
+    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::failed, 1, "it crashed", /*alone=*/true,
+                 /*threads=*/1);
     marks.clear();
     const std::vector<Message> next = work_through(notes, test::FakeTraining{});
     EXPECT_TRUE(marks.empty()) << "measured again: " << marks[0];
@@ -141,8 +148,6 @@ TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsPr
 }
 
 TEST_F(WorkerTest, measuresNothingOnACardThatItHasLost) {
-    attempts_folder_ = folder_ / "attempts";
-    std::filesystem::create_directory(attempts_folder_);
     study_ = test::study_of({2e13});
     int measured = 0;
     seconds_per_step_ = [&](const study::Trial&) -> double {
@@ -156,10 +161,9 @@ TEST_F(WorkerTest, measuresNothingOnACardThatItHasLost) {
 }
 
 TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
-    attempts_folder_ = folder_ / "attempts";
-    std::filesystem::create_directory(attempts_folder_);
     study_.job.threads_per_rank = 4;
-    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large");
+    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large",
+                 /*alone=*/true, /*threads=*/1);
     std::vector<int> threads;
     const TrainTrial training = [&](const study::Trial& trial, const data::TokenFile& tokens,
                                     train::Communicator& group, const train::TrainOptions& options) {
@@ -171,8 +175,6 @@ TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
 }
 
 TEST_F(WorkerTest, endsWithItsCardAndBlamesOnlyATrialThatWasAloneThere) {
-    attempts_folder_ = folder_ / "attempts";
-    std::filesystem::create_directory(attempts_folder_);
     const test::FakeTraining training{.troubles = {{1, test::Trouble::card_lost}}, .seconds_per_step = 0};
     Assign among_others{1, 1, {1}, "ours"}, alone{2, 1, {1}, "ours"};
     among_others.alone = false;
