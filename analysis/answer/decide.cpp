@@ -170,10 +170,9 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
             decision.learning_rate_law = fit.name;
         }
         // A batch that did best where it was tried goes before one that wastes little.
-        const bool known = fit.batch_at_loss || fit.batch_at;
-        if (known && (!decision.batch || fit.name == "hyperparameters")) {
-            decision.batch = fit.batch_at_loss ? fit.batch_at_loss(best.loss.value)
-                                               : fit.batch_at(best.parameters.value, best.tokens.value);
+        const BatchRule* rule = most_trusted(fit.batch_rules);
+        if (rule != nullptr && (!decision.batch || fit.name == "hyperparameters")) {
+            decision.batch = rule->at(best.parameters.value, best.tokens.value, best.loss.value);
             decision.batch_law = fit.name;
         }
     }

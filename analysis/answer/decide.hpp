@@ -35,6 +35,7 @@ struct Decision {
     std::optional<Estimate> steps;             ///< tokens / (batch unit); nothing where the unit is not known
     std::string batch_law, learning_rate_law;  ///< who says so; empty where none does
     std::optional<Lifetime> lifetime;
+    std::string batch_follows;                 ///< what that law's batch is a power of: `N and D`, `L`
     std::vector<Reason> warnings;  ///< that who uses these numbers must not miss
 };
 
