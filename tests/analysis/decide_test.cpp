@@ -66,6 +66,23 @@ TEST(CheapestLife, meetsTheLagrangeConditionAndKeepsTheLoss) {
     EXPECT_DOUBLE_EQ(life->total_flops.value, 6 * N * D + 2 * N * tokens_used);
 }
 
+// Of a sparse model that uses a seventh of its parameters k is 6 / 7: a token costs 2 N / 7, a third of one
+// that it is trained on, and the life is that of seven times the tokens of a dense one at a seventh of the
+// price.
+TEST(CheapestLife, countsTheParametersThatATokenUses) {
+    const double flops = 1e22, tokens_used = 3e12, k = 6.0 / 7;
+    LossSurface sparse = known_surface();
+    sparse.flops_per_parameter_token = k;
+    const auto life = cheapest_life(sparse, flops, tokens_used);
+    ASSERT_TRUE(life);
+    const double N = life->parameters.value, D = life->tokens.value;
+    EXPECT_NEAR(life->total_flops.value / (k * N * D + 2 * N / 7 * tokens_used), 1, 1e-12);
+    const auto dense = cheapest_life(known_surface(), 7 * flops, tokens_used);
+    EXPECT_NEAR(dense->parameters.value / N, 1, 1e-4);  // the cost is flat there
+    EXPECT_NEAR(dense->total_flops.value / (7 * life->total_flops.value), 1, 1e-9);
+    EXPECT_NEAR(dense->compute_optimal_total / (7 * life->compute_optimal_total), 1, 1e-9);
+}
+
 TEST(Decide, takesSizeAndLossFromTheSurfaceAndTheRecipeFromWhoeverKnowsIt) {
     FitOptions options;
     options.bootstrap = 40;
