@@ -96,6 +96,10 @@ void show_laws(const std::vector<BatchLaw>& laws, const std::vector<BatchCell>& 
             tell_validation(law.cuts, {law.in->key, law.in->symbol, law.in->quantity}, "critical batch", fit);
         if (std::string_view(law.in->key) != "examples")
             fit.figures.push_back(law_figure(law, usable, redrawn, options.overhead_from));
+        if (law.line.few_groups)
+            fit.notes.push_back(std::string("the law in ") + law.in->symbol +
+                                " is of too few sizes to show how far a size moves all of its critical "
+                                "batches: its interval takes each for itself");
         if (law.line.scattered)
             fit.notes.push_back("the critical batches scatter " +
                                 format_significant(100 * law.line.deviation, 2) + "% about the law in " +

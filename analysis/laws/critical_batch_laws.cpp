@@ -46,8 +46,9 @@ std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<BatchCel
         const double batch = steps.overhead_batch(options.overhead_from);
         const double variance = std::pow(cells[c].error(noise.deviation), 2);
         const double share = StepsLaw::overhead * steps.critical() / batch;  // d log batch / d log Bcrit
-        points.push_back({{std::log(x.back())}, steps.log_critical, variance});
-        overhead_points.push_back({{std::log(x.back())}, std::log(batch), share * share * variance});
+        points.push_back({{std::log(x.back())}, steps.log_critical, variance, cells[c].parameters});
+        overhead_points.push_back(
+            {{std::log(x.back())}, std::log(batch), share * share * variance, cells[c].parameters});
     }
     if (chosen.size() < fewest_cells || !(law.high > law.low * 1.02)) return std::nullopt;
     std::vector<std::vector<double>> again, overhead_again;
@@ -77,7 +78,8 @@ std::vector<Cut> cuts_beside_rivals(const Dependence& in, const std::vector<Batc
     const auto point = [&](std::size_t c) {
         return LinePoint{{std::log(in.of(cells[c]))},
                          cells[c].law.log_critical,
-                         std::pow(cells[c].error(noise.deviation), 2)};
+                         std::pow(cells[c].error(noise.deviation), 2),
+                         cells[c].parameters};
     };
     std::vector<double> scales, critical;
     for (const std::size_t c : tried)

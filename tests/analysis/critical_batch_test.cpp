@@ -160,6 +160,44 @@ TEST(CriticalBatch, trustsTheLawThatPredictsWhatItHasNotSeen) {
     EXPECT_LT(batch_by(fit, "L", size, data, known_loss(size, data)).value / batch, 0.8);
 }
 
+/// Five sizes, each with three targets on the curves of its batches, and a critical batch of L^-4 that is off
+/// by a factor of its own.
+Runs sizes_with_luck(double luck, double noise, Random& random) {
+    Runs runs;
+    for (double size = 1e7; size < 2e8; size *= 2) {
+        const double factor = std::exp(luck * random.normal());
+        for (double batch = 32768; batch <= 32768 * 128; batch *= 2) {
+            analysis::Run run;
+            run.name = std::to_string(size) + " " + std::to_string(batch);
+            run.parameters = size, run.batch = batch;
+            const double late = std::exp(noise * random.normal());
+            for (double data = 20 * size / 30; data <= 20 * size * 1.001; data *= std::pow(30, 1. / 39)) {
+                const double loss = known_loss(size, data), critical = 7.5e7 * std::pow(loss, -4) * factor;
+                const double step = data / critical * (1 + critical / batch) * late;
+                run.curve.push_back({step * batch, 6 * size * step * batch, loss, step, 1e-3});
+            }
+            run.steps = run.curve.back().step, run.loss = run.curve.back().loss;
+            runs.used.push_back(run);
+        }
+    }
+    return runs;
+}
+
+TEST(CriticalBatch, intervalsOfLawsThroughTargetsOfOneSizeCoverTheTruth) {
+    const auto draws = recovery_draws();
+    std::size_t alpha = 0, scale = 0;
+    for (const std::size_t draw : draws) {
+        Random random(29, draw);
+        const LawFit fit =
+            fit_critical_batch(sizes_with_luck(0.2, 0.005, random), recovery_options(replicates(200), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        alpha += covers(estimate_of(fit.derived, "alpha_B"), 0.25);
+        scale += covers(estimate_of(fit.derived, "loss_coefficient"), 7.5e7);
+    }
+    expect_coverage(alpha, draws.size(), "alpha_B");
+    expect_coverage(scale, draws.size(), "coefficient of the loss");
+}
+
 TEST(CriticalBatch, refusesBatchesThatAreAllSmall) {
     Random random(3, 0);
     const LawFit fit = fit_critical_batch(known_steps(0.05, random, {4, 8, 16, 32}), replicates(50));
