@@ -31,6 +31,13 @@ std::optional<double> tokens_to_reach(const LossSurface::Loss& loss, double para
     return std::exp(0.5 * (low + high));
 }
 
+/// FLOPs of reading or writing tokens with a model of a size: a third of what training on them costs, as the
+/// forward pass is half of the backward one (Kaplan et al. 2020, section 2.1). `factor` is C / (N D) of
+/// training: 2 N a token where that is 6, and of sparse models twice the parameters that each token uses.
+double reading_cost(double factor, double parameters, double tokens) {
+    return factor / 3 * parameters * tokens;
+}
+
 struct Life {
     double parameters = 0, tokens = 0, training = 0, total = 0;
 };
@@ -43,7 +50,7 @@ std::optional<Life> cheapest(const LossSurface::Loss& loss, double factor, doubl
         const auto tokens = tokens_to_reach(loss, size, best.loss, best.tokens);
         if (!tokens) return std::nullopt;
         const double training = factor * size * *tokens;
-        return Life{size, *tokens, training, training + 2 * size * inference_tokens};
+        return Life{size, *tokens, training, training + reading_cost(factor, size, inference_tokens)};
     };
     const auto cost = [&](double log_size) {
         const auto life = life_at(log_size);
@@ -134,12 +141,13 @@ std::optional<Lifetime> cheapest_life(const LossSurface& surface, double flops, 
             spread[0].push_back(life->parameters), spread[1].push_back(life->tokens);
             spread[2].push_back(life->training), spread[3].push_back(life->total);
         }
-    return Lifetime{inference_tokens,
-                    summarize(best->parameters, spread[0], surface.widening),
-                    summarize(best->tokens, spread[1], surface.widening),
-                    summarize(best->training, spread[2], surface.widening),
-                    summarize(best->total, spread[3], surface.widening),
-                    flops + 2 * optimum_on(surface.loss, flops, factor).parameters * inference_tokens};
+    return Lifetime{
+        inference_tokens,
+        summarize(best->parameters, spread[0], surface.widening),
+        summarize(best->tokens, spread[1], surface.widening),
+        summarize(best->training, spread[2], surface.widening),
+        summarize(best->total, spread[3], surface.widening),
+        flops + reading_cost(factor, optimum_on(surface.loss, flops, factor).parameters, inference_tokens)};
 }
 
 std::optional<Decision> decide(std::span<const LawFit> fits, double flops, double largest,
@@ -170,11 +178,11 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
             decision.learning_rate_law = fit.name;
         }
         // A batch that did best where it was tried goes before one that wastes little.
-        const bool known = fit.batch_at_loss || fit.batch_at;
-        if (known && (!decision.batch || fit.name == "hyperparameters")) {
-            decision.batch = fit.batch_at_loss ? fit.batch_at_loss(best.loss.value)
-                                               : fit.batch_at(best.parameters.value, best.tokens.value);
+        const BatchRule* rule = most_trusted(fit.batch_rules);
+        if (rule != nullptr && (!decision.batch || fit.name == "hyperparameters")) {
+            decision.batch = rule->at(best.parameters.value, best.tokens.value, best.loss.value);
             decision.batch_law = fit.name;
+            decision.batch_follows = rule->in;
         }
     }
     if (decision.batch && batch_unit) {

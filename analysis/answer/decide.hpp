@@ -11,13 +11,14 @@
 namespace isogrid::analysis {
 
 /// The cheapest model over its whole life that reaches the same loss as the optimum of a training budget: it
-/// is smaller and trained on more, as every token that it reads or writes later costs 2 N (Sardana et al.
-/// 2023, arXiv 2401.00448, equation 2).
+/// is smaller and trained on more, as every token that it reads or writes later costs k N / 3, a third of one
+/// that it is trained on: 2 N where k, C / (N D) of training, is 6 (Sardana et al. 2023, arXiv 2401.00448,
+/// equation 2).
 struct Lifetime {
     double inference_tokens = 0;       ///< T
-    Estimate parameters, tokens;       ///< N and D of least k N D + 2 N T, with L(N, D) as before
+    Estimate parameters, tokens;       ///< N and D of least k N D + k N T / 3, with L(N, D) as before
     Estimate training_flops;           ///< k N D
-    Estimate total_flops;              ///< k N D + 2 N T
+    Estimate total_flops;              ///< k N D + k N T / 3
     double compute_optimal_total = 0;  ///< the same sum for the model that is cheapest to train
 };
 
@@ -34,6 +35,7 @@ struct Decision {
     std::optional<Estimate> learning_rate;     ///< peak
     std::optional<Estimate> steps;             ///< tokens / (batch unit); nothing where the unit is not known
     std::string batch_law, learning_rate_law;  ///< who says so; empty where none does
+    std::string batch_follows;                 ///< what that law's batch is a power of: `N and D`, `L`
     std::optional<Lifetime> lifetime;
     std::vector<Reason> warnings;  ///< that who uses these numbers must not miss
 };

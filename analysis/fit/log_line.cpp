@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include <Eigen/Dense>
@@ -55,6 +56,38 @@ double line_at(std::span<const double> coefficients, std::span<const double> x) 
     return y;
 }
 
+/// Which points move together.
+struct Groups {
+    std::vector<std::size_t> of;      ///< each point's, numbered in the order of their first points
+    std::vector<std::size_t> points;  ///< how many each has
+
+    /// All `apart`: each point a group of its own.
+    Groups(Points all, bool apart) {
+        std::map<double, std::size_t> known;
+        for (const LinePoint& point : all) {
+            std::size_t which = points.size();
+            if (!apart && point.group) which = known.try_emplace(*point.group, which).first->second;
+            if (which == points.size()) points.push_back(0);
+            of.push_back(which);
+            ++points[which];
+        }
+    }
+    /// Weights that count the mean of a group's points in the place of each.
+    std::vector<double> shared(std::span<const double> weights) const {
+        std::vector<double> shares;
+        for (std::size_t i = 0; i < weights.size(); ++i)
+            shares.push_back(weights[i] / static_cast<double>(points[of[i]]));
+        return shares;
+    }
+    /// The sum over each group's points.
+    std::vector<double> sums(std::span<const double> shares) const {
+        std::vector<double> sums(points.size(), 0.0);
+        for (std::size_t i = 0; i < shares.size(); ++i)
+            sums[of[i]] += shares[i];
+        return sums;
+    }
+};
+
 double weighted_squares(const LogLine& line, Points points, std::span<const double> weights) {
     double squares = 0;
     for (std::size_t i = 0; i < points.size(); ++i)
@@ -62,8 +95,8 @@ double weighted_squares(const LogLine& line, Points points, std::span<const doub
     return squares;
 }
 
-/// Variance of the points beyond their own (DerSimonian and Laird 1986, equation 8, with the trace of a line
-/// replaced by that of a mean: exact for equal weights).
+/// Variance of the groups beyond their points' own (DerSimonian and Laird 1986, equation 8, with the trace of
+/// a line replaced by that of a mean: exact for equal weights).
 double excess_variance(double chi_square, double freedom, std::span<const double> weights) {
     double sum = 0, squares = 0;
     for (const double w : weights)
@@ -124,31 +157,39 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
     const auto solved = solve(points, log_y, weights);
     if (!solved) return line;
     line.coefficients = *solved;
-    const double freedom = static_cast<double>(count) - static_cast<double>(terms);
+    Groups groups(points, /*apart=*/false);
+    line.few_groups = groups.points.size() < count && groups.points.size() <= terms;
+    if (line.few_groups) groups = Groups(points, /*apart=*/true);
+    const double freedom = static_cast<double>(groups.points.size()) - static_cast<double>(terms);
     if (freedom < 0 || (freedom == 0 && !known)) return line;
     line.scattered = !known;
     if (known && freedom > 0) {
-        const double squares = weighted_squares(line, points, weights);
+        const double squares = weighted_squares(line, points, groups.shared(weights));
         const double chi_square = by_error ? squares : squares / mean_variance;
         line.scattered = chi_square > boost::math::quantile(
                                           boost::math::complement(boost::math::chi_squared(freedom), 0.1));
         if (line.scattered && by_error) {
-            weights = weights_for(excess_variance(chi_square, freedom, weights));
+            weights = weights_for(excess_variance(chi_square, freedom, groups.sums(groups.shared(weights))));
             line.coefficients = solve(points, log_y, weights).value_or(line.coefficients);
         }
     }
     const std::vector<double> ones(count, 1.0);
-    line.deviation = freedom > 0 ? std::sqrt(weighted_squares(line, points, ones) / freedom) : std::nan("");
-    const double unit = freedom > 0 ? std::sqrt(weighted_squares(line, points, weights) / freedom) : 0;
+    const auto deviation = [&](std::span<const double> of) {
+        return std::sqrt(weighted_squares(line, points, groups.shared(of)) / freedom);
+    };
+    line.deviation = freedom > 0 ? deviation(ones) : std::nan("");
+    const double unit = freedom > 0 ? deviation(weights) : 0;
     const std::size_t replicates = line.scattered ? options.bootstrap : redrawn.size();
     for (std::size_t k = 0; k < replicates; ++k) {
         std::vector<double> again(count), again_weights = weights;
         if (line.scattered) {
             Random random(options.seed, options.bootstrap + k);
-            const double factor = unit * student_factor(freedom);
+            std::vector<double> moved(groups.points.size());
+            for (double& move : moved)
+                move = unit * student_factor(freedom) * random.normal();
             for (std::size_t i = 0; i < count; ++i)
-                again[i] = line_at(line.coefficients, points[i].x) +
-                           factor * random.normal() / std::sqrt(weights[i]);
+                again[i] =
+                    line_at(line.coefficients, points[i].x) + moved[groups.of[i]] / std::sqrt(weights[i]);
         } else {
             for (std::size_t i = 0; i < count; ++i) {
                 const bool found = std::isfinite(redrawn[k][i]);

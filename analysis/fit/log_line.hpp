@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct LogLine {
     std::vector<std::vector<double>> replicates;  ///< the coefficients of each replicate
     double deviation = 0;                         ///< of the points about the line, in log y
     bool scattered = false;                       ///< the points scatter more than their own errors explain
+    bool few_groups = false;  ///< no more groups than terms: each point was taken to be one of its own
 
     double at(std::span<const double> x) const;
     /// exp of the line at x, with its replicates' spread.
@@ -35,10 +37,13 @@ enum class Weighting {
 };
 
 /// A point of the line. `variance` is that of log y as far as the point's own error goes: 0 where not known.
+/// What moves points of one `group` off the line (the model size that they share, say) moves them together;
+/// a point without one is a group of its own.
 struct LinePoint {
     std::vector<double> x;
     double log_y = 0;
     double variance = 0;
+    std::optional<double> group = {};
 };
 
 /// Least squares; without coefficients where the points do not determine them, without replicates where
@@ -47,7 +52,9 @@ struct LinePoint {
 /// errors are not known. Where the points scatter about the line as their errors let expect (chi-square at
 /// 10%), a replicate is the line through the redraws; where they scatter more, or errors are not known, the
 /// scatter itself is the error: weights and deviation of a random-effects model (DerSimonian and Laird 1986),
-/// with Student's interval (Hartung and Knapp 2001).
+/// with Student's interval (Hartung and Knapp 2001). Squares are averaged over a group's points, groups less
+/// terms are the degrees of freedom, and a replicate moves the points of a group by one draw: m points that
+/// go together say what one of them says.
 LogLine fit_log_line(std::span<const LinePoint> points, const std::vector<std::vector<double>>& redrawn,
                      Weighting weighting, const FitOptions& options);
 

@@ -81,6 +81,21 @@ double held_out_error(const std::vector<Cut>& cuts) {
     return cuts.front().mean_error;
 }
 
+std::vector<double> held_out_errors(const std::vector<std::vector<Cut>>& rivals) {
+    const auto shared = [&](const Cut& cut) {
+        return std::all_of(rivals.begin(), rivals.end(), [&](const std::vector<Cut>& cuts) {
+            return cuts.empty() || std::any_of(cuts.begin(), cuts.end(),
+                                               [&](const Cut& other) { return other.cut == cut.cut; });
+        });
+    };
+    std::vector<double> errors;
+    for (std::vector<Cut> cuts : rivals) {
+        std::erase_if(cuts, [&](const Cut& cut) { return !shared(cut); });
+        errors.push_back(held_out_error(cuts));
+    }
+    return errors;
+}
+
 double explained(std::span<const double> observed, std::span<const double> predicted) {
     double mean = 0, total = 0, left = 0;
     for (const double y : observed)

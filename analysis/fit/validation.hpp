@@ -50,6 +50,10 @@ std::vector<Cut> line_validation(std::span<const double> scale, std::span<const 
 /// laws are chosen by.
 double held_out_error(const std::vector<Cut>& cuts);
 
+/// The held_out_error of rivals that were cut along one scale, each at the cuts that all of them could be
+/// fitted at; a rival without any cut is not tried and costs the others none. NaN where nothing is left.
+std::vector<double> held_out_errors(const std::vector<std::vector<Cut>>& rivals);
+
 /// R2: the share of the observations' variance that predictions explain.
 double explained(std::span<const double> observed, std::span<const double> predicted);
 

@@ -123,8 +123,10 @@ Figure curves(const FamilyForm& form, const FamilyPoints& points, const Parametr
     Figure figure{
         "compare-curves",
         "Loss of each family against compute",
-        "Points are the best runs of a family at their compute, lines its law, bands 95% intervals. A "
-        "family further to the left needs less compute for the same loss.",
+        std::string(points.minima ? "Points are where the losses of a family's budget are lowest over size"
+                                  : "Points are the best runs of a family at their compute") +
+            ", lines its law, bands 95% intervals. A family further to the left needs less compute for the "
+            "same loss.",
         {"training compute C (FLOPs)", Quantity::flops, true},
         {"loss (nats a token)", Quantity::loss, true},
         {}};
@@ -154,7 +156,8 @@ std::vector<Cut> validate(FamilyForm form, const FamilyPoints& points, FitOption
         scale.push_back(point.flops), observed.push_back(point.loss);
     return expanding_window(scale, observed, form.parameters() + 2,
                             [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
-                                FamilyPoints some{points.families, {}, 0};
+                                FamilyPoints some;
+                                some.families = points.families;
                                 for (const std::size_t i : fitted)
                                     some.used.push_back(points.used[i]);
                                 for (std::size_t family = 0; family < form.families; ++family)
@@ -167,6 +170,31 @@ std::vector<Cut> validate(FamilyForm form, const FamilyPoints& points, FitOption
                                     return form.loss(values, points.used[i].family, points.used[i].flops);
                                 };
                             });
+}
+
+/// The minima of budgets where every family has enough of them, else lower envelopes of all.
+FamilyPoints points_of(const Runs& runs, const FitOptions& options) {
+    const MinimumBy by = options.minimum == MinimumBy::akima ? MinimumBy::akima : MinimumBy::parabola;
+    FamilyPoints points = budget_minima(runs, by);
+    for (std::size_t family = 0; family < points.families.size(); ++family)
+        if (points.count(family) < fewest_points) return lower_envelopes(runs);
+    return points;
+}
+
+/// A coarse grid of sizes comes less near to the best loss of a compute, or puts its minimum elsewhere, than
+/// a fine one.
+void warn_of_unequal_grids(const FamilyPoints& points, LawFit& fit) {
+    constexpr double alike = 1.5;
+    const auto [few, many] = std::minmax_element(points.sizes.begin(), points.sizes.end());
+    if (!(*many > alike * *few)) return;
+    const auto said = [&](auto at) {
+        return points.families[static_cast<std::size_t>(at - points.sizes.begin())] + " has " +
+               format_significant(*at, 2);
+    };
+    fit.warnings.push_back({Refusal::too_few_runs,
+                            said(few) + " sizes a compute, " + said(many) +
+                                " (what a family's grid misses of its best loss counts against it) run the "
+                                "families on the same grid"});
 }
 
 std::optional<Reason> too_few(const FamilyPoints& points) {
@@ -190,7 +218,7 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
     fit.name = "compare";
     fit.objective = to_string(options.objective);
     tell_exponents(runs, options, fit);
-    const FamilyPoints points = lower_envelopes(runs);
+    const FamilyPoints points = points_of(runs, options);
     if ((fit.refused = too_few(points))) return fit;
 
     FamilyForm form{points.families.size(), true, 0};
@@ -218,6 +246,10 @@ LawFit fit_compare(const Runs& runs, const FitOptions& options) {
     tell_crossings(form, points, found, fit);
     fit.notes.push_back("compute multipliers are against " + points.families[0] +
                         ": above 1, the family needs that much less compute for the same loss");
+    warn_of_unequal_grids(points, fit);
+    if (points.minima)
+        fit.notes.push_back(
+            "a family's loss at a budget is that of the minimum over its sizes, as isoflop finds it");
     if (points.left_out > 0)
         fit.notes.push_back(std::to_string(points.left_out) +
                             " runs are left out: others of their family do as well with no more compute");

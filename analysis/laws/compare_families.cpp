@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
 
 #include "analysis/laws/families.hpp"
+#include "analysis/laws/isoflop_budgets.hpp"
 #include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
@@ -18,11 +21,44 @@ std::size_t FamilyPoints::count(std::size_t family) const {
         std::count_if(used.begin(), used.end(), [&](const FamilyPoint& p) { return p.family == family; }));
 }
 
+namespace {
+
+/// Runs that differ by their seed alone as one, of their mean loss.
+std::vector<Run> averaged_over_seeds(const std::vector<Run>& runs) {
+    std::vector<Run> means;
+    std::vector<double> members;
+    if (runs.empty()) return means;
+    std::map<decltype(recipe_of(runs.front())), std::size_t> recipes;
+    for (const Run& run : runs) {
+        std::size_t at = means.size();
+        if (!run.seed.empty()) at = recipes.try_emplace(recipe_of(run), at).first->second;
+        if (at == means.size()) means.push_back(run), means.back().loss = 0, members.push_back(0);
+        means[at].loss += run.loss, ++members[at];
+    }
+    for (std::size_t i = 0; i < means.size(); ++i)
+        means[i].loss /= members[i];
+    return means;
+}
+
+/// Sizes a compute, on average.
+double sizes_tried(const std::vector<Run>& runs) {
+    std::map<double, std::set<double>> sizes;
+    for (const Run& run : runs)
+        sizes[counted_flops(run)].insert(run.parameters);
+    double sum = 0;
+    for (const auto& [flops, some] : sizes)
+        sum += static_cast<double>(some.size());
+    return sum / static_cast<double>(sizes.size());
+}
+
+}  // namespace
+
 FamilyPoints lower_envelopes(const Runs& runs) {
     FamilyPoints points;
     points.families = families_of(runs);
     for (std::size_t family = 0; family < points.families.size(); ++family) {
-        std::vector<Run> order = runs_of_family(runs, points.families[family]).used;
+        std::vector<Run> order = averaged_over_seeds(runs_of_family(runs, points.families[family]).used);
+        points.sizes.push_back(sizes_tried(order));
         std::stable_sort(order.begin(), order.end(), [](const Run& a, const Run& b) {
             const double flops_a = counted_flops(a), flops_b = counted_flops(b);
             return flops_a != flops_b ? flops_a < flops_b : a.loss < b.loss;
@@ -36,6 +72,25 @@ FamilyPoints lower_envelopes(const Runs& runs) {
             lowest = run.loss;
             points.used.push_back({family, counted_flops(run), run.loss});
         }
+    }
+    return points;
+}
+
+FamilyPoints budget_minima(const Runs& runs, MinimumBy by) {
+    FamilyPoints points;
+    points.families = families_of(runs);
+    points.minima = true;
+    for (std::size_t family = 0; family < points.families.size(); ++family) {
+        const Runs of_family = runs_of_family(runs, points.families[family]);
+        std::vector<Budget> budgets = gather_budgets(of_family);
+        find_minima(budgets);
+        double sizes = 0;
+        for (const Budget& budget : budgets) {
+            sizes += static_cast<double>(budget.loss.size()) / static_cast<double>(budgets.size());
+            if (const Bottom& bottom = budget.bottom(by); !bottom.refused)
+                points.used.push_back({family, budget.flops, bottom.loss});
+        }
+        points.sizes.push_back(sizes);
     }
     return points;
 }

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "analysis/figures/extent.hpp"
+#include "analysis/fit/options.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 
-/// A family's loss at some compute: the best of its runs there.
+/// A family's loss at some compute: the lowest of a budget's sizes, or the best of its runs there.
 struct FamilyPoint {
     std::size_t family = 0;
     double flops = 0, loss = 0;
@@ -21,7 +22,9 @@ struct FamilyPoint {
 struct FamilyPoints {
     std::vector<std::string> families;  ///< in order of first appearance; the first is the reference
     std::vector<FamilyPoint> used;
-    std::size_t left_out = 0;  ///< runs that something of their family with no more compute beats
+    std::size_t left_out = 0;   ///< runs that something of their family with no more compute beats
+    bool minima = false;        ///< points are where the losses of a budget are lowest over size
+    std::vector<double> sizes;  ///< of each family, tried at a compute: the mean
 
     /// The least and the most compute of a point.
     Extent span() const;
@@ -29,8 +32,14 @@ struct FamilyPoints {
 };
 
 /// Along rising compute, a family's runs that go below all of its cheaper ones; what two families share
-/// counts for both.
+/// counts for both. Runs that differ by their seed alone are one, of their mean loss: the lowest of many
+/// seeds is lower than that of one.
 FamilyPoints lower_envelopes(const Runs& runs);
+
+/// Each family's budgets where their losses are lowest over size, as the law isoflop finds it (`by`): the
+/// lowest of many sizes, with their noise, is lower than that of few, and the minimum of a curve through them
+/// is not. Budgets without a minimum inside are left out.
+FamilyPoints budget_minima(const Runs& runs, MinimumBy by);
 
 /// log L_f = log(exp(e) + exp(a_f - alpha_f x)), x = log C from its mean. Coordinates: e, a of each family,
 /// then one alpha or one of each family.

@@ -96,6 +96,10 @@ void show_laws(const std::vector<BatchLaw>& laws, const std::vector<BatchCell>& 
             tell_validation(law.cuts, {law.in->key, law.in->symbol, law.in->quantity}, "critical batch", fit);
         if (std::string_view(law.in->key) != "examples")
             fit.figures.push_back(law_figure(law, usable, redrawn, options.overhead_from));
+        if (law.line.few_groups)
+            fit.notes.push_back(std::string("the law in ") + law.in->symbol +
+                                " is of too few sizes to show how far a size moves all of its critical "
+                                "batches: its interval takes each for itself");
         if (law.line.scattered)
             fit.notes.push_back("the critical batches scatter " +
                                 format_significant(100 * law.line.deviation, 2) + "% about the law in " +
@@ -144,23 +148,19 @@ void warn_of_batches_outside(const std::vector<BatchCell>& usable, LawFit& fit) 
                      ", lies outside the batches tried (it hangs on a slight bend) try batches around it"});
 }
 
-/// The batch of 20% overhead at a size, an amount of data or a loss.
+/// The batch of 20% overhead at a size, an amount of data (for Emin) or a loss.
 void recommend_batches(const std::vector<BatchLaw>& laws, const Runs& runs, LawFit& fit) {
     const std::optional<double> unit = tokens_per_batch_unit(runs);
     for (const BatchLaw& law : laws) {
         const std::string_view key = law.in->key;
-        if (key == "parameters")
-            fit.batch_at = [line = law.overhead_line](double parameters, double) {
-                return line.estimate(std::array{std::log(parameters)});
-            };
-        if (key == "examples" && !fit.batch_at && unit)
-            fit.batch_at = [line = law.overhead_line, unit = *unit](double, double tokens) {
-                return line.estimate(std::array{std::log(tokens / unit)});
-            };
-        if (key == "loss")
-            fit.batch_at_loss = [line = law.overhead_line](double loss) {
-                return line.estimate(std::array{std::log(loss)});
-            };
+        if (key == "examples" && !unit) continue;  // what D is in the unit of the batch is not known
+        fit.batch_rules.push_back(
+            {law.in->symbol,
+             [line = law.overhead_line, key, unit](double parameters, double tokens, double loss) {
+                 const double at = key == "parameters" ? parameters : key == "loss" ? loss : tokens / *unit;
+                 return line.estimate(std::array{std::log(at)});
+             },
+             law.held_out});
     }
 }
 

@@ -46,8 +46,9 @@ std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<BatchCel
         const double batch = steps.overhead_batch(options.overhead_from);
         const double variance = std::pow(cells[c].error(noise.deviation), 2);
         const double share = StepsLaw::overhead * steps.critical() / batch;  // d log batch / d log Bcrit
-        points.push_back({{std::log(x.back())}, steps.log_critical, variance});
-        overhead_points.push_back({{std::log(x.back())}, std::log(batch), share * share * variance});
+        points.push_back({{std::log(x.back())}, steps.log_critical, variance, cells[c].parameters});
+        overhead_points.push_back(
+            {{std::log(x.back())}, std::log(batch), share * share * variance, cells[c].parameters});
     }
     if (chosen.size() < fewest_cells || !(law.high > law.low * 1.02)) return std::nullopt;
     std::vector<std::vector<double>> again, overhead_again;
@@ -62,8 +63,42 @@ std::optional<BatchLaw> fit_law(const Dependence& in, const std::vector<BatchCel
     law.line = fit_log_line(points, again, weighting, options);
     law.overhead_line = fit_log_line(overhead_points, overhead_again, weighting, options);
     law.cuts = line_validation(x, critical, points, weighting, fewest_cells);
-    law.held_out = held_out_error(law.cuts);
     return law;
+}
+
+/// Cuts that laws in anything can be held against each other by: fitted to the cells of the small sizes,
+/// tried on the cell that stands for each of the larger ones (cells_for), so that no curve is on both sides
+/// of a cut. Where the sizes are fewer than three, along Emin, and tried on all cells above.
+std::vector<Cut> cuts_beside_rivals(const Dependence& in, const std::vector<BatchCell>& cells,
+                                    const StepsNoise& noise) {
+    const Dependence &size = dependences[0], &examples = dependences[1];
+    const bool by_size = cells_for(size, cells).size() >= fewest_cells;
+    const Dependence& scale = by_size ? size : examples;
+    const std::vector<std::size_t> tried = cells_for(scale, cells), chosen = cells_for(in, cells);
+    const auto point = [&](std::size_t c) {
+        return LinePoint{{std::log(in.of(cells[c]))},
+                         cells[c].law.log_critical,
+                         std::pow(cells[c].error(noise.deviation), 2),
+                         cells[c].parameters};
+    };
+    std::vector<double> scales, critical;
+    for (const std::size_t c : tried)
+        scales.push_back(scale.of(cells[c])), critical.push_back(cells[c].law.critical());
+    const std::size_t fewest = std::min(fewest_cells, tried.size() - 1);
+    FitOptions once;
+    once.bootstrap = 0;
+    return expanding_window(
+        scales, critical, fewest, [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+            double cut = 0;
+            for (const std::size_t i : fitted)
+                cut = std::max(cut, scales[i]);
+            std::vector<LinePoint> below;
+            for (const std::size_t c : chosen)
+                if (scale.of(cells[c]) <= cut) below.push_back(point(c));
+            const LogLine line = fit_log_line(below, {}, weighting_of(below), once);
+            if (line.coefficients.empty()) return std::nullopt;
+            return [&, line, point](std::size_t i) { return std::exp(line.at(point(tried[i]).x)); };
+        });
 }
 
 }  // namespace
@@ -102,8 +137,15 @@ std::vector<std::size_t> cells_for(const Dependence& in, const std::vector<Batch
 std::vector<BatchLaw> fit_batch_laws(const std::vector<BatchCell>& cells, const RedrawnSteps& redrawn,
                                      const StepsNoise& noise, const FitOptions& options) {
     std::vector<BatchLaw> laws;
+    std::vector<std::vector<Cut>> cuts;
     for (const Dependence& in : dependences)
-        if (auto law = fit_law(in, cells, redrawn, noise, options)) laws.push_back(std::move(*law));
+        if (auto law = fit_law(in, cells, redrawn, noise, options)) {
+            laws.push_back(std::move(*law));
+            cuts.push_back(cuts_beside_rivals(in, cells, noise));
+        }
+    const std::vector<double> errors = held_out_errors(cuts);
+    for (std::size_t l = 0; l < laws.size(); ++l)
+        laws[l].held_out = errors[l];
     return laws;
 }
 

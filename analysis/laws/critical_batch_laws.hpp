@@ -26,8 +26,10 @@ struct BatchLaw {
     const Dependence* in = nullptr;
     LogLine line;
     LogLine overhead_line;  ///< of the batch of 20% overhead
+    /// On the critical batches of sizes that it had not seen, at the cuts of its rivals too
+    /// (held_out_errors).
     double held_out = std::numeric_limits<double>::quiet_NaN();
-    std::vector<Cut> cuts;
+    std::vector<Cut> cuts;     ///< along what it depends on
     double low = 0, high = 0;  ///< of what it depends on, in the cells
 };
 

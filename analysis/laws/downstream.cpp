@@ -23,23 +23,28 @@ std::vector<double> half_decades(const std::vector<Run>& runs) {
     return scale;
 }
 
+/// Errors lie between 0 and 1: what a form says beyond counts as that end where it is held against a run.
+double cut_off(double error) {
+    return std::clamp(error, 0.0, 1.0);
+}
+
 /// Error from the measured loss of runs above the cut.
-double held_out(const ErrorForm& form, const std::vector<Run>& runs, const ErrorPairs& pairs,
-                const FitOptions& options) {
+std::vector<Cut> held_out(const ErrorForm& form, const std::vector<Run>& runs, const ErrorPairs& pairs,
+                          const FitOptions& options) {
     const auto model = form.model(pairs);
     const auto starts = form.starts(pairs);
-    return held_out_error(expanding_window(
-        half_decades(runs), pairs.error, form.parameters.size() + 2,
-        [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
-            std::vector<double> weights(runs.size(), 0.0);
-            for (const std::size_t i : some)
-                weights[i] = 1;
-            const auto minima = minimize_from_many(model, options.objective, weights, starts, 6);
-            if (minima.empty()) return std::nullopt;
-            return [&, values = form.report(pairs, minima.front().at)](std::size_t i) {
-                return form.error(values, pairs.loss[i]);
-            };
-        }));
+    return expanding_window(half_decades(runs), pairs.error, fewest,
+                            [&](std::span<const std::size_t> some) -> std::optional<Predictor> {
+                                std::vector<double> weights(runs.size(), 0.0);
+                                for (const std::size_t i : some)
+                                    weights[i] = 1;
+                                const auto minima =
+                                    minimize_from_many(model, options.objective, weights, starts, 6);
+                                if (minima.empty()) return std::nullopt;
+                                return [&, values = form.report(pairs, minima.front().at)](std::size_t i) {
+                                    return cut_off(form.error(values, pairs.loss[i]));
+                                };
+                            });
 }
 
 using FitLaw = LawFit (*)(const Runs&, const FitOptions&);
@@ -62,19 +67,56 @@ FitLaw loss_law(const Runs& runs, FitOptions options) {
     return criterion(fit_joint, 5) < criterion(fit_overtraining, 4) ? fit_joint : fit_overtraining;
 }
 
-/// Both forms beside each other. The sigmoid needs one parameter more; without a bootstrap it is only
-/// compared.
-void compare_forms(const ErrorForm& form, const ParametricFit& found, const ErrorPairs& pairs,
-                   const std::vector<Run>& runs, const FitOptions& options, LawFit& fit) {
-    const ErrorForm other = sigmoid_error();
-    FitOptions point = options;
-    point.bootstrap = 0;
-    std::optional<ParametricFit> second;
-    if (pairs.loss.size() >= fewest + 2) {
-        second = fit_error_form(other, pairs, point);
-        if (second->refused) second.reset();
+/// A form, fitted without replicates, and how it does on runs held out.
+struct TriedForm {
+    ErrorForm form;
+    ParametricFit found;
+    double aic = std::numeric_limits<double>::quiet_NaN(), held_out = aic;
+};
+
+/// The forms that there are runs enough for, each on the same cuts; the published one first.
+std::vector<TriedForm> try_forms(const ErrorPairs& pairs, const std::vector<Run>& runs, FitOptions options) {
+    options.bootstrap = 0;
+    std::vector<TriedForm> forms = {{exponential_error(), {}}};
+    if (pairs.loss.size() >= fewest + 2) forms.push_back({sigmoid_error(), {}});
+    std::vector<std::vector<Cut>> cuts;
+    for (TriedForm& tried : forms) {
+        tried.found = fit_error_form(tried.form, pairs, options);
+        if (!tried.found.minima.empty()) tried.aic = akaike(tried.form, pairs, tried.found.values);
+        cuts.push_back(held_out(tried.form, runs, pairs, options));
     }
-    Table forms{"forms",
+    const std::vector<double> errors = held_out_errors(cuts);
+    for (std::size_t f = 0; f < forms.size(); ++f)
+        forms[f].held_out = errors[f];
+    return forms;
+}
+
+/// Whether a form is to be taken in the place of the one before it: where it describes the runs clearly
+/// better (AIC lower by more than 4; Burnham and Anderson 2002, section 2.6) and those held out no worse. By
+/// errors held out alone a form with a parameter more would be taken too often: of few runs they are mostly
+/// noise.
+bool better(const TriedForm& form, const TriedForm& than) {
+    if (form.found.refused) return false;
+    if (than.found.refused) return true;
+    return form.aic < than.aic - 4 && !(form.held_out > than.held_out);
+}
+
+/// With replicates. A form without an upper limit to how steeply the error falls says nothing of losses below
+/// those seen: it is refused.
+ParametricFit fit_with_replicates(const ErrorForm& form, const ErrorPairs& pairs, const FitOptions& options) {
+    ParametricFit found = fit_error_form(form, pairs, options);
+    const auto open = std::find_if(found.warnings.begin(), found.warnings.end(),
+                                   [](const Reason& warning) { return warning.kind == Refusal::unbounded; });
+    if (!found.refused && open != found.warnings.end()) {
+        found.refused = *open;
+        found.warnings.erase(open);
+    }
+    return found;
+}
+
+/// The forms side by side; `chosen` is the one whose parameters and chain are told.
+void tell_forms(const std::vector<TriedForm>& forms, std::size_t chosen, LawFit& fit) {
+    Table table{"forms",
                 "How error may follow loss",
                 {{"form", "form", Quantity::text},
                  {"equation", "error", Quantity::text},
@@ -83,27 +125,33 @@ void compare_forms(const ErrorForm& form, const ParametricFit& found, const Erro
                  {"aic", "AIC", Quantity::number},
                  {"held_out", "held out", Quantity::percent}},
                 {}};
-    const auto row = [&](const ErrorForm& of, const ParametricFit& by) {
-        forms.rows.push_back({std::string(of.name), std::string(of.equation),
-                              static_cast<double>(of.parameters.size()), by.minima.front().value,
-                              akaike(of, pairs, by.values), held_out(of, runs, pairs, options)});
-    };
-    row(form, found);
-    if (second) {
-        row(other, *second);
-        for (std::size_t p = 0; p < second->values.size(); ++p)
-            fit.derived.push_back({"sigmoid_" + other.parameters[p].name, {second->values[p]}});
-        const double better = akaike(form, pairs, found.values) - akaike(other, pairs, second->values);
-        if (better > 4)
-            fit.notes.push_back("the sigmoid describes these runs better (AIC lower by " +
-                                format_significant(better, 3) +
-                                "): the task's error levels off below, or begins to fall late");
-    } else {
-        fit.notes.push_back("the sigmoid was not fitted, or was refused: too few runs for its 4 parameters");
+    for (std::size_t f = 0; f < forms.size(); ++f) {
+        const TriedForm& tried = forms[f];
+        if (tried.found.refused && f != chosen) continue;
+        table.rows.push_back({std::string(tried.form.name), std::string(tried.form.equation),
+                              static_cast<double>(tried.form.parameters.size()),
+                              tried.found.minima.front().value, tried.aic, tried.held_out});
+        if (f == chosen) continue;
+        for (std::size_t p = 0; p < tried.found.values.size(); ++p)
+            fit.derived.push_back({std::string(tried.form.name) + "_" + tried.form.parameters[p].name,
+                                   {tried.found.values[p]}});
     }
-    fit.tables.push_back(std::move(forms));
-    fit.figures.push_back(
-        error_figure(pairs, form, found, second ? &other : nullptr, second ? &*second : nullptr));
+    fit.tables.push_back(std::move(table));
+    const std::string name(forms[chosen].form.name);
+    if (fit.tables.back().rows.size() < 2) {
+        fit.notes.push_back("parameters and chain are those of the " + name +
+                            " form alone: the other was refused, or has too few runs for its parameters");
+        return;
+    }
+    const TriedForm& other = forms[1 - chosen];
+    const auto said = [](const TriedForm& form) {
+        return "AIC " + format_significant(form.aic, 4) +
+               (std::isfinite(form.held_out)
+                    ? ", off by " + format_quantity(form.held_out, Quantity::percent) + " on runs held out"
+                    : "");
+    };
+    fit.notes.push_back("parameters and chain are those of the " + name + " form (" + said(forms[chosen]) +
+                        "; the " + std::string(other.form.name) + ": " + said(other) + ")");
 }
 
 /// The chain on size and data, fitted to the runs of little compute and tried on those of more.
@@ -122,7 +170,7 @@ std::vector<Cut> validate_chain(const ErrorForm& form, FitLaw fit_loss, const Er
             auto loss = std::make_shared<const LawFit>(fit_loss(part, options));
             if (minima.empty() || loss->refused || !loss->surface) return std::nullopt;
             return [&, loss, values = form.report(*below, minima.front().at)](std::size_t i) {
-                return form.error(values, loss->surface->loss(runs[i].parameters, runs[i].tokens));
+                return cut_off(form.error(values, loss->surface->loss(runs[i].parameters, runs[i].tokens)));
             };
         });
 }
@@ -151,7 +199,7 @@ void tell_chain(const ErrorForm& form, const ParametricFit& found, const ErrorPa
     double largest = 0;
     for (const Run& run : runs.used)
         largest = std::max(largest, run.flops);
-    fit.tables.push_back(prediction_table(chain, largest));
+    fit.tables.push_back(prediction_table(chain, largest, fit.warnings));
     tell_validation(validate_chain(form, fit_loss, pairs, with_error, options),
                     {"flops", "compute", Quantity::flops}, "error from size and data alone", fit);
     fit.figures.push_back(chain_figure(chain, runs.used));
@@ -171,17 +219,34 @@ LawFit fit_downstream(const Runs& runs, const FitOptions& options) {
                                               " that differ are needed for 3 parameters) evaluate more runs"};
         return fit;
     }
-    const ErrorForm form = exponential_error();
-    const ParametricFit found = fit_error_form(form, pairs, options);
-    if (!tell_fit(found, fit) || fit.refused) return fit;
-    if (found.values[1] * std::exp(-found.values[2] * pairs.mean) < 0.02 * found.values[0])
-        fit.warnings.push_back(
-            {Refusal::ill_conditioned, "the error hardly follows the loss (it stays near " +
-                                           format_significant(found.values[0], 3) + ") take an easier task"});
     std::vector<Run> with_error;
     for (const Run& run : runs.used)
         if (run.error) with_error.push_back(run);
-    compare_forms(form, found, pairs, with_error, options, fit);
+    std::vector<TriedForm> forms = try_forms(pairs, with_error, options);
+    std::size_t chosen = forms.size() > 1 && better(forms[1], forms[0]) ? 1 : 0;
+    ParametricFit found = fit_with_replicates(forms[chosen].form, pairs, options);
+    if (const std::size_t other = 1 - chosen;
+        found.refused && other < forms.size() && !forms[other].found.refused) {
+        ParametricFit instead = fit_with_replicates(forms[other].form, pairs, options);
+        if (!instead.refused) {
+            forms[chosen].found.refused = found.refused;
+            fit.warnings.push_back({found.refused->kind, "the " + std::string(forms[chosen].form.name) +
+                                                             " form: " + found.refused->text});
+            chosen = other, found = std::move(instead);
+        }
+    }
+    const ErrorForm& form = forms[chosen].form;
+    if (!tell_fit(found, fit) || fit.refused) return fit;
+    const double top = form.error(found.values, pairs.highest_loss());
+    if (top - form.error(found.values, pairs.lowest_loss()) < 0.02 * top)
+        fit.warnings.push_back(
+            {Refusal::ill_conditioned, "the error hardly follows the loss (it stays near " +
+                                           format_significant(top, 3) + ") take an easier task"});
+    tell_forms(forms, chosen, fit);
+    const TriedForm* beside =
+        forms.size() > 1 && !forms[1 - chosen].found.refused ? &forms[1 - chosen] : nullptr;
+    fit.figures.push_back(error_figure(pairs, form, found, beside ? &beside->form : nullptr,
+                                       beside ? &beside->found : nullptr));
     tell_chain(form, found, pairs, with_error, runs, options, fit);
     return fit;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "analysis/figures/extent.hpp"
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/best_size.hpp"
 
@@ -30,7 +31,13 @@ Estimate ErrorChain::error(double parameters, double tokens) const {
     return summarize(form.error(values, loss.surface->loss(parameters, tokens)), std::move(spread), widening);
 }
 
-Table prediction_table(const ErrorChain& chain, double largest) {
+std::optional<Estimate> as_share(Estimate error) {
+    if (!(error.value >= 0 && error.value <= 1)) return std::nullopt;
+    error.low = std::max(error.low, 0.0), error.high = std::min(error.high, 1.0);
+    return error;
+}
+
+Table prediction_table(const ErrorChain& chain, double largest, std::vector<Reason>& warnings) {
     Table table{"errors",
                 "Predicted error of the best size, from compute alone",
                 {{"flops", "compute", Quantity::flops},
@@ -43,9 +50,17 @@ Table prediction_table(const ErrorChain& chain, double largest) {
                 {}};
     for (const double more : {1.0, 10.0, 100.0}) {
         const Optimum best = best_size(chain, more * largest);
-        const Estimate error = chain.error(best.parameters, best.tokens);
+        const Estimate said = chain.error(best.parameters, best.tokens);
+        const Estimate error = as_share(said).value_or(Estimate{});
         table.rows.push_back(
             {more * largest, best.parameters, best.tokens, best.loss, error.value, error.low, error.high});
+        if (std::isfinite(error.value)) continue;
+        warnings.push_back({Refusal::far_extrapolation,
+                            "at " + format_quantity(more * largest, Quantity::flops) + " FLOPs the " +
+                                std::string(chain.form.name) + " form comes to an error of " +
+                                format_significant(said.value, 2) +
+                                " (an error lies between 0 and 1; the form does not hold so far beyond the "
+                                "runs) do not extrapolate it that far"});
     }
     return table;
 }
@@ -67,7 +82,8 @@ Figure error_figure(const ErrorPairs& pairs, const ErrorForm& chosen, const Para
     Series dashes{other ? std::string(other->name) : "", Mark::dashes, std::nullopt, 2, {}, {}, {}};
     for (int k = 0; k <= 60; ++k) {
         const double loss = low + (high - low) * k / 60;
-        line.add(loss, derived(found, "", [&](auto v) { return chosen.error(v, loss); }).estimate);
+        const Estimate error = derived(found, "", [&](auto v) { return chosen.error(v, loss); }).estimate;
+        if (const auto share = as_share(error)) line.add(loss, *share);
         if (other) dashes.x.push_back(loss), dashes.y.push_back(other->error(other_found->values, loss));
     }
     line.draw_into(figure);
@@ -91,7 +107,7 @@ Figure chain_figure(const ErrorChain& chain, const std::vector<Run>& runs) {
     line.band.label = "95%";
     for (const double flops : log_spaced(flops_seen.low, 30 * flops_seen.high, 40)) {
         const Optimum best = best_size(chain, flops);
-        line.add(flops, chain.error(best.parameters, best.tokens));
+        if (const auto share = as_share(chain.error(best.parameters, best.tokens))) line.add(flops, *share);
     }
     line.draw_into(figure);
     for (const Run& run : runs)

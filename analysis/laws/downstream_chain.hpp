@@ -1,6 +1,7 @@
 // From size and data to the error on a task: the law of loss, then that of the error.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "analysis/figures/figure.hpp"
@@ -22,8 +23,13 @@ struct ErrorChain {
     Estimate error(double parameters, double tokens) const;
 };
 
-/// The error of the best size at 1, 10 and 100 times the `largest` compute.
-Table prediction_table(const ErrorChain& chain, double largest);
+/// An error is a share of answers, 0 to 1: nothing where a form says less or more, and an interval is cut off
+/// there.
+std::optional<Estimate> as_share(Estimate error);
+
+/// The error of the best size at 1, 10 and 100 times the `largest` compute; without one, and with a warning,
+/// where the form comes to none between 0 and 1.
+Table prediction_table(const ErrorChain& chain, double largest, std::vector<Reason>& warnings);
 
 /// The error over the loss: runs, the law in its interval, and the other form (null: none).
 Figure error_figure(const ErrorPairs& pairs, const ErrorForm& chosen, const ParametricFit& found,

@@ -22,6 +22,12 @@ double ErrorPairs::lowest() const {
 double ErrorPairs::highest() const {
     return *std::max_element(error.begin(), error.end());
 }
+double ErrorPairs::lowest_loss() const {
+    return *std::min_element(loss.begin(), loss.end());
+}
+double ErrorPairs::highest_loss() const {
+    return *std::max_element(loss.begin(), loss.end());
+}
 
 ErrorForm exponential_error() {
     return {"exponential",

@@ -19,6 +19,8 @@ struct ErrorPairs {
     explicit ErrorPairs(const std::vector<Run>& runs);
     double lowest() const;  ///< of the error
     double highest() const;
+    double lowest_loss() const;
+    double highest_loss() const;
 };
 
 /// A way in which error may follow loss.

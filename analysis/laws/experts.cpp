@@ -64,15 +64,22 @@ std::vector<RoutedRun> routed(const std::vector<const Run*>& runs, bool active) 
     return all;
 }
 
-void tell_cutoff(const RoutedLaw& law, LawFit& fit) {
-    if (!(law.c > 0) || !(law.b < 0))
+/// Where experts stop helping, exp(-b / c) (Clark et al. 2022, there Ncutoff): where they help at all, and
+/// help less in larger models beyond doubt. A c that may as well be 0 puts it anywhere.
+void tell_cutoff(const ParametricFit& found, LawFit& fit) {
+    const Estimate &b = found.parameters[1].estimate, &c = found.parameters[2].estimate;
+    const double least = std::isfinite(c.low) ? c.low : c.value;
+    if (!(b.value < 0) || !(least > 0)) {
         fit.notes.push_back(
-            "size_cutoff, where experts stop helping, means nothing here: it needs b < 0 < c");
-    else
-        fit.notes.push_back(
-            "beyond " + format_quantity(law.cutoff(), Quantity::parameters) +
-            " parameters (size_cutoff) more experts would no longer lower the loss, if the law held "
-            "that far");
+            "size_cutoff, where experts stop helping, is not known: it needs b below 0, and a c whose "
+            "interval "
+            "lies above 0");
+        return;
+    }
+    fit.derived.push_back(derived(found, "size_cutoff", [](auto v) { return RoutedLaw::of(v).cutoff(); }));
+    fit.notes.push_back(
+        "beyond " + format_quantity(fit.derived.back().estimate.value, Quantity::parameters) +
+        " parameters (size_cutoff) more experts would no longer lower the loss, if the law held that far");
 }
 
 void warn_of_different_tokens(const std::vector<const Run*>& runs, LawFit& fit) {
@@ -118,7 +125,6 @@ LawFit fit_experts(const Runs& runs, const FitOptions& options) {
     if (fit.refused) return fit;
 
     const RoutedLaws laws(found);
-    fit.derived.push_back(derived(found, "size_cutoff", [](auto v) { return std::exp(-v[1] / v[2]); }));
     tell_validation(validate(all, saturates, options), {"parameters", "N", Quantity::parameters}, "loss",
                     fit);
     fit.tables.push_back(effective_table(all, laws));
@@ -130,7 +136,7 @@ LawFit fit_experts(const Runs& runs, const FitOptions& options) {
                  "given experts (name the column active_parameters where parameters are totals)");
     if (!saturates && !enough)
         fit.notes.push_back("with fewer than 5 numbers of experts saturation cannot be fitted: E^ = E");
-    tell_cutoff(laws.law, fit);
+    tell_cutoff(found, fit);
     warn_of_different_tokens(known, fit);
     return fit;
 }

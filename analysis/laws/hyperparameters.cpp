@@ -68,20 +68,34 @@ std::optional<KnobLaw> answer_knob(const std::vector<Sweep>& sweeps, const Sweep
             x.push_back(std::log(regressor.symbol[0] == 'N' ? parameters : tokens));
         return line.estimate(x);
     };
-    (batch ? fit.batch_at : fit.learning_rate_at) = answer;
+    if (batch)
+        fit.batch_rules.push_back(
+            {law.in.size() > 1 ? "N and D" : law.in.front().symbol,
+             [answer](double parameters, double tokens, double) { return answer(parameters, tokens); }});
+    else
+        fit.learning_rate_at = answer;
     return law;
 }
 
 /// The batch as a power law of the loss that is reached.
 void answer_batch_at_loss(KnobLaw law, const SweepNoise& noise, const std::vector<std::vector<Bowl>>& redrawn,
                           const FitOptions& options, LawFit& fit) {
+    const KnobLaw rival = law;
     if (!put_in_loss(law)) return;
     fit_line(law, noise, redrawn, options);
     if (law.line.coefficients.empty()) return;
     fit.derived.push_back({"batch_loss_coefficient", law.line.scale()});
     fit.derived.push_back({"batch_loss_exponent", law.line.coefficient(1)});
     fit.figures.push_back(law_figure(law, redrawn));
-    fit.batch_at_loss = [line = law.line](double loss) { return line.estimate(std::vector{std::log(loss)}); };
+    fit.batch_rules.push_back({"L", [line = law.line](double, double, double loss) {
+                                   return line.estimate(std::vector{std::log(loss)});
+                               }});
+    const std::size_t fewest = rival.in.size() + 2;
+    const std::vector<double> errors =
+        held_out_errors({cuts_by_compute(rival, noise, fewest), cuts_by_compute(law, noise, fewest)});
+    for (std::size_t l = 0; l < errors.size(); ++l)
+        fit.batch_rules[l].held_out = errors[l];
+    fit.tables.push_back(batch_rule_table(fit.batch_rules));
 }
 
 std::optional<Reason> refuse(const std::vector<Sweep>& sweeps) {

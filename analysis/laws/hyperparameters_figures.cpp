@@ -67,6 +67,16 @@ Table sweep_table(const std::vector<Sweep>& sweeps, const std::vector<std::vecto
     return table;
 }
 
+Table batch_rule_table(const std::vector<BatchRule>& rules) {
+    Table table{"batch_laws",
+                "What the best batch follows",
+                {{"in", "in", Quantity::text}, {"held_out_error", "held-out error", Quantity::percent}},
+                {}};
+    for (const BatchRule& rule : rules)
+        table.rows.push_back({rule.in, rule.held_out});
+    return table;
+}
+
 Figure bowls_figure(const std::vector<Sweep>& sweeps, bool batch) {
     Figure figure{
         batch ? "hyperparameters-batch-sweeps" : "hyperparameters-sweeps",

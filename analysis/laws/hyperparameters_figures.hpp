@@ -10,6 +10,9 @@ namespace isogrid::analysis {
 
 Table sweep_table(const std::vector<Sweep>& sweeps, const std::vector<std::vector<Bowl>>& redrawn);
 
+/// What the batch may follow, with each rule's error on what it had not seen.
+Table batch_rule_table(const std::vector<BatchRule>& rules);
+
 /// Loss against the batch, or against the learning rate.
 Figure bowls_figure(const std::vector<Sweep>& sweeps, bool batch);
 

@@ -105,6 +105,17 @@ void fit_line(KnobLaw& law, const SweepNoise& noise, const std::vector<std::vect
     law.line = fit_log_line(points_of(law, noise), again, Weighting::error, options);
 }
 
+std::vector<Cut> cuts_by_compute(const KnobLaw& law, const SweepNoise& noise, std::size_t fewest) {
+    std::vector<double> compute, observed;
+    for (const UsableSweep& usable : law.sweeps) {
+        const Sweep& sweep = *usable.sweep;
+        compute.push_back((sweep.parameters > 0 ? 6 * sweep.parameters : 1) *
+                          (sweep.tokens > 0 ? sweep.tokens : 1));
+        observed.push_back(std::exp(sweep.bowl.vertex[knob_of(sweep, law.batch)]));
+    }
+    return line_validation(compute, observed, points_of(law, noise), Weighting::error, fewest);
+}
+
 void tell_validation(const KnobLaw& law, const SweepNoise& noise, LawFit& fit) {
     std::vector<double> scale, observed;
     for (const UsableSweep& usable : law.sweeps) {

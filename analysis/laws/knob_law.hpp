@@ -49,6 +49,10 @@ bool put_in_loss(KnobLaw& law);
 void fit_line(KnobLaw& law, const SweepNoise& noise, const std::vector<std::vector<Bowl>>& redrawn,
               const FitOptions& options);
 
+/// Cuts by compute, 6 N D as far as the sweeps say them: the optima of large sweeps from those of small ones,
+/// whatever the law is in, so that rivals can be held against each other. `fewest` sweeps below a cut.
+std::vector<Cut> cuts_by_compute(const KnobLaw& law, const SweepNoise& noise, std::size_t fewest);
+
 /// The optima of large sweeps from those of small ones.
 void tell_validation(const KnobLaw& law, const SweepNoise& noise, LawFit& fit);
 

@@ -18,6 +18,13 @@ void tell_validation(const std::vector<Cut>& cuts, const Column& scale, const st
     fit.tables.back().key = key;
 }
 
+const BatchRule* most_trusted(std::span<const BatchRule> rules) {
+    const BatchRule* best = rules.empty() ? nullptr : &rules.front();
+    for (const BatchRule& rule : rules)
+        if (rule.held_out < best->held_out) best = &rule;  // never true of one that was not tried
+    return best;
+}
+
 bool tell_fit(const ParametricFit& found, LawFit& fit) {
     fit.refused = found.refused;
     fit.warnings.insert(fit.warnings.end(), found.warnings.begin(), found.warnings.end());

@@ -57,6 +57,16 @@ struct HeldOut {
     double mean_error = 0;  ///< share, over all cuts of its expanding window
 };
 
+/// What the batch may follow, as far as a law knows, and how far off that was.
+struct BatchRule {
+    std::string in;  ///< `N and D`, `L`
+    /// The batch, in the unit of the runs, that suits N parameters trained on D tokens to a loss.
+    std::function<Estimate(double parameters, double tokens, double loss)> at;
+    /// On what it had not seen (held_out_error), at the cuts that its rivals of the same LawFit were tried at
+    /// too; NaN where it was not tried.
+    double held_out = std::numeric_limits<double>::quiet_NaN();
+};
+
 struct LawFit {
     std::string name;               ///< as on the command line: `joint`
     std::optional<Reason> refused;  ///< absent: the law stands
@@ -75,13 +85,16 @@ struct LawFit {
     std::function<Prediction(double flops)> predict;
     /// Loss over size and data, for laws that know it everywhere; empty when refused.
     std::optional<LossSurface> surface;
-    /// The learning rate, and the batch in the unit of the runs, that suit N parameters trained on D tokens;
-    /// empty for laws that do not know.
-    std::function<Estimate(double parameters, double tokens)> learning_rate_at, batch_at;
-    /// The batch, in the unit of the runs, that suits a run which is to reach this loss; empty for laws that
-    /// do not know.
-    std::function<Estimate(double loss)> batch_at_loss;
+    /// The learning rate that suits N parameters trained on D tokens; empty for laws that do not know.
+    std::function<Estimate(double parameters, double tokens)> learning_rate_at;
+    /// What the batch may follow; those in size and data come before that in the loss, of which no power can
+    /// go on as the data do where the loss levels off. Empty for laws that do not know.
+    std::vector<BatchRule> batch_rules;
 };
+
+/// The rule with the lowest error on what it had not seen; the first where that was not tried, null where
+/// there is none.
+const BatchRule* most_trusted(std::span<const BatchRule> rules);
 
 struct Law {
     std::string_view name;

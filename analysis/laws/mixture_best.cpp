@@ -8,9 +8,15 @@ namespace isogrid::analysis {
 namespace {
 
 /// The nearest mixture to `wanted` within the shares tried: each share moved by the same amount and then cut,
-/// so that they add up to 1 (the projection on a box and a plane).
+/// so that they add up to 1 (the projection on a box and a plane). The move is looked for from where all
+/// shares are at their lowest, which add up to 1 or less, to where all are at their highest: however far off
+/// `wanted` lies, the plane is between.
 Shares project(const Shares& wanted, const Mixtures& data) {
-    double low = -2, high = 2;
+    double low = 0, high = 0;
+    for (std::size_t j = 0; j < wanted.size(); ++j) {
+        low = std::min(low, data.low[j] - wanted[j]);
+        high = std::max(high, data.high[j] - wanted[j]);
+    }
     Shares shares(wanted.size());
     for (int round = 0; round < 60; ++round) {
         const double move = 0.5 * (low + high);
@@ -21,6 +27,9 @@ Shares project(const Shares& wanted, const Mixtures& data) {
     }
     return shares;
 }
+
+/// A share lies between 0 and 1: longer steps reach nothing new.
+constexpr double longest = 1;
 
 }  // namespace
 
@@ -48,7 +57,7 @@ Shares best_mixture(const LossOfShares& loss, const Mixtures& data, const std::v
                     moved[j] -= step * slope[j] / steepest;
                 moved = project(moved, data);
                 if (const double lower = loss(moved); lower < value) {
-                    here = moved, value = lower, step *= 1.5;
+                    here = moved, value = lower, step = std::min(1.5 * step, longest);
                     break;
                 }
                 step *= 0.5;

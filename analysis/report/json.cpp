@@ -98,6 +98,7 @@ json decided(const Decision& decision) {
         {"loss", full(decision.loss)},
         {"batch", known(decision.batch)},
         {"batch_law", word(decision.batch_law)},
+        {"batch_follows", word(decision.batch_follows)},
         {"tokens_per_batch_unit", decision.batch_unit ? json(*decision.batch_unit) : json(nullptr)},
         {"steps", known(decision.steps)},
         {"learning_rate", known(decision.learning_rate)},

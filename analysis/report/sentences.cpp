@@ -46,7 +46,7 @@ std::string describe_recipe(const Decision& decision) {
         text += "Batch " + with_range(*decision.batch, Quantity::tokens);
         if (decision.batch_unit && *decision.batch_unit != 1)
             text += " of " + format_significant(*decision.batch_unit, 5) + " tokens each";
-        text += " (" + decision.batch_law + ")";
+        text += " (" + decision.batch_law + ", its law in " + decision.batch_follows + ")";
         text += decision.steps
                     ? ", so " + with_range(*decision.steps, Quantity::tokens) + " steps. "
                     : ", in the unit of the runs. How many steps that makes is not known: the runs "

@@ -181,6 +181,7 @@ Conventions conventions_of(const std::map<std::string, std::string>& columns) {
     said.parameters =
         given("parameters") ? "N as given in column " + columns.at("parameters") : "N is not given";
     said.loss = "as given in column " + columns.at("loss");
+    const std::string active = given("active_parameters") ? " with N the active parameters" : "";
     TokensUnit unit = TokensUnit::tokens;
     if (given("tokens")) {
         said.tokens = "D as given in column " + columns.at("tokens");
@@ -188,7 +189,7 @@ Conventions conventions_of(const std::map<std::string, std::string>& columns) {
         said.tokens = batch_times(given("step") ? "the steps so far" : "steps");
         unit = TokensUnit::of_the_batch;
     } else if (given("flops") && given("parameters")) {
-        said.tokens = "D = C / (6 N), derived: no tokens column was named";
+        said.tokens = "D = C / (6 N)" + active + ", derived: no tokens column was named";
     } else if (given("step") && given("batch")) {
         said.tokens = batch_times("the steps so far");
         unit = TokensUnit::of_the_batch;
@@ -201,7 +202,7 @@ Conventions conventions_of(const std::map<std::string, std::string>& columns) {
     if (given("flops")) {
         said.flops = "C as given in column " + columns.at("flops");
     } else if (given("parameters")) {
-        said.flops = "C = 6 N D, derived: no flops column was named";
+        said.flops = "C = 6 N D" + active + ", derived: no flops column was named";
         said.tokens_unit = unit;
     } else {
         said.flops = "C is not given";

@@ -10,15 +10,17 @@ namespace isogrid::analysis {
 
 namespace {
 
-/// Tokens and FLOPs that no column gives, from those that one does.
+/// Tokens and FLOPs that no column gives, from those that one does: C = 6 N D (Kaplan et al. 2020, section
+/// 2.1), N the parameters that each token passes through.
 void derive_counts(Run& run, std::optional<double> tokens, std::optional<double> flops,
                    std::optional<double> step) {
     // Of a curve's point, `steps` may be the whole run's: the steps so far are what tells the points apart.
     if (!tokens && run.batch && run.steps) tokens = *run.batch * step.value_or(*run.steps);
-    if (!tokens && flops && run.parameters > 0) tokens = *flops / (6 * run.parameters);
+    const double used = run.active_parameters.value_or(run.parameters);
+    if (!tokens && flops && used > 0) tokens = *flops / (6 * used);
     if (!tokens && step) tokens = *step * run.batch.value_or(1);
     run.tokens = tokens.value_or(0);
-    run.flops = flops.value_or(6 * run.parameters * run.tokens);
+    run.flops = flops.value_or(6 * used * run.tokens);
     run.budget = run.flops;
 }
 

@@ -241,6 +241,69 @@ TEST(LowerEnvelopes, countATrialThatTwoRecipesHaveInCommonForBoth) {
     EXPECT_EQ(points.used.back().loss, 2.5);
 }
 
+TEST(LowerEnvelopes, takeRunsThatDifferByTheirSeedForOne) {
+    Runs runs;
+    for (const auto& [family, seed, loss] : std::vector<std::tuple<const char*, const char*, double>>{
+             {"one", "1", 2.9}, {"one", "2", 3.1}, {"one", "3", 3.3}, {"other", "1", 3.0}}) {
+        auto& run = runs.used.emplace_back();
+        run.family = family, run.seed = seed, run.loss = loss;
+        run.budget = run.flops = 1e18, run.parameters = 1e8, run.tokens = 1e18 / 6e8;
+    }
+    const FamilyPoints points = lower_envelopes(runs);
+    ASSERT_EQ(points.used.size(), 2u);
+    EXPECT_NEAR(points.used[0].loss, 3.1, 1e-12);
+    EXPECT_EQ(points.used[1].loss, 3.0);
+}
+
+/// Two families that are alike: six budgets of sizes about the best, the first with so many seeds.
+Runs equal_families(int seeds, double noise, std::uint64_t draw,
+                    const std::vector<double>& first = {.5, .7, 1, 1.4, 2},
+                    const std::vector<double>& second = {.5, .7, 1, 1.4, 2}) {
+    Runs runs;
+    Random random(71, draw);
+    for (const char* family : {"old", "new"}) {
+        const bool is_first = family[0] == 'o';
+        for (const double flops : {1e17, 3e17, 1e18, 3e18, 1e19, 3e19})
+            for (const double share : is_first ? first : second)
+                for (int seed = 0; seed < (is_first ? seeds : 1); ++seed) {
+                    auto& run = runs.used.emplace_back();
+                    run.family = family, run.seed = std::to_string(seed);
+                    run.name = family + std::to_string(runs.used.size());
+                    run.flops = run.budget = flops;
+                    run.parameters = share * known_law.optimum(flops, 6).parameters;
+                    run.tokens = flops / (6 * run.parameters);
+                    run.loss = known_loss(run.parameters, run.tokens) * std::exp(noise * random.normal());
+                }
+    }
+    return runs;
+}
+
+// The lowest of 40 runs is lower than that of 5: without noise the families are one, with it neither may win.
+TEST(Compare, intervalsCoverTheTruthWhereOneFamilyHasMoreSeeds) {
+    EXPECT_NEAR(value_of(fit_compare(equal_families(8, 0, 0), options(0)).derived, "compute_multiplier.new"),
+                1, 1e-6);
+    std::size_t covered = 0;
+    const auto draws = recovery_draws(30);
+    for (const std::size_t draw : draws) {
+        const LawFit fit = fit_compare(equal_families(8, 0.006, draw), recovery_options(options(200), draw));
+        covered += !fit.refused && covers(estimate_of(fit.derived, "compute_multiplier.new"), 1);
+    }
+    expect_coverage(covered, draws.size(), "compute multiplier");
+}
+
+TEST(Compare, warnsWhereOneFamilyHasAFinerGrid) {
+    const auto warned = [](const Runs& runs) {
+        const LawFit fit = fit_compare(runs, options(0));
+        std::string texts;
+        for (const Reason& warning : fit.warnings)
+            texts += warning.text;
+        return texts;
+    };
+    EXPECT_THAT(warned(equal_families(8, 0.001, 1)), testing::Not(HasSubstr("sizes a compute")));
+    EXPECT_THAT(warned(equal_families(1, 0.001, 1, {.4, .5, .63, .8, 1, 1.25, 1.6, 2, 2.5}, {.35, 1.4, 5.6})),
+                HasSubstr("new has 3 sizes a compute, old has 9"));
+}
+
 TEST(Exponents, intervalsOfDifferencesCoverTheTruth) {
     std::size_t draws = 0, covered = 0;
     for (const std::size_t draw : recovery_draws(100)) {

@@ -70,8 +70,7 @@ TEST(CriticalBatch, publishedNumbersOfZhang) {
     }
     EXPECT_NEAR(value_of(fit.parameters, "overhead_coefficient") / 93.196814, 1, six_digits);
     EXPECT_NEAR(value_of(fit.parameters, "overhead_exponent") / 0.4682782, 1, six_digits);
-    ASSERT_TRUE(fit.batch_at);
-    EXPECT_NEAR(fit.batch_at(302, 1).value, 93.196814 * std::pow(302, 0.4682782), 0.01);
+    EXPECT_NEAR(batch_by(fit, "N", 302).value, 93.196814 * std::pow(302, 0.4682782), 0.01);
 }
 
 TEST(CriticalBatch, recoversNoiselessStepsExactly) {
@@ -81,7 +80,7 @@ TEST(CriticalBatch, recoversNoiselessStepsExactly) {
     EXPECT_NEAR(value_of(fit.parameters, "exponent"), 0.5, 1e-9);
     EXPECT_NEAR(value_of(fit.parameters, "coefficient"), 50, 1e-6);
     EXPECT_NEAR(value_of(fit.derived, "alpha_B"), 0.2, 1e-9);  // L = 5 N^-.1, so Bcrit goes as L^-5
-    EXPECT_NEAR(fit.batch_at(300, 1).value, 0.2 * 50 * std::sqrt(300), 1e-5);
+    EXPECT_NEAR(batch_by(fit, "N", 300).value, 0.2 * 50 * std::sqrt(300), 1e-5);
 }
 
 TEST(CriticalBatch, countsTheDataOfARunInTheUnitOfItsBatches) {
@@ -101,7 +100,7 @@ TEST(CriticalBatch, countsTheDataOfARunInTheUnitOfItsBatches) {
             }
         const LawFit fit = fit_critical_batch(runs, replicates(0));
         EXPECT_FALSE(fit.refused);
-        return fit.batch_at ? fit.batch_at(1e6, 1e11).value * tokens_per_unit : 0;
+        return batch_by(fit, "Emin", 1e6, 1e11).value * tokens_per_unit;
     };
     const double batch = 0.2 * std::sqrt(1e11) / 10;  // of 20% overhead
     EXPECT_NEAR(recommended(1) / batch, 1, 1e-6);
@@ -127,6 +126,76 @@ TEST(CriticalBatch, intervalsCoverTheTruth) {
     expect_coverage(exponent, draws.size(), "exponent");
     expect_coverage(coefficient, draws.size(), "coefficient");
     expect_coverage(alpha, draws.size(), "alpha_B");
+}
+
+/// Six sizes on twenty tokens a parameter to the loss that they come to, whose critical batch follows the
+/// data.
+Runs critical_batch_of_the_data() {
+    Runs runs;
+    for (double size = 1e7; size < 4e8; size *= 2)
+        for (double share = 1. / 8; share <= 16; share *= 2) {
+            analysis::Run run;
+            run.name = "run " + std::to_string(runs.used.size());
+            const double data = 20 * size, critical = 30 * std::pow(data, 0.47);
+            run.parameters = size, run.loss = known_loss(size, data);
+            run.batch = share * critical / 5;
+            run.steps = data / critical * (1 + critical / *run.batch);
+            run.tokens = *run.batch * *run.steps;
+            runs.used.push_back(run);
+        }
+    return runs;
+}
+
+// No power of a loss that levels off grows as the data do; those of size and data are exact here.
+TEST(CriticalBatch, trustsTheLawThatPredictsWhatItHasNotSeen) {
+    const LawFit fit = fit_critical_batch(critical_batch_of_the_data(), replicates(0));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    ASSERT_EQ(fit.batch_rules.size(), 3u);
+    EXPECT_LT(fit.batch_rules[0].held_out, 1e-6);
+    EXPECT_LT(fit.batch_rules[1].held_out, 1e-6);
+    EXPECT_GT(fit.batch_rules[2].held_out, 0.05);
+    EXPECT_NE(most_trusted(fit.batch_rules)->in, "L");
+    const double size = 1e10, data = 20 * size, batch = 0.2 * 30 * std::pow(data, 0.47);
+    EXPECT_NEAR(most_trusted(fit.batch_rules)->at(size, data, known_loss(size, data)).value / batch, 1, 1e-5);
+    EXPECT_LT(batch_by(fit, "L", size, data, known_loss(size, data)).value / batch, 0.8);
+}
+
+/// Five sizes, each with three targets on the curves of its batches, and a critical batch of L^-4 that is off
+/// by a factor of its own.
+Runs sizes_with_luck(double luck, double noise, Random& random) {
+    Runs runs;
+    for (double size = 1e7; size < 2e8; size *= 2) {
+        const double factor = std::exp(luck * random.normal());
+        for (double batch = 32768; batch <= 32768 * 128; batch *= 2) {
+            analysis::Run run;
+            run.name = std::to_string(size) + " " + std::to_string(batch);
+            run.parameters = size, run.batch = batch;
+            const double late = std::exp(noise * random.normal());
+            for (double data = 20 * size / 30; data <= 20 * size * 1.001; data *= std::pow(30, 1. / 39)) {
+                const double loss = known_loss(size, data), critical = 7.5e7 * std::pow(loss, -4) * factor;
+                const double step = data / critical * (1 + critical / batch) * late;
+                run.curve.push_back({step * batch, 6 * size * step * batch, loss, step, 1e-3});
+            }
+            run.steps = run.curve.back().step, run.loss = run.curve.back().loss;
+            runs.used.push_back(run);
+        }
+    }
+    return runs;
+}
+
+TEST(CriticalBatch, intervalsOfLawsThroughTargetsOfOneSizeCoverTheTruth) {
+    const auto draws = recovery_draws();
+    std::size_t alpha = 0, scale = 0;
+    for (const std::size_t draw : draws) {
+        Random random(29, draw);
+        const LawFit fit =
+            fit_critical_batch(sizes_with_luck(0.2, 0.005, random), recovery_options(replicates(200), draw));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        alpha += covers(estimate_of(fit.derived, "alpha_B"), 0.25);
+        scale += covers(estimate_of(fit.derived, "loss_coefficient"), 7.5e7);
+    }
+    expect_coverage(alpha, draws.size(), "alpha_B");
+    expect_coverage(scale, draws.size(), "coefficient of the loss");
 }
 
 TEST(CriticalBatch, refusesBatchesThatAreAllSmall) {

@@ -41,6 +41,20 @@ TEST(Csv, takesAQuotationMarkInsideACellForALetter) {
     EXPECT_THAT(table->rows[2].cells, ElementsAre("x\"y", " 2,5"));
 }
 
+TEST(Csv, countsTheParametersThatATokenUses) {
+    const CsvFile file("n,a,c,loss\n8e8,1e8,6e18,2.5\n");
+    const Runs from_flops =
+        read_csv(file.request("parameters=n,active_parameters=a,flops=c,loss=loss")).value();
+    EXPECT_NEAR(from_flops.used[0].tokens / 1e10, 1, 1e-12);
+    EXPECT_THAT(from_flops.conventions.tokens, HasSubstr("D = C / (6 N) with N the active parameters"));
+    const CsvFile with_tokens("n,a,d,loss\n8e8,1e8,1e10,2.5\n");
+    const Runs from_tokens =
+        read_csv(with_tokens.request("parameters=n,active_parameters=a,tokens=d,loss=loss")).value();
+    EXPECT_NEAR(from_tokens.used[0].flops / 6e18, 1, 1e-12);
+    EXPECT_NEAR(from_tokens.used[0].budget / 6e18, 1, 1e-12);
+    EXPECT_THAT(from_tokens.conventions.flops, HasSubstr("C = 6 N D with N the active parameters"));
+}
+
 /// Five budgets of seven sizes; tokens are whole batches.
 std::string rounded_budgets(double batch) {
     std::string text = "n,d,loss\n";

@@ -25,6 +25,11 @@ LossSurface known_surface() {
 // of log N, about 20; the objective's flatness costs another digit.
 constexpr double place = 1e-5;
 
+/// One batch for every run.
+BatchRule batch_of(const Estimate& batch, const std::string& in = "N and D", double held_out = std::nan("")) {
+    return {in, [batch](double, double, double) { return batch; }, held_out};
+}
+
 TEST(OptimumOn, aSurfaceIsTheJointLawsClosedForm) {
     for (const double flops : {1e15, 1e20, 1e26}) {
         const Optimum found = optimum_on(known_loss, flops, 6);
@@ -61,6 +66,23 @@ TEST(CheapestLife, meetsTheLagrangeConditionAndKeepsTheLoss) {
     EXPECT_DOUBLE_EQ(life->total_flops.value, 6 * N * D + 2 * N * tokens_used);
 }
 
+// Of a sparse model that uses a seventh of its parameters k is 6 / 7: a token costs 2 N / 7, a third of one
+// that it is trained on, and the life is that of seven times the tokens of a dense one at a seventh of the
+// price.
+TEST(CheapestLife, countsTheParametersThatATokenUses) {
+    const double flops = 1e22, tokens_used = 3e12, k = 6.0 / 7;
+    LossSurface sparse = known_surface();
+    sparse.flops_per_parameter_token = k;
+    const auto life = cheapest_life(sparse, flops, tokens_used);
+    ASSERT_TRUE(life);
+    const double N = life->parameters.value, D = life->tokens.value;
+    EXPECT_NEAR(life->total_flops.value / (k * N * D + 2 * N / 7 * tokens_used), 1, 1e-12);
+    const auto dense = cheapest_life(known_surface(), 7 * flops, tokens_used);
+    EXPECT_NEAR(dense->parameters.value / N, 1, 1e-4);  // the cost is flat there
+    EXPECT_NEAR(dense->total_flops.value / (7 * life->total_flops.value), 1, 1e-9);
+    EXPECT_NEAR(dense->compute_optimal_total / (7 * life->compute_optimal_total), 1, 1e-9);
+}
+
 TEST(Decide, takesSizeAndLossFromTheSurfaceAndTheRecipeFromWhoeverKnowsIt) {
     FitOptions options;
     options.bootstrap = 40;
@@ -69,7 +91,7 @@ TEST(Decide, takesSizeAndLossFromTheSurfaceAndTheRecipeFromWhoeverKnowsIt) {
     LawFit sweeps;
     sweeps.name = "hyperparameters";
     sweeps.learning_rate_at = [](double, double) { return Estimate{1e-3, 1e-4, 8e-4, 1.2e-3}; };
-    sweeps.batch_at = [](double, double) { return Estimate{1e6, 1e5, 8e5, 1.2e6}; };
+    sweeps.batch_rules = {batch_of({1e6, 1e5, 8e5, 1.2e6})};
     fits.push_back(sweeps);
     const auto decision = decide(fits, 6.4e21, 6.4e19, 1e12, 1);
     ASSERT_TRUE(decision);
@@ -86,15 +108,35 @@ TEST(Decide, countsStepsInTokensWhateverTheBatchIsIn) {
     options.bootstrap = 0;
     LawFit sweeps;
     sweeps.name = "hyperparameters";
-    sweeps.batch_at = [](double, double) { return Estimate{512, 50, 400, 600}; };
+    sweeps.batch_rules = {batch_of({512, 50, 400, 600})};
     const std::vector<LawFit> fits = {fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options),
                                       sweeps};
     const auto sequences = decide(fits, 6.4e21, 6.4e19, std::nullopt, 2048).value();
     EXPECT_NEAR(sequences.steps->value / (sequences.tokens.value / (512 * 2048)), 1, 1e-12);
-    EXPECT_THAT(describe(sequences)[1], HasSubstr("Batch 512 (400 to 600) of 2048 tokens each"));
+    EXPECT_THAT(
+        describe(sequences)[1],
+        HasSubstr("Batch 512 (400 to 600) of 2048 tokens each (hyperparameters, its law in N and D)"));
     const auto unknown = decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
     EXPECT_FALSE(unknown.steps);
     EXPECT_THAT(describe(unknown)[1], HasSubstr("How many steps that makes is not known"));
+}
+
+TEST(Decide, takesTheBatchFromTheRuleThatPredictsBest) {
+    FitOptions options;
+    options.bootstrap = 0;
+    LawFit sweeps;
+    sweeps.name = "hyperparameters";
+    std::vector<LawFit> fits = {fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options), sweeps};
+    const auto follows = [&](double of_size, double of_loss) {
+        fits.back().batch_rules = {batch_of({512}, "N and D", of_size), batch_of({64}, "L", of_loss)};
+        return decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
+    };
+    EXPECT_EQ(follows(0.02, 0.15).batch->value, 512);
+    EXPECT_EQ(follows(0.15, 0.02).batch->value, 64);
+    EXPECT_EQ(follows(std::nan(""), std::nan("")).batch->value, 512);
+    EXPECT_EQ(follows(std::nan(""), 0.02).batch->value, 512);  // nothing shows that the loss is better
+    EXPECT_EQ(follows(0.15, 0.02).batch_follows, "L");
+    EXPECT_THAT(describe(follows(0.02, 0.15))[1], HasSubstr("(hyperparameters, its law in N and D)"));
 }
 
 TEST(CheckRuns, knowsWhatTheBatchIsCountedIn) {

@@ -76,6 +76,23 @@ TEST(Experts, effectiveParametersAreThoseOfTheDenseModelOfEqualLoss) {
     EXPECT_THAT(testing::PrintToString(fit.notes), HasSubstr("E^ = E"));
 }
 
+TEST(Experts, haveACutoffOnlyWhereLargerModelsGainLessBeyondDoubt) {
+    Random random(1, 9);
+    Runs runs = routed(0.002, random, false, {1, 4, 16, 64});
+    const LawFit known = fit_experts(runs, replicates(200));
+    ASSERT_FALSE(known.refused) << to_string(*known.refused);
+    EXPECT_GT(estimate_of(known.parameters, "c").low, 0);
+    EXPECT_TRUE(std::isfinite(value_of(known.derived, "size_cutoff")));
+    for (AnalysisRun& run : runs.used)  // experts are worth the same in every model
+        run.loss *= std::exp(-c * std::log(run.parameters) * std::log(*run.experts));
+    const LawFit fit = fit_experts(runs, replicates(200));
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_LT(estimate_of(fit.parameters, "c").low, 0);
+    EXPECT_TRUE(std::isnan(value_of(fit.derived, "size_cutoff")));
+    EXPECT_THAT(testing::PrintToString(fit.notes),
+                HasSubstr("size_cutoff, where experts stop helping, is not"));
+}
+
 TEST(Experts, intervalsCoverTheTruth) {
     const auto draws = recovery_draws();
     std::size_t size = 0, experts = 0, both = 0;

@@ -26,9 +26,14 @@ double best_batch(double tokens) {
     return 0.6 * std::pow(tokens, 0.57);
 }
 
+/// The same batch about 1e9 tokens, but as a power of the loss.
+double best_batch_of_loss(double loss) {
+    return 1e7 * std::pow(loss, -4);
+}
+
 /// Loss a share of noise about a quadratic in log eta and log B.
 Runs sweeps(double noise, Random& random, bool with_batch,
-            const std::vector<double>& steps = {-2, -1, 0, 1, 2}) {
+            const std::vector<double>& steps = {-2, -1, 0, 1, 2}, bool follow_loss = false) {
     Runs runs;
     runs.source = "synthetic";
     for (const double parameters : {5e7, 2e8, 8e8})
@@ -41,10 +46,11 @@ Runs sweeps(double noise, Random& random, bool with_batch,
                     // A grid of powers of two, as people take, so that the optimum lies between its points.
                     run.learning_rate =
                         std::exp2(std::round(std::log2(best_rate(parameters, tokens))) + rate);
-                    run.batch =
-                        with_batch ? std::exp2(std::round(std::log2(best_batch(tokens))) + batch) : 5e5;
+                    const double best =
+                        follow_loss ? best_batch_of_loss(known_loss(parameters, tokens)) : best_batch(tokens);
+                    run.batch = with_batch ? std::exp2(std::round(std::log2(best)) + batch) : 5e5;
                     const double x = std::log(*run.learning_rate / best_rate(parameters, tokens));
-                    const double y = with_batch ? std::log(*run.batch / best_batch(tokens)) : 0;
+                    const double y = with_batch ? std::log(*run.batch / best) : 0;
                     run.loss =
                         known_loss(parameters, tokens) *
                         std::exp(0.01 * x * x + 0.004 * x * y + 0.008 * y * y + noise * random.normal());
@@ -62,7 +68,7 @@ TEST(Hyperparameters, recoverTheLearningRatesLaw) {
     EXPECT_NEAR(value_of(fit.parameters, "learning_rate_coefficient"), 1.8, 1e-7);
     ASSERT_TRUE(fit.learning_rate_at);
     EXPECT_NEAR(fit.learning_rate_at(1e9, 2e10).value / best_rate(1e9, 2e10), 1, 1e-8);
-    EXPECT_FALSE(fit.batch_at);
+    EXPECT_TRUE(fit.batch_rules.empty());
 }
 
 TEST(Hyperparameters, recoverLearningRateAndBatchTogether) {
@@ -72,8 +78,25 @@ TEST(Hyperparameters, recoverLearningRateAndBatchTogether) {
     EXPECT_NEAR(value_of(fit.parameters, "learning_rate_N_exponent"), -0.7, 1e-9);
     EXPECT_NEAR(value_of(fit.parameters, "batch_D_exponent"), 0.57, 1e-9);
     EXPECT_NEAR(value_of(fit.parameters, "batch_N_exponent"), 0, 1e-9);
-    EXPECT_NEAR(fit.batch_at(1e9, 2e10).value / best_batch(2e10), 1, 1e-8);
-    ASSERT_TRUE(fit.batch_at_loss);
+    EXPECT_NEAR(batch_by(fit, "N and D", 1e9, 2e10).value / best_batch(2e10), 1, 1e-8);
+    EXPECT_EQ(fit.batch_rules.back().in, "L");
+}
+
+// Losses level off at a floor, so that no power of them grows as the data do, and the other way round.
+TEST(Hyperparameters, trustTheBatchsLawThatPredictsWhatItHasNotSeen) {
+    for (const bool follow_loss : {false, true}) {
+        Random random(24, follow_loss);
+        const LawFit fit =
+            fit_hyperparameters(sweeps(1e-4, random, true, {-2, -1, 0, 1, 2}, follow_loss), replicates(0));
+        ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+        const BatchRule* trusted = most_trusted(fit.batch_rules);
+        EXPECT_EQ(trusted->in, follow_loss ? "L" : "N and D");
+        const double size = 1e10, tokens = 2e11, loss = known_loss(size, tokens);
+        const double truth = follow_loss ? best_batch_of_loss(loss) : best_batch(tokens);
+        EXPECT_NEAR(std::log(trusted->at(size, tokens, loss).value / truth), 0, 0.2);
+        const BatchRule& other = fit.batch_rules[follow_loss ? 0 : 1];
+        EXPECT_GT(other.held_out, 3 * trusted->held_out);
+    }
 }
 
 TEST(Hyperparameters, intervalsCoverTheTruth) {
@@ -88,7 +111,7 @@ TEST(Hyperparameters, intervalsCoverTheTruth) {
         data += covers(estimate_of(fit.parameters, "learning_rate_D_exponent"), 0.3);
         rate += covers(fit.learning_rate_at(1e9, 2e10), best_rate(1e9, 2e10));
         batch += covers(estimate_of(fit.parameters, "batch_D_exponent"), 0.57);
-        batch_size += covers(fit.batch_at(1e9, 2e10), best_batch(2e10));
+        batch_size += covers(batch_by(fit, "N and D", 1e9, 2e10), best_batch(2e10));
     }
     expect_coverage(size, draws.size(), "learning rate, exponent of N");
     expect_coverage(data, draws.size(), "learning rate, exponent of D");

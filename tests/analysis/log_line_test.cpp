@@ -48,6 +48,38 @@ TEST(LogLine, intervalsCoverTheTruthWithAndWithoutScatter) {
         }
 }
 
+// Five sizes of three targets each, which whatever moves a size moves alike: they say what the five would
+// say.
+TEST(LogLine, countsPointsThatMoveTogetherOnce) {
+    FitOptions options;
+    options.bootstrap = 400;
+    for (const double own : {0.0, 0.01}) {  // errors not known, or far smaller than the scatter
+        Random random(48, 0);
+        std::vector<LinePoint> alone, together;
+        for (int size = 0; size < 5; ++size) {
+            const double x = size, log_y = std::log(3) + 0.5 * x + 0.2 * random.normal();
+            alone.push_back({{x}, log_y, own * own});
+            for (int target = 0; target < 3; ++target)
+                together.push_back({{x}, log_y, own * own, x});
+        }
+        const std::vector<std::vector<double>> redrawn(400, std::vector<double>(15, 0.0));
+        const LogLine five = fit_log_line(alone, redrawn, Weighting::equal, options);
+        const LogLine fifteen = fit_log_line(together, redrawn, Weighting::equal, options);
+        ASSERT_TRUE(five.scattered && fifteen.scattered);
+        EXPECT_FALSE(fifteen.few_groups);
+        EXPECT_NEAR(fifteen.deviation, five.deviation, 1e-9);
+        EXPECT_NEAR(fifteen.coefficient(1).low, five.coefficient(1).low, 1e-9);
+        EXPECT_NEAR(fifteen.coefficient(1).high, five.coefficient(1).high, 1e-9);
+    }
+}
+
+TEST(LogLine, saysWhereGroupsAreTooFewToTellHowFarTheyMove) {
+    std::vector<LinePoint> points;
+    for (int i = 0; i < 6; ++i)
+        points.push_back({{static_cast<double>(i)}, 0.5 * i + 0.1 * (i % 2), 0, i < 3 ? 1.0 : 2.0});
+    EXPECT_TRUE(fit_log_line(points, {}, Weighting::equal, {}).few_groups);
+}
+
 TEST(LogLine, hasNoCoefficientsWhereThePointsDoNotDetermineThem) {
     const std::vector<LinePoint> points = {{{1.0}, 2, 0}, {{1.0}, 3, 0}, {{1.0}, 4, 0}};
     EXPECT_TRUE(fit_log_line(points, {}, Weighting::equal, {}).coefficients.empty());

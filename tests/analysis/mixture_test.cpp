@@ -122,6 +122,47 @@ TEST(Mixture, triesWhatSmallModelsSayOnLargerOnes) {
     EXPECT_GT(std::get<double>(table->rows[0][5]), 0.05);      // what the mean alone would miss
 }
 
+// Twenty mixtures drawn evenly from all, of four sources each with a loss of its own: the descent goes from
+// edge to edge of what was tried, in ever longer steps.
+TEST(Mixture, bestSharesAddUpToOneAndLieWithinThoseTried) {
+    for (std::uint64_t draw = 0; draw < 100; ++draw) {
+        Random random(53, draw);
+        Runs runs;
+        runs.sources = {"web", "code", "books", "talk"};
+        std::vector<double> rates;
+        for (std::size_t j = 0; j < runs.sources.size(); ++j)
+            rates.push_back(0.08 * random.normal());
+        Shares low(4, 1), high(4, 0);
+        for (int i = 0; i < 20; ++i) {
+            AnalysisRun run;
+            run.parameters = 1e7, run.tokens = 1e9;
+            double sum = 0, log_loss = std::log(3.0) + 0.002 * random.normal();
+            for (std::size_t j = 0; j < 4;
+                 ++j) {  // exponential numbers over their sum are even on the simplex
+                run.shares.push_back(
+                    -std::log((1.0 + static_cast<double>(random.below(1 << 20))) / (1 << 20)));
+                sum += run.shares.back();
+            }
+            for (std::size_t j = 0; j < 4; ++j) {
+                run.shares[j] /= sum, log_loss += rates[j] * run.shares[j];
+                low[j] = std::min(low[j], run.shares[j]), high[j] = std::max(high[j], run.shares[j]);
+            }
+            run.loss = std::exp(log_loss);
+            runs.used.push_back(run);
+        }
+        const LawFit fit = fit_mixture(runs, replicates(0));
+        if (fit.refused) continue;
+        double sum = 0;
+        for (std::size_t j = 0; j < 4; ++j) {
+            const double best = value_of(fit.derived, "best." + runs.sources[j]);
+            EXPECT_GE(best, low[j] - 1e-9) << draw;
+            EXPECT_LE(best, high[j] + 1e-9) << draw;
+            sum += best;
+        }
+        EXPECT_NEAR(sum, 1, 1e-9) << draw;  // bisected 60 times: to rounding
+    }
+}
+
 TEST(Mixture, staysWithinTheSharesTried) {
     Random random(1, 2);
     Runs runs = mixtures(0.001, random, exponential_loss);

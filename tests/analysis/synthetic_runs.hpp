@@ -48,6 +48,14 @@ inline double known_loss(double parameters, double tokens) {
     return known_law.loss(parameters, tokens);
 }
 
+/// What the rule of this name says of a run; nothing where a law has none.
+inline Estimate batch_by(const LawFit& fit, const std::string& in, double parameters, double tokens = 1,
+                         double loss = 1) {
+    for (const BatchRule& rule : fit.batch_rules)
+        if (rule.in == in) return rule.at(parameters, tokens, loss);
+    return {};
+}
+
 inline double value_of(const std::vector<Parameter>& parameters, const std::string& name) {
     for (const Parameter& parameter : parameters)
         if (parameter.name == name) return parameter.estimate.value;
