@@ -1,6 +1,7 @@
 #include "cluster/sweep/plan.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -145,6 +146,45 @@ TEST(Plan, measuresEachShapeOnce) {
     make_plan(study,
               {.seconds_per_step = [&](const study::Trial&) { return ++measured; }, .bytes = costs.bytes}, 1);
     EXPECT_EQ(measured, 2);
+}
+
+TEST(Plan, takesWhatWasNotTimedToBeAsFastAsTheNearestInSize) {
+    study::Study study = test::study_of({3e9, 2e9, 1e9});  // of 10 steps each: 3e8, 2e8 and 1e8 a step
+    for (std::size_t i = 0; i < 3; ++i) {
+        study.grid.trials[i].trial.shape.width = 64 >> i;
+        study.grid.trials[i].parameters.mlp = 1'000'000 >> (4 * i);
+        study.grid.trials[i].trial.evaluation = {};
+    }
+    const Plan plan = make_plan(study,
+                                {.seconds_per_step = [](const study::Trial& trial) -> std::optional<double> {
+                                     if (trial.shape.width == 32) return std::nullopt;
+                                     return trial.shape.width == 64 ? 6.0 : 1.0;
+                                 },
+                                 .bytes = costs.bytes},
+                                1);
+    EXPECT_EQ(plan.timed, 2u);
+    EXPECT_DOUBLE_EQ(plan.trials[0].seconds, 60);
+    EXPECT_DOUBLE_EQ(plan.trials[1].seconds, 20) << "1e8 FLOP/s, as the small one, which is nearer";
+    EXPECT_DOUBLE_EQ(plan.trials[2].seconds, 10);
+    EXPECT_THAT(plan_text(study, plan, 300), HasSubstr("Timed were 2 of 3 kinds of steps"));
+}
+
+TEST(Plan, comesWithoutTimesWhereNothingCanBeTimed) {
+    const study::Study study = three_trials();
+    Plan plan = make_plan(
+        study, {.seconds_per_step = [](const study::Trial&) { return std::nullopt; }, .bytes = costs.bytes},
+        2);
+    plan.why_untimed = "there is no card";
+    const std::string text = plan_text(study, plan, 100);
+    EXPECT_THAT(text, HasSubstr("9.000e+09  3.0 MiB     -\n"));
+    EXPECT_THAT(text, HasSubstr("FLOPs; times and the end are not known: there is no card."));
+    EXPECT_THAT(text, Not(HasSubstr("With 2 ranks")));
+    EXPECT_THAT(text, HasSubstr("warning: one budget"));
+    const auto json = nlohmann::json::parse(plan_json(study, plan));
+    EXPECT_TRUE(json["trials"][0]["predicted_seconds"].is_null());
+    EXPECT_TRUE(json["totals"]["predicted_rank_seconds"].is_null());
+    EXPECT_TRUE(json["totals"]["predicted_makespan_seconds"].is_null());
+    EXPECT_DOUBLE_EQ(json["totals"]["flops"], 1.4e10);
 }
 
 TEST(Plan, isATableThatFitsTheTerminal) {
