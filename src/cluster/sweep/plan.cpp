@@ -125,6 +125,20 @@ std::size_t find_seconds(std::vector<Kind*> kinds, const Costs& costs) {
     return timed.size();
 }
 
+/// What a plan finds amiss beyond what its grid does.
+std::vector<std::string> warnings_of(const study::Study& study, const Plan& plan) {
+    std::vector<std::string> warnings = study.grid.warnings;
+    constexpr double most = 1.0 / 3;
+    if (plan.evaluation_share > most)
+        warnings.push_back("evaluations take " + formatted("%.0f", 100 * plan.evaluation_share) +
+                           "% of the time (evaluation.tokens is " +
+                           std::to_string(study.job.evaluation.tokens) +
+                           ", read before the first step and at " +
+                           plural(static_cast<std::size_t>(study.job.evaluation.points), "point") +
+                           " of each trial) lower evaluation.tokens or evaluation.points");
+    return warnings;
+}
+
 /// `1 trial is`, `2 trials are`.
 std::string counted(std::size_t number, const std::string& thing) {
     return plural(number, thing) + (number == 1 ? " is" : " are");
@@ -155,6 +169,7 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const L
     const History history = with_trunks(left.history, study, left.trials);
     const std::set<int> to_do(left.trials.begin(), left.trials.end());
     std::vector<double> parts;
+    double worth = 0, evaluated = 0;
     for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
         const study::PlannedTrial& planned = study.grid.trials[i];
         const study::Trial& trial = planned.trial;
@@ -174,9 +189,12 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const L
                            static_cast<double>(trial.tokens_per_step());
         kind.flops_left += all;
         plan.flops += trained;
+        worth += all;
+        evaluated += all - trained;
     }
     plan.kinds = in_order.size();
     plan.timed = find_seconds(in_order, costs);
+    if (worth > 0) plan.evaluation_share = std::max(0.0, evaluated) / worth;
     std::vector<double> seconds;
     for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
         const study::PlannedTrial& planned = study.grid.trials[i];
@@ -220,7 +238,7 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
     } else {
         totals += "; times and the end are not known: " + plan.why_untimed;
     }
-    totals += ".";
+    totals += ". Evaluations take " + formatted("%.0f", 100 * plan.evaluation_share) + "% of the time.";
     if (plan.timed > 0 && plan.timed < plan.kinds)
         totals += " Timed were " + std::to_string(plan.timed) + " of " + plural(plan.kinds, "kind") +
                   " of steps (shape and batch); the others are taken to be as fast as the nearest in size.";
@@ -247,7 +265,7 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
             ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
             formatted("%.3e", without) + " FLOPs that it would take without trunks.");
     }
-    for (const std::string& warning : study.grid.warnings)
+    for (const std::string& warning : warnings_of(study, plan))
         text += paragraph("warning: " + warning);
     return text;
 }
@@ -285,13 +303,14 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                          {"branches", branches.branches},
                          {"trunk_and_branch_flops", branches.shared},
                          {"separate_flops", branches.apart},
+                         {"evaluation_share", plan.evaluation_share},
                          {"predicted_rank_seconds", plan.rank_seconds},
                          {"kinds_of_steps", plan.kinds},
                          {"kinds_timed", plan.timed},
                          {"ranks", plan.ranks},
                          {"predicted_makespan_seconds", plan.makespan},
                          {"makespan_lower_bound_seconds", plan.lower_bound}}},
-                       {"warnings", study.grid.warnings}};
+                       {"warnings", warnings_of(study, plan)}};
     return base::json_text(json, 4);
 }
 

@@ -34,8 +34,9 @@ struct Plan {
     double makespan = 0;      ///< seconds, as the scheduler will do it
     double lower_bound = 0;   ///< seconds: no schedule is shorter
 
-    std::size_t kinds = 0;  ///< of steps: shape, batches, leaves
-    std::size_t timed = 0;  ///< of these kinds; the others are as fast as the timed one nearest in size
+    double evaluation_share = 0;  ///< of the time, as FLOPs tell
+    std::size_t kinds = 0;        ///< of steps: shape, batches, leaves
+    std::size_t timed = 0;        ///< of these kinds; the others are as fast as the timed one nearest in size
     std::string why_untimed = "no step could be timed here";
 
     std::size_t done = 0;              ///< trials that need nothing more

@@ -205,6 +205,24 @@ TEST(Plan, isATableThatFitsTheTerminal) {
 }
 
 TEST(Plan, saysTheSameInJson) {
+TEST(Plan, tellsOfLongEvaluations) {
+    study::Study study = three_trials();
+    study.job.evaluation = {.tokens = 8, .points = 1};
+    const Plan plan = make_plan(study, costs, 1);
+    EXPECT_NEAR(plan.evaluation_share, 8e8 / 1.48e10, 1e-12);
+    EXPECT_THAT(plan_text(study, plan, 300), HasSubstr("Evaluations take 5% of the time."));
+    for (study::PlannedTrial& planned : study.grid.trials)
+        planned.trial.evaluation.tokens = 800;
+    const Plan longer = make_plan(study, costs, 1);
+    EXPECT_THAT(
+        plan_text(study, longer, 300),
+        HasSubstr("warning: evaluations take 85% of the time (evaluation.tokens is 8, read before the "
+                  "first step and at 1 point of each trial) lower evaluation.tokens"));
+    const auto json = nlohmann::json::parse(plan_json(study, longer));
+    EXPECT_GT(json["totals"]["evaluation_share"], 0.8);
+    EXPECT_EQ(json["warnings"].size(), 2u);
+}
+
     const study::Study study = three_trials();
     const auto json = nlohmann::json::parse(plan_json(study, make_plan(study, costs, 2)));
     EXPECT_EQ(json["schema"], "isogrid-plan/1");
