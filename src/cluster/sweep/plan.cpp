@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.hpp"
+#include "base/wording.hpp"
 #include "cluster/schedule/priority.hpp"
 #include "cluster/schedule/workload.hpp"
 #include "cluster/sweep/card_plan.hpp"
@@ -214,10 +215,10 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
     Table table({{"trial", Table::Align::left, 0},
                  {"parameters", Table::Align::right, 1},
                  {"tokens", Table::Align::right, 2},
-                 {"tokens/parameter", Table::Align::right, 5},
-                 {"steps", Table::Align::right, 6},
+                 {"D/N", Table::Align::right, 6},  // tokens a parameter, as in docs/methods.md
+                 {"steps", Table::Align::right, 7},
                  {"FLOPs", Table::Align::right, 3},
-                 {"memory", Table::Align::right, 7},
+                 {"memory", Table::Align::right, 5},
                  {"time", Table::Align::right, 4}});
     for (const auto& [planned, seconds, memory] : plan.trials)
         table.add({planned->name, std::to_string(planned->parameters.total()),
@@ -229,6 +230,9 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
     const auto paragraph = [&](const std::string& words) { return wrapped("", words, 2, columns); };
 
     text += "\n";
+    if (const std::vector<std::string> left_out = table.left_out(columns); !left_out.empty())
+        text += paragraph("Not shown in " + std::to_string(columns) + " columns: " + base::listed(left_out) +
+                          "; widen the terminal, or take --json.");
     std::string totals =
         plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) + " FLOPs";
     if (std::isfinite(plan.rank_seconds)) {

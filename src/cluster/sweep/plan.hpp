@@ -59,7 +59,7 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const L
 int fit_on_card(const Plan& plan, const PlannedCost& cost);
 
 /// The table of trials, totals and warnings. Columns that do not fit into `columns` are left out, the least
-/// important first; all of them take less than 100.
+/// important first, and named below; all of them take less than 90.
 std::string plan_text(const study::Study& study, const Plan& plan, int columns);
 
 /// {"schema":"isogrid-plan/1", "study", "trials":[...], "totals":{...}, "warnings":[...]}.
