@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "base/wording.hpp"
 #include "files/text.hpp"
 #include "study/expand.hpp"
 #include "study/job_check.hpp"
@@ -56,12 +55,7 @@ base::Result<Study> parse_study(std::string text, const std::filesystem::path& j
     }
     if (!faults.empty()) return tl::unexpected(faults.in_order());
 
-    study.grid.warnings = grid_warnings(study.corpus, study.grid.trials);
-    if (job.scale < 1)
-        study.grid.warnings.push_back("every budget and token count is multiplied by " +
-                                      base::as_written(job.scale) +
-                                      " (study.scale; budgets may be missed by more than 1%, targets not "
-                                      "reached, laws refused) run it without for an answer");
+    study.grid.warnings = grid_warnings(job, study.corpus, study.grid.trials);
     return study;
 }
 
