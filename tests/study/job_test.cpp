@@ -33,6 +33,18 @@ TEST(Job, hasTheValuesOfItsFile) {
     EXPECT_EQ(job.text, testing::smallest_job());
 }
 
+TEST(Job, namesTheKeyOfWhatOtherProgramsCallOtherwise) {
+    EXPECT_THAT(faults_with("[recipe]\nbatch_size = 32\n"),
+                ElementsAre(HasSubstr("(it is called recipe.batch here) write batch in [recipe]")));
+    EXPECT_THAT(faults_with("[recipe]\nseq_len = 32\n"),
+                ElementsAre(HasSubstr("(it is called model.context here) write context in [model]")));
+    EXPECT_THAT(faults_with("[model]\nd_model = 32\nn_layers = 2\n"),
+                ElementsAre(HasSubstr("called model.widths"), HasSubstr("called model.depth")));
+    EXPECT_THAT(faults_with("[model]\nweight_decay = 0.1\n"), ElementsAre(HasSubstr("in [recipe]) move it")));
+    EXPECT_THAT(faults_with("[recipe]\nepochs = 3\n"), ElementsAre(HasSubstr("follows from its study")));
+    EXPECT_THAT(faults_with("[training]\nlr = 3\n"), ElementsAre(HasSubstr("stand in [recipe] here")));
+}
+
 TEST(Job, takesWholeNumbersForDecimalOnes) {
     const std::string whole = testing::edited(
         testing::smallest_job(), "[model]\naspect_ratio = 32\n[isoflop]\ntokens_per_parameter = [1, 400]\n");
