@@ -27,6 +27,9 @@ void pass_on(const base::Faults& corpus_faults, JobFaults& faults) {
 base::Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
                                const ExactFlopsPerToken& exact_flops_per_token, std::optional<double> scale) {
     base::Result<std::string> text = files::read_text(job_file, "a job file");
+    if (text && text->starts_with("\x89HDF"))
+        return base::fail(job_file.string(), "is an HDF5 file, as archives are", "a job file is TOML, a text",
+                          "name the job file");
     if (text && scale) text = with_scale(*text, *scale, job_file.string());
     if (!text) return tl::unexpected(std::move(text.error()));
     return parse_study(std::move(*text), job_file, job_file.parent_path(), read_corpus,

@@ -84,6 +84,16 @@ TEST(Job, isReadFromAFile) {
     std::filesystem::remove_all(folder);
 }
 
+TEST(Job, thatIsAnArchiveIsSaidToBeOne) {
+    const auto file = std::filesystem::path(::testing::TempDir()) / "isogrid_job_test.h5";
+    std::ofstream(file) << "\x89HDF\r\n\x1a\n and so on";
+    const auto study = read_study(file, testing::read_tokens, testing::closed_form_flops);
+    ASSERT_FALSE(study);
+    EXPECT_THAT(base::to_string(study.error()),
+                HasSubstr("h5: is an HDF5 file, as archives are (a job file is TOML, a text) name the job file\n"));
+    std::filesystem::remove(file);
+}
+
 TEST(Job, thatCannotBeReadIsOneFault) {
     const auto missing = read_study("nowhere/x.toml", testing::read_tokens, testing::closed_form_flops);
     ASSERT_FALSE(missing);
