@@ -127,7 +127,8 @@ void check_input(const po::variables_map& given, Request& request, base::Faults&
     const bool archive = given.count("archive") > 0, csv = given.count("csv") > 0;
     if (archive == csv)
         faults.push_back({"", archive ? "an archive and --csv together" : "no runs to fit",
-                          "one input is needed", "name an archive, or --csv FILE with --columns"});
+                          "one input is needed",
+                          "name an archive, or --csv FILE with --columns; see isogrid-fit --help"});
     for (const char* option : {"columns", "where"})
         if (archive && given.count(option))
             faults.push_back({std::string("--") + option, "says nothing about an archive",

@@ -27,8 +27,9 @@ std::string overview(const std::vector<Verb>& verbs) {
 
 int main_of(const std::vector<std::string>& arguments) {
     const std::vector<Verb> all = all_verbs();
-    const std::string name = arguments.empty() ? "--help" : arguments.front();
-    if (name == "--help" || name == "-h" || name == "help") {
+    const bool asks_of_verb = arguments.size() > 1 && arguments.front() == "help";
+    const std::string name = arguments.empty() ? "--help" : arguments[asks_of_verb ? 1 : 0];
+    if (!asks_of_verb && (name == "--help" || name == "-h" || name == "help")) {
         (arguments.empty() ? std::cerr : std::cout) << overview(all);
         return arguments.empty() ? exit_bad_input : exit_done;
     }
@@ -37,7 +38,9 @@ int main_of(const std::vector<std::string>& arguments) {
         return exit_done;
     }
     for (const Verb& verb : all)
-        if (verb.name == name) return carry_out(verb, {arguments.begin() + 1, arguments.end()});
+        if (verb.name == name)
+            return asks_of_verb ? carry_out(verb, {"--help"})
+                                : carry_out(verb, {arguments.begin() + 1, arguments.end()});
     std::vector<std::string> names;
     for (const Verb& verb : all)
         names.push_back(verb.name);

@@ -5,14 +5,18 @@
 
 namespace isogrid::program {
 
-std::string Table::text(int width) const {
+std::vector<std::size_t> Table::widths() const {
     std::vector<std::size_t> widths;
     for (std::size_t column = 0; column < columns_.size(); ++column) {
         widths.push_back(columns_[column].title.size());
         for (const auto& row : rows_)
             widths.back() = std::max(widths.back(), row[column].size());
     }
+    return widths;
+}
 
+std::vector<std::size_t> Table::shown(int width) const {
+    const std::vector<std::size_t> widths = this->widths();
     std::vector<std::size_t> shown(columns_.size());
     std::iota(shown.begin(), shown.end(), std::size_t{0});
     const auto needed = [&] {
@@ -28,7 +32,20 @@ std::string Table::text(int width) const {
         if (least == shown.end() || columns_[*least].expendable == 0) break;
         shown.erase(least);
     }
+    return shown;
+}
 
+std::vector<std::string> Table::left_out(int width) const {
+    const std::vector<std::size_t> shown = this->shown(width);
+    std::vector<std::string> titles;
+    for (std::size_t column = 0; column < columns_.size(); ++column)
+        if (std::find(shown.begin(), shown.end(), column) == shown.end())
+            titles.push_back(columns_[column].title);
+    return titles;
+}
+
+std::string Table::text(int width) const {
+    const std::vector<std::size_t> widths = this->widths(), shown = this->shown(width);
     std::string text;
     const auto add_row = [&](const auto& cell) {
         std::string line;

@@ -1,6 +1,7 @@
 // A table that fits the terminal.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,13 @@ class Table {
     /// columns can do it.
     std::string text(int width) const;
 
+    /// Titles of the columns that text(width) drops.
+    std::vector<std::string> left_out(int width) const;
+
   private:
+    std::vector<std::size_t> widths() const;
+    std::vector<std::size_t> shown(int width) const;  ///< places of columns
+
     std::vector<Column> columns_;
     std::vector<std::vector<std::string>> rows_;
 };

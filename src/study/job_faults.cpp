@@ -4,7 +4,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/wording.hpp"
+
 namespace isogrid::study {
+
+namespace {
+
+/// As apply_scale does (study/scale).
+bool is_scaled(const std::string& key) {
+    const auto has = [&](const char* part) { return key.find(part) != std::string::npos; };
+    return key != "data.tokens" &&
+           (has("budgets") || has("tokens") || has("branches") || has("ramp[") || has("batch_schedule["));
+}
+
+}  // namespace
 
 void JobFaults::place(const std::string& key, std::int64_t line) {
     lines_[key] = line;
@@ -28,6 +41,10 @@ void JobFaults::add(const std::string& key, std::string problem, std::string why
     std::string where = file_;
     if (line > 0) where.append(":").append(std::to_string(line));
     if (!key.empty()) where += ": " + key;
+    if (scale_ != 1 && is_scaled(key)) {
+        where += " (scaled by " + base::as_written(scale_) + ")";
+        action += ", or the scale";
+    }
     found_.push_back({line, {std::move(where), std::move(problem), std::move(why), std::move(action)}});
     unsound_.insert(key);
 }

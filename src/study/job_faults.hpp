@@ -30,6 +30,9 @@ class JobFaults {
     /// Adds a fault of `key`, at its line or else at the line of the table that should hold it.
     void add(const std::string& key, std::string problem, std::string why, std::string action);
 
+    /// From now on budgets and token counts are this many times what the file says, and faults say so.
+    void scaled_by(double factor) { scale_ = factor; }
+
     /// Marks `key` as unreliable without a message: another fault already says why.
     void distrust(const std::string& key) { unsound_.insert(key); }
 
@@ -54,6 +57,7 @@ class JobFaults {
     std::set<std::string> unsound_;
     std::vector<Found> found_;
     std::size_t left_out_ = 0;
+    double scale_ = 1;
 };
 
 }  // namespace isogrid::study

@@ -146,7 +146,9 @@ void read_job(Job& job, const std::filesystem::path& folder, JobFaults& faults) 
     read_evaluation_table(document, job.evaluation);
     read_run_table(document, job);
     document.finish();
-    if (faults.empty()) apply_scale(job);
+    if (!faults.empty()) return;
+    apply_scale(job);
+    faults.scaled_by(job.scale);
 }
 
 }  // namespace isogrid::study

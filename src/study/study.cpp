@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "base/wording.hpp"
 #include "files/text.hpp"
 #include "study/expand.hpp"
 #include "study/job_check.hpp"
@@ -28,6 +27,9 @@ void pass_on(const base::Faults& corpus_faults, JobFaults& faults) {
 base::Result<Study> read_study(const std::filesystem::path& job_file, const ReadCorpus& read_corpus,
                                const ExactFlopsPerToken& exact_flops_per_token, std::optional<double> scale) {
     base::Result<std::string> text = files::read_text(job_file, "a job file");
+    if (text && text->starts_with("\x89HDF"))
+        return base::fail(job_file.string(), "is an HDF5 file, as archives are", "a job file is TOML, a text",
+                          "name the job file");
     if (text && scale) text = with_scale(*text, *scale, job_file.string());
     if (!text) return tl::unexpected(std::move(text.error()));
     return parse_study(std::move(*text), job_file, job_file.parent_path(), read_corpus,
@@ -56,12 +58,7 @@ base::Result<Study> parse_study(std::string text, const std::filesystem::path& j
     }
     if (!faults.empty()) return tl::unexpected(faults.in_order());
 
-    study.grid.warnings = grid_warnings(study.corpus, study.grid.trials);
-    if (job.scale < 1)
-        study.grid.warnings.push_back("every budget and token count is multiplied by " +
-                                      base::as_written(job.scale) +
-                                      " (study.scale; budgets may be missed by more than 1%, targets not "
-                                      "reached, laws refused) run it without for an answer");
+    study.grid.warnings = grid_warnings(job, study.corpus, study.grid.trials);
     return study;
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/wording.hpp"
 
@@ -59,23 +60,51 @@ void warn_of_budgets(const std::map<double, BudgetSummary>& budgets, std::vector
     }
 }
 
-void warn_of_sizes(const std::map<double, BudgetSummary>& budgets, std::vector<std::string>& warnings) {
-    for (const auto& [flops, budget] : budgets) {
-        const std::string who = "budget " + base::as_written(flops);
-        if (budget.sizes.size() < fewest_sizes) {
-            warnings.push_back(who + " has too few sizes: " + std::to_string(budget.sizes.size()) +
-                               " (a parabola needs " + std::to_string(fewest_sizes) +
-                               " to show its own error) raise isoflop.sizes, add widths, or widen "
-                               "isoflop.tokens_per_parameter");
-        }
-        if (budget.highest < narrowest_range * budget.lowest) {
-            warnings.push_back(who + " covers only " + base::rounded(budget.lowest) + " to " +
-                               base::rounded(budget.highest) +
-                               " tokens per parameter (less than a factor of " +
-                               base::rounded(narrowest_range) +
-                               " may not hold the optimum) widen isoflop.tokens_per_parameter or the ladder");
-        }
+/// What keeps a budget from having more sizes.
+std::string way_to_more_sizes(std::size_t sizes, const Job& job) {
+    if (static_cast<std::int64_t>(sizes) >= job.isoflop.sizes)
+        return "raise isoflop.sizes to " + std::to_string(fewest_sizes) + " or more";
+    const std::set<std::int64_t> widths(job.ladder.widths.begin(), job.ladder.widths.end());
+    if (sizes >= widths.size()) return "add widths to model.widths";
+    return "widen isoflop.tokens_per_parameter, or add widths between those that it lets pass";
+}
+
+/// Budgets with the same fault, which is told once: `budget 1e+12` and what ails it, or all of them.
+struct Ailing {
+    std::vector<std::string> budgets, numbers;
+
+    void add(double budget, std::string number) {
+        budgets.push_back(base::as_written(budget));
+        numbers.push_back(std::move(number));
     }
+    std::string told(const std::string& of_one, const std::string& of_many) const {
+        if (budgets.size() == 1) return "budget " + budgets.front() + " " + of_one + numbers.front();
+        std::vector<std::string> each;
+        for (std::size_t i = 0; i < budgets.size(); ++i)
+            each.push_back(numbers[i] + " at " + budgets[i]);
+        return std::to_string(budgets.size()) + " budgets " + of_many + base::listed(each);
+    }
+};
+
+void warn_of_sizes(const Job& job, const std::map<double, BudgetSummary>& budgets,
+                   std::vector<std::string>& warnings) {
+    std::map<std::string, Ailing> too_few;  // by what to do
+    Ailing too_narrow;
+    for (const auto& [flops, budget] : budgets) {
+        const std::size_t sizes = budget.sizes.size();
+        if (sizes < fewest_sizes) too_few[way_to_more_sizes(sizes, job)].add(flops, std::to_string(sizes));
+        if (sizes > 1 && budget.highest < narrowest_range * budget.lowest)
+            too_narrow.add(flops, base::rounded(budget.lowest) + " to " + base::rounded(budget.highest));
+    }
+    for (const auto& [what_to_do, ailing] : too_few)
+        warnings.push_back(ailing.told("has too few sizes: ", "have too few sizes: ") +
+                           " (a parabola needs " + std::to_string(fewest_sizes) + " to show its own error) " +
+                           what_to_do);
+    if (!too_narrow.budgets.empty())
+        warnings.push_back(too_narrow.told("covers too narrow a range of tokens per parameter: ",
+                                           "cover too narrow a range of tokens per parameter: ") +
+                           " (less than a factor of " + base::rounded(narrowest_range) +
+                           " may not hold the optimum) widen isoflop.tokens_per_parameter or the ladder");
 }
 
 void warn_of_epochs(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials,
@@ -139,14 +168,19 @@ void warn_of_long_warmup(const std::vector<PlannedTrial>& trials, std::vector<st
 
 }  // namespace
 
-std::vector<std::string> grid_warnings(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials) {
+std::vector<std::string> grid_warnings(const Job& job, const CorpusFacts& corpus,
+                                       const std::vector<PlannedTrial>& trials) {
     const std::map<double, BudgetSummary> budgets = summarize(trials);
     std::vector<std::string> warnings;
     warn_of_budgets(budgets, warnings);
-    warn_of_sizes(budgets, warnings);
+    warn_of_sizes(job, budgets, warnings);
     warn_of_epochs(corpus, trials, warnings);
     warn_of_short_warmup(trials, warnings);
     warn_of_long_warmup(trials, warnings);
+    if (job.scale < 1)
+        warnings.push_back("every budget and token count is multiplied by " + base::as_written(job.scale) +
+                           " (study.scale; budgets may be missed by more than 1%, targets not reached, laws "
+                           "refused) run it without for an answer");
     return warnings;
 }
 

@@ -9,6 +9,7 @@
 namespace isogrid::study {
 
 /// One message for each weakness: `problem (why) what to do`. `trials` as expand_grid returns them.
-std::vector<std::string> grid_warnings(const CorpusFacts& corpus, const std::vector<PlannedTrial>& trials);
+std::vector<std::string> grid_warnings(const Job& job, const CorpusFacts& corpus,
+                                       const std::vector<PlannedTrial>& trials);
 
 }  // namespace isogrid::study

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "model/llama.hpp"
+#include "study/flops.hpp"
+#include "study/shape.hpp"
 #include "train/blocks.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/step.hpp"
@@ -18,13 +20,12 @@
 namespace isogrid::train {
 namespace {
 
-/// Of at least 5 runs and about 50 ms, after two that make ready what later ones find (a card makes one
-/// launch of the second): the median, since a shared machine now and then takes a run away for a while. Of
-/// runs that take longer than a second, two or one: who plans a large model on a processor does not wait for
-/// minutes.
+/// Of 5 runs or more and about 50 ms, after two that make ready what later ones find (a card makes one launch
+/// of the second): the median, since a shared machine now and then takes a run away for a while. Of longer
+/// runs as many as take half a second, and of those longer than a second the first: others wait for this.
 double median_seconds(const std::function<void()>& run) {
     using Clock = std::chrono::steady_clock;
-    constexpr double long_enough = 0.05, too_long = 1;
+    constexpr double long_enough = 0.05, long_enough_for_few = 0.5, too_long = 1;
     const auto timed = [&] {
         const auto before = Clock::now();
         run();
@@ -34,12 +35,47 @@ double median_seconds(const std::function<void()>& run) {
         if (const double taken = timed(); taken > too_long) return taken;
     std::vector<double> seconds;
     double all = 0;
-    while (seconds.size() < 5 || all < long_enough) {
+    while (all < (seconds.size() < 5 ? long_enough_for_few : long_enough)) {
         seconds.push_back(timed());
         all += seconds.back();
     }
     std::nth_element(seconds.begin(), seconds.begin() + seconds.size() / 2, seconds.end());
     return seconds[seconds.size() / 2];
+}
+
+double flops_of_block(const study::Trial& trial, const kernels::Backend& backend) {
+    const std::int64_t tokens = block_sequences(trial, backend) * trial.shape.context;
+    return study::count_flops(trial.shape, /*exact=*/0).attention * static_cast<double>(tokens);
+}
+
+/// Of the kind of `trial`, but small enough for a processor to time a block in a second or so, and for the
+/// memory of a login node: with fewer layers, which leave the speed what it is; where these are not enough,
+/// fewer rows, then a smaller vocabulary and width.
+study::Trial small_enough(study::Trial trial, const kernels::Backend& backend) {
+    constexpr double most_flops = 1e10;
+    constexpr std::int64_t most_parameters = 30'000'000, fewest_tokens = 64, fewest_words = 4096;
+    study::Shape& shape = trial.shape;
+    while (backend.on_host()) {
+        const bool too_long = flops_of_block(trial, backend) > most_flops;
+        if (!too_long && study::count_parameters(shape).total() <= most_parameters) break;
+        if (shape.depth > 1) {
+            shape.depth /= 2;
+        } else if (const std::int64_t block = block_sequences(trial, backend); too_long && block > 1) {
+            trial.batch = trial.leaves * (block / 2);
+        } else if (too_long && shape.context > fewest_tokens) {
+            shape.context /= 2;
+        } else if (shape.vocabulary > fewest_words) {
+            shape.vocabulary /= 2;
+        } else if (shape.heads > 1) {
+            const std::int64_t heads = shape.heads / 2;
+            shape.mlp_width = std::max<std::int64_t>(8, shape.mlp_width * heads / shape.heads / 8 * 8);
+            shape.width = heads * shape.head_width();
+            shape.heads = heads;
+        } else {
+            break;
+        }
+    }
+    return trial;
 }
 
 /// What a measured step is told and leaves, in the backend's memory.
@@ -82,7 +118,8 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
     return floats * static_cast<std::int64_t>(sizeof(float)) + scratch;
 }
 
-double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend, int threads) {
+double measure_seconds_per_step(const study::Trial& asked, kernels::Backend& backend, int threads) {
+    const study::Trial trial = small_enough(asked, backend);
     Blocks blocks(training_graph(trial, backend), backend);
     graph::PackedParameters& parameters = *blocks.program().parameters();
     const model::Llama model = model::build_forward(trial.shape, trial.parametrization, trial.precision, 1);
@@ -124,16 +161,20 @@ double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& bac
     Windows windows(block, trial.shape.context, backend);
     windows.fill(tokens, [](std::int64_t) { return std::int64_t{0}; });
 
-    const double leaf_seconds =
-        median_seconds(until_done([&] { blocks.run(windows, 0, block, part(1), &at->sum); })) *
-        static_cast<double>(trial.leaf_batch() / block);
+    const double block_seconds =
+        median_seconds(until_done([&] { blocks.run(windows, 0, block, part(1), &at->sum); }));
+    const double leaf_seconds = block_seconds *
+                                static_cast<double>(asked.leaf_batch() / block_sequences(asked, backend)) *
+                                (flops_of_block(asked, backend) / flops_of_block(trial, backend));
     const double update_seconds = median_seconds(until_done([&] {
         backend.add_sums_of_squares(part(1), {&at->whole, 1}, &at->sum);
         backend.adamw({reinterpret_cast<const kernels::Run*>(runs.get()), tensors.size()}, &at->step,
                       &at->standing, part(1), part(0), part(2), part(3), parameters.copies());
     }));
-    const std::int64_t at_once = ReductionTree::members(trial.leaves, backend.on_host() ? threads : 1);
-    return leaf_seconds * static_cast<double>(trial.leaves / at_once) + update_seconds;
+    const double times_larger = static_cast<double>(study::count_parameters(asked.shape).total()) /
+                                static_cast<double>(study::count_parameters(trial.shape).total());
+    const std::int64_t at_once = ReductionTree::members(asked.leaves, backend.on_host() ? threads : 1);
+    return leaf_seconds * static_cast<double>(asked.leaves / at_once) + update_seconds * times_larger;
 }
 
 }  // namespace isogrid::train

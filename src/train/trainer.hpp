@@ -41,8 +41,8 @@ archive::TrialResult train(const study::Trial& trial, const data::TokenFile& tok
 std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
                            const kernels::Backend& backend);
 
-/// Seconds one step takes on one rank of this machine now, with so many threads where it is a processor,
-/// measured on a few blocks of made-up tokens (about 0.1 s, but for blocks that take longer than that).
+/// Seconds one step takes on one rank of this machine now, with so many threads where it is a processor, as
+/// a few blocks of made-up tokens take (0.1 to 3 s): of a large model, blocks of a smaller one of its kind.
 double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend, int threads);
 
 }  // namespace isogrid::train

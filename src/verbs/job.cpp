@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/wording.hpp"
 #include "cluster/site/processor.hpp"
 #include "data/token_file.hpp"
 #include "model/llama.hpp"
@@ -25,6 +26,9 @@ base::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token_
 base::Result<study::Study> read_job(const options::variables_map& given) {
     std::optional<double> scale;
     if (given.contains("scale")) scale = given["scale"].as<double>();
+    if (scale && !(*scale >= 1e-6 && *scale <= 1e6))
+        return base::fail("", "--scale is " + base::as_written(*scale), "the range is 1e-06 to 1e+06",
+                          "write for example --scale 0.01");
     return study::read_study(text(given, "JOB"), read_corpus, model::exact_flops_per_token, scale);
 }
 

@@ -1,6 +1,9 @@
 #include "cluster/sweep/plan.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <exception>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -22,6 +25,7 @@
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "program/console.hpp"
+#include "program/quantities.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
 #include "verbs/verbs.hpp"
@@ -32,7 +36,44 @@ namespace {
 /// What a study is planned for.
 struct Planned {
     std::unique_ptr<kernels::Backend> backend;
-    std::int64_t card_bytes = 0;  ///< 0: on processors
+    std::int64_t card_bytes = 0;   ///< 0: on processors
+    std::string why_untimed = {};  ///< where it is for cards, and none is here
+};
+
+/// Steps of a large trial are timed by a smaller one of its kind: it does not fail here for want of memory.
+void warn_of_memory(study::Study& study, const cluster::Plan& plan) {
+    const std::int64_t here = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGE_SIZE);
+    const auto too_large = std::count_if(plan.trials.begin(), plan.trials.end(),
+                                         [&](const auto& trial) { return trial.bytes > here; });
+    if (too_large > 0)
+        study.grid.warnings.push_back(
+            std::to_string(too_large) + (too_large == 1 ? " trial needs" : " trials need") +
+            " more memory than this machine has (" + program::bytes(static_cast<double>(here)) +
+            "; the table shows each trial's) train them where there is more");
+}
+
+/// Of training steps, for so many seconds altogether: nobody waits longer for a plan. Nothing for what comes
+/// later, and for what cannot be timed at all.
+class Timing {
+  public:
+    Timing(kernels::Backend& backend, std::int64_t threads) : backend_(backend), threads_(threads) {}
+
+    std::optional<double> seconds_per_step(const study::Trial& trial) const {
+        constexpr std::chrono::seconds most{15};
+        if (Clock::now() - begun_ > most) return std::nullopt;
+        try {
+            return train::measure_seconds_per_step(trial, backend_, static_cast<int>(threads_));
+        } catch (const std::exception&) {
+            return std::nullopt;
+        }
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    kernels::Backend& backend_;
+    std::int64_t threads_;
+    Clock::time_point begun_ = Clock::now();
 };
 
 /// This machine's card, where the study takes one and there is one; else its processor. Warns the study of
@@ -46,6 +87,11 @@ Planned plan_for(study::Study& study, cluster::InstructionSet instruction_set) {
                  cluster::card_warnings(cluster::count_too_large(study, *planned.backend, planned.card_bytes),
                                         planned.card_bytes))
                 study.grid.warnings.push_back(std::move(warning));
+        } else if (study.job.device == study::Device::cuda) {
+            planned.why_untimed =
+                "the job is for CUDA cards, and none can be used here; plan where one "
+                "can. Memory is as on processors";
+            return planned;
         } else {
             study.grid.warnings.push_back("times and memory are this processor's (" +
                                           on_card.error().front().why +
@@ -91,10 +137,11 @@ int plan(const options::variables_map& given) {
     }
     const Planned planned = plan_for(*study, instruction_set);
     kernels::Backend& backend = *planned.backend;
+    const Timing timing(backend, study->job.threads_per_rank);
     const cluster::Costs costs{
         .seconds_per_step =
             [&](const study::Trial& trial) {
-                return train::measure_seconds_per_step(trial, backend, study->job.threads_per_rank);
+                return planned.why_untimed.empty() ? timing.seconds_per_step(trial) : std::nullopt;
             },
         .bytes =
             [&](const study::Trial& trial) {
@@ -105,6 +152,8 @@ int plan(const options::variables_map& given) {
         left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
     plan.card_bytes = planned.card_bytes;
     plan.instruction_set = backend.instruction_set();
+    if (!planned.why_untimed.empty()) plan.why_untimed = planned.why_untimed;
+    if (backend.on_host() && planned.why_untimed.empty()) warn_of_memory(*study, plan);
     plan.seats = cluster::seats_of_cards(study->job, planned.card_bytes > 0);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, columns_to_fill()));

@@ -33,10 +33,11 @@ base::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const s
     if (beside || named.is_absolute()) return beside;
     base::Result<data::TokenFile> here = open_tokens(named, archive);
     if (here) return here;
-    return base::fail(named.string(), "is not found as the job of this archive names it",
-                      "neither from the archive's folder nor from here is it the file of digest " +
-                          archive.corpus.digest.substr(0, 12) + "...",
-                      "name it with --tokens");
+    return base::fail(named.string(), "is not there, or is another text",
+                      "the job names its tokens so; looked for from the archive's folder and from here was "
+                      "the file whose digest begins " +
+                          archive.corpus.digest.substr(0, 12),
+                      "name that file with --tokens");
 }
 
 std::string kind_of(const kernels::CudaCard& card) {

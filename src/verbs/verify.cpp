@@ -16,6 +16,8 @@
 #include "archive/archive.hpp"
 #include "archive/provenance.hpp"
 #include "base/json_text.hpp"
+#include "base/wording.hpp"
+#include "cluster/site/as_begun.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "verbs/retraining.hpp"
 #include "verbs/verbs.hpp"
@@ -60,6 +62,19 @@ Comparison not_compared(bool good, const std::string& trial, const std::string& 
     return {good, trial + ": " + why + "\n", {{"name", trial}, {"same_bits", nullptr}, {"why", why}}};
 }
 
+/// Digits enough to see how near two losses are.
+std::string in_full(double loss) {
+    return base::rounded(loss, 9);
+}
+
+/// What other bits come from and what to do, as `why) what to do`.
+std::string why_other_bits(const archive::TrialRecord& then, const cluster::Retraining& how) {
+    if (cluster::would_mix_bits({how.made_with}, how.retrained_with, then.planned.trial.precision))
+        return "as is expected: " + how.retrained_with + " sums in another order than " + how.made_with +
+               ") compare bits where there is " + how.made_with;
+    return differences(then.provenance) + ") compare the provenance";
+}
+
 /// `asked_for`: by name, so that a trial which has no result is not what was meant.
 Comparison compare(archive::TrialRecord record, bool asked_for, const data::TokenFile& tokens,
                    std::optional<cluster::InstructionSet> pinned, const kernels::CudaCards& seen) {
@@ -69,6 +84,7 @@ Comparison compare(archive::TrialRecord record, bool asked_for, const data::Toke
             !asked_for, trial,
             std::string(archive::name(record.result.outcome)) + ", there is nothing to compare");
     const std::string expected = archive::digest(record);
+    const double recorded = record.result.validation_loss;
     const Retraining how = retraining(record.provenance.instruction_set, pinned, seen);
     try {
         record.result = retrain(record.planned.trial, tokens, -1, how);
@@ -82,11 +98,15 @@ Comparison compare(archive::TrialRecord record, bool asked_for, const data::Toke
     return {same,
             trial + ": " + how.words +
                 (same ? std::string(": the same bits\n")
-                      : ": OTHER BITS (" + differences(record.provenance) + ") compare the provenance\n"),
+                      : ": other bits, validation loss " + in_full(recorded) + " recorded, " +
+                            in_full(record.result.validation_loss) + " retrained (" +
+                            why_other_bits(record, how) + "\n"),
             {{"name", trial},
              {"same_bits", same},
              {"made_with", how.made_with},
-             {"retrained_with", how.retrained_with}}};
+             {"retrained_with", how.retrained_with},
+             {"recorded_validation_loss", recorded},
+             {"retrained_validation_loss", record.result.validation_loss}}};
 }
 
 /// Trains trials of a good archive again and tells of each as it ends. True when all that have a result have

@@ -55,6 +55,23 @@ expect_message 'write --ranks,'
 expect_status 2 "$isogrid" batches small.toml --trial b1-w16 --steps 0:1
 expect_message 'the nearest name is b1-w16-d1\)'
 
+# In our words, and at the place that is wrong.
+expect_status 2 "$isogrid" plan small.toml --scale 0
+expect_message '^--scale is 0 \(the range is 1e-06 to 1e\+06\)'
+expect_status 2 "$isogrid" plan small.toml --scale 1e-5
+expect_message 'small\.toml:[0-9]+: isoflop\.budgets\[1\] \(scaled by 1e-05\): 20000'
+expect_status 2 "$isogrid" plan small.toml --ranks 4x
+expect_message '^isogrid plan: --ranks is "4x" \(a whole number is expected.*write --ranks 4, or see'
+expect_status 2 "$isogrid" plan small.toml other.toml
+expect_message '^isogrid plan: takes no more words than JOB'
+expect_status 2 "$programs/isogrid-fit"
+expect_message 'isogrid-fit --help'
+printf '\211HDF\r\n\032\n' >archive.h5
+expect_status 2 "$isogrid" plan archive.h5
+expect_message '^archive\.h5: is an HDF5 file'
+expect_status 0 "$isogrid" help plan
+expect_message '^usage: isogrid plan JOB'
+
 for ranks in 0 2000000000; do
     expect_status 2 "$isogrid" plan small.toml --ranks "$ranks"
     expect_message "isogrid plan: --ranks $ranks cannot be planned for \\(there may be 1 to 1000000\\)"

@@ -11,7 +11,8 @@ namespace {
 
 base::Result<options::variables_map> read(const std::vector<std::string>& words, bool many = false) {
     options::options_description known;
-    known.add_options()("ranks", options::value<int>()->default_value(1), "how many")("json", "as JSON");
+    known.add_options()("ranks", options::value<int>()->default_value(1), "how many")(
+        "flops", options::value<std::vector<double>>(), "budgets")("json", "as JSON");
     return read_options(words, known, {"JOB", "OUT"}, many, "isogrid plan", "usage: isogrid plan JOB OUT");
 }
 
@@ -46,8 +47,18 @@ TEST(Options, areSpelledOut) {
 
 TEST(Options, areRefusedWithoutTheirValuesOrWithOthers) {
     EXPECT_THAT(fault({"--ranks"}), HasSubstr("'--ranks'"));
-    EXPECT_THAT(fault({"--ranks", "many"}), HasSubstr("'many'"));
-    EXPECT_THAT(fault({"a", "b", "c"}), HasSubstr("too many positional options"));
+    EXPECT_EQ(
+        fault({"--ranks", "many"}),
+        "isogrid plan: --ranks is \"many\" (a whole number is expected, of a usual size) see isogrid plan "
+        "--help\n");
+    EXPECT_THAT(fault({"--ranks", "4x"}), HasSubstr(") write --ranks 4, or see"));
+    EXPECT_THAT(
+        fault({"--flops", "1e15FLOPs"}),
+        HasSubstr("--flops is \"1e15FLOPs\" (a number is expected, without a unit) write --flops 1e15, or"));
+    EXPECT_EQ(
+        fault({"a", "b", "c"}),
+        "isogrid plan: takes no more words than JOB, OUT (usage: isogrid plan JOB OUT) leave out what is too "
+        "much, or see isogrid plan --help\n");
 }
 
 TEST(Options, thatAreRequiredMayBeMissingWhereHelpIsAskedFor) {

@@ -139,7 +139,26 @@ TEST(GridWarnings, takeRepeatsForNoFurtherSizes) {
         testing::edited(testing::smallest_job(), "[isoflop]\nflops = \"six_n\"\nsizes = 4\nseeds = 2\n"));
     ASSERT_TRUE(study) << base::to_string(study.error());
     EXPECT_THAT(study->grid.warnings,
-                ::testing::Contains(::testing::HasSubstr("budget 1e+12 has too few sizes: 4")));
+                ::testing::Contains(::testing::HasSubstr("4 budgets have too few sizes: 4 at 1e+12, 4 at")));
+}
+
+TEST(GridWarnings, nameTheLimitThatKeepsABudgetFromMoreSizes) {
+    const auto what_to_do = [](const std::string& changes) {
+        const Study study = testing::parsed(testing::edited(testing::smallest_job(),
+                                                            "[isoflop]\nflops = \"six_n\"\n" + changes))
+                                .value();
+        for (const std::string& warning : study.grid.warnings)
+            if (warning.find("too few sizes") != std::string::npos)
+                return warning.substr(warning.find(") ") + 2);
+        return std::string("nothing");
+    };
+    EXPECT_EQ(what_to_do(""), "nothing");
+    EXPECT_EQ(what_to_do("sizes = 3\n"), "raise isoflop.sizes to 5 or more");
+    EXPECT_EQ(what_to_do("tokens_per_parameter = [10, 60]\n"),
+              "widen isoflop.tokens_per_parameter, or add widths between those that it lets pass");
+    EXPECT_EQ(
+        what_to_do("tokens_per_parameter = [0.1, 10000]\nsizes = 20\n[model]\nwidths = [64, 96, 128]\n"),
+        "add widths to model.widths");
 }
 
 TEST(GridWarnings, forgiveAWarmUpOfHalfATrialItsRounding) {

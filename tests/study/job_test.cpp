@@ -33,6 +33,18 @@ TEST(Job, hasTheValuesOfItsFile) {
     EXPECT_EQ(job.text, testing::smallest_job());
 }
 
+TEST(Job, namesTheKeyOfWhatOtherProgramsCallOtherwise) {
+    EXPECT_THAT(faults_with("[recipe]\nbatch_size = 32\n"),
+                ElementsAre(HasSubstr("(it is called recipe.batch here) write batch in [recipe]")));
+    EXPECT_THAT(faults_with("[recipe]\nseq_len = 32\n"),
+                ElementsAre(HasSubstr("(it is called model.context here) write context in [model]")));
+    EXPECT_THAT(faults_with("[model]\nd_model = 32\nn_layers = 2\n"),
+                ElementsAre(HasSubstr("called model.widths"), HasSubstr("called model.depth")));
+    EXPECT_THAT(faults_with("[model]\nweight_decay = 0.1\n"), ElementsAre(HasSubstr("in [recipe]) move it")));
+    EXPECT_THAT(faults_with("[recipe]\nepochs = 3\n"), ElementsAre(HasSubstr("follows from its study")));
+    EXPECT_THAT(faults_with("[training]\nlr = 3\n"), ElementsAre(HasSubstr("stand in [recipe] here")));
+}
+
 TEST(Job, takesWholeNumbersForDecimalOnes) {
     const std::string whole = testing::edited(
         testing::smallest_job(), "[model]\naspect_ratio = 32\n[isoflop]\ntokens_per_parameter = [1, 400]\n");
@@ -70,6 +82,16 @@ TEST(Job, isReadFromAFile) {
     EXPECT_EQ(study->job.tokens, "english.tok");
     EXPECT_EQ(study->job.token_file, folder / "english.tok");
     std::filesystem::remove_all(folder);
+}
+
+TEST(Job, thatIsAnArchiveIsSaidToBeOne) {
+    const auto file = std::filesystem::path(::testing::TempDir()) / "isogrid_job_test.h5";
+    std::ofstream(file) << "\x89HDF\r\n\x1a\n and so on";
+    const auto study = read_study(file, testing::read_tokens, testing::closed_form_flops);
+    ASSERT_FALSE(study);
+    EXPECT_THAT(base::to_string(study.error()),
+                HasSubstr("h5: is an HDF5 file, as archives are (a job file is TOML, a text) name the job file\n"));
+    std::filesystem::remove(file);
 }
 
 TEST(Job, thatCannotBeReadIsOneFault) {

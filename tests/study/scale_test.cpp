@@ -80,6 +80,14 @@ TEST(Scale, reachesEveryTokenCount) {
     EXPECT_DOUBLE_EQ(job.isoflop.tokens_per_parameter_high, 40);
 }
 
+TEST(Scale, isNamedWhereANumberIsNotAsTheFileHasIt) {
+    EXPECT_THAT(testing::faults_of(scaled(testing::smallest_job(), 1e-6)),
+                ::testing::Contains(HasSubstr(
+                    "jobs/x.toml:15: isoflop.budgets[1] (scaled by 1e-06): 1e+06 is less than one step")));
+    EXPECT_THAT(testing::faults_of(testing::edited(testing::smallest_job(), "[isoflop]\nbudgets = [1e5]\n")),
+                ElementsAre(Not(HasSubstr("scaled"))));
+}
+
 TEST(Scale, leavesNoTrialWithoutAStep) {
     EXPECT_THAT(testing::faults_of(scaled(testing::smallest_job(), 1e-6)),
                 ElementsAre(HasSubstr("is less than one step"), HasSubstr("is less than one step"),

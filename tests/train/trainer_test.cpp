@@ -398,6 +398,24 @@ TEST(PlannedBytes, fallWithRanksOnlyByTheGradientsOfTheirLeaves) {
     EXPECT_GT(train::planned_bytes(trial, 1, 4, *backend), alone);  // each thread sums leaves of its own
 }
 
+TEST(Cost, timesAModelThatIsTooLargeForThisMachineByASmallerOne) {
+    study::Trial trial = small_trial();
+    const auto backend = kernels::cpu::make_backend(kernels::cpu::InstructionSet::avx2);
+    const double small = train::measure_seconds_per_step(trial, *backend, 1);
+    EXPECT_GT(small, 0);
+    // 1.3e12 parameters: neither memory nor time for a step of it is anywhere near.
+    trial.shape = {.width = 16384,
+                   .depth = 400,
+                   .heads = 128,
+                   .mlp_width = 43696,
+                   .vocabulary = 131072,
+                   .context = 4096};
+    trial.batch = 512;
+    const double large = train::measure_seconds_per_step(trial, *backend, 1);
+    EXPECT_GT(large, 1e6 * small);
+    EXPECT_LT(large, 1e15 * small);
+}
+
 /// A number of /proc/self/status in bytes: VmRSS is what the process holds, VmHWM the most it has held;
 /// VmSize and VmPeak are the same of what it has asked for, touched or not.
 std::int64_t memory(const std::string& key) {

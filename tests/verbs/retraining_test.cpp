@@ -126,6 +126,25 @@ TEST_F(TrainedArchive, leavesOutTrialsWithoutAResult) {
     EXPECT_EQ(json[2].at("same_bits"), true);
 }
 
+TEST_F(TrainedArchive, saysHowFarOtherBitsAre) {
+    trials_[0].result.validation_loss += 0.25;
+    trials_[1].result.validation_loss += 0.25;
+    trials_[1].provenance.instruction_set = "sm_90x132";  // no card of this kind is here
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "all", "--json"}), exit_other) << out_ << err_;
+    const auto json = nlohmann::json::parse(out_).at("retrained");
+    EXPECT_EQ(json[0].at("same_bits"), false);
+    EXPECT_NEAR(json[0].at("recorded_validation_loss").get<double>() -
+                    json[0].at("retrained_validation_loss").get<double>(),
+                0.25, 1e-12);
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "t0"}), exit_other);
+    EXPECT_THAT(out_, HasSubstr("t0: made with avx2, retrained with avx2: other bits, validation loss "));
+    EXPECT_THAT(out_, HasSubstr(" recorded, "));
+    EXPECT_THAT(out_, HasSubstr(") compare the provenance\n"));
+    EXPECT_EQ(run(verify_verb(), {"--retrain", "t1"}), exit_other);
+    EXPECT_THAT(out_, HasSubstr(" retrained (as is expected: "));
+    EXPECT_THAT(out_, HasSubstr(") compare bits where there is sm_90x132\n"));
+}
+
 TEST_F(TrainedArchive, isNotDoneWhereTheTrialThatIsAskedForHasNoResult) {
     trials_[0].result = archive::TrialResult();  // failed
     EXPECT_EQ(run(verify_verb(), {"--retrain", "t0"}), exit_other) << out_ << err_;

@@ -206,25 +206,46 @@ void TrialCheckpoints::save(archive::Checkpoint checkpoint) {
         if (const auto state = wanted(step) ? shared_state(folder_, trial_.trial, step) : std::nullopt) {
             if (archive::write_checkpoint(state->file.path, state->beginning, instruction_set_,
                                           std::move(checkpoint), writer_))
-                saved_at_ = step;
+                could_save(step);
             return;
         }
         const Path path = path_of(folder_, archive::trial_file_stem(trial_), step);
         if (!archive::write_checkpoint(path, trial_.trial, instruction_set_, std::move(checkpoint), writer_))
             return;  // another run has taken over: what is there is its own
-        saved_at_ = step;
+        could_save(step);
         remove_older_than_two({path, step});
     } catch (const std::exception& error) {
-        std::cerr << "no checkpoint: " << error.what() << std::endl;
+        could_not_save(error.what());
     }
+}
+
+/// A disk may stay full for hours: what follows the first is counted.
+void TrialCheckpoints::could_not_save(const std::string& why) {
+    if (++unsaved_ == 1) std::cerr << "no checkpoint: " + why + "\n" << std::flush;
+}
+
+void TrialCheckpoints::could_save(std::int64_t step) {
+    saved_at_ = step;
+    if (unsaved_ > 0)
+        std::cerr << "checkpoints again: " + trial_.name + " after step " + std::to_string(step) +
+                         ", where " + std::to_string(unsaved_) + " before it could not be saved\n"
+                  << std::flush;
+    unsaved_ = 0;
+}
+
+TrialCheckpoints::~TrialCheckpoints() {
+    if (unsaved_ > 1)
+        std::cerr << "no checkpoint: " + trial_.name + ", " + std::to_string(unsaved_) +
+                         " in a row could not be saved\n"
+                  << std::flush;
 }
 
 void TrialCheckpoints::found_no_memory(std::int64_t step) {
     saved_ = Clock::now();  // tried again when the next one is due, not at every step
-    std::cerr << "no checkpoint: " + trial_.name + " after step " + std::to_string(step) +
-                     " (memory has no room for a copy of its state) it trains on, and begins again from the "
-                     "last one should it be ended; start fewer ranks a node\n"
-              << std::flush;
+    could_not_save(
+        trial_.name + " after step " + std::to_string(step) +
+        " (memory has no room for a copy of its state) it trains on, and begins again from the last "
+        "one should it be ended; start fewer ranks a node");
 }
 
 }  // namespace isogrid::cluster

@@ -79,6 +79,11 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
                      std::string instruction_set, archive::Writer writer, double minutes,
                      std::vector<std::int64_t> shared = {}, std::int64_t expected = 0);
 
+    /// Says how many checkpoints could not be saved at last, where more than one.
+    ~TrialCheckpoints() override;
+    TrialCheckpoints(const TrialCheckpoints&) = delete;
+    TrialCheckpoints& operator=(const TrialCheckpoints&) = delete;
+
     /// The newest that read_checkpoint accepts, the trial's own or a state that it shares. Those it does not
     /// are named on standard error, with the reason.
     std::optional<archive::Checkpoint> load() override;
@@ -96,6 +101,8 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     using Clock = std::chrono::steady_clock;
 
     void remove_older_than_two(const CheckpointFile& newest);
+    void could_not_save(const std::string& why);
+    void could_save(std::int64_t step);
 
     std::filesystem::path folder_;
     const study::PlannedTrial& trial_;
@@ -106,6 +113,7 @@ class TrialCheckpoints final : public train::CheckpointKeeper {
     std::vector<std::int64_t> shared_;
     std::int64_t expected_;
     std::int64_t taken_up_at_ = 0, saved_at_ = 0;
+    int unsaved_ = 0;                          ///< checkpoints in a row that could not be saved
     std::vector<CheckpointFile> generations_;  ///< the trial's own that it can go on from, the newest first
     std::vector<CheckpointFile> refused_;      ///< its own that it cannot
 };

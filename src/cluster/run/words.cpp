@@ -1,10 +1,13 @@
 #include "cluster/run/words.hpp"
 
+#include <algorithm>
 #include <iostream>
 
 #include "archive/archive.hpp"
 #include "cluster/folder/run_folder.hpp"
+#include "program/paragraph.hpp"
 #include "program/quantities.hpp"
+#include "study/warnings.hpp"
 
 namespace isogrid::cluster {
 
@@ -12,19 +15,42 @@ using program::bytes, program::plural;
 
 void RunWords::begins(const LeftToDo& left, int ranks) {
     const study::Study& study = request_.study;
-    for (const std::string& warning : study.grid.warnings)
-        console_.line("warning: " + warning);
-    for (const std::string& warning : warnings_of(misplaced_, study.job.threads_per_rank))
-        console_.line("warning: " + warning);
     const std::size_t done = trials() - left.trials.size(), begun = left.history.steps_before.size();
-    console_.line(study.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
-                  (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
-                  (begun > 0 ? ", " + std::to_string(begun) + " of them begun" : std::string()) +
-                  (left.from_states > 0 ? " (" + std::to_string(left.from_states) + " by trunks before)"
-                                        : std::string()) +
-                  ", " +
-                  (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : std::string("alone")) +
-                  packing());
+    warn_of_grid(done > 0 || begun > 0);
+    for (const std::string& warning : warnings_of(misplaced_, study.job.threads_per_rank))
+        warn(warning);
+    console_.line(
+        study.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
+        (begun > 0 ? " (" + std::to_string(begun) + " of them begun" : std::string()) +
+        (left.from_states > 0 ? ", " + std::to_string(left.from_states) + " by trunks" : std::string()) +
+        (begun > 0 ? ")" : "") + (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
+        ", " + (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : std::string("alone")) +
+        packing());
+}
+
+void RunWords::warn(const std::string& of) {
+    std::string text = "warning: " + of;
+    if (console_.live()) {
+        text = program::wrapped("", text, 2, console_.columns());
+        text.pop_back();  // the end of the line, which the console adds
+    }
+    console_.line(text);
+}
+
+/// What is said of a grid at its first start is not said at every one; what was found of this start's place
+/// stands among it, and is.
+void RunWords::warn_of_grid(bool goes_on) {
+    const study::Study& study = request_.study;
+    const std::vector<std::string> of_grid = study::grid_warnings(study.job, study.corpus, study.grid.trials);
+    std::size_t known = 0;
+    for (const std::string& warning : study.grid.warnings) {
+        if (goes_on && std::find(of_grid.begin(), of_grid.end(), warning) != of_grid.end())
+            ++known;
+        else
+            warn(warning);
+    }
+    if (known > 0)
+        console_.line(plural(known, "warning") + ": isogrid plan shows " + (known == 1 ? "it" : "them"));
 }
 
 std::string RunWords::packing() const {
@@ -120,8 +146,7 @@ void RunWords::done(const SweepState& state, const std::string& digest) {
 
 void RunWords::failed(std::size_t number) {
     if (number > 0)
-        console_.line("warning: " + plural(number, "trial") +
-                      " failed (isogrid status says why) add --retry failed to try again");
+        warn(plural(number, "trial") + " failed (isogrid status says why) add --retry failed to try again");
 }
 
 }  // namespace isogrid::cluster

@@ -22,7 +22,8 @@ class RunWords {
     RunWords(program::Console& console, const RunRequest& request, const Misplaced& misplaced)
         : console_(console), request_(request), misplaced_(misplaced) {}
 
-    /// Warnings, what is left to do, and who is there to do it; `ranks` with the coordinator.
+    /// Warnings (of a run that goes on, only those that are new), what is left to do, and who is there to do
+    /// it; `ranks` with the coordinator.
     void begins(const LeftToDo& left, int ranks);
 
     void takes_over_from(const Holder& predecessor);
@@ -48,6 +49,8 @@ class RunWords {
     void done(const SweepState& state, const std::string& digest);
 
   private:
+    void warn(const std::string& of);
+    void warn_of_grid(bool goes_on);
     void failed(std::size_t number);
     std::string packing() const;
     std::size_t trials() const { return request_.study.grid.trials.size(); }

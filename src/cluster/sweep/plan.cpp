@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.hpp"
+#include "base/wording.hpp"
 #include "cluster/schedule/priority.hpp"
 #include "cluster/schedule/workload.hpp"
 #include "cluster/sweep/card_plan.hpp"
@@ -77,6 +80,66 @@ std::string formatted(const char* pattern, double value) {
     return text;
 }
 
+/// Of times that may not be known.
+std::string duration_or(double seconds, std::string_view otherwise) {
+    return std::isfinite(seconds) ? duration(seconds) : std::string(otherwise);
+}
+
+/// A kind of step, and what was found out about it.
+struct Kind {
+    const study::PlannedTrial* example = nullptr;
+    double flops_left = 0;                                      ///< of all its trials
+    double seconds = std::numeric_limits<double>::quiet_NaN();  ///< a step
+    std::int64_t bytes = 0;
+    bool timed = false;
+
+    double size() const { return static_cast<double>(example->parameters.total()); }
+    double flops_per_step() const {
+        return example->flops_per_token.exact * static_cast<double>(example->trial.tokens_per_step());
+    }
+};
+
+/// Times kinds, those with most work left first, and takes the others to be as fast as the timed one nearest
+/// in size. How many were timed.
+std::size_t find_seconds(std::vector<Kind*> kinds, const Costs& costs) {
+    std::stable_sort(kinds.begin(), kinds.end(),
+                     [](const Kind* one, const Kind* other) { return one->flops_left > other->flops_left; });
+    std::vector<const Kind*> timed;
+    for (Kind* kind : kinds) {
+        if (kind->flops_left <= 0) continue;
+        const std::optional<double> seconds = costs.seconds_per_step(kind->example->trial);
+        if (!seconds) continue;
+        kind->seconds = *seconds;
+        kind->timed = true;
+        timed.push_back(kind);
+    }
+    for (Kind* kind : kinds) {
+        if (kind->timed || timed.empty()) continue;
+        const auto distance = [&](const Kind* other) {
+            return std::abs(std::log(other->size() / kind->size()));
+        };
+        const Kind& nearest = **std::min_element(
+            timed.begin(), timed.end(),
+            [&](const Kind* one, const Kind* other) { return distance(one) < distance(other); });
+        kind->seconds = nearest.seconds * kind->flops_per_step() / nearest.flops_per_step();
+    }
+    return timed.size();
+}
+
+/// What a plan finds amiss beyond what its grid does.
+std::vector<std::string> warnings_of(const study::Study& study, const Plan& plan) {
+    std::vector<std::string> warnings = study.grid.warnings;
+    constexpr double most = 1.0 / 3;
+    if (plan.evaluation_share > most)
+        warnings.push_back("evaluations take " + formatted("%.0f", 100 * plan.evaluation_share) +
+                           "% of the time (evaluation.tokens is " +
+                           std::to_string(study.job.evaluation.tokens) +
+                           ", read before the first step and at " +
+                           plural(static_cast<std::size_t>(study.job.evaluation.points), "point") +
+                           " of each trial) lower evaluation.tokens or evaluation.points");
+    return warnings;
+}
+
 /// `1 trial is`, `2 trials are`.
 std::string counted(std::size_t number, const std::string& thing) {
     return plural(number, thing) + (number == 1 ? " is" : " are");
@@ -102,25 +165,48 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const L
     plan.from_states = left.from_states;
     // Shape, first and last batch, leaves.
     using Step = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
-    std::map<Step, std::pair<double, std::int64_t>> known;
+    std::map<Step, Kind> kinds;
+    std::vector<Kind*> in_order, of_trial;
     const History history = with_trunks(left.history, study, left.trials);
     const std::set<int> to_do(left.trials.begin(), left.trials.end());
-    std::vector<double> seconds;
+    std::vector<double> parts;
+    double worth = 0, evaluated = 0;
     for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
         const study::PlannedTrial& planned = study.grid.trials[i];
         const study::Trial& trial = planned.trial;
-        const auto [entry, is_new] = known.try_emplace(
+        const auto [entry, is_new] = kinds.try_emplace(
             {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
-        if (is_new) entry->second = {costs.seconds_per_step(planned.trial), costs.bytes(planned.trial)};
-        const auto [seconds_per_step, bytes] = entry->second;
+        Kind& kind = entry->second;
+        if (is_new) {
+            kind.example = &planned;
+            kind.bytes = costs.bytes(trial);
+            in_order.push_back(&kind);
+        }
+        of_trial.push_back(&kind);
         const auto place = static_cast<int>(i);
-        const double part = to_do.contains(place) ? part_left(study, place, history) : 0;
-        plan.trials.push_back({&planned, part * seconds_per_step * steps_worth(planned.trial), bytes});
-        plan.flops += part * planned.flops(study::FlopConvention::exact);
-        plan.rank_seconds += plan.trials.back().seconds;
-        seconds.push_back(plan.trials.back().seconds);
+        parts.push_back(to_do.contains(place) ? part_left(study, place, history) : 0);
+        const double trained = parts[i] * planned.flops(study::FlopConvention::exact);
+        const double all = parts[i] * steps_worth(trial) * planned.flops_per_token.exact *
+                           static_cast<double>(trial.tokens_per_step());
+        kind.flops_left += all;
+        plan.flops += trained;
+        worth += all;
+        evaluated += all - trained;
     }
-    std::tie(plan.makespan, plan.lower_bound) = makespan(study, left.trials, history, seconds, ranks);
+    plan.kinds = in_order.size();
+    plan.timed = find_seconds(in_order, costs);
+    if (worth > 0) plan.evaluation_share = std::max(0.0, evaluated) / worth;
+    std::vector<double> seconds;
+    for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
+        const study::PlannedTrial& planned = study.grid.trials[i];
+        seconds.push_back(parts[i] > 0 ? parts[i] * of_trial[i]->seconds * steps_worth(planned.trial) : 0);
+        plan.trials.push_back({&planned, seconds[i], of_trial[i]->bytes});
+        plan.rank_seconds += seconds[i];
+    }
+    if (std::isfinite(plan.rank_seconds))
+        std::tie(plan.makespan, plan.lower_bound) = makespan(study, left.trials, history, seconds, ranks);
+    else
+        plan.makespan = plan.lower_bound = std::numeric_limits<double>::quiet_NaN();
     return plan;
 }
 
@@ -129,26 +215,39 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
     Table table({{"trial", Table::Align::left, 0},
                  {"parameters", Table::Align::right, 1},
                  {"tokens", Table::Align::right, 2},
-                 {"tokens/parameter", Table::Align::right, 5},
-                 {"steps", Table::Align::right, 6},
+                 {"D/N", Table::Align::right, 6},  // tokens a parameter, as in docs/methods.md
+                 {"steps", Table::Align::right, 7},
                  {"FLOPs", Table::Align::right, 3},
-                 {"memory", Table::Align::right, 7},
+                 {"memory", Table::Align::right, 5},
                  {"time", Table::Align::right, 4}});
     for (const auto& [planned, seconds, memory] : plan.trials)
         table.add({planned->name, std::to_string(planned->parameters.total()),
                    std::to_string(planned->trial.tokens()),
                    formatted("%.3g", planned->tokens_per_parameter()), std::to_string(planned->trial.steps),
                    formatted("%.3e", planned->flops(study::FlopConvention::exact)),
-                   bytes(static_cast<double>(memory)), duration(seconds)});
+                   bytes(static_cast<double>(memory)), duration_or(seconds, "-")});
     std::string text = table.text(columns);
     const auto paragraph = [&](const std::string& words) { return wrapped("", words, 2, columns); };
 
-    text += "\n" + paragraph(plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) +
-                             " FLOPs, " + duration(plan.rank_seconds) + " of one rank" +
-                             (plan.instruction_set.empty()
-                                  ? "."
-                                  : ", as a step takes here now (" + plan.instruction_set + ")."));
-    if (plan.ranks > 1)
+    text += "\n";
+    if (const std::vector<std::string> left_out = table.left_out(columns); !left_out.empty())
+        text += paragraph("Not shown in " + std::to_string(columns) + " columns: " + base::listed(left_out) +
+                          "; widen the terminal, or take --json.");
+    std::string totals =
+        plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) + " FLOPs";
+    if (std::isfinite(plan.rank_seconds)) {
+        totals += ", " + duration(plan.rank_seconds) + " of one rank";
+        if (!plan.instruction_set.empty())
+            totals += ", as a step takes here now (" + plan.instruction_set + ")";
+    } else {
+        totals += "; times and the end are not known: " + plan.why_untimed;
+    }
+    totals += ". Evaluations take " + formatted("%.0f", 100 * plan.evaluation_share) + "% of the time.";
+    if (plan.timed > 0 && plan.timed < plan.kinds)
+        totals += " Timed were " + std::to_string(plan.timed) + " of " + plural(plan.kinds, "kind") +
+                  " of steps (shape and batch); the others are taken to be as fast as the nearest in size.";
+    text += paragraph(totals);
+    if (plan.ranks > 1 && std::isfinite(plan.makespan))
         text +=
             paragraph("With " + std::to_string(plan.ranks) + " ranks that train (start " +
                       std::to_string(plan.ranks + 1) + ", as one coordinates): " + duration(plan.makespan) +
@@ -170,7 +269,7 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
             ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
             formatted("%.3e", without) + " FLOPs that it would take without trunks.");
     }
-    for (const std::string& warning : study.grid.warnings)
+    for (const std::string& warning : warnings_of(study, plan))
         text += paragraph("warning: " + warning);
     return text;
 }
@@ -208,11 +307,14 @@ std::string plan_json(const study::Study& study, const Plan& plan) {
                          {"branches", branches.branches},
                          {"trunk_and_branch_flops", branches.shared},
                          {"separate_flops", branches.apart},
+                         {"evaluation_share", plan.evaluation_share},
                          {"predicted_rank_seconds", plan.rank_seconds},
+                         {"kinds_of_steps", plan.kinds},
+                         {"kinds_timed", plan.timed},
                          {"ranks", plan.ranks},
                          {"predicted_makespan_seconds", plan.makespan},
                          {"makespan_lower_bound_seconds", plan.lower_bound}}},
-                       {"warnings", study.grid.warnings}};
+                       {"warnings", warnings_of(study, plan)}};
     return base::json_text(json, 4);
 }
 

@@ -18,6 +18,7 @@ namespace {
 
 constexpr double live_interval = 0.25, log_interval = 60, file_interval = 3;  // seconds
 constexpr double seconds_a_trial = 1e-5;  // between two files, so that a large sweep is not busy with them
+constexpr double lines_apart = 0.5;       // of trials that end well, on a terminal: what one can read
 constexpr double settling_time = 0.1;     // seconds until a trial's successor has been assigned
 
 std::string percent(const RunningTrial& trial) {
@@ -81,7 +82,8 @@ Progress::Progress(Console& console, std::filesystem::path progress_file)
       live_due_(-std::numeric_limits<double>::infinity()),
       log_due_(-std::numeric_limits<double>::infinity()),
       file_due_(-std::numeric_limits<double>::infinity()),
-      written_(-std::numeric_limits<double>::infinity()) {}
+      written_(-std::numeric_limits<double>::infinity()),
+      told_(-std::numeric_limits<double>::infinity()) {}
 
 void Progress::update(const Sweep& sweep, double now) {
     if (now < live_due_ && now < log_due_ && now < file_due_) return;
@@ -101,8 +103,15 @@ void Progress::update(const Sweep& sweep, double now) {
 void Progress::trial_finished(const Sweep& sweep, const Finished& finished, double now) {
     const SweepState& totals = sweep.totals();
     const bool well = finished.outcome == archive::Outcome::completed && finished.stored;
-    if (!console_.live() || !well)
-        console_.line(finished_line(totals, sweep.planned(finished.trial).name, finished));
+    if (!console_.live() || !well || now - told_ >= lines_apart) {
+        const std::string others = untold_ > 0 ? " (and " + std::to_string(untold_) + " before it)" : "";
+        console_.line(finished_line(totals, sweep.planned(finished.trial).name, finished) + others);
+        told_ = now;
+        untold_ = 0;
+        if (console_.live()) live_due_ = now;  // the live line below it is of before
+    } else {
+        ++untold_;
+    }
     if (now - written_ >= seconds_a_trial * totals.trials) write_file(sweep.state(now), now);
     file_due_ = std::max(now + settling_time, written_ + seconds_a_trial * totals.trials);
 }
@@ -110,6 +119,10 @@ void Progress::trial_finished(const Sweep& sweep, const Finished& finished, doub
 void Progress::end(const Sweep& sweep, double now) {
     write_file(sweep.state(now), now);
     console_.clear();
+    if (untold_ > 0)
+        console_.line("and " + program::plural(static_cast<std::size_t>(untold_), "trial") +
+                      " more completed");
+    untold_ = 0;
 }
 
 void Progress::write_file(const SweepState& state, double now) {

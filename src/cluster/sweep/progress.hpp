@@ -1,5 +1,5 @@
-// What a sweep says of itself while it runs: a live line on a terminal; in a log a line for each trial and
-// one a minute; and progress.json for everybody else.
+// What a sweep says of itself while it runs: a line for each trial, on a terminal above a live one, in a log
+// with one a minute; and progress.json for everybody else.
 #pragma once
 
 #include <filesystem>
@@ -26,8 +26,9 @@ class Progress {
     /// back.
     void update(const Sweep& sweep, double now);
 
-    /// Says how it ended, and writes progress.json unless that was a moment ago: what is left takes 40 ms to
-    /// say of 100,000 trials.
+    /// Says how it ended (on a terminal, where several end in half a second, of the first, and counts the
+    /// others in the next such line unless they went badly), and writes progress.json unless that was a
+    /// moment ago: what is left takes 40 ms to say of 100,000 trials.
     void trial_finished(const Sweep& sweep, const Finished& finished, double now);
 
     /// Writes progress.json a last time and takes the live line away.
@@ -38,7 +39,8 @@ class Progress {
 
     program::Console& console_;
     std::filesystem::path progress_file_;
-    double live_due_, log_due_, file_due_, written_;
+    double live_due_, log_due_, file_due_, written_, told_;
+    int untold_ = 0;  ///< trials that ended well since
 };
 
 }  // namespace isogrid::cluster

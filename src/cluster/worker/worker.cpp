@@ -44,14 +44,18 @@ class Worker {
     }
 
   private:
-    /// This worker's share of what is worth measuring before anything is assigned.
+    /// This worker's share of what is worth measuring before anything is assigned, as far as it comes in a
+    /// quarter of a minute: the scheduler takes other sizes for the nearest.
     void measure() {
         if (!workplace_.seconds_per_step) return;
         const int workers = workplace_.measuring > 0 ? workplace_.measuring : transport_.size() - 1;
         if (transport_.rank() > workers) return;
         const std::vector<int> trials = worth_measuring(workplace_.study, workers);
+        constexpr double longest = 15;  // seconds
+        const double begun = transport_.now();
         for (auto i = static_cast<std::size_t>(transport_.rank() - 1);
-             i < trials.size() && !duty_.sent_home(); i += static_cast<std::size_t>(workers)) {
+             i < trials.size() && !duty_.sent_home() && transport_.now() - begun < longest;
+             i += static_cast<std::size_t>(workers)) {
             const study::PlannedTrial& planned =
                 workplace_.study.grid.trials[static_cast<std::size_t>(trials[i])];
             if (const auto seconds = seconds_per_step(planned)) tell(Measured{trials[i], *seconds});

@@ -1,6 +1,7 @@
 // What a run folder keeps of trials that have not ended.
 #include "cluster/folder/checkpoints.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -142,6 +143,28 @@ TEST_F(Checkpoints, aFolderThatCannotBeWrittenIsToldAndPassedOver) {
     testing::internal::CaptureStderr();
     TrialCheckpoints(folder_.path() / "missing", trial_, "avx2", {.tag = "t"}, 10).save(after(3));
     EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("no checkpoint: "));
+}
+
+TEST_F(Checkpoints, thatCannotBeSavedAreToldOfOnceAndCounted) {
+    const auto later = folder_.path() / "later";
+    testing::internal::CaptureStderr();
+    {
+        TrialCheckpoints keeper(later, trial_, "avx2", {.tag = "t"}, 10);
+        keeper.save(after(3));
+        keeper.save(after(5));
+        keeper.found_no_memory(6);
+        std::filesystem::create_directories(later);
+        keeper.save(after(8));
+        EXPECT_EQ(keeper.saved_at(), 8);
+        std::filesystem::remove_all(later);
+        keeper.save(after(9));
+        keeper.save(after(10));
+    }
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 4) << told;
+    EXPECT_THAT(told, HasSubstr("checkpoints again: " + trial_.name +
+                                " after step 8, where 3 before it could not be saved\n"));
+    EXPECT_THAT(told, HasSubstr("no checkpoint: " + trial_.name + ", 2 in a row could not be saved\n"));
 }
 
 TEST_F(Checkpoints, thatMemoryHasNoRoomForAreTold) {

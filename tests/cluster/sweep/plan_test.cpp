@@ -1,6 +1,7 @@
 #include "cluster/sweep/plan.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -147,21 +148,79 @@ TEST(Plan, measuresEachShapeOnce) {
     EXPECT_EQ(measured, 2);
 }
 
+TEST(Plan, takesWhatWasNotTimedToBeAsFastAsTheNearestInSize) {
+    study::Study study = test::study_of({3e9, 2e9, 1e9});  // of 10 steps each: 3e8, 2e8 and 1e8 a step
+    for (std::size_t i = 0; i < 3; ++i) {
+        study.grid.trials[i].trial.shape.width = 64 >> i;
+        study.grid.trials[i].parameters.mlp = 1'000'000 >> (4 * i);
+        study.grid.trials[i].trial.evaluation = {};
+    }
+    const Plan plan = make_plan(study,
+                                {.seconds_per_step = [](const study::Trial& trial) -> std::optional<double> {
+                                     if (trial.shape.width == 32) return std::nullopt;
+                                     return trial.shape.width == 64 ? 6.0 : 1.0;
+                                 },
+                                 .bytes = costs.bytes},
+                                1);
+    EXPECT_EQ(plan.timed, 2u);
+    EXPECT_DOUBLE_EQ(plan.trials[0].seconds, 60);
+    EXPECT_DOUBLE_EQ(plan.trials[1].seconds, 20) << "1e8 FLOP/s, as the small one, which is nearer";
+    EXPECT_DOUBLE_EQ(plan.trials[2].seconds, 10);
+    EXPECT_THAT(plan_text(study, plan, 300), HasSubstr("Timed were 2 of 3 kinds of steps"));
+}
+
+TEST(Plan, comesWithoutTimesWhereNothingCanBeTimed) {
+    const study::Study study = three_trials();
+    Plan plan = make_plan(
+        study, {.seconds_per_step = [](const study::Trial&) { return std::nullopt; }, .bytes = costs.bytes},
+        2);
+    plan.why_untimed = "there is no card";
+    const std::string text = plan_text(study, plan, 100);
+    EXPECT_THAT(text, HasSubstr("9.000e+09  3.0 MiB     -\n"));
+    EXPECT_THAT(text, HasSubstr("FLOPs; times and the end are not known: there is no card."));
+    EXPECT_THAT(text, Not(HasSubstr("With 2 ranks")));
+    EXPECT_THAT(text, HasSubstr("warning: one budget"));
+    const auto json = nlohmann::json::parse(plan_json(study, plan));
+    EXPECT_TRUE(json["trials"][0]["predicted_seconds"].is_null());
+    EXPECT_TRUE(json["totals"]["predicted_rank_seconds"].is_null());
+    EXPECT_TRUE(json["totals"]["predicted_makespan_seconds"].is_null());
+    EXPECT_DOUBLE_EQ(json["totals"]["flops"], 1.4e10);
+}
+
 TEST(Plan, isATableThatFitsTheTerminal) {
     const study::Study study = three_trials();
     const Plan plan = make_plan(study, costs, 2);
     const std::string text = plan_text(study, plan, 100);
-    EXPECT_THAT(
-        text,
-        HasSubstr("trial  parameters  tokens  tokens/parameter  steps      FLOPs   memory        time\n"));
-    EXPECT_THAT(text, HasSubstr("120            0.0252     30  9.000e+09  3.0 MiB  3 min 08 s\n"));
+    EXPECT_THAT(text,
+                HasSubstr("trial  parameters  tokens     D/N  steps      FLOPs   memory        time\n"));
+    EXPECT_THAT(text, HasSubstr("120  0.0252     30  9.000e+09  3.0 MiB  3 min 08 s\n"));
     EXPECT_THAT(text, HasSubstr("3 trials, 1.400e+10 FLOPs, 6 min 24 s of one rank.\n"));
     EXPECT_THAT(text, HasSubstr("With 2 ranks that train (start 3, as one coordinates): 3 min 16 s; no"));
     EXPECT_THAT(text, HasSubstr("warning: one budget (a law needs several) add budgets\n"));
     for (int columns = 30; columns <= 110; ++columns)
         EXPECT_LE(widest_line(plan_text(study, plan, columns)), static_cast<std::size_t>(columns));
-    EXPECT_THAT(plan_text(study, plan, 40), Not(HasSubstr("memory"))) << "the least important goes first";
+    EXPECT_THAT(plan_text(study, plan, 80), Not(HasSubstr("Not shown")));
+    EXPECT_THAT(plan_text(study, plan, 60), HasSubstr("Not shown in 60 columns: D/N, steps; widen the"))
+        << "the least important goes first, and is named";
     EXPECT_THAT(plan_text(study, plan, 1), HasSubstr("t0")) << "the name never goes";
+}
+
+TEST(Plan, tellsOfLongEvaluations) {
+    study::Study study = three_trials();
+    study.job.evaluation = {.tokens = 8, .points = 1};
+    const Plan plan = make_plan(study, costs, 1);
+    EXPECT_NEAR(plan.evaluation_share, 8e8 / 1.48e10, 1e-12);
+    EXPECT_THAT(plan_text(study, plan, 300), HasSubstr("Evaluations take 5% of the time."));
+    for (study::PlannedTrial& planned : study.grid.trials)
+        planned.trial.evaluation.tokens = 800;
+    const Plan longer = make_plan(study, costs, 1);
+    EXPECT_THAT(
+        plan_text(study, longer, 300),
+        HasSubstr("warning: evaluations take 85% of the time (evaluation.tokens is 8, read before the "
+                  "first step and at 1 point of each trial) lower evaluation.tokens"));
+    const auto json = nlohmann::json::parse(plan_json(study, longer));
+    EXPECT_GT(json["totals"]["evaluation_share"], 0.8);
+    EXPECT_EQ(json["warnings"].size(), 2u);
 }
 
 TEST(Plan, saysTheSameInJson) {

@@ -118,6 +118,34 @@ TEST(Progress, writesOneLineAMinuteAndOneATrialIntoALog) {
     EXPECT_EQ(read_progress_file(folder / "progress.json")->state.done, 1);
 }
 
+TEST(Progress, tellsOfTrialsOnATerminalWithoutFloodingIt) {
+    const ScratchFolder folder;
+    const study::Study study = test::study_of({5e9, 4e9, 3e9, 2e9, 1e9});
+    Sweep sweep(study, {0, 1, 2, 3, 4}, 0, 1);
+    sweep.worker_idle(1);
+    {
+        Console console(open((folder / "terminal").c_str(), O_WRONLY | O_CREAT, 0600), true, true);
+        Progress progress(console, folder / "progress.json");
+        for (const double now : {1.0, 1.1, 1.2, 2.0, 2.1}) {
+            const auto assign = sweep.assign(now);
+            ASSERT_EQ(assign.size(), 1U);
+            const Finished finished{.trial = assign[0].trial,
+                                    .outcome = archive::Outcome::completed,
+                                    .stored = true,
+                                    .seconds = 1,
+                                    .validation_loss = 2};
+            sweep.finished(finished, now);
+            sweep.worker_idle(1);
+            progress.trial_finished(sweep, finished, now);
+        }
+        progress.end(sweep, 2.1);
+    }
+    EXPECT_EQ(read_all(folder / "terminal"),
+              "1/5 t0 completed in 1.0 s: validation loss 2.0000\n"
+              "4/5 t3 completed in 1.0 s: validation loss 2.0000 (and 2 before it)\n"
+              "and 1 trial more completed\n");
+}
+
 TEST(Progress, writesNoFileForATrialThatEndsRightBehindAnother) {
     constexpr int trials = 1000;  // 10 us each: a file 10 ms behind the last at the earliest
     const ScratchFolder folder;
