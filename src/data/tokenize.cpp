@@ -280,9 +280,8 @@ Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
             tokens.clear();
             vocabulary->tokenizer->encode(block, tokens);
             // Losses a byte are of the bytes that are predicted: another's model may drop ends of lines, say.
-            const std::size_t bytes = part == Part::validation
-                                          ? vocabulary->tokenizer->decode(tokens).size()
-                                          : block.size();
+            const std::size_t bytes =
+                part == Part::validation ? vocabulary->tokenizer->decode(tokens).size() : block.size();
             writer->append(part, tokens, static_cast<std::int64_t>(bytes));
             return {};
         });

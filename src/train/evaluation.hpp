@@ -19,8 +19,8 @@ namespace isogrid::train {
 
 class Evaluation {
   public:
-    /// Evaluates on `trial.evaluation.tokens` validation tokens, in whole sequences that its `sample` chooses.
-    /// The part must hold one more, the last target. `parameters` are those of the training program.
+    /// Evaluates on `trial.evaluation.tokens` validation tokens, in whole sequences that its `sample`
+    /// chooses. The part must hold one more, the last target. `parameters` are those of the training program.
     Evaluation(const study::Trial& trial, const data::TokenFile& tokens, kernels::Backend& backend,
                Communicator& group, ThreadTeam& team, std::shared_ptr<graph::PackedParameters> parameters);
     Evaluation(const Evaluation&) = delete;

@@ -68,7 +68,7 @@ std::string in_full(double loss) {
 }
 
 /// What other bits come from and what to do, as `why) what to do`.
-std::string why_other_bits(const archive::TrialRecord& then, const cluster::Retraining& how) {
+std::string why_other_bits(const archive::TrialRecord& then, const Retraining& how) {
     if (cluster::would_mix_bits({how.made_with}, how.retrained_with, then.planned.trial.precision))
         return "as is expected: " + how.retrained_with + " sums in another order than " + how.made_with +
                ") compare bits where there is " + how.made_with;

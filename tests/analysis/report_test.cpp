@@ -254,9 +254,10 @@ TEST(Answer, saysWhichOptionsChangeNothing) {
     // The three ways to write the answer all tell it.
     const Answer told = answer(runs, {"size"}, options, {}, {{"xz -9", 2.0}});
     ASSERT_EQ(told.notes.size(), all.size() + 1);
-    EXPECT_EQ(told.notes.back(),
-              "--reference has no effect: these runs do not say their bits per byte (archives do where tokens are "
-              "bytes, or with evaluation.sample = \"spread\")");
+    EXPECT_EQ(
+        told.notes.back(),
+        "--reference has no effect: these runs do not say their bits per byte (archives do where tokens are "
+        "bytes, or with evaluation.sample = \"spread\")");
     EXPECT_EQ(to_json(told).at("notes").size(), told.notes.size());
     EXPECT_THAT(to_text(told), HasSubstr("  note     --base has no effect: repetition is not fitted\n"));
     EXPECT_THAT(to_html(told, {}), HasSubstr("Note: --base has no effect: repetition is not fitted."));

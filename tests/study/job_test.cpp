@@ -89,8 +89,9 @@ TEST(Job, thatIsAnArchiveIsSaidToBeOne) {
     std::ofstream(file) << "\x89HDF\r\n\x1a\n and so on";
     const auto study = read_study(file, testing::read_tokens, testing::closed_form_flops);
     ASSERT_FALSE(study);
-    EXPECT_THAT(base::to_string(study.error()),
-                HasSubstr("h5: is an HDF5 file, as archives are (a job file is TOML, a text) name the job file\n"));
+    EXPECT_THAT(
+        base::to_string(study.error()),
+        HasSubstr("h5: is an HDF5 file, as archives are (a job file is TOML, a text) name the job file\n"));
     std::filesystem::remove(file);
 }
 

@@ -91,7 +91,8 @@ TEST_F(Checkpoints, ofOtherArithmeticAreNamedAndPassedOver) {
     keeper().save(after(3));
     testing::internal::CaptureStderr();
     EXPECT_FALSE(keeper(10, "sm_90x132").load());
-    EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("an instruction set with other bits (avx2, not sm_90x132)"));
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                HasSubstr("an instruction set with other bits (avx2, not sm_90x132)"));
     EXPECT_EQ(steps_there(), (std::vector<std::int64_t>{3}));
 }
 

@@ -29,8 +29,7 @@ TEST(AsBegun, tellsOfOtherBitsThanThoseOfAllThatAreThere) {
     EXPECT_TRUE(would_mix_bits({"sm_90x132"}, "sm_100x148", float32));
     EXPECT_FALSE(would_mix_bits({"sm_90x132", "avx2"}, "avx2", float32)) << "mixed already, and told then";
 
-    EXPECT_THAT(warning_of_mixed_bits({"avx2", "avx512"}),
-                HasSubstr("were trained with avx2, avx512, and"));
+    EXPECT_THAT(warning_of_mixed_bits({"avx2", "avx512"}), HasSubstr("were trained with avx2, avx512, and"));
     EXPECT_THAT(
         warning_of_lower_set("avx512_bf16", InstructionSet::amx),
         AllOf(HasSubstr("trains with avx512_bf16, although all processors run amx"), HasSubstr("--isa")));
