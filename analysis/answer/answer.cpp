@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "analysis/answer/doubts.hpp"
 #include "analysis/answer/studies.hpp"
 #include "analysis/answer/without_effect.hpp"
 #include "analysis/runs/check_runs.hpp"
@@ -103,10 +104,7 @@ void recommend(std::optional<double> inference_tokens, Answer& all) {
     for (const double target : all.targets)
         if (auto decision = decide(all.fits, target, all.largest_fitted, inference_tokens,
                                    tokens_per_batch_unit(all.runs))) {
-            // A unit that was not meant is of no harm until somebody takes the numbers.
-            std::ranges::copy_if(
-                all.warnings, std::back_inserter(decision->warnings),
-                [](const Reason& warning) { return warning.kind == Refusal::mixed_conventions; });
+            add_doubts(all, *decision);
             all.decisions.push_back(std::move(*decision));
         }
     for (const Decision& decision : all.decisions)

@@ -177,6 +177,7 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
             decision.learning_rate = fit.learning_rate_at(best.parameters.value, best.tokens.value);
             decision.learning_rate_law = fit.name;
         }
+        decision.swept |= fit.name == "hyperparameters" && fit.batch_rules.empty() && !fit.learning_rate_at;
         // A batch that did best where it was tried goes before one that wastes little.
         const BatchRule* rule = most_trusted(fit.batch_rules);
         if (rule != nullptr && (!decision.batch || fit.name == "hyperparameters")) {

@@ -36,6 +36,8 @@ std::string_view name(Refusal refusal) {
             return "several_optima";
         case Refusal::poor_prediction:
             return "poor_prediction";
+        case Refusal::laws_differ:
+            return "laws_differ";
         case Refusal::far_extrapolation:
             return "far_extrapolation";
     }

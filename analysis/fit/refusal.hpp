@@ -23,6 +23,7 @@ enum class Refusal {
     mixed_conventions,  ///< counts under different conventions stand in one column
     several_optima,     ///< another local optimum is nearly as good
     poor_prediction,    ///< runs held out are predicted badly
+    laws_differ,        ///< two laws' intervals of one number do not meet
     far_extrapolation   ///< the prediction lies many decades beyond the runs
 };
 std::string_view name(Refusal refusal);

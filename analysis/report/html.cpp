@@ -157,6 +157,7 @@ std::string conventions_html(const Answer& answer) {
     row("tokens D", escape(runs.conventions.tokens));
     row("compute C", escape(runs.conventions.flops));
     row("loss", escape(runs.conventions.loss));
+    if (!runs.conventions.batch.empty()) row("batch", escape(runs.conventions.batch));
     html += "</table></div>\n";
     for (const auto* notes : {&runs.notes, &answer.notes})
         for (const std::string& note : *notes)

@@ -64,7 +64,10 @@ std::string describe_recipe(const Decision& decision) {
                           : decision.learning_rate ? "which batch"
                                                    : "which batch or learning rate";
     return text + "No law says " + missing +
-           " suits it: sweep them, and fit hyperparameters or critical_batch.";
+           (decision.swept
+                ? " suits it: what was swept (see hyperparameters) is of too few sizes or lengths; "
+                  "sweep more of them."
+                : " suits it: sweep them, and fit hyperparameters or critical_batch.");
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ std::string runs_text(const Page& page, const Answer& answer) {
     text += page.lines("  D        ", runs.conventions.tokens);
     text += page.lines("  C        ", runs.conventions.flops);
     text += page.lines("  loss     ", runs.conventions.loss);
+    if (!runs.conventions.batch.empty()) text += page.lines("  batch    ", runs.conventions.batch);
     text += page.lines("  +/-      ",
                        "standard error; [a, b] or (a to b) the 95% interval of a law's own value, about "
                        "which a single run scatters");

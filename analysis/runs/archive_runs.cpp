@@ -259,7 +259,8 @@ base::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     runs.source = request.file.string();
     runs.digest = archive->digest;
     runs.conventions = {describe(request.parameters), "D: tokens trained on, counted", describe(convention),
-                        "validation loss at the trial's end, nats a token"};
+                        "validation loss at the trial's end, nats a token",
+                        "tokens a step (batches of a job file are sequences)"};
     for (const archive::TrialRecord& record : archive->trials) {
         if (const std::string reason = reject(record); !reason.empty())
             runs.rejected.push_back({record.planned.name, record.stored_digest, reason});

@@ -181,6 +181,7 @@ Conventions conventions_of(const std::map<std::string, std::string>& columns) {
     said.parameters =
         given("parameters") ? "N as given in column " + columns.at("parameters") : "N is not given";
     said.loss = "as given in column " + columns.at("loss");
+    if (given("batch")) said.batch = "in the unit of column " + columns.at("batch");
     const std::string active = given("active_parameters") ? " with N the active parameters" : "";
     TokensUnit unit = TokensUnit::tokens;
     if (given("tokens")) {

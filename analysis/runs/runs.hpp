@@ -105,6 +105,7 @@ struct Conventions {
     std::string tokens;      ///< where D comes from
     std::string flops;       ///< what C counts
     std::string loss;        ///< what the loss is
+    std::string batch;       ///< what batches count; empty where nobody says
     TokensUnit tokens_unit = TokensUnit::tokens;
 };
 
