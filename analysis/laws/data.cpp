@@ -12,9 +12,9 @@ namespace {
 constexpr std::size_t fewest_amounts = 6;
 
 /// The largest size that was trained on enough different amounts of data; empty when there is none.
-std::vector<const Run*> largest_ladder(const Runs& runs) {
+std::vector<const Run*> largest_ladder(const std::vector<Run>& runs) {
     std::map<double, std::vector<const Run*>> sizes;
-    for (const Run& run : runs.used)
+    for (const Run& run : runs)
         if (run.tokens > 0) sizes[run.parameters].push_back(&run);
     for (auto size = sizes.rbegin(); size != sizes.rend(); ++size) {
         std::vector<double> amounts;
@@ -33,7 +33,8 @@ LawFit fit_data(const Runs& runs, const FitOptions& options) {
     Ladder ladder;
     ladder.law = "data", ladder.symbol = "D";
     ladder.axis = {"tokens D", Quantity::tokens, true};
-    ladder.used = largest_ladder(runs);
+    const std::vector<Run> means = mean_runs(runs, ladder);
+    ladder.used = largest_ladder(means);
     ladder.x = [](const Run& run) { return run.tokens; };
     ladder.advice = "train one size on more different amounts of data";
     const bool one_size = !ladder.used.empty();
@@ -46,7 +47,7 @@ LawFit fit_data(const Runs& runs, const FitOptions& options) {
                                         : "the runs do not say their size and are taken for one");
         keep_best_at_each(ladder);
     } else {
-        for (const Run& run : runs.used)
+        for (const Run& run : means)
             if (run.tokens > 0) ladder.used.push_back(&run);
         keep_best_at_each(ladder);
         keep_lower_envelope(ladder);

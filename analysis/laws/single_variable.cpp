@@ -7,6 +7,7 @@
 #include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/single_variable_figures.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -150,6 +151,15 @@ std::size_t choose(const std::vector<Candidate>& candidates) {
 }
 
 }  // namespace
+
+std::vector<Run> mean_runs(const Runs& runs, Ladder& ladder) {
+    std::vector<Run> means = averaged_over_seeds(runs.used);
+    if (means.size() < runs.used.size())
+        ladder.notes.push_back(
+            "runs that differ by their seed alone count as one, with their mean loss: of " +
+            std::to_string(runs.used.size()) + " runs " + std::to_string(means.size()) + " are left");
+    return means;
+}
 
 void keep_best_at_each(Ladder& ladder) {
     std::stable_sort(ladder.used.begin(), ladder.used.end(), [&](const Run* a, const Run* b) {

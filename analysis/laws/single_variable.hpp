@@ -22,6 +22,10 @@ struct Ladder {
     std::string advice;              ///< what to do about too few
 };
 
+/// The runs that `ladder` is to be made of: those that differ by their seed alone are one, with their mean
+/// loss, as the lowest of several seeds is too low by more the more there are. A note says so.
+std::vector<Run> mean_runs(const Runs& runs, Ladder& ladder);
+
 /// Of runs with the same x (to 1e-6) the best, by rising x; worse ones are left out.
 void keep_best_at_each(Ladder& ladder);
 

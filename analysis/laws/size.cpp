@@ -15,7 +15,8 @@ LawFit fit_size(const Runs& runs, const FitOptions& options) {
         "are "
         "left out. E holds what the data cannot teach"};
     ladder.advice = "train more sizes on as much data as there is";
-    for (const Run& run : runs.used)
+    const std::vector<Run> means = mean_runs(runs, ladder);
+    for (const Run& run : means)
         if (run.parameters > 0) ladder.used.push_back(&run);
     keep_best_at_each(ladder);
     keep_lower_envelope(ladder);

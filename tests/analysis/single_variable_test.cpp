@@ -129,6 +129,45 @@ TEST(Data, saysHowFarAStraightLineHolds) {
     EXPECT_THAT(fit.notes, Contains(HasSubstr("exponent -0.1, holds from 10M to 391M (5 of 12 runs)")));
 }
 
+/// Every run of `runs` a second time, as another seed, one above and one below it by this share.
+Runs with_second_seeds(const Runs& runs, double share, const std::function<bool(const Run&)>& repeated) {
+    Runs both = runs;
+    both.used.clear();
+    for (Run run : runs.used) {
+        const double loss = run.loss;
+        run.seed = "1", run.loss = repeated(run) ? (1 + share) * loss : loss;
+        both.used.push_back(run);
+        if (!repeated(run)) continue;
+        run.seed = "2", run.loss = (1 - share) * loss;
+        both.used.push_back(run);
+    }
+    return both;
+}
+
+TEST(Data, takesTheMeanOfSeeds) {
+    // Repeats of the large half alone: the lower seed of each would pull the floor down by 1%.
+    const auto large = [](const auto& run) { return run.tokens > 1e9; };
+    const LawFit fit =
+        fit_data(with_second_seeds(data_ladder(10, 2.5, power_with_floor), 0.01, large), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.3, 1e-4);
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("of 14 runs 10 are left")));
+}
+
+TEST(Data, takesTheBestOfRunsThatShareASeed) {
+    // They differ in something that no column names; the second of each is worse.
+    Runs runs = data_ladder(10, 2.5, power_with_floor);
+    for (auto& run : runs.used)
+        run.seed = "1";
+    const Runs once = runs;
+    for (auto run : once.used)
+        run.loss *= 1.3, runs.used.push_back(run);
+    const LawFit fit = fit_data(runs, without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
+}
+
 TEST(Data, isRefusedWithFewAmountsOrANarrowSpan) {
     const LawFit few = fit_data(data_ladder(5, 4, power_with_floor), {});
     ASSERT_TRUE(few.refused);
@@ -157,6 +196,16 @@ TEST(Size, leavesOutSizesThatLackedData) {
     ASSERT_EQ(conventions.rows.size(), 2u);
     EXPECT_NEAR(std::get<double>(conventions.rows[0][1]), 0.3, 1e-3);
     EXPECT_LT(std::get<double>(conventions.rows[1][1]), 0.28);
+}
+
+TEST(Compute, takesTheMeanOfSeeds) {
+    const auto all = [](const auto&) { return true; };
+    Runs runs = data_ladder(12, 2, [](double) { return 0.0; });
+    for (auto& run : runs.used)
+        run.flops = run.budget = run.tokens, run.loss = power_with_floor(run.flops);
+    const LawFit fit = fit_compute(with_second_seeds(runs, 0.02, all), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
 }
 
 TEST(Compute, takesTheBestOfEachBudgetUnlessItIsAtTheEdge) {
