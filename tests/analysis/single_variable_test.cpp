@@ -129,6 +129,19 @@ TEST(Data, saysHowFarAStraightLineHolds) {
     EXPECT_THAT(fit.notes, Contains(HasSubstr("exponent -0.1, holds from 10M to 391M (5 of 12 runs)")));
 }
 
+TEST(Data, callsFlooredOnlyWhatLiesNearTheFloor) {
+    // From the fifth run on, at 3.9e8 tokens, less than .02 above the floor of 2.
+    const LawFit floored = fit_data(
+        data_ladder(12, 2.5, [](double d) { return 2 + 2 * std::pow(d / 1e7, -1.3); }), without_bootstrap());
+    EXPECT_THAT(floored.notes, Contains(HasSubstr("; beyond, the floor")));
+    // Chinchilla's data term at 1e8 parameters: 3.2 at 1.6e9 tokens, 2.6 at 3e10, a floor of 2.3.
+    const LawFit falling =
+        fit_data(data_ladder(12, 2.07, [](double d) { return 2.3 + 2085 * std::pow(d, -0.366); }),
+                 without_bootstrap());
+    ASSERT_NEAR(value_of(falling.parameters, "E"), 2.3, 1e-3);
+    EXPECT_THAT(falling.notes, Contains(HasSubstr("; beyond, it bends")));
+}
+
 /// Every run of `runs` a second time, as another seed, one above and one below it by this share.
 Runs with_second_seeds(const Runs& runs, double share, const std::function<bool(const Run&)>& repeated) {
     Runs both = runs;
