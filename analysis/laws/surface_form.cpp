@@ -9,6 +9,7 @@
 #include "analysis/laws/surface_figures.hpp"
 #include "analysis/laws/surface_likelihood.hpp"
 #include "analysis/laws/surface_runs.hpp"
+#include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -78,12 +79,13 @@ std::array<SurfaceForm, 3> surface_forms(const FitOptions& options) {
     return {options.equal_exponents ? one_exponent_form : joint_form, kaplan_form, rosenfeld_form};
 }
 
-SurfaceFit fit_surface(const SurfaceForm& form, const Runs& runs, const FitOptions& options) {
+SurfaceFit fit_surface(const SurfaceForm& form, const Runs& all, const FitOptions& options) {
     SurfaceFit result;
     LawFit& fit = result.fit;
     ParametricFit& found = result.found;
     fit.name = form.name;
     fit.objective = to_string(options.objective);
+    const Runs& runs = result.runs = well_tuned(all, options, fit.notes);
     ParametricLaw law = form.law(runs.used);
     if ((fit.refused = too_few_for_surface(runs.used, law.model.parameters))) return result;
     law.repeats = repeats_of(runs.used);

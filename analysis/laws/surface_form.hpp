@@ -32,6 +32,7 @@ extern const SurfaceForm one_exponent_form;
 struct SurfaceFit {
     LawFit fit;           ///< with parameters, surface, prediction, validation and pictures
     ParametricFit found;  ///< empty when there were too few runs to begin
+    Runs runs;            ///< those that it was fitted to: of sweeps the best (well_tuned)
 };
 
 /// Fits one form. Refused: fewer than three runs more than parameters, under three sizes or token counts,
