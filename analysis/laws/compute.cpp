@@ -15,9 +15,9 @@ struct Budgets {
     std::vector<const Run*> best, left_out;
     std::size_t at_edge = 0;
 };
-Budgets best_of_budgets(const Runs& runs) {
+Budgets best_of_budgets(const std::vector<Run>& runs) {
     std::map<double, std::vector<const Run*>> budgets;
-    for (const Run& run : runs.used)
+    for (const Run& run : runs)
         if (run.flops > 0 && run.budget > 0) budgets[run.budget].push_back(&run);
     Budgets found;
     for (const auto& [budget, members] : budgets) {
@@ -43,7 +43,8 @@ LawFit fit_compute(const Runs& runs, const FitOptions& options) {
     ladder.x = [](const Run& run) { return run.flops; };
     ladder.others = [](const Run& run) { return &run.other_flops; };
     ladder.advice = "run more budgets, or larger ones";
-    Budgets budgets = best_of_budgets(runs);
+    const std::vector<Run> means = mean_runs(runs, ladder);
+    Budgets budgets = best_of_budgets(means);
     if (budgets.best.size() + budgets.left_out.size() >= 3) {
         ladder.used = std::move(budgets.best);
         ladder.left_out = std::move(budgets.left_out);
@@ -54,7 +55,7 @@ LawFit fit_compute(const Runs& runs, const FitOptions& options) {
                                           " budgets whose smallest or largest size does best are left out"));
         keep_best_at_each(ladder);
     } else {
-        for (const Run& run : runs.used)
+        for (const Run& run : means)
             if (run.flops > 0) ladder.used.push_back(&run);
         keep_best_at_each(ladder);
         keep_lower_envelope(ladder);

@@ -22,14 +22,8 @@ struct Size {
 };
 
 Size best_recipe(const std::vector<const Run*>& runs) {
-    std::map<decltype(recipe_of(*runs[0])), std::vector<const Run*>> recipes;
-    std::vector<std::vector<const Run*>> sets;
-    for (const Run* run : runs)
-        run->seed.empty() ? sets.push_back({run}) : recipes[recipe_of(*run)].push_back(run);
-    for (auto& [recipe, members] : recipes)
-        sets.push_back(std::move(members));
     Size best;
-    for (const auto& set : sets) {
+    for (const auto& set : sets_of_seeds(runs)) {
         const auto count = static_cast<double>(set.size());
         double mean = 0, squares = 0, stated = 0;
         for (const Run* run : set) {

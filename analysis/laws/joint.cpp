@@ -257,9 +257,10 @@ JointLaw::Optimum JointLaw::optimum(double flops, double flops_per_parameter_tok
     return best;
 }
 
-LawFit fit_joint(const Runs& runs, const FitOptions& options) {
-    SurfaceFit surface = fit_surface(options.equal_exponents ? one_exponent_form : joint_form, runs, options);
+LawFit fit_joint(const Runs& all, const FitOptions& options) {
+    SurfaceFit surface = fit_surface(options.equal_exponents ? one_exponent_form : joint_form, all, options);
     LawFit& fit = surface.fit;
+    const Runs& runs = surface.runs;
     if (options.equal_exponents)
         fit.notes.push_back(
             "alpha = beta was asked for (--constrain): N* and D* then grow alike, and their exponents of 1/2 "

@@ -85,15 +85,16 @@ JointLaw kaplan_core(std::span<const double> v) {
 const SurfaceForm kaplan_form{"joint_kaplan", "Kaplan et al.'s law", kaplan_law, kaplan_loss, kaplan_core};
 
 LawFit fit_joint_kaplan(const Runs& runs, const FitOptions& options) {
-    LawFit fit = fit_surface(kaplan_form, runs, options).fit;
-    if (fit.refused) return fit;
-    FormComparison comparison = compare_forms(runs, options);
+    SurfaceFit surface = fit_surface(kaplan_form, runs, options);
+    LawFit& fit = surface.fit;
+    if (fit.refused) return std::move(fit);
+    FormComparison comparison = compare_forms(surface.runs, options);
     fit.tables.push_back(std::move(comparison.table));
     if (!comparison.winner.empty())
         fit.notes.push_back("of the forms of L(N, D), " + comparison.winner +
                             " predicts held-out runs best; AIC says which describes all runs best");
     fit.notes.push_back("it has no floor: beyond the runs its loss is a lower limit");
-    return fit;
+    return std::move(fit);
 }
 
 }  // namespace isogrid::analysis

@@ -11,6 +11,7 @@
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/joint.hpp"
 #include "analysis/laws/surface_runs.hpp"
+#include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -157,10 +158,11 @@ Table cost_table(const ParametricFit& found) {
 
 }  // namespace
 
-LawFit fit_overtraining(const Runs& runs, const FitOptions& options) {
+LawFit fit_overtraining(const Runs& all, const FitOptions& options) {
     LawFit fit;
     fit.name = "overtraining";
     fit.objective = to_string(options.objective) + " of the loss";
+    const Runs runs = well_tuned(all, options, fit.notes);
     if ((fit.refused = too_few(runs.used))) return fit;
     const Model model(runs.used);
     const double lowest = *std::min_element(model.loss.begin(), model.loss.end());

@@ -7,6 +7,7 @@
 #include "analysis/figures/numbers.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/single_variable_figures.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -80,8 +81,9 @@ std::size_t find_plateau(std::span<const CurvePoint> points) {
     return plateau;
 }
 
-/// How many of the points, from the lowest x on, lie on a straight line in logarithms before the loss levels
-/// off at its floor: a pure power law there and a constant beyond, by the same criterion.
+/// How many of the points, from the lowest x on, a straight line in logarithms describes: a pure power law
+/// there and a constant beyond, by the same criterion. The constant is the floor only where the losses have
+/// come near it (see beyond_the_line): a smooth bend is told from a line by it, too.
 struct StraightPart {
     std::size_t points = 0;
     double exponent = 0;
@@ -99,6 +101,17 @@ StraightPart find_straight_part(std::span<const CurvePoint> points) {
         if (criterion < lowest) lowest = criterion, best = {inside, fit.parameters[1]};
     }
     return best;
+}
+
+/// What becomes of the losses where the straight line ends.
+std::string beyond_the_line(std::span<const CurvePoint> beyond, const FittedForm& with_floor) {
+    if (beyond.empty()) return {};
+    constexpr double near = 0.02;  // of the floor
+    const double floor = with_floor.parameters.front();
+    const bool reached = with_floor.sound && std::ranges::all_of(beyond, [&](const CurvePoint& point) {
+                             return std::abs(point.loss - floor) <= near * floor;
+                         });
+    return reached ? "; beyond, the floor" : "; beyond, it bends";
 }
 
 std::vector<Cut> windows(const CurveForm& form, std::span<const CurvePoint> points) {
@@ -151,6 +164,15 @@ std::size_t choose(const std::vector<Candidate>& candidates) {
 
 }  // namespace
 
+std::vector<Run> mean_runs(const Runs& runs, Ladder& ladder) {
+    std::vector<Run> means = averaged_over_seeds(runs.used);
+    if (means.size() < runs.used.size())
+        ladder.notes.push_back(
+            "runs that differ by their seed alone count as one, with their mean loss: of " +
+            std::to_string(runs.used.size()) + " runs " + std::to_string(means.size()) + " are left");
+    return means;
+}
+
 void keep_best_at_each(Ladder& ladder) {
     std::stable_sort(ladder.used.begin(), ladder.used.end(), [&](const Run* a, const Run* b) {
         const double left = ladder.x(*a), right = ladder.x(*b);
@@ -185,6 +207,7 @@ LawFit fit_single_variable(Ladder ladder, const FitOptions& options) {
     fit.objective = "least squares of log loss";
     fit.notes = ladder.notes;
     if ((fit.refused = too_few(ladder))) return fit;
+    if (ladder.not_alone && (fit.refused = ladder.not_alone(ladder.used))) return fit;
 
     const std::vector<CurvePoint> all = points_of(ladder.used, ladder.x);
     const std::size_t plateau = find_plateau(all);
@@ -208,7 +231,7 @@ LawFit fit_single_variable(Ladder ladder, const FitOptions& options) {
                         format_significant(-straight.exponent, 3) + ", holds from " +
                         quantity(points.front().x) + " to " + quantity(points[straight.points - 1].x) + " (" +
                         std::to_string(straight.points) + " of " + std::to_string(points.size()) + " runs)" +
-                        (straight.points < points.size() ? "; beyond, the floor" : ""));
+                        beyond_the_line(std::span(points).subspan(straight.points), candidates.front().fit));
     if (auto table = convention_table(ladder, inside)) fit.tables.push_back(std::move(*table));
 
     // Few points, each at an x of its own: leaving some out would change the question, so residuals are

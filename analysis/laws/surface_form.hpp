@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,15 @@ extern const SurfaceForm joint_form, kaplan_form, rosenfeld_form;
 /// joint with alpha = beta, in its place where that is asked for; its values are joint's five.
 extern const SurfaceForm one_exponent_form;
 
+/// The form's values from a hundred starts spread over its grid, without intervals and without certifying:
+/// for many fits of a few runs each. Nothing where the form is refused.
+std::optional<std::vector<double>> fit_quickly(const SurfaceForm& form, const std::vector<Run>& runs,
+                                               FitOptions options);
+
 struct SurfaceFit {
     LawFit fit;           ///< with parameters, surface, prediction, validation and pictures
     ParametricFit found;  ///< empty when there were too few runs to begin
+    Runs runs;            ///< those that it was fitted to: of sweeps the best (well_tuned)
 };
 
 /// Fits one form. Refused: fewer than three runs more than parameters, under three sizes or token counts,

@@ -68,6 +68,44 @@ std::vector<std::size_t> repeats_of(const std::vector<const Run*>& runs) {
     return repeats;
 }
 
+std::vector<std::vector<const Run*>> sets_of_seeds(const std::vector<const Run*>& runs) {
+    std::vector<std::vector<const Run*>> recipes;
+    std::map<decltype(recipe_of(*runs.front())), std::size_t> known;
+    for (const Run* run : runs) {
+        std::size_t place = recipes.size();
+        if (!run->seed.empty()) place = known.try_emplace(recipe_of(*run), place).first->second;
+        if (place == recipes.size()) recipes.emplace_back();
+        recipes[place].push_back(run);
+    }
+    std::vector<std::vector<const Run*>> sets;
+    for (auto& members : recipes) {
+        std::set<std::string> seeds;
+        for (const Run* run : members)
+            seeds.insert(run->seed);
+        if (seeds.size() == members.size())
+            sets.push_back(std::move(members));
+        else
+            for (const Run* run : members)
+                sets.push_back({run});
+    }
+    return sets;
+}
+
+std::vector<Run> averaged_over_seeds(const std::vector<Run>& runs) {
+    std::vector<const Run*> all;
+    for (const Run& run : runs)
+        all.push_back(&run);
+    std::vector<Run> averaged;
+    for (const auto& set : sets_of_seeds(all)) {
+        const auto count = static_cast<double>(set.size());
+        Run& mean = averaged.emplace_back(*set.front());
+        mean.loss = mean.flops = 0;
+        for (const Run* run : set)
+            mean.loss += run->loss / count, mean.flops += run->flops / count;
+    }
+    return averaged;
+}
+
 bool meets_budget(const Run& run) {
     return run.budget > 0 && std::abs(run.flops / run.budget - 1) < 0.02;
 }

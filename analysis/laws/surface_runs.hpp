@@ -32,6 +32,13 @@ inline auto recipe_of(const Run& run) {
 std::vector<std::size_t> repeats_of(const std::vector<Run>& runs);
 std::vector<std::size_t> repeats_of(const std::vector<const Run*>& runs);
 
+/// Repeats as sets, in the order of their first runs. A run that names no seed is alone, and so is each of
+/// those of which two have one seed: they differ in something that nobody has named.
+std::vector<std::vector<const Run*>> sets_of_seeds(const std::vector<const Run*>& runs);
+
+/// One run for each of these sets: the first, with the mean of their losses and of their C.
+std::vector<Run> averaged_over_seeds(const std::vector<Run>& runs);
+
 /// Whether a run costs what its budget says, to 2%: not so where C is counted otherwise than the budget was
 /// set.
 bool meets_budget(const Run& run);

@@ -15,8 +15,12 @@ namespace {
 
 constexpr double vague = 0.7;  ///< a factor of two
 
-/// Runs by what they must share, tokens apart.
-using Key = std::tuple<double, double, std::string, std::string, double>;
+/// What runs of one sweep share, tokens apart: all of their recipe but the knobs.
+auto key_of(const Run& run, Sweeping sweeping) {
+    const double batch = sweeping == Sweeping::learning_rate ? run.batch.value_or(0) : 0;
+    return std::tuple(run.parameters, run.width.value_or(0), run.parametrization, run.family, batch,
+                      run.experts.value_or(0), run.active_parameters.value_or(0), run.shares);
+}
 
 /// Loss of each pair of learning rate and batch.
 double loss_of(const std::vector<const Run*>& runs) {
@@ -63,14 +67,18 @@ Points at_best_batch(const Points& points) {
     return chosen;
 }
 
-void add_sweeps(const std::vector<const Run*>& runs, std::vector<Sweep>& sweeps) {
+Points points_of(const std::vector<const Run*>& runs) {
     Points points;
+    for (const Run* run : runs)
+        points[{run->learning_rate.value_or(0), run->batch.value_or(0)}].push_back(run);
+    return points;
+}
+
+void add_sweeps(const std::vector<const Run*>& runs, std::vector<Sweep>& sweeps) {
+    const Points points = points_of(runs);
     std::set<double> rates, batches;
-    for (const Run* run : runs) {
-        const double rate = run->learning_rate.value_or(0), batch = run->batch.value_or(0);
-        points[{rate, batch}].push_back(run);
-        rates.insert(rate), batches.insert(batch);
-    }
+    for (const auto& [knobs, members] : points)
+        rates.insert(knobs.first), batches.insert(knobs.second);
     if (rates.size() < 2 && batches.size() < 2) return;
     sweeps.push_back(make_sweep(points, rates.size() > 1, batches.size() > 1));
     Sweep& both = sweeps.back();
@@ -81,31 +89,63 @@ void add_sweeps(const std::vector<const Run*>& runs, std::vector<Sweep>& sweeps)
     if (!alone.bowl.refused) both = std::move(alone);
 }
 
-}  // namespace
-
-std::vector<Sweep> gather_sweeps(const std::vector<Run>& runs, Sweeping sweeping) {
-    std::map<Key, std::vector<const Run*>> groups;
-    for (const Run& run : runs) {
-        if (!(run.learning_rate.value_or(1) > 0) || !(run.loss > 0)) continue;
-        const double batch = sweeping == Sweeping::learning_rate ? run.batch.value_or(0) : 0;
-        groups[{run.parameters, run.width.value_or(0), run.parametrization, run.family, batch}].push_back(
-            &run);
-    }
-    std::vector<Sweep> sweeps;
+/// Runs that differ in nothing but the knobs (or in nothing), tokens to rounding.
+std::vector<std::vector<const Run*>> cells_of(const std::vector<Run>& runs, Sweeping sweeping) {
+    std::map<decltype(key_of(runs.front(), sweeping)), std::vector<const Run*>> groups;
+    for (const Run& run : runs)
+        if (run.learning_rate.value_or(1) > 0 && run.loss > 0) groups[key_of(run, sweeping)].push_back(&run);
+    std::vector<std::vector<const Run*>> cells;
     for (auto& [key, group] : groups) {
         std::stable_sort(group.begin(), group.end(), [](auto* a, auto* b) { return a->tokens < b->tokens; });
         for (auto begin = group.begin(); begin != group.end();) {
             const double from = (*begin)->tokens;
             const auto end =
                 std::find_if(begin, group.end(), [&](const Run* run) { return !alike(from, run->tokens); });
-            add_sweeps({begin, end}, sweeps);
+            cells.emplace_back(begin, end);
             begin = end;
         }
     }
+    return cells;
+}
+
+}  // namespace
+
+std::vector<Sweep> gather_sweeps(const std::vector<Run>& runs, Sweeping sweeping) {
+    std::vector<Sweep> sweeps;
+    for (const auto& cell : cells_of(runs, sweeping))
+        add_sweeps(cell, sweeps);
     std::stable_sort(sweeps.begin(), sweeps.end(), [](const Sweep& a, const Sweep& b) {
         return std::tie(a.parameters, a.tokens) < std::tie(b.parameters, b.tokens);
     });
     return sweeps;
+}
+
+std::vector<Run> best_of_sweeps(const std::vector<Run>& runs) {
+    std::set<const Run*> set_aside;
+    for (const auto& cell : cells_of(runs, Sweeping::learning_rate_and_batch)) {
+        const Points points = points_of(cell);
+        const auto best = std::min_element(points.begin(), points.end(), [](const auto& a, const auto& b) {
+            return loss_of(a.second) < loss_of(b.second);
+        });
+        for (auto point = points.begin(); point != points.end(); ++point)
+            if (point != best) set_aside.insert(point->second.begin(), point->second.end());
+    }
+    std::vector<Run> kept;
+    for (const Run& run : runs)
+        if (!set_aside.contains(&run)) kept.push_back(run);
+    return kept;
+}
+
+Runs well_tuned(const Runs& runs, const FitOptions& options, std::vector<std::string>& notes) {
+    Runs tuned = runs;
+    if (options.objective.kind == ObjectiveKind::asymmetric) return tuned;
+    tuned.used = best_of_sweeps(runs.used);
+    if (const std::size_t aside = runs.used.size() - tuned.used.size(); aside > 0)
+        notes.push_back("of runs that differ in learning rate or batch alone the best count: " +
+                        std::to_string(aside) + " of " + std::to_string(runs.used.size()) +
+                        " runs are set aside (--objective asymmetric:SHARE takes them all, SHARE of them "
+                        "below the law)");
+    return tuned;
 }
 
 std::string describe(const Sweep& sweep) {

@@ -42,6 +42,14 @@ enum class Sweeping {
 /// its place.
 std::vector<Sweep> gather_sweeps(const std::vector<Run>& runs, Sweeping sweeping);
 
+/// Of each sweep the runs of the best learning rate and batch, by the losses that a sweep counts; runs that
+/// are in no sweep as they are. In the order of `runs`.
+std::vector<Run> best_of_sweeps(const std::vector<Run>& runs);
+
+/// The runs that a law of L(N, D) is fitted to: best_of_sweeps, with a note where that leaves some out. All,
+/// where the objective is asymmetric, which is for runs some of which were tuned badly.
+Runs well_tuned(const Runs& runs, const FitOptions& options, std::vector<std::string>& notes);
+
 /// `12M parameters, 240M tokens`.
 std::string describe(const Sweep& sweep);
 

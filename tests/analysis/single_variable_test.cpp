@@ -129,6 +129,58 @@ TEST(Data, saysHowFarAStraightLineHolds) {
     EXPECT_THAT(fit.notes, Contains(HasSubstr("exponent -0.1, holds from 10M to 391M (5 of 12 runs)")));
 }
 
+TEST(Data, callsFlooredOnlyWhatLiesNearTheFloor) {
+    // From the fifth run on, at 3.9e8 tokens, less than .02 above the floor of 2.
+    const LawFit floored = fit_data(
+        data_ladder(12, 2.5, [](double d) { return 2 + 2 * std::pow(d / 1e7, -1.3); }), without_bootstrap());
+    EXPECT_THAT(floored.notes, Contains(HasSubstr("; beyond, the floor")));
+    // Chinchilla's data term at 1e8 parameters: 3.2 at 1.6e9 tokens, 2.6 at 3e10, a floor of 2.3.
+    const LawFit falling =
+        fit_data(data_ladder(12, 2.07, [](double d) { return 2.3 + 2085 * std::pow(d, -0.366); }),
+                 without_bootstrap());
+    ASSERT_NEAR(value_of(falling.parameters, "E"), 2.3, 1e-3);
+    EXPECT_THAT(falling.notes, Contains(HasSubstr("; beyond, it bends")));
+}
+
+/// Every run of `runs` a second time, as another seed, one above and one below it by this share.
+Runs with_second_seeds(const Runs& runs, double share, const std::function<bool(const Run&)>& repeated) {
+    Runs both = runs;
+    both.used.clear();
+    for (Run run : runs.used) {
+        const double loss = run.loss;
+        run.seed = "1", run.loss = repeated(run) ? (1 + share) * loss : loss;
+        both.used.push_back(run);
+        if (!repeated(run)) continue;
+        run.seed = "2", run.loss = (1 - share) * loss;
+        both.used.push_back(run);
+    }
+    return both;
+}
+
+TEST(Data, takesTheMeanOfSeeds) {
+    // Repeats of the large half alone: the lower seed of each would pull the floor down by 1%.
+    const auto large = [](const auto& run) { return run.tokens > 1e9; };
+    const LawFit fit =
+        fit_data(with_second_seeds(data_ladder(10, 2.5, power_with_floor), 0.01, large), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.3, 1e-4);
+    EXPECT_THAT(fit.notes, Contains(HasSubstr("of 14 runs 10 are left")));
+}
+
+TEST(Data, takesTheBestOfRunsThatShareASeed) {
+    // They differ in something that no column names; the second of each is worse.
+    Runs runs = data_ladder(10, 2.5, power_with_floor);
+    for (auto& run : runs.used)
+        run.seed = "1";
+    const Runs once = runs;
+    for (auto run : once.used)
+        run.loss *= 1.3, runs.used.push_back(run);
+    const LawFit fit = fit_data(runs, without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
+}
+
 TEST(Data, isRefusedWithFewAmountsOrANarrowSpan) {
     const LawFit few = fit_data(data_ladder(5, 4, power_with_floor), {});
     ASSERT_TRUE(few.refused);
@@ -157,6 +209,61 @@ TEST(Size, leavesOutSizesThatLackedData) {
     ASSERT_EQ(conventions.rows.size(), 2u);
     EXPECT_NEAR(std::get<double>(conventions.rows[0][1]), 0.3, 1e-3);
     EXPECT_LT(std::get<double>(conventions.rows[1][1]), 0.28);
+}
+
+TEST(Size, isRefusedWhereDataGrewWithTheSizes) {
+    std::vector<double> budgets;
+    for (double budget = 1e17; budget < 1e20; budget *= 3)
+        budgets.push_back(budget);
+    const Runs runs = isoflop_runs(budgets, 7, 2.8, known_loss);
+    // Each budget has sizes of its own, so the curve of the best losses runs along the budgets: both terms
+    // fall along it, and its limit is no E + A / N^alpha with endless data.
+    for (const auto& fit : {fit_size(runs, without_bootstrap()), fit_data(runs, without_bootstrap())}) {
+        ASSERT_TRUE(fit.refused) << fit.name;
+        EXPECT_EQ(fit.refused->kind, Refusal::not_separable);
+        EXPECT_THAT(fit.refused->text, HasSubstr("by the joint law moves their losses"));
+    }
+}
+
+/// Twelve sizes, each on its own number of tokens.
+Runs size_ladder(const std::function<double(double size)>& tokens) {
+    Runs runs;
+    for (int i = 0; i < 12; ++i) {
+        Run& run = runs.used.emplace_back();
+        run.parameters = 1e6 * std::pow(2, i);
+        run.tokens = tokens(run.parameters);
+        run.flops = 6 * run.parameters * run.tokens;
+        run.loss = known_loss(run.parameters, run.tokens);
+    }
+    return runs;
+}
+
+TEST(Size, isRefusedWhereNothingTellsDataFromSize) {
+    const Runs runs = size_ladder([](double size) { return 20 * size; });
+    const LawFit fit = fit_size(runs, without_bootstrap());
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::not_separable);
+    EXPECT_THAT(fit.refused->text, HasSubstr("no joint law of these runs"));
+    EXPECT_FALSE(fit_compute(runs, without_bootstrap()).refused) << "along such a ladder compute is the law";
+}
+
+TEST(Size, standsWhereDataWasInPlentyForAll) {
+    // Between 1e13 and 3e13 tokens the data term moves by 2100 (1e13^-.37 - 3e13^-.37) = .011 nats, 1% of the
+    // fall over sizes.
+    const LawFit fit =
+        fit_size(size_ladder([n = 0](double) mutable { return 1e13 * (1 + n++ % 3); }), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), known_law.alpha, 0.02);
+}
+
+TEST(Compute, takesTheMeanOfSeeds) {
+    const auto all = [](const auto&) { return true; };
+    Runs runs = data_ladder(12, 2, [](double) { return 0.0; });
+    for (auto& run : runs.used)
+        run.flops = run.budget = run.tokens, run.loss = power_with_floor(run.flops);
+    const LawFit fit = fit_compute(with_second_seeds(runs, 0.02, all), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "E"), 1.8, 1e-4);
 }
 
 TEST(Compute, takesTheBestOfEachBudgetUnlessItIsAtTheEdge) {
