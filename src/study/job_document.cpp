@@ -278,16 +278,16 @@ void JobDocument::report_unknown() {
 
     const auto report = [&](const std::string& full, const std::string& key, const std::string& kind,
                             const std::vector<std::string>& siblings, const std::string& prefix) {
-        const bool is_table = kind == "table", ours = home.contains(key);
+        const bool is_table = kind == "table";
         const std::string* meant = is_table ? table_elsewhere_called(key) : key_elsewhere_called(key);
-        if (meant != nullptr && !ours) {
+        if (meant != nullptr && !home.contains(key)) {
             faults_.add(
                 full, "unknown " + kind,
                 is_table ? "its keys stand in [" + *meant + "] here" : "it is called " + *meant + " here",
                 is_table ? "move them there"
                          : "write " + split(*meant).second + " in [" + split(*meant).first + "]");
             faults_.distrust(*meant);
-        } else if (auto answer = is_table || ours ? std::nullopt : nothing_of_the_kind(key)) {
+        } else if (auto answer = is_table ? std::nullopt : nothing_of_the_kind(key)) {
             faults_.add(full, "unknown " + kind, std::move(answer->why), std::move(answer->what_to_do));
         } else if (const auto guess = base::nearest(key, siblings)) {
             faults_.add(full, "unknown " + kind, "the nearest known one is " + *guess,

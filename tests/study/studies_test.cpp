@@ -194,8 +194,9 @@ TEST(Repetition, refusesWhatTrainsHardlyAStep) {
         testing::edited(testing::smallest_job(),
                         "[study]\nscale = 0.001\n[recipe]\nbatch = 1\nleaves = 1\n[repetition]\n"
                         "unique_tokens = [128_000]\nepochs = [1, 2]\n"));
-    EXPECT_THAT(faults, ::testing::Contains(HasSubstr("repetition.unique_tokens[1]: 128 hold no sequence "
-                                                      "(model.context is 128")));
+    EXPECT_THAT(faults, ::testing::Contains(
+                            HasSubstr("repetition.unique_tokens[1] (scaled by 0.001): 128 hold no sequence "
+                                      "(model.context is 128")));
 }
 
 TEST(DataSize, needsSixAmounts) {

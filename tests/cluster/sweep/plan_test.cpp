@@ -194,7 +194,9 @@ TEST(Plan, isATableThatFitsTheTerminal) {
     EXPECT_THAT(text,
                 HasSubstr("trial  parameters  tokens     D/N  steps      FLOPs   memory        time\n"));
     EXPECT_THAT(text, HasSubstr("120  0.0252     30  9.000e+09  3.0 MiB  3 min 08 s\n"));
-    EXPECT_THAT(text, HasSubstr("3 trials, 1.400e+10 FLOPs, 6 min 24 s of one rank.\n"));
+    EXPECT_THAT(
+        text,
+        HasSubstr("3 trials, 1.400e+10 FLOPs, 6 min 24 s of one rank. Evaluations take 5% of the time.\n"));
     EXPECT_THAT(text, HasSubstr("With 2 ranks that train (start 3, as one coordinates): 3 min 16 s; no"));
     EXPECT_THAT(text, HasSubstr("warning: one budget (a law needs several) add budgets\n"));
     for (int columns = 30; columns <= 110; ++columns)
