@@ -4,6 +4,7 @@
 
 #include "analysis/figures/numbers.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/other_variable.hpp"
 #include "analysis/laws/single_variable.hpp"
 
 namespace isogrid::analysis {
@@ -51,6 +52,9 @@ LawFit fit_data(const Runs& runs, const FitOptions& options) {
             if (run.tokens > 0) ladder.used.push_back(&run);
         keep_best_at_each(ladder);
         keep_lower_envelope(ladder);
+        ladder.not_alone = [&](const std::vector<const Run*>& used) {
+            return moved_by_the_other(used, size_beside_data, runs.used, options);
+        };
         ladder.notes.push_back(
             "no size was trained on " + std::to_string(fewest_amounts) +
             " amounts of data: the lowest loss that any size reaches with D tokens or fewer");

@@ -207,6 +207,7 @@ LawFit fit_single_variable(Ladder ladder, const FitOptions& options) {
     fit.objective = "least squares of log loss";
     fit.notes = ladder.notes;
     if ((fit.refused = too_few(ladder))) return fit;
+    if (ladder.not_alone && (fit.refused = ladder.not_alone(ladder.used))) return fit;
 
     const std::vector<CurvePoint> all = points_of(ladder.used, ladder.x);
     const std::size_t plateau = find_plateau(all);

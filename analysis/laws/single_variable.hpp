@@ -2,6 +2,8 @@
 // compute.cpp say which runs count.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,9 @@ struct Ladder {
         nullptr;                     ///< it under every stored convention; null: none
     std::vector<std::string> notes;  ///< which runs were taken, and why
     std::string advice;              ///< what to do about too few
+    /// Why the losses of such runs are not of the variable alone; absent where nothing else may differ, or
+    /// all of it does (along compute).
+    std::function<std::optional<Reason>(const std::vector<const Run*>& used)> not_alone;
 };
 
 /// The runs that `ladder` is to be made of: those that differ by their seed alone are one, with their mean

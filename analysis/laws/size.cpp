@@ -1,5 +1,6 @@
 // Loss against model size alone.
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/other_variable.hpp"
 #include "analysis/laws/single_variable.hpp"
 
 namespace isogrid::analysis {
@@ -15,6 +16,9 @@ LawFit fit_size(const Runs& runs, const FitOptions& options) {
         "are "
         "left out. E holds what the data cannot teach"};
     ladder.advice = "train more sizes on as much data as there is";
+    ladder.not_alone = [&](const std::vector<const Run*>& used) {
+        return moved_by_the_other(used, data_beside_size, runs.used, options);
+    };
     const std::vector<Run> means = mean_runs(runs, ladder);
     for (const Run& run : means)
         if (run.parameters > 0) ladder.used.push_back(&run);

@@ -61,33 +61,23 @@ void tell_akaike(const std::vector<FormOfRow>& fitted, const Objective& objectiv
 
 }  // namespace
 
-std::vector<Cut> validate_form(const SurfaceForm& form, const std::vector<Run>& runs, FitOptions options) {
-    options.bootstrap = 0;
-    options.intervals = Intervals::bootstrap;
+std::vector<Cut> validate_form(const SurfaceForm& form, const std::vector<Run>& runs,
+                               const FitOptions& options) {
     std::vector<double> observed;
     for (const Run& run : runs)
         observed.push_back(run.loss);
     const std::size_t parameters = form.law(runs).model.parameters;
-    return expanding_window(
-        validation_scale(runs), observed, parameters + 3,
-        [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
-            std::vector<Run> some;
-            for (const std::size_t i : fitted)
-                some.push_back(runs[i]);
-            if (too_few_for_surface(some, parameters)) return std::nullopt;
-            ParametricLaw law = form.law(some);
-            std::vector<std::vector<double>> starts;  // spread over the grid; certifying is for the whole fit
-            const std::size_t stride = std::max<std::size_t>(1, law.starts.size() / 100);
-            for (std::size_t s = 0; s < law.starts.size(); s += stride)
-                starts.push_back(law.starts[s]);
-            law.starts = std::move(starts);
-            law.certify = false;
-            const ParametricFit found = fit_parametric(law, options);
-            if (found.refused) return std::nullopt;
-            return [&runs, &form, values = found.values](std::size_t i) {
-                return form.loss(values, runs[i].parameters, runs[i].tokens);
-            };
-        });
+    return expanding_window(validation_scale(runs), observed, parameters + 3,
+                            [&](std::span<const std::size_t> fitted) -> std::optional<Predictor> {
+                                std::vector<Run> some;
+                                for (const std::size_t i : fitted)
+                                    some.push_back(runs[i]);
+                                const auto values = fit_quickly(form, some, options);
+                                if (!values) return std::nullopt;
+                                return [&runs, &form, values = *values](std::size_t i) {
+                                    return form.loss(values, runs[i].parameters, runs[i].tokens);
+                                };
+                            });
 }
 
 FormComparison compare_forms(const Runs& runs, const FitOptions& options) {

@@ -10,7 +10,8 @@
 namespace isogrid::analysis {
 
 /// Fitted to the runs of little compute, tried on those of more, cut after cut.
-std::vector<Cut> validate_form(const SurfaceForm& form, const std::vector<Run>& runs, FitOptions options);
+std::vector<Cut> validate_form(const SurfaceForm& form, const std::vector<Run>& runs,
+                               const FitOptions& options);
 
 /// All forms on the same runs, and the one that predicts held-out runs best.
 struct FormComparison {

@@ -1,5 +1,6 @@
 #include "analysis/laws/surface_form.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <utility>
@@ -77,6 +78,24 @@ void draw_form(const SurfaceForm& form, const Runs& runs, LawFit& fit) {
 
 std::array<SurfaceForm, 3> surface_forms(const FitOptions& options) {
     return {options.equal_exponents ? one_exponent_form : joint_form, kaplan_form, rosenfeld_form};
+}
+
+std::optional<std::vector<double>> fit_quickly(const SurfaceForm& form, const std::vector<Run>& runs,
+                                               FitOptions options) {
+    options.bootstrap = 0;
+    options.intervals = Intervals::bootstrap;
+    if (runs.empty()) return std::nullopt;
+    ParametricLaw law = form.law(runs);
+    if (too_few_for_surface(runs, law.model.parameters)) return std::nullopt;
+    std::vector<std::vector<double>> starts;
+    const std::size_t stride = std::max<std::size_t>(1, law.starts.size() / 100);
+    for (std::size_t s = 0; s < law.starts.size(); s += stride)
+        starts.push_back(law.starts[s]);
+    law.starts = std::move(starts);
+    law.certify = false;
+    const ParametricFit found = fit_parametric(law, options);
+    if (found.refused) return std::nullopt;
+    return found.values;
 }
 
 SurfaceFit fit_surface(const SurfaceForm& form, const Runs& all, const FitOptions& options) {

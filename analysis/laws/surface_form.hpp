@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,11 @@ std::array<SurfaceForm, 3> surface_forms(const FitOptions& options);
 extern const SurfaceForm joint_form, kaplan_form, rosenfeld_form;
 /// joint with alpha = beta, in its place where that is asked for; its values are joint's five.
 extern const SurfaceForm one_exponent_form;
+
+/// The form's values from a hundred starts spread over its grid, without intervals and without certifying:
+/// for many fits of a few runs each. Nothing where the form is refused.
+std::optional<std::vector<double>> fit_quickly(const SurfaceForm& form, const std::vector<Run>& runs,
+                                               FitOptions options);
 
 struct SurfaceFit {
     LawFit fit;           ///< with parameters, surface, prediction, validation and pictures

@@ -211,6 +211,51 @@ TEST(Size, leavesOutSizesThatLackedData) {
     EXPECT_LT(std::get<double>(conventions.rows[1][1]), 0.28);
 }
 
+TEST(Size, isRefusedWhereDataGrewWithTheSizes) {
+    std::vector<double> budgets;
+    for (double budget = 1e17; budget < 1e20; budget *= 3)
+        budgets.push_back(budget);
+    const Runs runs = isoflop_runs(budgets, 7, 2.8, known_loss);
+    // Each budget has sizes of its own, so the curve of the best losses runs along the budgets: both terms
+    // fall along it, and its limit is no E + A / N^alpha with endless data.
+    for (const auto& fit : {fit_size(runs, without_bootstrap()), fit_data(runs, without_bootstrap())}) {
+        ASSERT_TRUE(fit.refused) << fit.name;
+        EXPECT_EQ(fit.refused->kind, Refusal::not_separable);
+        EXPECT_THAT(fit.refused->text, HasSubstr("by the joint law moves their losses"));
+    }
+}
+
+/// Twelve sizes, each on its own number of tokens.
+Runs size_ladder(const std::function<double(double size)>& tokens) {
+    Runs runs;
+    for (int i = 0; i < 12; ++i) {
+        Run& run = runs.used.emplace_back();
+        run.parameters = 1e6 * std::pow(2, i);
+        run.tokens = tokens(run.parameters);
+        run.flops = 6 * run.parameters * run.tokens;
+        run.loss = known_loss(run.parameters, run.tokens);
+    }
+    return runs;
+}
+
+TEST(Size, isRefusedWhereNothingTellsDataFromSize) {
+    const Runs runs = size_ladder([](double size) { return 20 * size; });
+    const LawFit fit = fit_size(runs, without_bootstrap());
+    ASSERT_TRUE(fit.refused);
+    EXPECT_EQ(fit.refused->kind, Refusal::not_separable);
+    EXPECT_THAT(fit.refused->text, HasSubstr("no joint law of these runs"));
+    EXPECT_FALSE(fit_compute(runs, without_bootstrap()).refused) << "along such a ladder compute is the law";
+}
+
+TEST(Size, standsWhereDataWasInPlentyForAll) {
+    // Between 1e13 and 3e13 tokens the data term moves by 2100 (1e13^-.37 - 3e13^-.37) = .011 nats, 1% of the
+    // fall over sizes.
+    const LawFit fit =
+        fit_size(size_ladder([n = 0](double) mutable { return 1e13 * (1 + n++ % 3); }), without_bootstrap());
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), known_law.alpha, 0.02);
+}
+
 TEST(Compute, takesTheMeanOfSeeds) {
     const auto all = [](const auto&) { return true; };
     Runs runs = data_ladder(12, 2, [](double) { return 0.0; });
