@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,20 +17,34 @@ namespace {
 
 constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
-/// Runs of one size and amount of data that chose their batches alike, the best learning rate of each seed.
+using BySeed = std::map<std::string, const Run*>;
+
+double mean_loss(const BySeed& runs) {
+    double total = 0;
+    for (const auto& [seed, run] : runs)
+        total += run->loss;
+    return total / static_cast<double>(runs.size());
+}
+
+/// Runs of one size and amount of data that chose their batches alike, at one learning rate.
 struct Choice {
     double parameters = 0;
-    double tokens = 0;  ///< 0 where the runs do not say
-    std::string name;   ///< `batch_4`, `ramp`
-    std::map<std::string, const Run*> by_seed;
+    double tokens = 0;                 ///< 0 where the runs do not say
+    std::string name;                  ///< `batch_4`, `ramp`
+    std::map<double, BySeed> at_rate;  ///< by the learning rate, 0 where the runs do not say
+    BySeed by_seed;                    ///< at the rate chosen
 
     bool is_ramp() const { return name.starts_with("ramp"); }
     double steps() const { return *by_seed.begin()->second->steps; }
-    double loss() const {
-        double total = 0;
-        for (const auto& [seed, run] : by_seed)
-            total += run->loss;
-        return total / static_cast<double>(by_seed.size());
+    double loss() const { return mean_loss(by_seed); }
+
+    /// One rate for all seeds, as somebody would train with it: a rate for each seed would be the luck of the
+    /// seed. Of those tried with most seeds the one of lowest mean loss.
+    void choose_rate() {
+        for (const auto& [rate, runs] : at_rate)
+            if (by_seed.size() < runs.size() ||
+                (by_seed.size() == runs.size() && mean_loss(runs) < mean_loss(by_seed)))
+                by_seed = runs;
     }
 };
 
@@ -41,11 +56,29 @@ std::vector<Choice> choices_of(const std::vector<Run>& runs) {
             return known.parameters == run.parameters && alike(known.tokens, run.tokens) &&
                    known.name == run.family;
         });
-        if (at == choices.end()) at = choices.insert(at, Choice{run.parameters, run.tokens, run.family, {}});
-        const Run*& best = at->by_seed[run.seed];
+        if (at == choices.end())
+            at = choices.insert(at, Choice{run.parameters, run.tokens, run.family, {}, {}});
+        const Run*& best = at->at_rate[run.learning_rate.value_or(0)][run.seed];
         if (best == nullptr || run.loss < best->loss) best = &run;
     }
+    for (Choice& choice : choices)
+        choice.choose_rate();
     return choices;
+}
+
+/// The best of several rates is lower than one rate by the tuning, and by the luck of their losses. Not so
+/// much where one rate of three diverged and is no run to fit.
+std::optional<Reason> unequally_tuned(const Choice& ramp, const Choice& fixed) {
+    const std::size_t of_ramp = ramp.at_rate.size(), of_fixed = fixed.at_rate.size();
+    if (std::max(of_ramp, of_fixed) < 2 * std::min(of_ramp, of_fixed)) return std::nullopt;
+    const auto rates = [](std::size_t count) {
+        return std::to_string(count) + (count == 1 ? " learning rate" : " learning rates");
+    };
+    return Reason{Refusal::too_few_runs,
+                  format_quantity(ramp.parameters, Quantity::parameters) + " parameters: " + ramp.name +
+                      " was run with " + rates(of_ramp) + ", " + fixed.name + " with " + rates(of_fixed) +
+                      " (the best of more is lower, by tuning and by chance, and no interval knows) run both "
+                      "with the same rates"};
 }
 
 /// Loss of the ramp less that of the fixed batch, seed by seed: Student's interval of their mean, and none
@@ -139,6 +172,7 @@ LawFit fit_batch_ramp(const Runs& runs, const FitOptions&) {
             const Estimate loss = difference(ramp, fixed);
             if (!std::isfinite(loss.value)) continue;
             if (first == nullptr) first = &ramp;
+            if (auto unequal = unequally_tuned(ramp, fixed)) fit.warnings.push_back(std::move(*unequal));
             const double share = ramp.steps() / fixed.steps();
             table.rows.push_back(
                 {ramp.parameters, ramp.name, fixed.name, share, loss.value, loss.low, loss.high});
