@@ -9,6 +9,7 @@
 #include "analysis/figures/numbers.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
+#include "analysis/laws/repetition_checks.hpp"
 #include "analysis/laws/repetition_figures.hpp"
 #include "analysis/laws/repetition_model.hpp"
 #include "analysis/laws/repetition_optima.hpp"
@@ -181,6 +182,7 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
         laws.replicates.push_back(data.law(replicate));
     judge_decays(data, laws.law, found, fit);
     warn_of_near_optima(optima, fit);
+    if (auto harm = harm_of_repetition(runs.used)) fit.warnings.push_back(std::move(*harm));
     const double size = laws.law.optimal_size(1e9);
     fit.notes.push_back("the optimal size for 1B different tokens is " + format_count(size, 3) +
                         "; parameters beyond it count less");
@@ -198,8 +200,9 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
 
     fit.tables.push_back(worth_table(laws));
     fit.tables.push_back(frontier_table(laws, runs.used));
-    tell_validation(validate(data, runs.used, options), {"epochs", "up to epochs", Quantity::number}, "loss",
-                    fit);
+    const std::vector<Cut> cuts = validate(data, runs.used, options);
+    tell_validation(cuts, {"epochs", "up to epochs", Quantity::number}, "loss", fit);
+    if (auto missed = misses_more_epochs(cuts)) fit.warnings.push_back(std::move(*missed));
     fit.figures.push_back(worth_figure(laws, runs.used));
     fit.figures.push_back(curves_figure(laws, runs.used));
     fit.figures.push_back(profile_figure(

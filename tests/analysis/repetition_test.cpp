@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/laws/repetition_checks.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
 #include "synthetic_runs.hpp"
@@ -159,6 +160,41 @@ TEST(Repetition, intervalsCoverTheTruthWithTheLawOfFreshData) {
     }
     expect_coverage(decay, draws.size(), "R_D*, law of fresh data fitted");
     expect_coverage(worth, draws.size(), "worth of 16 epochs");
+}
+
+TEST(Repetition, warnsOfRunsThatItHarmed) {
+    FitOptions options = quick(0);
+    options.base = given;
+    Runs runs = repeated_runs(truth, 0, 0);
+    const auto harm_of = [&](const Runs& some) {
+        std::string text;
+        for (const Reason& warning : fit_repetition(some, options).warnings)
+            if (warning.kind == Refusal::poor_prediction) text += warning.text;
+        return text;
+    };
+    EXPECT_EQ(harm_of(runs), "");
+    // Three of size and tokens alike, in rising order of epochs: 16 is run 2, 64 run 3.
+    runs.used[3].loss = 1.005 * runs.used[2].loss;
+    EXPECT_EQ(harm_of(runs), "") << "half a percent may be the seed";
+    runs.used[3].loss = 1.05 * runs.used[2].loss;
+    // 15 pairs of size and different tokens, of four numbers of epochs each.
+    EXPECT_THAT(harm_of(runs), testing::HasSubstr("in 1 of 45 pairs"));
+    EXPECT_THAT(harm_of(runs), testing::HasSubstr("run 3 (5% above run 2)"));
+    // Of repeats the mean: this one is .99 of the shorter run.
+    runs.used[3].seed = "1";
+    runs.used.push_back(runs.used[3]);
+    runs.used.back().seed = "2", runs.used.back().loss = 0.93 * runs.used[2].loss;
+    EXPECT_EQ(harm_of(runs), "");
+}
+
+TEST(Repetition, warnsWhereMoreEpochsArePredictedBadly) {
+    Cut near{.mean_error = 0.02, .worst = 0.03}, far{.mean_error = 0.1, .worst = 0.6};
+    EXPECT_FALSE(misses_more_epochs({}));
+    EXPECT_FALSE(misses_more_epochs({near, near}));
+    const auto missed = misses_more_epochs({near, far});  // 6% on average
+    ASSERT_TRUE(missed);
+    EXPECT_EQ(missed->kind, Refusal::poor_prediction);
+    EXPECT_THAT(missed->text, testing::HasSubstr("an error of 6% on average over the cuts, 60% at worst"));
 }
 
 TEST(GivenLaw, isReadFromText) {
