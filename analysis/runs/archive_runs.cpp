@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "archive/signature.hpp"
 #include "archive/so_far.hpp"
 #include "base/wording.hpp"
+#include "study/branches.hpp"
 #include "study/job_reader.hpp"
 
 namespace isogrid::analysis {
@@ -162,6 +164,24 @@ Run run_of(const archive::TrialRecord& record, ParameterConvention parameters,
     return run;
 }
 
+/// That runs of [isoflop] branch from trunks, and what their luck in common means; empty where none do.
+std::string shared_trunks(const std::vector<archive::TrialRecord>& trials) {
+    std::vector<study::PlannedTrial> planned;
+    for (const archive::TrialRecord& record : trials)
+        if (reject(record).empty()) planned.push_back(record.planned);
+    std::set<std::size_t> trunks;
+    std::size_t branches = 0;
+    for (const auto& [branch, departure] : study::departures(planned)) {
+        const auto& studies = planned[branch].studies;
+        if (std::find(studies.begin(), studies.end(), "isoflop") == studies.end()) continue;
+        ++branches, trunks.insert(departure.trunk);
+    }
+    if (branches <= trunks.size()) return {};
+    return std::to_string(branches) + " runs of isoflop branch from " + std::to_string(trunks.size()) +
+           " trunks: those of one trunk share most of their training, and its luck. Intervals that draw runs "
+           "again (joint and its rivals, overtraining) take them for independent, and are too narrow";
+}
+
 // ---- sweeps that have not ended
 
 std::string trials(std::size_t number) {
@@ -262,6 +282,8 @@ base::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
         else
             runs.used.push_back(run_of(record, request.parameters, convention));
     }
+    if (std::string shared = shared_trunks(archive->trials); !shared.empty())
+        runs.notes.push_back(std::move(shared));
     runs.target_losses = target_losses(archive->job_text);
     if (archive->trials.empty())
         return base::fail(runs.source, "no trials", "the archive is empty", "run the study first");

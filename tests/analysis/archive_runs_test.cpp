@@ -151,6 +151,18 @@ TEST(ReadArchive, countsFromWhereABatchLeavesItsTrunk) {
     EXPECT_DOUBLE_EQ(run.curve[0].noise_variance, 25 * (7.5 + 10) * 64) << "rows at 75 and 100, in tokens";
 }
 
+TEST(ReadArchive, saysThatRunsOfOneTrunkShareItsLuck) {
+    const auto notes_of = [](const char* archive) {
+        ArchiveRequest request;
+        request.file = std::string(ISOGRID_SOURCE_DIR "/analysis/example/") + archive;
+        return read_archive_runs(request).value().notes;
+    };
+    EXPECT_THAT(notes_of("isoflop-trunks.h5"),
+                testing::Contains(testing::HasSubstr("39 runs of isoflop branch from 8 trunks")));
+    EXPECT_THAT(notes_of("isoflop-cosine.h5"),
+                testing::Not(testing::Contains(testing::HasSubstr("branch from"))));
+}
+
 TEST(ReadArchive, hasNoOneBatchOfARamp) {
     const auto run = FileOf(changing_batch("batch_ramp")).run();
     EXPECT_FALSE(run.batch);
