@@ -4,6 +4,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "archive/archive.hpp"
 #include "archive/run_folder.hpp"
@@ -97,9 +98,15 @@ void reject(Found& found, const base::Faults& faults) {
     found.rejected.insert(found.rejected.end(), faults.begin(), faults.end());
 }
 
+/// None where something else has the folder's name: packing tells of that, and trial files serve as well.
+base::Result<std::vector<Path>> files_in(const Path& folder) {
+    if (!std::filesystem::is_directory(folder)) return std::vector<Path>();
+    return finished_files(folder);
+}
+
 base::Result<void> take_from_segments(const Path& folder, const study::Grid& grid, const Places& places,
                                       WeightsUse weights, Found& found) {
-    const auto files = finished_files(folder);
+    const auto files = files_in(folder);
     if (!files) return tl::unexpected(files.error());
     for (const Path& file : *files) {
         SegmentContent content = read_segment(file, weights);
@@ -112,7 +119,7 @@ base::Result<void> take_from_segments(const Path& folder, const study::Grid& gri
 
 base::Result<void> take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places,
                                          WeightsUse weights, Found& found) {
-    const auto files = finished_files(folder);
+    const auto files = files_in(folder);
     if (!files) return tl::unexpected(files.error());
     for (const Path& file : *files) {
         auto record = read_trial_file(file, weights);
