@@ -23,23 +23,6 @@ std::size_t FamilyPoints::count(std::size_t family) const {
 
 namespace {
 
-/// Runs that differ by their seed alone as one, of their mean loss.
-std::vector<Run> averaged_over_seeds(const std::vector<Run>& runs) {
-    std::vector<Run> means;
-    std::vector<double> members;
-    if (runs.empty()) return means;
-    std::map<decltype(recipe_of(runs.front())), std::size_t> recipes;
-    for (const Run& run : runs) {
-        std::size_t at = means.size();
-        if (!run.seed.empty()) at = recipes.try_emplace(recipe_of(run), at).first->second;
-        if (at == means.size()) means.push_back(run), means.back().loss = 0, members.push_back(0);
-        means[at].loss += run.loss, ++members[at];
-    }
-    for (std::size_t i = 0; i < means.size(); ++i)
-        means[i].loss /= members[i];
-    return means;
-}
-
 /// Sizes a compute, on average.
 double sizes_tried(const std::vector<Run>& runs) {
     std::map<double, std::set<double>> sizes;
