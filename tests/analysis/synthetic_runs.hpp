@@ -24,7 +24,7 @@ inline Runs isoflop_runs(const std::vector<double>& budgets, std::size_t sizes, 
     Runs runs;
     runs.source = "synthetic";
     runs.digest = std::string(64, '0');
-    runs.conventions = {"N", "D", "C = 6 N D", "nats"};
+    runs.conventions = {"N", "D", "C = 6 N D", "nats", ""};
     for (const double budget : budgets) {
         const double center = std::log(known_law.optimum(budget, 6).parameters);
         for (std::size_t i = 0; i < sizes; ++i) {
