@@ -1,6 +1,7 @@
 #include "archive/find_trials.hpp"
 
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -98,37 +99,34 @@ void reject(Found& found, const base::Faults& faults) {
     found.rejected.insert(found.rejected.end(), faults.begin(), faults.end());
 }
 
-/// None where something else has the folder's name: packing tells of that, and trial files serve as well.
-base::Result<std::vector<Path>> files_in(const Path& folder) {
-    if (!std::filesystem::is_directory(folder)) return std::vector<Path>();
-    return finished_files(folder);
+/// None where something else has the folder's name: packing tells of that, and trial files serve as well. A
+/// listing that fails is no fault of the input, and another start may succeed.
+std::vector<Path> files_in(const Path& folder) {
+    if (!std::filesystem::is_directory(folder)) return {};
+    auto files = finished_files(folder);
+    if (!files) throw std::runtime_error(base::to_string(files.error().front()));
+    return *std::move(files);
 }
 
-base::Result<void> take_from_segments(const Path& folder, const study::Grid& grid, const Places& places,
-                                      WeightsUse weights, Found& found) {
-    const auto files = files_in(folder);
-    if (!files) return tl::unexpected(files.error());
-    for (const Path& file : *files) {
+void take_from_segments(const Path& folder, const study::Grid& grid, const Places& places, WeightsUse weights,
+                        Found& found) {
+    for (const Path& file : files_in(folder)) {
         SegmentContent content = read_segment(file, weights);
         reject(found, content.faults);
         for (TrialRecord& record : content.records)
             take(std::move(record), file, grid, places, found);
     }
-    return {};
 }
 
-base::Result<void> take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places,
-                                         WeightsUse weights, Found& found) {
-    const auto files = files_in(folder);
-    if (!files) return tl::unexpected(files.error());
-    for (const Path& file : *files) {
+void take_from_trial_files(const Path& folder, const study::Grid& grid, const Places& places,
+                           WeightsUse weights, Found& found) {
+    for (const Path& file : files_in(folder)) {
         auto record = read_trial_file(file, weights);
         if (record)
             take(std::move(*record), file, grid, places, found);
         else
             reject(found, record.error());
     }
-    return {};
 }
 
 }  // namespace
@@ -140,11 +138,8 @@ base::Result<Found> find_trials(const Path& archive, const study::Grid& grid, We
     found.trials.resize(grid.trials.size());
     if (const auto taken = take_from_archive(archive, grid, places, found); !taken)
         return tl::unexpected(taken.error());
-    if (const auto taken = take_from_segments(segments_folder(archive), grid, places, weights, found); !taken)
-        return tl::unexpected(taken.error());
-    if (const auto taken = take_from_trial_files(trials_folder(archive), grid, places, weights, found);
-        !taken)
-        return tl::unexpected(taken.error());
+    take_from_segments(segments_folder(archive), grid, places, weights, found);
+    take_from_trial_files(trials_folder(archive), grid, places, weights, found);
     return found;
 }
 

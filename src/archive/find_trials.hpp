@@ -16,8 +16,8 @@ namespace isogrid::archive {
 /// damaged are rejected, those of other trials foreign; two results of one trial that differ are reported.
 /// Temporary files are passed over, and so is a trial outside the grid that a longer one of the grid begins
 /// as (study::beginning): a trunk that has been lengthened. A fault when the archive itself cannot be trusted
-/// or holds other trials outside the grid, or has another run folder than it seems, being a link, or when
-/// that folder cannot be read: nothing may then be written.
+/// or holds other trials outside the grid, or has another run folder than it seems, being a link:
+/// nothing may then be written. Throws where that folder cannot be listed: what is there is not known then.
 base::Result<Found> find_trials(const std::filesystem::path& archive, const study::Grid& grid,
                                 WeightsUse weights = WeightsUse::check);
 

@@ -85,8 +85,7 @@ class Trainer {
                     ++next_evaluation;
                     if (reaches_stop_loss(row) && may_stop(step)) return finished(step);
                 }
-                const std::string cause =
-                    divergence(result_.curve, trial_.schedule.warmup_steps, trial_.steps);
+                const std::string cause = divergence(result_.curve, trial_.schedule.warmup_steps);
                 if (!cause.empty()) return ended(Outcome::diverged, cause);
             }
             const bool stops = !go_on && step != last_step;  // the same on every rank
@@ -206,9 +205,10 @@ class Trainer {
         if (!std::isfinite(last.validation_loss))
             return ended(Outcome::diverged, "the validation loss after step " + std::to_string(last_step) +
                                                 " is not a number (lower recipe.learning_rate)");
-        if (const std::string cause = divergence_at_end(result_.curve, trial_.schedule.warmup_steps);
-            !cause.empty())
-            return ended(Outcome::diverged, cause);
+        if (last_step == trial_.steps)
+            if (const std::string cause = divergence_at_end(result_.curve, trial_.schedule.warmup_steps);
+                !cause.empty())
+                return ended(Outcome::diverged, cause);
         result_.training_loss = last.training_loss;
         result_.validation_loss = last.validation_loss;
         result_.bits_per_byte = result_.validation_loss / std::numbers::ln2 * tokens_per_byte();

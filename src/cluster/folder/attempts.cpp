@@ -183,13 +183,22 @@ Path ended(const Path& underway) {
     return underway.string() + std::string(ended_mark);
 }
 
+constexpr std::string_view outside_slurm = "boot:";
+
 /// Outside Slurm a machine that was started anew ended its processes, whatever their trials were.
 std::string allocation_here() {
     const std::string start = archive::slurm_start_here();
     if (!start.empty()) return start;
-    std::string boot = "none";
+    std::string boot;
     std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-    return boot;
+    return std::string(outside_slurm) + boot;
+}
+
+/// Of another machine outside Slurm it is not known whether it was started anew.
+bool may_be_this_allocation(const std::string& host, const std::string& allocation) {
+    const std::string here = allocation_here();
+    const bool both_outside = allocation.starts_with(outside_slurm) && here.starts_with(outside_slurm);
+    return allocation == here || (both_outside && host != archive::host_name());
 }
 
 }  // namespace
@@ -254,7 +263,7 @@ void note_disappeared(const Path& folder, const std::map<std::string, std::set<s
     }
     if (gone.size() != 1 || ended_by_another) return;
     const auto& [name, trial] = *gone.begin();
-    if (trial.allocation != allocation_here()) return;
+    if (!may_be_this_allocation(trial.host, trial.allocation)) return;
     std::string saved;
     if (const auto its = checkpoints.find(name); its != checkpoints.end())
         for (const std::int64_t step : its->second)

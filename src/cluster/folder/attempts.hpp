@@ -126,7 +126,8 @@ bool may_be_measured(const std::filesystem::path& folder, const study::PlannedTr
 /// for their node, by a person, or by the kernel because the trial took too much memory. The last is assumed,
 /// and added to the trial's notes as `disappeared HOST MEMBERS with STEPS, ... steps saved`, where it was the
 /// only trial to disappear (the others of that start ended in order, and none crashed or lost its card, for
-/// which a launcher kills the rest) and this start is in the same allocation as that one. `checkpoints`: the
+/// which a launcher kills the rest) and this start is in the same allocation as that one
+/// (outside Slurm: that machine has not been started anew since). `checkpoints`: the
 /// steps of all, by archive::trial_file_stem, as the newest may be damaged and the trial still get on.
 void note_disappeared(const std::filesystem::path& folder,
                       const std::map<std::string, std::set<std::int64_t>>& checkpoints);

@@ -150,7 +150,7 @@ std::vector<std::string> bits_warnings(const study::Study& study, const Words& b
     const std::string here = place.backend->instruction_set();
     const bool others = works(session) && would_mix_bits(begun, here, study.job.recipe.precision);
     if (session.sum(others ? 1 : 0) > 0) warnings.push_back(warning_of_mixed_bits(begun));
-    const bool is_best = !place.backend->on_host() || here == kernels::cpu::name(best);
+    const bool is_best = !works(session) || !place.backend->on_host() || here == kernels::cpu::name(best);
     if (session.sum(is_best ? 0 : 1) > 0) warnings.push_back(warning_of_lower_set(here, best));
     return warnings;
 }
