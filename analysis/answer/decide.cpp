@@ -172,12 +172,13 @@ std::optional<Decision> decide(std::span<const LawFit> fits, double flops, doubl
     if (law->surface && decision.decades > 0 && best.loss.value >= law->surface->lowest_seen)
         decision.reached_already = law->surface->lowest_seen;
     for (const LawFit& fit : fits) {
+        if (fit.name == "hyperparameters")
+            decision.swept = fit.refused || (fit.batch_rules.empty() && !fit.learning_rate_at);
         if (fit.refused) continue;
         if (!decision.learning_rate && fit.learning_rate_at) {
             decision.learning_rate = fit.learning_rate_at(best.parameters.value, best.tokens.value);
             decision.learning_rate_law = fit.name;
         }
-        decision.swept |= fit.name == "hyperparameters" && fit.batch_rules.empty() && !fit.learning_rate_at;
         // A batch that did best where it was tried goes before one that wastes little.
         const BatchRule* rule = most_trusted(fit.batch_rules);
         if (rule != nullptr && (!decision.batch || fit.name == "hyperparameters")) {

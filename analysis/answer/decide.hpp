@@ -35,8 +35,8 @@ struct Decision {
     std::optional<Estimate> learning_rate;     ///< peak
     std::optional<Estimate> steps;             ///< tokens / (batch unit); nothing where the unit is not known
     std::string batch_law, learning_rate_law;  ///< who says so; empty where none does
-    bool swept = false;         ///< rates or batches were swept, at too few sizes or lengths for a law
-    std::string batch_follows;  ///< what that law's batch is a power of: `N and D`, `L`
+    bool swept = false;                        ///< rates or batches were swept, and no law came of it
+    std::string batch_follows;                 ///< what that law's batch is a power of: `N and D`, `L`
     std::optional<Lifetime> lifetime;
     std::vector<Reason> warnings;  ///< that who uses these numbers must not miss
 };

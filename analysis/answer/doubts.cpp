@@ -1,6 +1,7 @@
 #include "analysis/answer/doubts.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "analysis/answer/studies.hpp"
 #include "analysis/figures/extent.hpp"
@@ -58,7 +59,9 @@ void add_doubts(const Answer& all, Decision& decision) {
     const auto law = std::find_if(all.fits.begin(), all.fits.end(),
                                   [&](const LawFit& fit) { return fit.name == decision.law; });
     if (law != all.fits.end()) {
-        warnings.insert(warnings.end(), law->warnings.begin(), law->warnings.end());
+        // The law stands: what had too few runs was left out of it.
+        std::ranges::copy_if(law->warnings, std::back_inserter(warnings),
+                             [](const Reason& warning) { return warning.kind != Refusal::too_few_runs; });
         doubt_the_ratio(*law, all.runs, decision);
     }
     doubt_disagreement(all.predictions, decision);

@@ -9,6 +9,7 @@
 #include "analysis/laws/downstream_chain.hpp"
 #include "analysis/laws/downstream_forms.hpp"
 #include "analysis/laws/joint.hpp"
+#include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -51,8 +52,10 @@ using FitLaw = LawFit (*)(const Runs&, const FitOptions&);
 
 /// The law of loss that the error is chained on: of joint and overtraining the one with the lower criterion
 /// of Akaike; the second has a parameter less.
-FitLaw loss_law(const Runs& runs, FitOptions options) {
+FitLaw loss_law(const Runs& all, FitOptions options) {
     options.bootstrap = 0;
+    std::vector<std::string> unsaid;
+    const Runs runs = well_tuned(all, options, unsaid);  // what both are fitted to
     const auto criterion = [&](FitLaw law, double parameters) {
         const LawFit fit = law(runs, options);
         if (fit.refused || !fit.surface) return std::numeric_limits<double>::infinity();
@@ -188,7 +191,10 @@ void tell_chain(const ErrorForm& form, const ParametricFit& found, const ErrorPa
             ")");
         return;
     }
-    chain.drawn_together = with_error.size() == runs.used.size() &&
+    // Laws of loss leave the badly tuned runs of sweeps out.
+    std::vector<std::string> unsaid;
+    const std::size_t of_loss = well_tuned(runs, options, unsaid).used.size();
+    chain.drawn_together = with_error.size() == runs.used.size() && of_loss == runs.used.size() &&
                            chain.replicates.size() == options.bootstrap &&
                            chain.loss.surface->replicates.size() == options.bootstrap;
     fit.notes.push_back("chained on the law " + chain.loss.name +

@@ -64,10 +64,9 @@ std::string describe_recipe(const Decision& decision) {
                           : decision.learning_rate ? "which batch"
                                                    : "which batch or learning rate";
     return text + "No law says " + missing +
-           (decision.swept
-                ? " suits it: what was swept (see hyperparameters) is of too few sizes or lengths; "
-                  "sweep more of them."
-                : " suits it: sweep them, and fit hyperparameters or critical_batch.");
+           (decision.swept ? " suits it: too few sweeps show an optimum, or at too few sizes and lengths "
+                             "(see hyperparameters)."
+                           : " suits it: sweep them, and fit hyperparameters or critical_batch.");
 }
 
 }  // namespace

@@ -38,7 +38,8 @@ TEST(Doubts, areWhatWasSaidOfTheLawThatDecides) {
     Answer all;
     all.fits.resize(2);
     all.fits[0].name = "isoflop", all.fits[1].name = "envelope";
-    all.fits[0].warnings = {{Refusal::too_few_budgets, "three (why) add some"}};
+    all.fits[0].warnings = {{Refusal::too_few_budgets, "three (why) add some"},
+                            {Refusal::too_few_runs, "of a budget that was left out"}};
     all.fits[1].warnings = {{Refusal::on_bound, "of another law"}};
     EXPECT_EQ(doubts(all), "too_few_budgets: three (why) add some\n");
 }

@@ -211,6 +211,23 @@ TEST(Size, leavesOutSizesThatLackedData) {
     EXPECT_LT(std::get<double>(conventions.rows[1][1]), 0.28);
 }
 
+TEST(Size, isOfTheSizesOfOneAmountOfDataWhereThereAreEnough) {
+    // Nine sizes on 20B tokens, and one of them on twice as many.
+    Runs runs;
+    for (int i = 0; i < 10; ++i) {
+        runs.used.emplace_back();
+        auto& run = runs.used.back();
+        run.parameters = 1e7 * std::pow(2.0, i == 9 ? 4 : i), run.tokens = i == 9 ? 4e10 : 2e10;
+        run.loss = 1.8 + 480 * std::pow(run.parameters, -0.35) + 2000 * std::pow(run.tokens, -0.37);
+    }
+    FitOptions options;
+    options.bootstrap = 0;
+    const LawFit fit = fit_size(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_NEAR(value_of(fit.parameters, "alpha"), 0.35, 1e-3);  // the data term is a part of E
+    EXPECT_THAT(fit.notes, testing::Contains(HasSubstr("9 runs count")));
+}
+
 TEST(Size, isRefusedWhereDataGrewWithTheSizes) {
     std::vector<double> budgets;
     for (double budget = 1e17; budget < 1e20; budget *= 3)
