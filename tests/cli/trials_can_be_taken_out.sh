@@ -54,7 +54,7 @@ expect_status 0 "$isogrid" verify moved/out.h5 --retrain "$trial"
 (
     cd other
     expect_status 2 "$isogrid" verify ../moved/out.h5 --retrain "$trial"
-    grep -q 'small\.tok: is not found .*name it with --tokens' err.txt || fail "no word of --tokens: $(cat err.txt)"
+    grep -q 'small\.tok: is not there, .*name that file with --tokens' err.txt || fail "no word of --tokens: $(cat err.txt)"
     expect_status 2 "$isogrid" verify ../moved/out.h5 --retrain "$trial" --tokens ../moved/small.tok
     grep -q 'is not the text' err.txt || fail "another text is not told: $(cat err.txt)"
     expect_status 0 "$isogrid" verify ../moved/out.h5 --retrain "$trial" --tokens ../small.tok
