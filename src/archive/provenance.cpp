@@ -30,6 +30,11 @@ std::string hdf5_version() {
 
 }  // namespace
 
+std::string value_of(const Facts& facts, std::string_view name) {
+    const auto found = std::ranges::find(facts, name, &Fact::name);
+    return found == facts.end() ? std::string() : found->value;
+}
+
 std::string code_revision() {
     return build_revision;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "archive/record.hpp"
@@ -14,6 +15,9 @@ struct Fact {
     bool operator==(const Fact&) const = default;
 };
 using Facts = std::vector<Fact>;
+
+/// What the first fact of this name says; empty where there is none.
+std::string value_of(const Facts& facts, std::string_view name);
 
 /// The git revision this program was built from, `-dirty` behind it when files differed from it; `unknown`
 /// outside a git checkout.

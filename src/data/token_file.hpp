@@ -15,11 +15,12 @@ namespace isogrid::data {
 using Token = std::uint16_t;
 
 struct TokenFileHeader {
-    std::string tokenizer;        ///< `bytes`, or `sentencepiece:` and the model's SHA-256
+    /// `bytes`, `sentencepiece:` and the model's SHA-256, or `tokens`, which another program made
+    std::string tokenizer;
     std::int64_t vocabulary = 0;  ///< at most 65,536
     std::int64_t training_tokens = 0;
     std::int64_t validation_tokens = 0;
-    std::int64_t training_bytes = 0;  ///< of the text behind each part, for bits per byte
+    std::int64_t training_bytes = 0;  ///< of the text behind each part, for bits per byte; 0: not known
     std::int64_t validation_bytes = 0;
     std::string digest;  ///< SHA-256 of everything above and all tokens
 };

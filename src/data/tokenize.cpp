@@ -1,25 +1,22 @@
 #include "data/tokenize.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fcntl.h>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <sstream>
-#include <unistd.h>
 #include <utility>
 
 #include <sys/stat.h>
 
 #include "data/random.hpp"
 #include "data/text_blocks.hpp"
+#include "data/texts.hpp"
+#include "data/token_arrays.hpp"
 #include "data/token_format.hpp"
 #include "data/token_writer.hpp"
 #include "data/tokenizer.hpp"
-#include "files/descriptor.hpp"
 #include "files/new_file.hpp"
 
 namespace isogrid::data {
@@ -33,37 +30,42 @@ using base::Result;
 /// Text that a vocabulary is trained on: enough for its frequent pieces, little enough to take seconds.
 constexpr double vocabulary_sample_bytes = 8e6;
 
-constexpr std::string_view vocabulary_prefix = "sentencepiece:";
+constexpr std::string_view training_prefix = "sentencepiece:", tokens_prefix = "tokens:";
 
-/// A text, open for reading.
-struct Text {
-    std::string name;  ///< as the user gave it
-    files::Descriptor descriptor;
-    off_t start = 0;  ///< where it begins; negative where it can be read only once, such as a pipe
-};
+bool trains_vocabulary(const TokenizeRequest& request) {
+    return request.tokenizer.starts_with(training_prefix);
+}
 
-/// The number after `sentencepiece:`, or nothing where it is none.
+bool takes_tokens(const TokenizeRequest& request) {
+    return request.tokenizer.starts_with(tokens_prefix);
+}
+
+/// The number behind the colon of a tokenizer, or nothing where it is none.
 std::optional<std::int64_t> vocabulary_asked(const std::string& tokenizer) {
-    const char* first = tokenizer.data() + vocabulary_prefix.size();
+    const char* first = tokenizer.data() + tokenizer.find(':') + 1;
     const char* last = tokenizer.data() + tokenizer.size();
     std::int64_t vocabulary = 0;
     const auto [end, error] = std::from_chars(first, last, vocabulary);
     return error == std::errc() && end == last ? std::optional(vocabulary) : std::nullopt;
 }
 
-bool trains_vocabulary(const TokenizeRequest& request) {
-    return request.tokenizer.starts_with(vocabulary_prefix);
+/// All that is read, in the order in which it is named.
+std::vector<std::string> all_texts(const TokenizeRequest& request) {
+    std::vector<std::string> names = request.texts;
+    names.insert(names.end(), request.held_out.begin(), request.held_out.end());
+    return names;
 }
 
 std::filesystem::path model_path(const TokenizeRequest& request) {
     return std::filesystem::path(request.out).replace_extension(".model");
 }
 
-void check_texts(const std::vector<std::string>& texts, Faults& faults) {
-    if (texts.empty())
+void check_texts(const TokenizeRequest& request, Faults& faults) {
+    if (request.texts.empty())
         faults.push_back({"", "no text given", "there is nothing to tokenize",
-                          "name text files, or - for standard input"});
-    if (std::ranges::count(texts, "-") > 1)
+                          request.held_out.empty() ? "name text files, or - for standard input"
+                                                   : "name those to train on before --held-out"});
+    if (std::ranges::count(all_texts(request), "-") > 1)
         faults.push_back({"-", "is given twice", "standard input can be read once", "name it once"});
 }
 
@@ -79,20 +81,26 @@ void check_place_and_share(const TokenizeRequest& request, Faults& faults) {
     }
 }
 
+void check_vocabulary(const TokenizeRequest& request, std::int64_t smallest, std::string_view what,
+                      std::string_view for_example, Faults& faults) {
+    const auto vocabulary = vocabulary_asked(request.tokenizer);
+    if (!vocabulary || *vocabulary < smallest || *vocabulary > largest_vocabulary)
+        faults.push_back({"--tokenizer", request.tokenizer + " cannot be used",
+                          "a vocabulary has " + std::to_string(smallest) + " to " +
+                              std::to_string(largest_vocabulary) + " " + std::string(what),
+                          "write for example " + std::string(for_example)});
+}
+
 void check_tokenizer(const TokenizeRequest& request, Faults& faults) {
-    if (trains_vocabulary(request)) {
-        const auto vocabulary = vocabulary_asked(request.tokenizer);
-        if (!vocabulary || *vocabulary < smallest_sentencepiece_vocabulary ||
-            *vocabulary > largest_vocabulary)
-            faults.push_back({"--tokenizer", request.tokenizer + " cannot be used",
-                              "a vocabulary has " + std::to_string(smallest_sentencepiece_vocabulary) +
-                                  " to " + std::to_string(largest_vocabulary) + " pieces",
-                              "write for example sentencepiece:4096"});
-    } else if (request.tokenizer != "bytes" && !request.tokenizer.ends_with(".model")) {
+    if (trains_vocabulary(request))
+        check_vocabulary(request, smallest_sentencepiece_vocabulary, "pieces", "sentencepiece:4096", faults);
+    else if (takes_tokens(request))
+        check_vocabulary(request, 2, "tokens", "tokens:50257", faults);
+    else if (request.tokenizer != "bytes" && !request.tokenizer.ends_with(".model"))
         faults.push_back({"--tokenizer", "there is no tokenizer '" + request.tokenizer + "'",
-                          "known are bytes, sentencepiece:VOCABULARY and the path of a .model file",
+                          "known are bytes, sentencepiece:VOCABULARY, the path of a .model file, and "
+                          "tokens:VOCABULARY for texts that are tokens already",
                           "name one of them"});
-    }
 }
 
 /// Names of one file, by whatever path.
@@ -111,7 +119,7 @@ void check_repeated(const std::vector<std::string>& texts, Faults& faults) {
 }
 
 void check_overwrites(const TokenizeRequest& request, Faults& faults) {
-    std::vector<std::string> inputs = request.texts;
+    std::vector<std::string> inputs = all_texts(request);
     if (request.tokenizer.ends_with(".model")) inputs.push_back(request.tokenizer);
     std::vector<std::filesystem::path> outputs = {request.out};
     if (trains_vocabulary(request)) {
@@ -132,106 +140,62 @@ void check_overwrites(const TokenizeRequest& request, Faults& faults) {
 /// What is wrong with the request itself, all of it.
 Faults check(const TokenizeRequest& request) {
     Faults faults;
-    check_texts(request.texts, faults);
+    check_texts(request, faults);
     check_place_and_share(request, faults);
     check_tokenizer(request, faults);
-    check_repeated(request.texts, faults);
+    check_repeated(all_texts(request), faults);
     check_overwrites(request, faults);
     return faults;
-}
-
-/// Opens every text, so that a missing one is told before any work is done.
-Result<std::vector<Text>> open_texts(const std::vector<std::string>& names) {
-    std::vector<Text> texts;
-    Faults faults;
-    for (const std::string& name : names) {
-        std::error_code ignored;
-        if (std::filesystem::is_directory(name, ignored)) {
-            faults.push_back({name, "cannot be read", "it is a folder", "name the files in it"});
-            continue;
-        }
-        files::Descriptor opened(name == "-" ? ::dup(STDIN_FILENO)
-                                             : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!opened) {
-            const char* action = errno == EACCES ? "check its permissions" : "check its name";
-            faults.push_back({name, "cannot be read", std::strerror(errno), action});
-            continue;
-        }
-        const off_t start = ::lseek(opened.get(), 0, SEEK_CUR);
-        texts.push_back({name, std::move(opened), start});
-    }
-    if (!faults.empty()) return tl::unexpected(std::move(faults));
-    return texts;
-}
-
-/// Makes a text that can be read only once readable again: copies it beside the output, into a file that is
-/// gone from its folder at once and from the disk when it is closed.
-Result<void> make_rereadable(Text& text, const std::filesystem::path& out) {
-    if (text.start >= 0) return {};
-    auto copy = files::NewFile::create(out);
-    if (!copy) return tl::unexpected(std::move(copy.error()));
-    const auto copied =
-        for_each_block(text.descriptor, text.name, [&](std::string_view block) -> Result<void> {
-            copy->write(block);
-            return {};
-        });
-    text.descriptor = files::Descriptor(::open(copy->temporary_path().c_str(), O_RDONLY | O_CLOEXEC));
-    text.start = 0;
-    return copied;
-}
-
-using UseBlock = std::function<Result<void>(std::int64_t number, std::string_view block)>;
-
-/// The blocks of all texts, numbered through.
-Result<void> for_each_block_of(const std::vector<Text>& texts, const UseBlock& use) {
-    std::int64_t number = 0;
-    for (const Text& text : texts) {
-        if (text.start >= 0) ::lseek(text.descriptor.get(), text.start, SEEK_SET);
-        const auto read = for_each_block(text.descriptor, text.name,
-                                         [&](std::string_view block) { return use(number++, block); });
-        if (!read) return read;
-    }
-    return {};
 }
 
 double chance_of_block(RandomUse use, std::int64_t number) {
     return uniform(random_words(0, use, 0, static_cast<std::uint64_t>(number))[0]);
 }
 
-Part part_of_block(std::int64_t number, double validation) {
-    const bool held_out = chance_of_block(RandomUse::validation_blocks, number) < validation;
-    return held_out ? Part::validation : Part::training;
+/// Where block `number` of the texts goes, counted through all of them; those of texts that are held out
+/// whole have no number.
+Part part_of_block(const TokenizeRequest& request, std::int64_t number) {
+    const bool is_held_out = request.held_out.empty() &&
+                             chance_of_block(RandomUse::validation_blocks, number) < request.validation;
+    return is_held_out ? Part::validation : Part::training;
 }
 
 /// Lines of training blocks, spread over the whole of the texts.
-Result<std::vector<std::string>> sample_lines(const std::vector<Text>& texts, double validation) {
+Result<std::vector<std::string>> sample_lines(const TokenizeRequest& request,
+                                              const std::vector<Text>& texts) {
     double bytes = 0;
     for (const Text& text : texts) {
         struct stat facts {};
         if (::fstat(text.descriptor.get(), &facts) == 0) bytes += static_cast<double>(facts.st_size);
     }
     std::vector<std::string> lines;
-    const auto read =
-        for_each_block_of(texts, [&](std::int64_t number, std::string_view block) -> Result<void> {
-            if (part_of_block(number, validation) == Part::validation) return {};
-            if (chance_of_block(RandomUse::vocabulary_sample, number) * bytes > vocabulary_sample_bytes)
-                return {};
-            std::istringstream text{std::string(block)};
-            for (std::string line; std::getline(text, line);)
-                if (!line.empty()) lines.push_back(line);
+    std::int64_t blocks = 0;
+    const auto sample = [&](std::string_view block) -> Result<void> {
+        const std::int64_t number = blocks++;
+        if (part_of_block(request, number) == Part::validation) return {};
+        if (chance_of_block(RandomUse::vocabulary_sample, number) * bytes > vocabulary_sample_bytes)
             return {};
-        });
-    if (!read) return tl::unexpected(read.error());
+        std::istringstream text{std::string(block)};
+        for (std::string line; std::getline(text, line);)
+            if (!line.empty()) lines.push_back(line);
+        return {};
+    };
+    for (const Text& text : texts) {
+        rewind(text);
+        if (auto read = for_each_block(text.descriptor, text.name, sample); !read)
+            return tl::unexpected(read.error());
+    }
     return lines;
 }
 
-/// A tokenizer, and the bytes of its model where it was made just now.
+/// How texts become tokens.
 struct Vocabulary {
-    std::unique_ptr<Tokenizer> tokenizer;
-    std::string new_model;
+    std::unique_ptr<Tokenizer> tokenizer;  ///< none where they are tokens already
+    std::string new_model;                 ///< the bytes of the tokenizer's model, where it was made just now
 };
 
 Result<Vocabulary> make_vocabulary(const TokenizeRequest& request, std::vector<Text>& texts) {
+    if (takes_tokens(request)) return Vocabulary{};
     if (request.tokenizer == "bytes") return Vocabulary{make_byte_tokenizer(), {}};
     const auto with_model = [](std::string model) {
         return [model = std::move(model)](std::unique_ptr<Tokenizer> tokenizer) {
@@ -242,13 +206,76 @@ Result<Vocabulary> make_vocabulary(const TokenizeRequest& request, std::vector<T
         return load_sentencepiece_tokenizer(request.tokenizer).map(with_model({}));
     for (Text& text : texts)
         if (auto ready = make_rereadable(text, request.out); !ready) return tl::unexpected(ready.error());
-    return sample_lines(texts, request.validation)
+    return sample_lines(request, texts)
         .and_then([&](const std::vector<std::string>& lines) {
             return train_sentencepiece(lines, *vocabulary_asked(request.tokenizer));
         })
         .and_then([&](const std::string& model) {
             return make_sentencepiece_tokenizer(model, "--tokenizer").map(with_model(model));
         });
+}
+
+/// Appends a text, each block to the part that `next_part` says.
+Result<void> append(const Text& text, const TokenizeRequest& request, const Tokenizer* tokenizer,
+                    const std::function<Part()>& next_part, TokenWriter& writer) {
+    rewind(text);
+    if (tokenizer == nullptr)  // nobody knows how many bytes the tokens stand for
+        return for_each_token_block(text.descriptor, text.name, *vocabulary_asked(request.tokenizer),
+                                    [&](std::span<const Token> tokens) -> Result<void> {
+                                        writer.append(next_part(), tokens, 0);
+                                        return {};
+                                    });
+    std::vector<Token> tokens;
+    return for_each_block(text.descriptor, text.name, [&](std::string_view block) -> Result<void> {
+        const Part part = next_part();
+        tokens.clear();
+        tokenizer->encode(block, tokens);
+        // Losses a byte are of the bytes that are predicted: another's model may drop ends of lines, say.
+        const std::size_t bytes = part == Part::validation ? tokenizer->decode(tokens).size() : block.size();
+        writer.append(part, tokens, static_cast<std::int64_t>(bytes));
+        return {};
+    });
+}
+
+/// Appends all texts that part_of_block divides.
+Result<void> append_divided(const std::vector<Text>& texts, const TokenizeRequest& request,
+                            const Tokenizer* tokenizer, TokenWriter& writer) {
+    std::int64_t blocks = 0, held_out = 0;
+    const auto next_part = [&] {
+        const Part part = part_of_block(request, blocks++);
+        held_out += part == Part::validation;
+        return part;
+    };
+    for (const Text& text : texts)
+        if (auto appended = append(text, request, tokenizer, next_part, writer); !appended) return appended;
+    if (blocks == 0)
+        return base::fail(request.texts.front(), "holds no text", "there is nothing to tokenize",
+                          "give another text");
+    if (request.held_out.empty() && (held_out == 0 || held_out == blocks))
+        return base::fail(request.texts.front(), "is too short to hold a part of it out",
+                          std::to_string(held_out) + " of its " + std::to_string(blocks) +
+                              " blocks of about " +
+                              (tokenizer == nullptr ? std::to_string(block_tokens) + " tokens" : "4 KB") +
+                              " fell to validation",
+                          "give more text, another --validation, or a text to --held-out");
+    return {};
+}
+
+/// Appends the texts that are held out whole.
+Result<void> append_held_out(const std::vector<Text>& texts, const TokenizeRequest& request,
+                             const Tokenizer* tokenizer, TokenWriter& writer) {
+    for (const Text& text : texts) {
+        std::int64_t blocks = 0;
+        const auto next_part = [&] {
+            ++blocks;
+            return Part::validation;
+        };
+        if (auto appended = append(text, request, tokenizer, next_part, writer); !appended) return appended;
+        if (blocks == 0)
+            return base::fail(text.name, "holds no text", "there is nothing to hold out",
+                              "give --held-out another text");
+    }
+    return {};
 }
 
 Result<void> save_model(const std::string& model, const std::filesystem::path& path) {
@@ -265,39 +292,22 @@ Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
     if (Faults faults = check(request); !faults.empty()) return tl::unexpected(std::move(faults));
     auto texts = open_texts(request.texts);
     if (!texts) return tl::unexpected(std::move(texts.error()));
+    const auto held_out = open_texts(request.held_out);
+    if (!held_out) return tl::unexpected(held_out.error());
     auto writer = TokenWriter::create(request.out);
     if (!writer) return tl::unexpected(std::move(writer.error()));
     const auto vocabulary = make_vocabulary(request, *texts);
     if (!vocabulary) return tl::unexpected(vocabulary.error());
 
-    std::int64_t blocks = 0, held_out = 0;
-    std::vector<Token> tokens;
-    const auto read =
-        for_each_block_of(*texts, [&](std::int64_t number, std::string_view block) -> Result<void> {
-            const Part part = part_of_block(number, request.validation);
-            ++blocks;
-            held_out += part == Part::validation;
-            tokens.clear();
-            vocabulary->tokenizer->encode(block, tokens);
-            // Losses a byte are of the bytes that are predicted: another's model may drop ends of lines, say.
-            const std::size_t bytes =
-                part == Part::validation ? vocabulary->tokenizer->decode(tokens).size() : block.size();
-            writer->append(part, tokens, static_cast<std::int64_t>(bytes));
-            return {};
-        });
-    if (!read) return tl::unexpected(read.error());
-    if (blocks == 0)
-        return base::fail(request.texts.front(), "holds no text", "there is nothing to tokenize",
-                          "give another text");
-    if (held_out == 0 || held_out == blocks)
-        return base::fail(request.texts.front(), "is too short to hold a part of it out",
-                          std::to_string(held_out) + " of its " + std::to_string(blocks) +
-                              " blocks of about 4 KB fell to validation",
-                          "give more text, or another --validation");
+    const Tokenizer* tokenizer = vocabulary->tokenizer.get();
+    auto appended = append_divided(*texts, request, tokenizer, *writer);
+    if (appended) appended = append_held_out(*held_out, request, tokenizer, *writer);
+    if (!appended) return tl::unexpected(std::move(appended.error()));
     if (!vocabulary->new_model.empty())
         if (auto saved = save_model(vocabulary->new_model, model_path(request)); !saved)
             return tl::unexpected(saved.error());
-    return writer->finish(vocabulary->tokenizer->name(), vocabulary->tokenizer->vocabulary());
+    if (tokenizer == nullptr) return writer->finish("tokens", *vocabulary_asked(request.tokenizer));
+    return writer->finish(tokenizer->name(), tokenizer->vocabulary());
 }
 
 std::optional<std::filesystem::path> trained_model(const TokenizeRequest& request) {

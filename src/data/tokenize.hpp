@@ -14,16 +14,19 @@ namespace isogrid::data {
 struct TokenizeRequest {
     std::vector<std::string> texts;  ///< paths; `-` is standard input
     std::filesystem::path out;
-    std::string tokenizer = "bytes";  ///< bytes, sentencepiece:VOCABULARY, or the path of a .model file
-    double validation = 0.01;         ///< chance of each block of text to be held out; in (0, 0.5]
+    /// bytes, sentencepiece:VOCABULARY, the path of a .model file, or, where the texts are tokens that
+    /// another program has made (token_arrays.hpp), tokens:VOCABULARY
+    std::string tokenizer = "bytes";
+    double validation = 0.01;                ///< chance of each block of text to be held out; in (0, 0.5]
+    std::vector<std::string> held_out = {};  ///< more texts: all that is held out, where any is named
 };
 
-/// Cuts the texts, in their order, into blocks of whole paragraphs of about 4 KB (text_blocks.hpp); a block
-/// never spans two texts. Block n is held out for validation where the n-th of a fixed row of random numbers
-/// in (0, 1) lies below `validation`: held-out text is spread over the corpus, and no byte is in both parts.
-/// `sentencepiece:VOCABULARY` first trains a vocabulary on a sample of the training blocks and keeps it
-/// beside the output, as FILE.model of FILE.tok. Returns the header of the file written; on failure, nothing
-/// is left of the output, and an older file of its name is untouched.
+/// Cuts the texts, in their order, into blocks: of whole paragraphs of about 4 KB (text_blocks.hpp), or of
+/// 4,096 tokens; a block never spans two texts. Block n is held out for validation where the n-th of a fixed
+/// row of random numbers in (0, 1) lies below `validation`: held-out text is spread over the corpus, and no
+/// byte is in both parts. `sentencepiece:VOCABULARY` first trains a vocabulary on a sample of the training
+/// blocks and keeps it beside the output, as FILE.model of FILE.tok. Returns the header of the file written;
+/// on failure, nothing is left of the output, and an older file of its name is untouched.
 base::Result<TokenFileHeader> tokenize(const TokenizeRequest& request);
 
 /// Where a request that trains a vocabulary keeps its model.

@@ -187,12 +187,13 @@ class Trainer {
     }
 
     /// Of the text that losses are of. The counts are of all held-out text: where tokens are no bytes, the
-    /// first of it may have others, and then it is not a number.
+    /// first of it may have others, and then it is not a number; nor is it where nobody knows the bytes.
     double tokens_per_byte() const {
         const data::TokenFileHeader& corpus = tokens_.header();
         const bool is_of_all = trial_.evaluation.sample == study::EvaluationSample::spread ||
                                trial_.evaluation.tokens + trial_.shape.context >= corpus.validation_tokens;
-        if (!is_of_all && corpus.validation_tokens != corpus.validation_bytes)
+        const bool are_bytes = corpus.validation_tokens == corpus.validation_bytes;
+        if (corpus.validation_bytes == 0 || (!is_of_all && !are_bytes))
             return std::numeric_limits<double>::quiet_NaN();
         return static_cast<double>(corpus.validation_tokens) / static_cast<double>(corpus.validation_bytes);
     }

@@ -8,6 +8,7 @@
 
 #include "files/unfinished_files.hpp"
 #include "kernels/cuda/cards.hpp"
+#include "verbs/exported_tokenizer.hpp"
 #include "verbs/retraining.hpp"
 #include "verbs/verbs.hpp"
 
@@ -27,6 +28,9 @@ int export_model(const options::variables_map& given) {
         return refuse(
             {{"isogrid export", "--step " + std::to_string(step) + " is not a step of " + record.planned.name,
               "it has " + std::to_string(trial.steps), "choose one from 0 to that"}});
+
+    const auto tokenizer = tokenizer_of(*archive, path, given);
+    if (!tokenizer) return refuse(tokenizer.error());
 
     // Weights that are not in the archive are made again: a trial is a pure function of its specification.
     std::vector<float> weights;
@@ -58,6 +62,8 @@ int export_model(const options::variables_map& given) {
     files::remove_unfinished_files_when_ended();
     const auto exported = model::export_llama(trial.shape, trial.parametrization, weights, text(given, "to"));
     if (!exported) return refuse(exported.error());
+    if (auto written = export_tokenizer(*tokenizer, text(given, "to"), trial.shape.context); !written)
+        return refuse(written.error());
     std::cout << text(given, "to") << ": " << record.planned.name << " at step " << step
               << ", validation loss " << loss << " nats a token\n";
     return exit_done;
@@ -68,10 +74,12 @@ int export_model(const options::variables_map& given) {
 Verb export_verb() {
     using options::value;
     Verb verb{.name = "export",
-              .arguments = "OUT.h5 --trial T --to DIR [--step S] [--isa NAME] [--tokens FILE.tok]",
+              .arguments =
+                  "OUT.h5 --trial T --to DIR [--step S] [--isa NAME] [--tokens FILE.tok] "
+                  "[--tokenizer FILE.model]",
               .summary =
-                  "Writes a trial's model as config.json and model.safetensors, for Hugging Face's "
-                  "LlamaForCausalLM.",
+                  "Writes a trial's model and its tokenizer for Hugging Face's AutoModelForCausalLM and "
+                  "AutoTokenizer.",
               .positions = {"ARCHIVE"},
               .run = export_model};
     auto option = verb.described.add_options();
@@ -80,6 +88,9 @@ Verb export_verb() {
     option("step", value<std::int64_t>(),
            "the model after this many steps (0: as it starts); default the last");
     add_training(verb);
+    verb.described.add_options()(
+        "tokenizer", value<std::string>(),
+        "the SentencePiece model of its tokens, where it does not lie beside the token file");
     return verb;
 }
 

@@ -17,7 +17,7 @@ base::Result<study::CorpusFacts> read_corpus(const std::filesystem::path& token_
     return data::TokenFile::open(token_file).map([](const data::TokenFile& file) {
         const data::TokenFileHeader& header = file.header();
         return study::CorpusFacts{header.vocabulary, header.training_tokens, header.validation_tokens,
-                                  header.digest};
+                                  header.digest, header.tokenizer};
     });
 }
 

@@ -25,9 +25,7 @@ base::Result<data::TokenFile> open_tokens(const std::filesystem::path& path,
 base::Result<data::TokenFile> tokens_at(const archive::Archive& archive, const std::filesystem::path& place,
                                         const options::variables_map& given) {
     if (given.contains("tokens")) return open_tokens(text(given, "tokens"), archive);
-    std::filesystem::path named;
-    for (const archive::Fact& fact : archive.build)
-        if (fact.name == "token_file") named = fact.value;
+    const std::filesystem::path named = archive::value_of(archive.build, "token_file");
     base::Result<data::TokenFile> beside =
         open_tokens((place.parent_path() / named).lexically_normal(), archive);
     if (beside || named.is_absolute()) return beside;

@@ -63,7 +63,9 @@ int run(const options::variables_map& given) {
              },
          .check =
              [&](const data::TokenFile& tokens) { return train::check_coordinates(study, tokens, backend); },
-         .libraries = {{"token_file", study.job.tokens}, {"mpi", cluster::mpi_library_version()}},
+         .libraries = {{"token_file", study.job.tokens},
+                       {"tokenizer", study.corpus.tokenizer},
+                       {"mpi", cluster::mpi_library_version()}},
          .pin = !given.contains("no-pin"),
          .retry = *retry,
          .alone = given.contains("alone"),

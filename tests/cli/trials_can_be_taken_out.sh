@@ -16,6 +16,14 @@ for file in config.json model.safetensors; do
 done
 grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
 
+# The tokenizer goes with it, of bytes here; a model that did not make the tokens is refused, before anything is written.
+grep -q '"Ġ": 32' model/tokenizer.json || fail "tokenizer.json does not hold the space as byte 32"
+printf 'a model' >other.model
+expect_status 2 "$isogrid" export out.h5 --trial "$trial" --to none --tokenizer other.model
+grep -q 'other\.model: is not the tokenizer of this archive (its tokens were made with bytes)' err.txt ||
+    fail "$(cat err.txt)"
+[[ ! -e none ]] || fail "a refused export left a folder"
+
 # A disk that is full is nobody's bad input, and gets no half files.
 (
     ulimit -f 1 # kB

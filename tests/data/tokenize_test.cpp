@@ -180,6 +180,65 @@ TEST_F(Tokenize, trainsAVocabularyAndKeepsItsModel) {
     EXPECT_EQ(tokenize(wanted).value().digest, header->digest);
 }
 
+TEST_F(Tokenize, holdsOutWholeTexts) {
+    write_all(folder / "training", sample_text(400));
+    write_all(folder / "held out", "Short.\n");
+    for (const char* tokenizer : {"bytes", "sentencepiece:400"}) {
+        const auto header = tokenize({.texts = {folder / "training"},
+                                      .out = folder / "out.tok",
+                                      .tokenizer = tokenizer,
+                                      .held_out = {folder / "held out"}});
+        ASSERT_TRUE(header) << message(header);
+        EXPECT_EQ(header->training_bytes, static_cast<std::int64_t>(sample_text(400).size()));
+        EXPECT_EQ(header->validation_bytes, 7);
+    }
+    const auto tokenizer = load_sentencepiece_tokenizer(folder / "out.model");
+    const TokenFile file = TokenFile::open(folder / "out.tok").value();
+    EXPECT_EQ((*tokenizer)->decode(file.training()), sample_text(400));
+    EXPECT_EQ((*tokenizer)->decode(file.validation()), "Short.\n");
+}
+
+TEST_F(Tokenize, trainsOnAShortTextWhereAnotherIsHeldOut) {
+    write_all(folder / "held out", "Held out.\n");
+    TokenizeRequest wanted = request("A single line.\n");
+    wanted.held_out = {(folder / "held out").string()};
+    EXPECT_EQ(tokenize(wanted).value().training_bytes, 15);
+}
+
+TEST_F(Tokenize, refusesHeldOutTextsThatAreMissingEmptyOrTrainedOn) {
+    TokenizeRequest wanted = request(sample_text(100));
+    wanted.held_out = {folder / "none"};
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("none: cannot be read"));
+    write_all(folder / "empty", "");
+    wanted.held_out = {folder / "empty"};
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("empty: holds no text (there is nothing to hold out)"));
+    wanted.held_out = {folder / "text"};
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("text: is given twice"));
+    EXPECT_EQ(folder.entries(), 2);
+}
+
+TEST_F(Tokenize, takesTokensThatAnotherProgramMade) {
+    std::string numbers;  // of 16 bits: 0, 1, 2, ...
+    for (int token = 0; token < 50'000; ++token)
+        numbers += {static_cast<char>(token & 0xff), static_cast<char>(token >> 8)};
+    TokenizeRequest wanted = request(numbers, 0.3);
+    wanted.tokenizer = "tokens:50257";
+    const auto header = tokenize(wanted);
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->tokenizer, "tokens");
+    EXPECT_EQ(header->vocabulary, 50257);
+    EXPECT_EQ(header->training_tokens + header->validation_tokens, 50'000);
+    EXPECT_EQ(header->training_bytes + header->validation_bytes, 0);  // nobody knows
+    const TokenFile file = TokenFile::open(folder / "out.tok").value();
+    EXPECT_TRUE(file.verify());
+    std::multiset<Token> all(file.training().begin(), file.training().end());
+    all.insert(file.validation().begin(), file.validation().end());
+    EXPECT_EQ(std::set<Token>(all.begin(), all.end()).size(), 50'000u);  // each once
+
+    wanted.tokenizer = "tokens:49999";
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("49999 at place 49999"));
+}
+
 TEST_F(Tokenize, trainsAVocabularyOnStandardInputToo) {
     TokenizeRequest wanted = request(sample_text(500));
     wanted.tokenizer = "sentencepiece:400";
@@ -211,6 +270,11 @@ TEST_F(Tokenize, refusesVocabulariesThatATokenCannotName) {
         wanted.tokenizer = tokenizer;
         EXPECT_THAT(message(tokenize(wanted)),
                     HasSubstr("cannot be used (a vocabulary has 320 to 65536 pieces)"));
+    }
+    for (const auto& tokenizer : {"tokens:1", "tokens:65537", "tokens:", "tokens:50k"}) {
+        wanted.tokenizer = tokenizer;
+        EXPECT_THAT(message(tokenize(wanted)),
+                    HasSubstr("cannot be used (a vocabulary has 2 to 65536 tokens)"));
     }
 }
 

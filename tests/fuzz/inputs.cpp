@@ -1,5 +1,6 @@
 #include "fuzz/inputs.hpp"
 
+#include <fcntl.h>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -11,6 +12,8 @@
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
+#include "data/npy.hpp"
+#include "data/token_arrays.hpp"
 #include "data/token_file.hpp"
 #include "data/tokenize.hpp"
 #include "data/tokenizer.hpp"
@@ -75,6 +78,22 @@ std::string token_file(const Path& folder) {
     return written ? bytes_of(out) : std::string();
 }
 
+void read_token_array(const Path& path) {
+    const files::Descriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    static_cast<void>(data::for_each_token_block(
+        opened, "tokens", 300, [](std::span<const data::Token>) -> base::Result<void> { return {}; }));
+}
+
+/// What NumPy, llm.c and nanoGPT write.
+std::vector<std::string> token_arrays(const Path& folder) {
+    const std::vector<data::Token> tokens = {7, 8, 9, 299};
+    static_cast<void>(data::write_npy(folder / "tokens.npy", tokens, std::vector<std::int64_t>{4}));
+    const std::string numbers("\7\0\x10\1", 4);
+    std::string header("\x88\xd8\x34\1\1\0\0\0\2\0\0\0", 12);  // 20240520, version 1, 2 tokens
+    header.resize(1024, '\0');
+    return {bytes_of(folder / "tokens.npy"), header + numbers, numbers};
+}
+
 std::string sentencepiece_model() {
     std::vector<std::string> lines;
     for (int i = 0; i < 50; ++i)
@@ -121,6 +140,8 @@ std::vector<Input> inputs(const Path& scratch) {
                  static_cast<void>(tokens->verify());
          },
          [=] { return std::vector{token_file(scratch)}; }},
+        {"token_array", [=](const std::string& bytes) { read_token_array(file->put(bytes)); },
+         [=] { return token_arrays(scratch); }},
         {"sentencepiece", read_model, [] { return std::vector{sentencepiece_model()}; }},
         {"trial_file",
          [=](const std::string& bytes) {
