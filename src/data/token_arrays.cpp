@@ -128,10 +128,22 @@ Result<Layout> array_layout(Bytes& bytes, const std::string& name) {
 constexpr std::size_t llmc_header_bytes = 1024;
 constexpr std::int32_t llmc_magic_16_bits = 20240520, llmc_magic_32_bits = 20240801;
 
+/// Two of five bytes are letters, or spaces between them: of tokens, 64 in a row hardly ever are.
+bool is_text(std::string_view bytes) {
+    constexpr std::size_t enough = 64;
+    const auto is_letter = [](char byte) {
+        return (byte >= ' ' && byte <= '~') || (byte >= '\t' && byte <= '\r');
+    };
+    return bytes.size() >= enough && std::ranges::all_of(bytes, is_letter);
+}
+
 Result<Layout> layout_of(Bytes& bytes, const std::string& name) {
     if (auto read = bytes.read_to(llmc_header_bytes); !read) return tl::unexpected(read.error());
-    const std::string_view start = bytes.unused();
+    const std::string_view start = bytes.unused().substr(0, llmc_header_bytes);
     if (start.starts_with("\x93NUMPY")) return array_layout(bytes, name);
+    if (is_text(start))
+        return fail(name, "holds text, not tokens", "its first bytes are all letters",
+                    "choose another --tokenizer than tokens:VOCABULARY");
     if (start.size() < llmc_header_bytes) return Layout{};
     const auto magic = number_at<std::int32_t>(start, 0);
     if (magic != llmc_magic_16_bits && magic != llmc_magic_32_bits) return Layout{};

@@ -21,7 +21,7 @@ inline constexpr std::size_t block_tokens = 4096;
 ///     read row by row;
 ///   - 20240520 or 20240801 in 32 bits: a header of llm.c (256 numbers of 32 bits, the third of them the
 ///     count) and tokens of 16 or 32 bits;
-///   - all else: numbers of 16 bits, as nanoGPT writes them.
+///   - all else: numbers of 16 bits, as nanoGPT writes them, but what can only be text is refused.
 /// All of it is little-endian. Faults, of reading, of the format and of tokens that are not below
 /// `vocabulary`, name `name`; stops at the first, or at one of `use`.
 base::Result<void> for_each_token_block(const files::Descriptor& file, std::string_view name,

@@ -152,6 +152,12 @@ TEST(TokenArrays, thatAreNoIntegersAreRefused) {
             << kind;
 }
 
+TEST(TokenArrays, areNoText) {
+    const std::string text = "The texts are tokens already, says who asks for this, and is mistaken.\n";
+    EXPECT_THAT(fault_of(text + text), HasSubstr("tokens: holds text, not tokens"));
+    EXPECT_THAT(read(std::string(40, 'a'))->tokens.size(), 20);  // which may be
+}
+
 TEST(TokenArrays, whoseHeaderIsBrokenAreRefused) {
     const std::string whole = array_file("<u2", "(4,)", all_little(some, 2));
     for (std::size_t length = 6; length < 128; ++length)
