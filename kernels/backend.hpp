@@ -168,6 +168,8 @@ class Backend {
     virtual std::int64_t logit_rows_at_once(std::int64_t vocabulary) const = 0;
     /// Training steps, each of so many FLOPs and ops, that are best recorded as one launch: a power of two.
     virtual std::int64_t steps_a_launch(double flops, std::int64_t ops) const = 0;
+    /// Backends of this kind that may compute beside each other on one card, each for a thread of its own.
+    virtual int trials_at_once() const = 0;
 
     /// A function that does `work`, which is ops on memory that outlives it. On a card its first call runs
     /// `work`, the second captures it as a CUDA graph, and all later calls launch that graph. So `work` may

@@ -42,6 +42,7 @@ class HostBackend : public Backend {
         return std::numeric_limits<std::int64_t>::max();
     }
     std::int64_t steps_a_launch(double, std::int64_t) const override { return 1; }
+    int trials_at_once() const override { return std::numeric_limits<int>::max(); }
 };
 
 }  // namespace isogrid::kernels

@@ -24,6 +24,11 @@ Function* real(const char* name) {
 
 }  // namespace
 
+size_t cublasLtGetVersion() {
+    static auto* const call = real<decltype(cublasLtGetVersion)>(__func__);
+    return call();
+}
+
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* lightHandle) {
     static auto* const call = real<decltype(cublasLtCreate)>(__func__);
     return call(lightHandle);

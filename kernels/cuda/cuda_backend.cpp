@@ -58,7 +58,13 @@ class CudaBackend final : public Backend {
 
     std::string name() const override { return "cuda"; }
     std::string instruction_set() const override {
-        return kind_of(10 * properties_.major + properties_.minor, properties_.multiProcessorCount);
+        const std::size_t version = Products::library_version();
+        return kind_of(capability(), properties_.multiProcessorCount) + " cublas" +
+               std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+               std::to_string(version % 100);
+    }
+    int trials_at_once() const override {
+        return cuda::trials_at_once(capability(), Products::library_version());
     }
     bool multiplies_natively(Element) const override { return true; }
     bool on_host() const override { return false; }
@@ -276,6 +282,7 @@ class CudaBackend final : public Backend {
     };
 
     Card card() { return {stream_, scratch_in_use_}; }
+    int capability() const { return 10 * properties_.major + properties_.minor; }
 
     /// Those that are not multiplied as they stand.
     static std::span<const PackedWeights> rounded(PackedCopies copies) {

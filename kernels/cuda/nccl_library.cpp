@@ -1,5 +1,6 @@
 // The functions of NCCL that nccl_links.cpp calls, under their own names: each finds its namesake in the
 // library when it is first called (as kernels/cuda/cublas_lt.cpp does it), so that isogrid starts without it.
+#include <cstdlib>
 #include <nccl.h>
 #include <string>
 
@@ -7,10 +8,20 @@
 
 namespace {
 
+using isogrid::kernels::SharedLibrary;
+
+/// NCCL reads its settings when it is first called. Buffers of a recorded step are not to be registered with
+/// the network: where small messages follow large ones on a connection, as in every step of ours, all cards
+/// then wait for ever at times (NCCL's issue 2389). Who sets it himself knows better.
+SharedLibrary load() {
+    ::setenv("NCCL_GRAPH_REGISTER", "0", 0);
+    return {"libnccl.so." + std::to_string(NCCL_MAJOR),
+            "put the folder of NCCL's library into LD_LIBRARY_PATH"};
+}
+
 template <class Function>
 Function* real(const char* name) {
-    static const isogrid::kernels::SharedLibrary library(
-        "libnccl.so." + std::to_string(NCCL_MAJOR), "put the folder of NCCL's library into LD_LIBRARY_PATH");
+    static const SharedLibrary library = load();
     return library.function<Function>(name);
 }
 

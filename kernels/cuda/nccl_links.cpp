@@ -56,6 +56,12 @@ class Event {
     cudaEvent_t event_ = nullptr;
 };
 
+int current_device() {
+    int device = 0;
+    cuda::check(cudaGetDevice(&device), "asking which card is used");
+    return device;
+}
+
 class NcclLinks final : public Links {
   public:
     NcclLinks(LinkPlace place, cudaStream_t of_backend, Look& look_of_waits, std::jthread& cutting)
@@ -221,7 +227,10 @@ class NcclLinks final : public Links {
     /// process that gets no thread any more ends here.)
     void cut() noexcept {
         if (group_ == nullptr) return;
-        cutting_ = std::jthread([group = std::exchange(group_, nullptr)] { ncclCommAbort(group); });
+        cutting_ = std::jthread([group = std::exchange(group_, nullptr), device = device_] {
+            cudaSetDevice(device);  // else it would come back to card 0, and take memory there
+            ncclCommAbort(group);
+        });
     }
 
     static constexpr const char* gone = "another rank of the group ended its part of the trial";
@@ -232,6 +241,7 @@ class NcclLinks final : public Links {
     std::jthread& cutting_;  ///< cut() may have to go on when this is gone
     Look look_before_;
     int thrown_before_ = std::uncaught_exceptions();
+    int device_ = current_device();
     Stream stream_;
     Event begun_, joined_;
     ncclComm_t group_ = nullptr;

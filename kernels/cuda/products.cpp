@@ -19,20 +19,25 @@ void check(cublasStatus_t status, const char* doing) {
     if (status == CUBLAS_STATUS_SUCCESS) return;
     if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
     check_card(doing);
+    // Kernels are loaded when they are first used; whether a failure is that of their memory it does not say.
+    constexpr std::size_t room_for_kernels = std::size_t{256} << 20;
+    std::size_t free = 0, total = 0;
+    const bool is_full = cudaMemGetInfo(&free, &total) == cudaSuccess && free < room_for_kernels;
+    if (is_full && status != CUBLAS_STATUS_NOT_SUPPORTED && status != CUBLAS_STATUS_INVALID_VALUE)
+        throw std::bad_alloc();
     throw std::runtime_error(std::string(doing) + " failed (cuBLASLt status " + std::to_string(status) +
                              ") see whether the driver is as new as the CUDA libraries beside isogrid");
 }
 
 using Found = cublasLtMatmulHeuristicResult_t;
 
-/// Parts that a sum is cut into, to be computed beside each other.
+/// Parts that a sum is cut into, to be computed beside each other; 1 of an algorithm that knows none.
 std::int32_t parts_of_sums(const Found& found) {
     std::int32_t parts = 1;
     std::size_t written = 0;
-    check(cublasLtMatmulAlgoConfigGetAttribute(&found.algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &parts,
-                                               sizeof parts, &written),
-          "choosing an algorithm");
-    return parts;
+    const cublasStatus_t status = cublasLtMatmulAlgoConfigGetAttribute(
+        &found.algo, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, &parts, sizeof parts, &written);
+    return status == CUBLAS_STATUS_SUCCESS ? std::max(parts, 1) : 1;
 }
 
 /// Whether long sums make numbers so few that most of the card would be idle but for their parts. Tiles of
@@ -56,6 +61,10 @@ Owned made(Make make, const char* doing) {
 }
 
 }  // namespace
+
+std::size_t Products::library_version() {
+    return cublasLtGetVersion();
+}
 
 Products::Products(Arithmetic arithmetic, int multiprocessors)
     : arithmetic_(arithmetic),
@@ -117,11 +126,15 @@ Products::Plan Products::make_plan(const Factor& left, const Factor& right, Acti
                                          plan.left.get(), plan.out.get(), plan.out.get(), preference.get(),
                                          static_cast<int>(results.size()), results.data(), &count),
           "choosing an algorithm");
-    const auto works = [](const Found& found) { return found.state == CUBLAS_STATUS_SUCCESS; };
+    // Parts of unequal length are wrong at times on sm_90 and later, from cuBLAS 12.6.3 to CUDA 13.4
+    // (NVIDIA's bug 6580689, in CUDA's release notes).
+    const std::int64_t terms = left.transposed ? left.matrix.rows : left.matrix.columns;
+    const auto works = [&](const Found& found) {
+        return found.state == CUBLAS_STATUS_SUCCESS && terms % parts_of_sums(found) == 0;
+    };
     const auto end = results.begin() + count, first = std::find_if(results.begin(), end, works);
     check(first == end ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS, "choosing an algorithm");
     auto chosen = first;
-    const std::int64_t terms = left.transposed ? left.matrix.rows : left.matrix.columns;
     if (needs_parts(terms, out, multiprocessors_)) {
         chosen = std::find_if(first, end,
                               [&](const Found& found) { return works(found) && parts_of_sums(found) > 1; });

@@ -32,6 +32,9 @@ class Products {
 
     Products(Arithmetic arithmetic, int multiprocessors);
 
+    /// Of cuBLASLt, as it counts: 130100 is 13.1.0.
+    static std::size_t library_version();
+
     /// out = left right, plus `addend` (laid out as `out`, float32 as out is then; it may be out's own
     /// memory) where there is one.
     void multiply(const Card& card, Factor left, Factor right, const float* addend, Activations out);

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/backend.hpp"
 
@@ -25,6 +27,15 @@ constexpr std::int64_t rows_at_once(std::int64_t width) {
 constexpr std::int64_t logit_rows_at_once(std::int64_t vocabulary) {
     constexpr std::int64_t most_logits = std::int64_t{1} << 23, fewest_rows = 512, tile = 64;
     return std::max(most_logits / vocabulary / tile * tile, fewest_rows);
+}
+
+/// Trials on one card, each on a stream of its own: as many as one likes, but where products of cuBLASLt
+/// beside each other can be wrong, on compute capability 10 and 11 from cuBLAS 12.8 on, mended in 13.1.1
+/// and 13.2.2 (NVIDIA's bugs 5807900 and 5943783, in CUDA's release notes). `version` as
+/// Products::library_version.
+constexpr int trials_at_once(int capability, std::size_t version) {
+    const bool is_wrong = version >= 120800 && (version < 130101 || (version >= 130200 && version < 130202));
+    return capability >= 100 && capability < 120 && is_wrong ? 1 : std::numeric_limits<int>::max();
 }
 
 /// Heads as attention in bfloat16 packs them (attention_packing.hpp).

@@ -83,14 +83,15 @@ Retraining retraining(std::string_view provenance, std::optional<cluster::Instru
     const auto recorded = base::value_named(made_with, kernels::cpu::instruction_sets);
     const bool can = recorded && runs_here(*recorded);
     const bool on_card = kernels::is_kind_of_card(made_with);
-    Retraining how{.card = {},
-                   .instruction_set = pinned ? *pinned
-                                      : can  ? *recorded
-                                             : cluster::best_instruction_set(runs_here).value_or(
-                                                   kernels::cpu::instruction_sets.front()),
-                   .made_with = made_with,
-                   .retrained_with = {},
-                   .words = "made with " + (made_with.empty() ? "nobody knows what" : made_with)};
+    Retraining how{
+        .card = {},
+        .instruction_set =
+            pinned ? *pinned
+            : can  ? *recorded
+                  : cluster::best_instruction_set(runs_here).value_or(kernels::cpu::instruction_sets.front()),
+        .made_with = made_with,
+        .retrained_with = {},
+        .words = "made with " + (made_with.empty() ? "nobody knows what" : std::string(provenance))};
     how.retrained_with = kernels::cpu::name(how.instruction_set);
     if (!pinned && on_card && !seen.cards.empty()) {
         const auto like =

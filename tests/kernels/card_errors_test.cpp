@@ -7,6 +7,7 @@
 #include "kernels/cuda/card_check.hpp"
 #include "kernels/cuda/cards.hpp"
 #include "kernels/cuda/runtime.hpp"
+#include "kernels/cuda/sizes.hpp"
 
 namespace isogrid::kernels::cuda {
 namespace {
@@ -51,6 +52,19 @@ TEST(CardErrors, sayWhatToDo) {  // `problem (why) what to do`
         [] { check(cudaErrorSystemNotReady, "looking for cards"); },
         ThrowsMessage<std::runtime_error>(AllOf(HasSubstr("looking for cards failed (CUDA error 802: "),
                                                 HasSubstr(") see whether nvidia-fabricmanager runs"))));
+}
+
+// NVIDIA's release notes: wrong on compute capability 10 and 11 from cuBLAS 12.8 on, right in 13.1.1, 13.2.2
+// and 13.3.
+TEST(TrialsAtOnce, areOneWhereProductsBesideEachOtherCanBeWrong) {
+    for (const std::size_t wrong : {120800U, 130100U, 130200U, 130201U}) {
+        EXPECT_EQ(trials_at_once(100, wrong), 1) << wrong;
+        EXPECT_EQ(trials_at_once(110, wrong), 1) << wrong;
+        EXPECT_GT(trials_at_once(90, wrong), 64) << wrong;
+        EXPECT_GT(trials_at_once(120, wrong), 64) << wrong;
+    }
+    for (const std::size_t right : {120700U, 130101U, 130202U, 130300U})
+        EXPECT_GT(trials_at_once(100, right), 64) << right;
 }
 
 }  // namespace

@@ -49,9 +49,9 @@ TEST(Retraining, takesACardLikeTheOneThatMadeTheTrial) {
                                   {"a small card", "two", 90, 0, 114},
                                   {"a new card", "three", 90, 0, 132}},
                                  ""};
-    const Retraining same = retraining("sm_90x132", {}, two, everything);
+    const Retraining same = retraining("sm_90x132 cublas13.1.0", {}, two, everything);
     EXPECT_EQ(same.card, 2);
-    EXPECT_EQ(same.words, "made with sm_90x132, retrained with sm_90x132");
+    EXPECT_EQ(same.words, "made with sm_90x132 cublas13.1.0, retrained with sm_90x132");
 
     const Retraining other = retraining("sm_100x148", {}, two, everything);
     EXPECT_EQ(other.card, 0);

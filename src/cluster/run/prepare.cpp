@@ -123,6 +123,10 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
         std::move(made), [&] { return lack_of_node(!has && one_can); }, archive, session);
     if (!backend) return tl::unexpected(backend.error());
     place.backend = *std::move(backend);
+    if (const auto same = check_versions(job, session, place.card.has_value(), *place.backend); !same) {
+        if (session.rank() == 0) program::refuse(same.error());
+        return tl::unexpected(int{program::exit_bad_input});
+    }
     return place;
 }
 

@@ -128,6 +128,17 @@ base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job
     }
 }
 
+base::Result<void> check_versions(const study::Job& job, const MpiSession& session, bool has_card,
+                                  const kernels::Backend& backend) {
+    const int word = number_of(backend.instruction_set());
+    const int lowest = session.lowest(has_card ? word : std::numeric_limits<int>::max());
+    const int highest = -session.lowest(has_card ? -word : 0);
+    if (lowest == std::numeric_limits<int>::max() || lowest == highest) return {};
+    return base::fail(
+        job.path.string() + ": run.device", "the workers' nodes have different versions of cuBLASLt",
+        "which choose different algorithms, and give different bits", "load the same CUDA on all of them");
+}
+
 base::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
                                                      const std::string& problem) {
     constexpr int fewest = 3;  // ranks, of which two train

@@ -40,6 +40,12 @@ base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSes
 /// The backend that computes on this card; a fault where the card cannot be used.
 base::Result<std::unique_ptr<kernels::Backend>> backend_of_card(const study::Job& job, int card);
 
+/// A fault on every rank where the workers' cards would give different bits after all, as their nodes have
+/// different versions of cuBLASLt: `backend` computes on this rank's card, or on its processor where it has
+/// none. Every rank calls it.
+base::Result<void> check_versions(const study::Job& job, const MpiSession& session, bool has_card,
+                                  const kernels::Backend& backend);
+
 /// Where cards that share a trial cannot send to each other: a warning on every rank, or a fault where trials
 /// ask for NCCL's own sum. `problem` is why this rank's card cannot, empty where it can or has none;
 /// every rank calls it.

@@ -57,9 +57,10 @@ CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::i
     const bool has_card = card_bytes > 0;
     const bool on_cards = session.lowest(has_card ? 0 : 1) == 0;
     const bool threads = session.lowest(session.allows_threads() && archive::allows_threads() ? 1 : 0) == 1;
+    const int most = session.lowest(backend.trials_at_once());
     CardPlan plan;
     plan.cards.seats = {.ranks = std::max(1, session.size() - 1),
-                        .each = threads ? seats_of_cards(study.job, on_cards) : 1};
+                        .each = threads ? std::min(most, seats_of_cards(study.job, on_cards)) : 1};
     if (plan.cards.seats.each == 1) return plan;
     plan.cards.measure = study.job.trials_per_card == 0;
     // The smallest card's memory, and what each trial takes, in numbers that ranks can compare.

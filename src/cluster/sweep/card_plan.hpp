@@ -38,7 +38,7 @@ int trials_that_fit(std::int64_t bytes, std::int64_t card_bytes, int seats);
 
 /// For all ranks of `session`, each of which must ask: those with a card (of `card_bytes` bytes, on which
 /// `backend` computes) tell the others, as a coordinator has none. One seat each where MPI or HDF5 was built
-/// for programs of one thread.
+/// for programs of one thread, or the backend computes wrongly beside others.
 CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::int64_t card_bytes,
                     const kernels::Backend& backend);
 

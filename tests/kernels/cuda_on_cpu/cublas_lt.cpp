@@ -1,5 +1,6 @@
 // cublasLtMatmul as its documentation has it: D = alpha op(A) op(B) + beta C, matrices column-major.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <vector>
@@ -51,6 +52,9 @@ std::vector<float> dense(const void* data, const EmulatedLayout& layout, cublasO
 
 }  // namespace
 
+std::size_t cublasLtGetVersion() {
+    return 130100;
+}
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
     *handle = new EmulatedCublas;
     return CUBLAS_STATUS_SUCCESS;
@@ -105,7 +109,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
                                               cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int wanted,
                                               cublasLtMatmulHeuristicResult_t* found, int* count) {
-    for (*count = 0; *count < std::min(wanted, 3); ++*count)
+    for (*count = 0; *count < std::min(wanted, 4); ++*count)
         found[*count] = {.algo = {1 + *count},
                          .workspaceSize = 1024,
                          .state = *count == 1 ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS};
@@ -164,6 +168,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
             }
             for (std::int64_t row = 0; row < rows; ++row) {
                 float value = alpha_value * sums[static_cast<std::size_t>(row)];
+                if (steps % parts != 0) value = NAN;  // cuBLASLt may be wrong there, on some cards
                 if (beta_value != 0) value += beta_value * read(c, c_shape, row, column);
                 const std::int64_t at = column * d_shape.leading + row;
                 if (d_shape.type == CUDA_R_16BF)

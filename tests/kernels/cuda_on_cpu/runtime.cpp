@@ -150,6 +150,11 @@ cudaError_t cudaSetDevice(int device) {
     return device >= 0 && device < cards ? cudaSuccess : cudaErrorInvalidValue;
 }
 
+cudaError_t cudaGetDevice(int* device) {
+    *device = 0;
+    return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     *properties = {};
     properties->uuid.bytes[0] = static_cast<char>(1 + device);
