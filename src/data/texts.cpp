@@ -12,44 +12,56 @@
 
 namespace isogrid::data {
 
-base::Result<std::vector<Text>> open_texts(std::span<const std::string> names) {
+namespace {
+
+base::Result<files::Descriptor> opened(const std::string& name) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(name, ignored))
+        return base::fail(name, "cannot be read", "it is a folder", "name the files in it");
+    files::Descriptor file(name == "-" ? ::dup(STDIN_FILENO) : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file)
+        return base::fail(name, "cannot be read", std::strerror(errno),
+                          errno == EACCES ? "check its permissions" : "check its name");
+    return file;
+}
+
+}  // namespace
+
+base::Result<std::vector<Text>> find_texts(std::span<const std::string> names) {
     std::vector<Text> texts;
     base::Faults faults;
     for (const std::string& name : names) {
-        std::error_code ignored;
-        if (std::filesystem::is_directory(name, ignored)) {
-            faults.push_back({name, "cannot be read", "it is a folder", "name the files in it"});
+        auto file = opened(name);
+        if (!file) {
+            faults.push_back(file.error().front());
             continue;
         }
-        files::Descriptor opened(name == "-" ? ::dup(STDIN_FILENO)
-                                             : ::open(name.c_str(), O_RDONLY | O_CLOEXEC));
-        if (!opened) {
-            const char* action = errno == EACCES ? "check its permissions" : "check its name";
-            faults.push_back({name, "cannot be read", std::strerror(errno), action});
-            continue;
-        }
-        const off_t start = ::lseek(opened.get(), 0, SEEK_CUR);
-        texts.push_back({name, std::move(opened), start});
+        const off_t start = ::lseek(file->get(), 0, SEEK_CUR);
+        Text& text = texts.emplace_back(Text{.name = name, .start = start, .once = start < 0});
+        if (text.once || name == "-") text.kept = *std::move(file);
     }
     if (!faults.empty()) return tl::unexpected(std::move(faults));
     return texts;
 }
 
-void rewind(const Text& text) {
-    if (text.start >= 0) ::lseek(text.descriptor.get(), text.start, SEEK_SET);
+base::Result<files::Descriptor> opened(const Text& text) {
+    if (!text.kept) return opened(text.name);
+    files::Descriptor file(::dup(text.kept.get()));
+    if (!text.once) ::lseek(file.get(), text.start, SEEK_SET);
+    return file;
 }
 
 base::Result<void> make_rereadable(Text& text, const std::filesystem::path& out) {
-    if (text.start >= 0) return {};
+    if (!text.once) return {};
     auto copy = files::NewFile::create(out);
     if (!copy) return tl::unexpected(std::move(copy.error()));
     const auto copied =
-        for_each_block(text.descriptor, text.name, [&](std::string_view block) -> base::Result<void> {
+        for_each_block(text.kept, text.name, [&](std::string_view block) -> base::Result<void> {
             copy->write(block);
             return {};
         });
-    text.descriptor = files::Descriptor(::open(copy->temporary_path().c_str(), O_RDONLY | O_CLOEXEC));
-    text.start = 0;
+    text = {.name = text.name,
+            .kept = files::Descriptor(::open(copy->temporary_path().c_str(), O_RDONLY | O_CLOEXEC))};
     return copied;
 }
 

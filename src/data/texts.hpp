@@ -1,4 +1,4 @@
-// What is tokenized: files or standard input, opened before any work is done and read from their start.
+// What is tokenized: files or standard input, tried before any work is done and read from their start.
 #pragma once
 
 #include <filesystem>
@@ -13,18 +13,19 @@
 
 namespace isogrid::data {
 
-/// A text, open for reading.
+/// A text that can be read. Files are not kept open, as there may be more of them than a process may open.
 struct Text {
-    std::string name;  ///< as the user gave it; `-` is standard input
-    files::Descriptor descriptor;
-    off_t start = 0;  ///< where it begins; negative where it can be read only once, such as a pipe
+    std::string name;                              ///< as the user gave it; `-` is standard input
+    files::Descriptor kept = files::Descriptor();  ///< of what has no name to be opened by again
+    off_t start = 0;                               ///< where `kept` begins
+    bool once = false;                             ///< it can be read only once, such as a pipe
 };
 
-/// Opens every text; one fault for each that cannot be read.
-base::Result<std::vector<Text>> open_texts(std::span<const std::string> names);
+/// Tries to open every text; one fault for each that cannot be read.
+base::Result<std::vector<Text>> find_texts(std::span<const std::string> names);
 
-/// Back to where the text begins, if it can be read more than once.
-void rewind(const Text& text);
+/// The text, at its beginning.
+base::Result<files::Descriptor> opened(const Text& text);
 
 /// Makes a text that can be read only once readable again: copies it beside `out`, into a file that is gone
 /// from its folder at once and from the disk when it is closed.

@@ -1,25 +1,11 @@
 // What `isogrid tokenize` does: texts in, one token file out.
 #pragma once
 
-#include <filesystem>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "base/fault.hpp"
 #include "data/token_file.hpp"
+#include "data/tokenize_request.hpp"
 
 namespace isogrid::data {
-
-struct TokenizeRequest {
-    std::vector<std::string> texts;  ///< paths; `-` is standard input
-    std::filesystem::path out;
-    /// bytes, sentencepiece:VOCABULARY, the path of a .model file, or, where the texts are tokens that
-    /// another program has made (token_arrays.hpp), tokens:VOCABULARY
-    std::string tokenizer = "bytes";
-    double validation = 0.01;                ///< chance of each block of text to be held out; in (0, 0.5]
-    std::vector<std::string> held_out = {};  ///< more texts: all that is held out, where any is named
-};
 
 /// Cuts the texts, in their order, into blocks: of whole paragraphs of about 4 KB (text_blocks.hpp), or of
 /// 4,096 tokens; a block never spans two texts. Block n is held out for validation where the n-th of a fixed
@@ -28,8 +14,5 @@ struct TokenizeRequest {
 /// blocks and keeps it beside the output, as FILE.model of FILE.tok. Returns the header of the file written;
 /// on failure, nothing is left of the output, and an older file of its name is untouched.
 base::Result<TokenFileHeader> tokenize(const TokenizeRequest& request);
-
-/// Where a request that trains a vocabulary keeps its model.
-std::optional<std::filesystem::path> trained_model(const TokenizeRequest& request);
 
 }  // namespace isogrid::data

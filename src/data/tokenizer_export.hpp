@@ -9,8 +9,8 @@
 
 namespace isogrid::data {
 
-/// Writes tokenizer.json and tokenizer_config.json of the tokenizer for which every byte is a token. `context`
-/// is the model's, in tokens; `folder` must exist.
+/// Writes tokenizer.json and tokenizer_config.json of the tokenizer for which every byte is a token.
+/// `context` is the model's, in tokens; `folder` must exist.
 base::Result<void> export_byte_tokenizer(const std::filesystem::path& folder, std::int64_t context);
 
 /// Copies the bytes of a SentencePiece model to `folder`/tokenizer.model. True where it leaves text as it is,

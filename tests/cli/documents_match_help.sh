@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Every `isogrid` and `isogrid-fit` command that README.md and docs/tutorial.md show exists, with its options, in --help.
+# Every `isogrid` and `isogrid-fit` command that README.md, docs/tutorial.md and docs/token-file.md show exists, with its options, in --help.
 source "$(dirname "$0")/small_study.sh" "$1"
 
-documents=("$repository"/README.md "$repository"/docs/tutorial.md)
+documents=("$repository"/README.md "$repository"/docs/tutorial.md "$repository"/docs/token-file.md)
 
 # The lines of code blocks that start one of our programs, comments cut off.
 awk '/^```/ { code = !code; next } code' "${documents[@]}" |

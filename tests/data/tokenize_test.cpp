@@ -12,6 +12,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "data/sample_text.hpp"
@@ -146,6 +147,23 @@ TEST_F(Tokenize, takesSeveralTextsInTheirOrder) {
     const TokenFile file = TokenFile::open(folder / "out.tok").value();
     EXPECT_TRUE(text_of(file.training()).ends_with("Last.\n") ||
                 text_of(file.validation()).ends_with("Last.\n"));
+}
+
+TEST_F(Tokenize, takesMoreTextsThanAProcessMayHaveOpen) {
+    TokenizeRequest wanted{.texts = {}, .out = folder / "out.tok", .validation = 0.3};
+    for (int number = 0; number < 100; ++number) {
+        wanted.texts.push_back((folder / std::to_string(number)).string());
+        write_all(wanted.texts.back(), sample_paragraph(number));
+    }
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit few{.rlim_cur = 50, .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    const auto header = tokenize(wanted);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    ASSERT_TRUE(header) << message(header);
+    EXPECT_EQ(header->training_bytes + header->validation_bytes,
+              static_cast<std::int64_t>(sample_text(100).size()));
 }
 
 TEST_F(Tokenize, keepsBytesThatAreNoText) {
