@@ -97,7 +97,8 @@ TEST(Csv, keepsBudgetsThatStrayRunsDoNotTouch) {
         text += "1e8," + std::to_string(1e18 * off / 6e8) + ",3.2\n";
     const CsvFile file(text);
     std::map<double, int> runs_at;
-    for (const auto& run : read_csv(file.request("parameters=n,tokens=d,loss=loss")).value().used)
+    const Runs runs = read_csv(file.request("parameters=n,tokens=d,loss=loss")).value();
+    for (const auto& run : runs.used)
         ++runs_at[run.budget];
     EXPECT_EQ(std::count_if(runs_at.begin(), runs_at.end(), [](const auto& at) { return at.second == 7; }),
               4);
