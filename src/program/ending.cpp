@@ -1,5 +1,6 @@
 #include "program/ending.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -26,6 +27,8 @@ std::string words_of(const std::exception& error) {
 }
 
 int run(const std::string& name, const std::function<int()>& work) {
+    // A file that may grow no more is as a full disk: its write fails, and says so.
+    std::signal(SIGXFSZ, SIG_IGN);
     std::string problem;
     try {
         const int code = work();

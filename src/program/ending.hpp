@@ -25,7 +25,8 @@ void say_at_once(const std::string& text);
 std::string words_of(const std::exception& error);
 
 /// All of main: carries out `work` and returns its exit code. Where that throws, or standard output takes not
-/// all of what was written, it says so behind the name of the program, and the code is exit_other.
+/// all of what was written, it says so behind the name of the program, and the code is exit_other. A file
+/// that may not grow so far (ulimit -f) is one whose writes fail.
 int run(const std::string& name, const std::function<int()>& work);
 
 }  // namespace isogrid::program

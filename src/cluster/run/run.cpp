@@ -74,8 +74,6 @@ void end_all(const MpiSession& session, const std::exception& error) {
 
 int run_sweep(const RunRequest& request, const MpiSession& session) {
     std::signal(SIGPIPE, SIG_IGN);  // a sweep goes on when nobody reads what it says any more
-    std::signal(SIGXFSZ,
-                SIG_IGN);  // a file that may grow no more is as a full disk: its write fails, and says so
     if (const auto fault = singleton_fault(session, request.alone)) {
         if (is_first_task()) std::cerr << base::to_string(*fault) << std::endl;
         return exit_bad_input;
