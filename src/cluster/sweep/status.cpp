@@ -20,6 +20,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+std::string trials_in_words(int trials) {
+    return program::plural(static_cast<std::size_t>(trials), "trial");
+}
+
 SweepState summary_of(const archive::Listing& archive) {
     using archive::Outcome;
     SweepState state;
@@ -59,13 +63,13 @@ std::string unfinished_text(const Status& status) {
     }
     text += "\n";
     if (!status.digest.empty())
-        text += "the archive is as it was before that run: " + std::to_string(status.finished.trials) +
-                " trials of " + status.finished.study + ", digest " + status.digest + "\n";
+        text += "the archive is as it was before that run: " + trials_in_words(status.finished.trials) +
+                " of " + status.finished.study + ", digest " + status.digest + "\n";
     if (!status.progress) return text + "nothing is known of its trials yet\n";
 
     const SweepState& state = status.progress->state;
-    text += std::to_string(state.done) + " of " + std::to_string(state.trials) + " trials of " + state.study +
-            " done";
+    text +=
+        std::to_string(state.done) + " of " + trials_in_words(state.trials) + " of " + state.study + " done";
     if (state.diverged > 0) text += " (" + std::to_string(state.diverged) + " diverged)";
     if (!state.failed.empty()) text += ", " + std::to_string(state.failed.size()) + " of them failed";
     if (running) text += ", " + std::to_string(state.running.size()) + " running";
@@ -131,7 +135,7 @@ std::string status_text(const Status& status) {
                run_folder_of(status.archive).root.string() + " exists) start one with isogrid run\n";
     if (status.stage != Stage::finished) return unfinished_text(status);
     const SweepState& state = status.finished;
-    std::string text = where + "finished, " + std::to_string(state.trials) + " trials of " + state.study;
+    std::string text = where + "finished, " + trials_in_words(state.trials) + " of " + state.study;
     if (state.diverged > 0) text += ", " + std::to_string(state.diverged) + " diverged";
     if (!state.failed.empty()) text += ", " + std::to_string(state.failed.size()) + " failed";
     return text + "\n" + failures(state) + "digest " + status.digest + "\n";
