@@ -1,8 +1,11 @@
 #include "data/texts.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -25,6 +28,25 @@ base::Result<files::Descriptor> opened(const std::string& name) {
     return file;
 }
 
+/// What a file is packed as, by its first bytes; nothing where it is none that is known, or a pipe.
+std::optional<std::string_view> packed_as(const files::Descriptor& file, off_t start) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> known = {
+        {{"\x1f\x8b", "gzip"},
+         {"\x28\xb5\x2f\xfd", "zstd"},
+         {"\xfd"
+          "7zXZ",
+          "xz"},
+         {"BZh", "bzip2"},
+         {"PK\x03\x04", "zip"},
+         {"PAR1", "parquet"}}};
+    std::array<char, 8> bytes{};
+    const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), start);
+    const std::string_view first(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    for (const auto& [magic, name] : known)
+        if (first.starts_with(magic)) return name;
+    return std::nullopt;
+}
+
 }  // namespace
 
 base::Result<std::vector<Text>> find_texts(std::span<const std::string> names) {
@@ -37,6 +59,11 @@ base::Result<std::vector<Text>> find_texts(std::span<const std::string> names) {
             continue;
         }
         const off_t start = ::lseek(file->get(), 0, SEEK_CUR);
+        if (const auto packing = packed_as(*file, start)) {
+            faults.push_back({name, "is packed", "it begins as " + std::string(*packing) + " does",
+                              "unpack it, into a file or a pipe to isogrid tokenize -"});
+            continue;
+        }
         Text& text = texts.emplace_back(Text{.name = name, .start = start, .once = start < 0});
         if (text.once || name == "-") text.kept = *std::move(file);
     }

@@ -21,7 +21,7 @@ struct Text {
     bool once = false;                             ///< it can be read only once, such as a pipe
 };
 
-/// Tries to open every text; one fault for each that cannot be read.
+/// Tries to open every text; one fault for each that cannot be read, or is packed.
 base::Result<std::vector<Text>> find_texts(std::span<const std::string> names);
 
 /// The text, at its beginning.

@@ -9,6 +9,7 @@
 
 #include <sys/stat.h>
 
+#include "data/json_lines.hpp"
 #include "data/random.hpp"
 #include "data/text_blocks.hpp"
 #include "data/texts.hpp"
@@ -39,6 +40,15 @@ Part part_of_block(const TokenizeRequest& request, std::int64_t number) {
     return is_held_out ? Part::validation : Part::training;
 }
 
+/// Calls `use` with each part of a text that is held out as one or not at all: a document, or a block.
+Result<void> for_each_part(const Text& text, const TokenizeRequest& request,
+                           const std::function<Result<void>(std::string_view)>& use) {
+    const auto file = opened(text);
+    if (!file) return tl::unexpected(file.error());
+    if (request.json_field.empty()) return for_each_block(*file, text.name, use);
+    return for_each_document(*file, text.name, request.json_field, use);
+}
+
 /// Lines of training blocks, spread over the whole of the texts.
 Result<std::vector<std::string>> sample_lines(const TokenizeRequest& request,
                                               const std::vector<Text>& texts) {
@@ -61,11 +71,8 @@ Result<std::vector<std::string>> sample_lines(const TokenizeRequest& request,
             if (!line.empty()) lines.push_back(line);
         return {};
     };
-    for (const Text& text : texts) {
-        const auto read = opened(text).and_then(
-            [&](const files::Descriptor& file) { return for_each_block(file, text.name, sample); });
-        if (!read) return tl::unexpected(read.error());
-    }
+    for (const Text& text : texts)
+        if (auto read = for_each_part(text, request, sample); !read) return tl::unexpected(read.error());
     return lines;
 }
 
@@ -99,16 +106,17 @@ Result<Vocabulary> make_vocabulary(const TokenizeRequest& request, std::vector<T
 /// Appends a text, each block to the part that `next_part` says.
 Result<void> append(const Text& text, const TokenizeRequest& request, const Tokenizer* tokenizer,
                     const std::function<Part()>& next_part, TokenWriter& writer) {
-    const auto file = opened(text);
-    if (!file) return tl::unexpected(file.error());
-    if (tokenizer == nullptr)  // nobody knows how many bytes the tokens stand for
-        return for_each_token_block(*file, text.name, *vocabulary_asked(request.tokenizer),
-                                    [&](std::span<const Token> tokens) -> Result<void> {
-                                        writer.append(next_part(), tokens, 0);
-                                        return {};
-                                    });
+    if (tokenizer == nullptr) {
+        const auto file = opened(text);
+        if (!file) return tl::unexpected(file.error());
+        const auto use = [&](std::span<const Token> tokens) -> Result<void> {
+            writer.append(next_part(), tokens, 0);  // nobody knows how many bytes they stand for
+            return {};
+        };
+        return for_each_token_block(*file, text.name, *vocabulary_asked(request.tokenizer), use);
+    }
     std::vector<Token> tokens;
-    return for_each_block(*file, text.name, [&](std::string_view block) -> Result<void> {
+    return for_each_part(text, request, [&](std::string_view block) -> Result<void> {
         const Part part = next_part();
         tokens.clear();
         tokenizer->encode(block, tokens);
@@ -117,6 +125,11 @@ Result<void> append(const Text& text, const TokenizeRequest& request, const Toke
         writer.append(part, tokens, static_cast<std::int64_t>(bytes));
         return {};
     });
+}
+
+std::string parts_in_words(const TokenizeRequest& request) {
+    if (takes_tokens(request)) return "blocks of " + std::to_string(block_tokens) + " tokens";
+    return request.json_field.empty() ? "blocks of about 4 KB" : "documents";
 }
 
 /// Appends all texts that part_of_block divides.
@@ -135,10 +148,8 @@ Result<void> append_divided(const std::vector<Text>& texts, const TokenizeReques
                           "give another text");
     if (request.held_out.empty() && (held_out == 0 || held_out == blocks))
         return base::fail(request.texts.front(), "is too short to hold a part of it out",
-                          std::to_string(held_out) + " of its " + std::to_string(blocks) +
-                              " blocks of about " +
-                              (tokenizer == nullptr ? std::to_string(block_tokens) + " tokens" : "4 KB") +
-                              " fell to validation",
+                          std::to_string(held_out) + " of its " + std::to_string(blocks) + " " +
+                              parts_in_words(request) + " fell to validation",
                           "give more text, another --validation, or a text to --held-out");
     return {};
 }

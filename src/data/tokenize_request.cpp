@@ -126,6 +126,9 @@ base::Faults check(const TokenizeRequest& request) {
     check_texts(request, faults);
     check_place_and_share(request, faults);
     check_tokenizer(request, faults);
+    if (takes_tokens(request) && !request.json_field.empty())
+        faults.push_back({"--json-field", "cannot be given with --tokenizer " + request.tokenizer,
+                          "tokens are no JSON", "leave one of them out"});
     check_repeated(all_texts(request), faults);
     check_overwrites(request, faults);
     return faults;

@@ -19,6 +19,8 @@ struct TokenizeRequest {
     std::string tokenizer = "bytes";
     double validation = 0.01;                ///< chance of each block of text to be held out; in (0, 0.5]
     std::vector<std::string> held_out = {};  ///< more texts: all that is held out, where any is named
+    std::string json_field =
+        {};  ///< texts are JSON Lines, and documents stand there (json_lines.hpp); empty: no
 };
 
 /// Whether a vocabulary is trained on the texts.

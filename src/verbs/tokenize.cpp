@@ -17,14 +17,22 @@ int tokenize(const options::variables_map& given) {
                                   .out = text(given, "out"),
                                   .tokenizer = text(given, "tokenizer"),
                                   .validation = given["validation"].as<double>(),
-                                  .held_out = {}};
+                                  .held_out = {},
+                                  .json_field = {}};
     if (given.contains("TEXT")) request.texts = given["TEXT"].as<std::vector<std::string>>();
+    if (given.contains("json-field")) request.json_field = text(given, "json-field");
     if (given.contains("held-out")) {
         request.held_out = given["held-out"].as<std::vector<std::string>>();
         if (!given["validation"].defaulted())
             return refuse({{"--validation", "cannot be given with --held-out",
                             "what --held-out names is all that is held out", "leave one of them out"}});
     }
+    if (request.json_field.empty())
+        for (const std::string& name : request.texts)
+            if (name.ends_with(".jsonl") || name.ends_with(".json"))
+                std::cerr << "note: " << name
+                          << " is taken as plain text (no --json-field is given) name the field "
+                          << "of its documents, if it is JSON Lines\n";
     const auto before = data::TokenFile::open(request.out);
     const auto written = data::tokenize(request);
     if (!written) return refuse(written.error());
@@ -48,7 +56,9 @@ Verb tokenize_verb() {
     using options::value;
     Verb verb{
         .name = "tokenize",
-        .arguments = "TEXT... --out FILE.tok [--tokenizer T] [--validation F | --held-out TEXT...]",
+        .arguments =
+            "TEXT... --out FILE.tok [--tokenizer T] [--json-field F] "
+            "[--validation F | --held-out TEXT...]",
         .summary =
             "Turns text files (- is standard input), or tokens that are made already, into one token file "
             "with a held-out validation part.",
@@ -63,6 +73,8 @@ Verb tokenize_verb() {
         "tokens already (NumPy's .npy, llm.c's .bin, or numbers of 16 bits)");
     option("validation", value<double>()->default_value(0.01),
            "fraction of the text to hold out, spread over it");
+    option("json-field", value<std::string>(),
+           "TEXTs are JSON Lines, and a document is under this name: whole documents are held out");
     option("held-out", value<std::vector<std::string>>()->multitoken(),
            "texts to hold out whole, instead of a fraction");
     return verb;

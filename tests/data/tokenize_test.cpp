@@ -235,6 +235,37 @@ TEST_F(Tokenize, refusesHeldOutTextsThatAreMissingEmptyOrTrainedOn) {
     EXPECT_EQ(folder.entries(), 2);
 }
 
+TEST_F(Tokenize, holdsOutWholeDocumentsOfJsonLines) {
+    std::string lines;
+    for (int number = 0; number < 200; ++number)
+        lines += "{\"text\":\"Document " + std::to_string(number) + ".\\n\\nIts second paragraph " +
+                 std::to_string(number) + ".\"}\n";
+    for (const char* tokenizer : {"bytes", "sentencepiece:330"}) {
+        TokenizeRequest wanted = request(lines, 0.3);
+        wanted.json_field = "text";
+        wanted.tokenizer = tokenizer;
+        const auto header = tokenize(wanted);
+        ASSERT_TRUE(header) << message(header);
+        EXPECT_GT(header->validation_tokens, 0);
+    }
+    const auto tokenizer = load_sentencepiece_tokenizer(folder / "out.model");
+    const TokenFile file = TokenFile::open(folder / "out.tok").value();
+    const std::string training = (*tokenizer)->decode(file.training()),
+                      validation = (*tokenizer)->decode(file.validation());
+    for (int number = 0; number < 200; ++number) {
+        const std::string begin = "Document " + std::to_string(number) + ".",
+                          whole = begin + "\n\nIts second paragraph " + std::to_string(number) + ".\n\n";
+        const bool is_held_out = validation.find(begin) != std::string::npos;
+        EXPECT_NE((is_held_out ? validation : training).find(whole), std::string::npos) << number;
+        EXPECT_EQ((is_held_out ? training : validation).find(begin), std::string::npos) << number;
+    }
+    TokenizeRequest short_one = request("{\"text\":\"a\"}\n");
+    short_one.json_field = "text";
+    EXPECT_THAT(message(tokenize(short_one)), HasSubstr("(0 of its 1 documents fell to validation)"));
+    short_one.tokenizer = "tokens:300";
+    EXPECT_THAT(message(tokenize(short_one)), HasSubstr("--json-field: cannot be given with --tokenizer"));
+}
+
 TEST_F(Tokenize, takesTokensThatAnotherProgramMade) {
     std::string numbers;  // of 16 bits: 0, 1, 2, ...
     for (int token = 0; token < 50'000; ++token)
@@ -301,6 +332,15 @@ TEST_F(Tokenize, namesEveryTextThatItCannotRead) {
     EXPECT_THAT(message(refused), AllOf(HasSubstr("none: cannot be read (No such file or directory)"),
                                         HasSubstr("it is a folder"), HasSubstr("nothing: cannot be read")));
     EXPECT_EQ(folder.entries(), 0);
+}
+
+TEST_F(Tokenize, refusesPackedTexts) {
+    for (const auto& [bytes, packing] : std::vector<std::pair<std::string, std::string>>{
+             {"\x1f\x8b\x08", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"PAR1\x15", "parquet"}}) {
+        const auto wanted = request(bytes + std::string(100'000, '\n'));
+        EXPECT_THAT(message(tokenize(wanted)),
+                    HasSubstr("text: is packed (it begins as " + packing + " does)"));
+    }
 }
 
 TEST_F(Tokenize, saysWhenATextMayNotBeRead) {

@@ -12,6 +12,7 @@
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
+#include "data/json_lines.hpp"
 #include "data/npy.hpp"
 #include "data/token_arrays.hpp"
 #include "data/token_file.hpp"
@@ -142,6 +143,16 @@ std::vector<Input> inputs(const Path& scratch) {
          [=] { return std::vector{token_file(scratch)}; }},
         {"token_array", [=](const std::string& bytes) { read_token_array(file->put(bytes)); },
          [=] { return token_arrays(scratch); }},
+        {"json_lines",
+         [=](const std::string& bytes) {
+             const files::Descriptor opened(::open(file->put(bytes).c_str(), O_RDONLY | O_CLOEXEC));
+             static_cast<void>(data::for_each_document(
+                 opened, "lines", "text", [](std::string_view) -> base::Result<void> { return {}; }));
+         },
+         [] {
+             return std::vector<std::string>{
+                 "{\"text\":\"A document.\",\"id\":[1,null]}\n\n{\"text\":\"\\u00e9\"}"};
+         }},
         {"sentencepiece", read_model, [] { return std::vector{sentencepiece_model()}; }},
         {"trial_file",
          [=](const std::string& bytes) {
