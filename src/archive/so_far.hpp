@@ -15,7 +15,7 @@
 
 namespace isogrid::archive {
 
-/// Writes study_file(archive): an archive without trials, which says how many there will be. Each start does,
+/// Writes RunFolder::study: an archive without trials, which says how many there will be. Each start does,
 /// as a study may have grown since the one before. False when the lease is lost; throws what write_archive
 /// throws.
 bool write_study_file(const std::filesystem::path& archive, const study::Study& study, const Writer& writer);

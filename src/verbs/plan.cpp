@@ -14,7 +14,6 @@
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
 #include "archive/find_trials.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/run/refusals.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/as_begun.hpp"
@@ -130,7 +129,7 @@ int plan(const options::variables_map& given) {
         const auto found = archive::find_trials(archive, study->grid);
         if (!found) return refuse(found.error());
         if (!found->foreign.empty()) return refuse(found->foreign);
-        left = cluster::left_to_do(*found, *study, archive, cluster::run_folder_of(archive), ranks, {});
+        left = cluster::left_to_do(*found, *study, archive, ranks, {});
         if (text(given, "isa") == "auto")  // as isogrid run goes on
             instruction_set =
                 cluster::as_begun(*best, archive::trained_with(*found), study->job.recipe.precision);

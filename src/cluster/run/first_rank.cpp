@@ -16,7 +16,6 @@
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/checkpoints.hpp"
 #include "cluster/folder/lock.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/run/conclude.hpp"
 #include "cluster/run/refusals.hpp"
@@ -44,7 +43,7 @@ class FirstRank {
           study_(request.study),
           session_(session),
           signals_(signals),
-          folder_(run_folder_of(request.archive)),
+          folder_(request.archive),
           console_(Console::standard()),
           words_(console_, request, misplaced) {}
 
@@ -57,8 +56,7 @@ class FirstRank {
         // Weights may be many, and who reads them for minutes before a heartbeat shows is taken for dead.
         auto found = look(archive::WeightsUse::skip);
         if (!found) return refuse(found.error());
-        const LeftToDo left =
-            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        const LeftToDo left = left_to_do(*found, study_, request_.archive, workers(), request_.retry);
         if (left.trials.empty() && nothing_to_merge()) {
             words_.finished_before(*found, left);
             return exit_done;
@@ -124,8 +122,7 @@ class FirstRank {
 
         words_.not_used(found->rejected);
         note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).steps());
-        const LeftToDo left =
-            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        const LeftToDo left = left_to_do(*found, study_, request_.archive, workers(), request_.retry);
         // With the lock, whose heartbeat says that somebody is at it: both may take long.
         if (!left.trials.empty()) {
             if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
@@ -184,7 +181,7 @@ class FirstRank {
     const study::Study& study_;
     const MpiSession& session_;
     const StopSignals& signals_;
-    RunFolder folder_;
+    archive::RunFolder folder_;
     Console console_;
     RunWords words_;
     bool stopped_ = false;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "archive/process_identity.hpp"
-#include "cluster/folder/run_folder.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/folder/unfit_host.hpp"
 #include "program/ending.hpp"
 #include "program/quantities.hpp"
@@ -42,7 +42,7 @@ std::optional<base::Fault> singleton_fault(const MpiSession& session, bool alone
 
 int refuse_without(int without, const base::Faults& faults, const Lack& lack,
                    const std::filesystem::path& archive, const MpiSession& session) {
-    if (lack.of_a_host) note_unfit_host(run_folder_of(archive).unfit);
+    if (lack.of_a_host) note_unfit_host(archive::RunFolder(archive).unfit);
     if (session.rank() == without && lack.of_some)
         say_of_rank(without, base::to_string(faults));
     else if (session.rank() == without)

@@ -3,9 +3,9 @@
 #include <limits>
 #include <string>
 
+#include "archive/run_folder.hpp"
 #include "cluster/coordination/coordinator.hpp"
 #include "cluster/folder/attempts.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/messages/workers_transport.hpp"
 #include "cluster/run/alone.hpp"
@@ -29,7 +29,7 @@ class Supervision {
     /// All must outlive it.
     Supervision(Sweep& sweep, const std::vector<int>& trials, const StartedRun& run)
         : run_(run),
-          folder_(run_folder_of(run.request.archive)),
+          folder_(run.request.archive),
           progress_(run.console, folder_.progress),
           states_(folder_.checkpoints, run.request.study, trials),
           packer_(run.request.archive, run.writer, run.console) {
@@ -84,7 +84,7 @@ class Supervision {
     }
 
     const StartedRun& run_;
-    RunFolder folder_;
+    archive::RunFolder folder_;
     Progress progress_;
     TrunkStates states_;
     SegmentPacker packer_;

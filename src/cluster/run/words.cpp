@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "archive/archive.hpp"
-#include "cluster/folder/run_folder.hpp"
+#include "archive/run_folder.hpp"
 #include "program/paragraph.hpp"
 #include "program/quantities.hpp"
 #include "study/warnings.hpp"
@@ -88,7 +88,7 @@ void RunWords::finished_before(const archive::Found& found, const LeftToDo& left
 }
 
 void RunWords::taken_over() {
-    const auto holder = read_lock(run_folder_of(request_.archive).lock);
+    const auto holder = read_lock(archive::RunFolder(request_.archive).lock);
     std::cerr << request_.archive.string() << ": given up (another run has taken over"
               << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
 }
@@ -96,7 +96,7 @@ void RunWords::taken_over() {
 void RunWords::not_in_place() {
     std::cerr << request_.archive.string()
               << ": was not put in place (its lock could not be read just then; its trials are in "
-              << run_folder_of(request_.archive).root.string() << ") run the same command again\n";
+              << archive::RunFolder(request_.archive).root.string() << ") run the same command again\n";
 }
 
 void RunWords::not_stored(const std::vector<std::string>& faults) {
@@ -127,14 +127,15 @@ void RunWords::gone(std::size_t number) {
 void RunWords::damaged(const base::Faults& faults) {
     std::cerr << base::to_string(faults) << request_.archive.string()
               << ": does not hold what was written (see above) its trials are still in "
-              << run_folder_of(request_.archive).trials.string()
+              << archive::RunFolder(request_.archive).trials.string()
               << ": move it away and run the same command again\n";
 }
 
 void RunWords::interrupted(const SweepState& state, const std::string& why) {
     console_.line("interrupted" + (why.empty() ? "" : " (" + why + ")") + ": " + std::to_string(state.done) +
                   " of " + plural(trials(), "trial") + " done and kept in " +
-                  run_folder_of(request_.archive).root.string() + "; run the same command again to go on");
+                  archive::RunFolder(request_.archive).root.string() +
+                  "; run the same command again to go on");
 }
 
 void RunWords::done(const SweepState& state, const std::string& digest) {

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/messages/mpi_communicator.hpp"
 #include "cluster/messages/mpi_transport.hpp"
 #include "cluster/messages/post_office.hpp"
@@ -39,7 +38,7 @@ void work_on_seat(Desk desk, const RunRequest& request, const data::TokenFile& t
     workplace.train = machine.train;
     workplace.seconds_per_step = measures ? machine.seconds_per_step : MeasureStep();
     workplace.measuring = seats.ranks;  // two that measure on one card at once would be in each other's way
-    work(desk, workplace, run_folder_of(request.archive).lock, groups_of(seats), asked_to_stop);
+    work(desk, workplace, groups_of(seats), asked_to_stop);
 }
 
 void send_home(PostOffice& office, int seats) {
@@ -75,12 +74,9 @@ void work_on_seats(const RunRequest& request, const data::TokenFile& tokens, con
 }  // namespace
 
 Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens) {
-    const RunFolder folder = run_folder_of(request.archive);
     return {.study = request.study,
             .tokens = tokens,
-            .trials_folder = folder.trials,
-            .checkpoints_folder = folder.checkpoints,
-            .attempts_folder = folder.attempts,
+            .folder = archive::RunFolder(request.archive),
             .train = request.train,
             .instruction_set = request.instruction_set,
             .seconds_per_step = request.seconds_per_step};
@@ -93,8 +89,8 @@ int run_worker(const RunRequest& request, const data::TokenFile& tokens, const M
         return exit_done;
     }
     MpiTransport transport(session);
-    work(transport, workplace_of(request, tokens), run_folder_of(request.archive).lock,
-         groups_of(request.cards.cards.seats), [&] { return signals.received(); });
+    work(transport, workplace_of(request, tokens), groups_of(request.cards.cards.seats),
+         [&] { return signals.received(); });
     return exit_done;
 }
 

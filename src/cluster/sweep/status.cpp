@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
 #include "base/json_text.hpp"
 #include "base/wording.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/sweep/sweep_json.hpp"
 #include "program/quantities.hpp"
@@ -101,7 +101,7 @@ std::string_view name(Stage stage) {
 }
 
 base::Result<Status> read_status(const std::filesystem::path& archive) {
-    const RunFolder folder = run_folder_of(archive);
+    const archive::RunFolder folder(archive);
     Status status;
     status.archive = archive;
     status.now = unix_seconds();
@@ -128,7 +128,7 @@ std::string status_text(const Status& status) {
     const std::string where = status.archive.string() + ": ";
     if (status.stage == Stage::absent)
         return where + "there is no archive and no run (neither it nor " +
-               run_folder_of(status.archive).root.string() + " exists) start one with isogrid run\n";
+               archive::RunFolder(status.archive).root.string() + " exists) start one with isogrid run\n";
     if (status.stage != Stage::finished) return unfinished_text(status);
     const SweepState& state = status.finished;
     std::string text = where + "finished, " + std::to_string(state.trials) + " trials of " + state.study;

@@ -1,13 +1,13 @@
 // One trial on one group of ranks, from its specification to its trial file. Alone or under MPI: the same.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <stdexcept>
 #include <string>
 
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/messages/group.hpp"
 #include "cluster/messages/protocol.hpp"
 #include "data/token_file.hpp"
@@ -33,8 +33,7 @@ class TokensChanged : public std::runtime_error {
 struct Workplace {
     const study::Study& study;
     const data::TokenFile& tokens;
-    std::filesystem::path trials_folder, checkpoints_folder;
-    std::filesystem::path attempts_folder;  ///< where notes of attempts go (cluster/folder/attempts)
+    archive::RunFolder folder;
     TrainTrial train;
     std::string instruction_set;        ///< of the backend, for the provenance
     MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
