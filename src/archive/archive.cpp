@@ -150,13 +150,12 @@ bool write_archive(const std::filesystem::path& path, const Archive& archive, co
     return write_image(path, image, weights, ordered, read_weights, writer);
 }
 
-base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
+base::Result<Archive> read_archive(const std::filesystem::path& path, WeightsUse weights) {
     const auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {
         Archive archive = read_around(*file);
-        CheckedRecords checked = read_records(
-            *file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::skip, Checks::seals);
+        CheckedRecords checked = read_records(*file, path.string(), weights, Checks::seals);
         if (base::Faults faults = all_faults(checked); !faults.empty())
             return tl::unexpected(std::move(faults));
         base::Sha256 together;

@@ -177,7 +177,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
 
 base::Result<void> write_crate(const Path& archive, const Path& folder, const std::string& license,
                                const Writer& writer) {
-    const auto read = read_archive(archive, /*keep_weights=*/false);
+    const auto read = read_archive(archive);
     if (!read) return tl::unexpected(read.error());
     std::error_code error;
     if (!std::filesystem::create_directory(folder, error))

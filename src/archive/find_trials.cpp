@@ -53,7 +53,7 @@ base::Result<void> take_from_archive(const Path& path, const study::Grid& grid, 
                           path.empty() ? "it is empty" : "it ends with a slash",
                           "write for example results/study.h5");
     if (!std::filesystem::exists(path)) return {};
-    auto archive = read_archive(path, /*keep_weights=*/false);
+    auto archive = read_archive(path);
     if (!archive) return tl::unexpected(archive.error());
     for (TrialRecord& record : archive->trials) {
         const auto place = places.find(study::identity(record.planned.trial));

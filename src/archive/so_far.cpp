@@ -108,7 +108,7 @@ base::Result<Found> look(const Path& archive) {
 }
 
 void take_study(const Path& file, SoFar& so_far) {
-    auto study = read_archive(file, /*keep_weights=*/false);
+    auto study = read_archive(file);
     if (!study) {
         if (is_there(file))
             so_far.rejected.insert(so_far.rejected.end(), study.error().begin(), study.error().end());

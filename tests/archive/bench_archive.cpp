@@ -101,7 +101,7 @@ void measure(std::int64_t trials) {
     const auto listing = list_archive(path);
     const double listed = clock.lap(), listed_peak = peak_megabytes();
     clock.lap();
-    const auto read = read_archive(path, false);
+    const auto read = read_archive(path);
     const double reading = clock.lap(), reading_peak = peak_megabytes();
     if (!merged || !listing || !read || read->trials.size() != static_cast<std::size_t>(trials)) std::exit(1);
     clock.lap();

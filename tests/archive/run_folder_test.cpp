@@ -99,7 +99,7 @@ TEST_F(TheRunFolder, runsAgainWhatFailedAndKeepsItAsData) {
     put(sample::ended(sample::record(3), Outcome::out_of_memory, "too large"));
     EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
     merge_now();
-    const auto archive = read_archive(path_, true);
+    const auto archive = read_archive(path_, WeightsUse::keep);
     ASSERT_EQ(archive->trials.size(), 3U);
     EXPECT_EQ(archive->trials[0].result.cause, "the node is gone");
     EXPECT_THAT(remaining(find()), ElementsAre(0, 1, 2, 3));
@@ -128,7 +128,7 @@ TEST_F(TheRunFolder, mergesWhatIsNewWithWhatWasMergedBefore) {
     std::filesystem::create_directories(run_folder_.trials);
     put(sample::record(0));
     merge_now();
-    const auto archive = read_archive(path_, true);
+    const auto archive = read_archive(path_, WeightsUse::keep);
     ASSERT_TRUE(archive);
     ASSERT_EQ(archive->trials.size(), 2U);
     sample::expect_equal(archive->trials[0], sample::record(0));

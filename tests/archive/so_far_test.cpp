@@ -76,7 +76,7 @@ TEST_F(ReadSoFar, givesWhatTheArchiveWillHoldInItsOrder) {
     const SoFar so_far = read();
     ASSERT_EQ(so_far.archive.trials.size(), 4U);
     merge(path_, study_, writer_).value();
-    const Archive merged = read_archive(path_, false).value();
+    const Archive merged = read_archive(path_).value();
     EXPECT_EQ(so_far.archive.digest, merged.digest);
     for (std::size_t i = 0; i < merged.trials.size(); ++i) {
         sample::expect_equal(so_far.archive.trials[i], merged.trials[i]);
@@ -203,13 +203,13 @@ TEST_F(ReadSoFar, countsResultsThatAnArchiveDoesNotHoldYet) {
     put(sample::record(1));
     put(sample::ended(sample::record(2), Outcome::failed, "the node is gone"));
     merge(path_, study_, writer_).value();
-    EXPECT_EQ(results_not_in(read_archive(path_, false).value(), path_), 0U);
+    EXPECT_EQ(results_not_in(read_archive(path_).value(), path_), 0U);
     put(sample::record(2));
     put(sample::record(3));
     put(sample::ended(sample::record(4), Outcome::failed, "the node is gone"));
-    EXPECT_EQ(results_not_in(read_archive(path_, false).value(), path_), 2U);
+    EXPECT_EQ(results_not_in(read_archive(path_).value(), path_), 2U);
     std::filesystem::remove_all(run_folder_.root);
-    EXPECT_EQ(results_not_in(read_archive(path_, false).value(), path_), 0U);
+    EXPECT_EQ(results_not_in(read_archive(path_).value(), path_), 0U);
 }
 
 TEST_F(ReadSoFar, goesWithWhatKilledWritersHaveLeftOfTheStudyFile) {

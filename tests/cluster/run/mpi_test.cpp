@@ -125,7 +125,7 @@ TEST_F(UnderMpirun, givesTheSameDigestAloneAndOnAnyNumberOfRanks) {
         EXPECT_EQ(digest_and_remove(), digest) << ranks << " ranks";
     }
     EXPECT_EQ(sweep(5, {"--ranks-per-trial", "4"}), exit_done) << output();
-    const auto read = archive::read_archive(archive_, false);
+    const auto read = archive::read_archive(archive_);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->trials[0].provenance.ranks, 4);
     EXPECT_EQ(digest_and_remove(), digest) << "4 ranks a trial";
@@ -147,7 +147,7 @@ TEST_F(UnderMpirun, givesTheSameDigestOnSeatsOfACard) {
 TEST_F(UnderMpirun, recordsTheTroubleOfASeatAndGoesOnBesideIt) {
     for (const int ranks : {0, 2}) {
         EXPECT_EQ(sweep(ranks, {"--seats", "3", "--measure", "no", "--trouble", "0"}), exit_done) << output();
-        const auto read = archive::read_archive(archive_, false);
+        const auto read = archive::read_archive(archive_);
         ASSERT_TRUE(read);
         EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
         EXPECT_EQ(read->trials[3].result.outcome, archive::Outcome::failed);
@@ -195,7 +195,7 @@ TEST_F(UnderMpirun, keepsEachWorkerOnItsOwnCore) {
 TEST_F(UnderMpirun, recordsTheTroubleOfAnyMemberAndGoesOn) {
     for (const std::string rank : {"0", "1"}) {
         EXPECT_EQ(sweep(3, {"--ranks-per-trial", "2", "--trouble", rank}), exit_done) << output();
-        const auto read = archive::read_archive(archive_, false);
+        const auto read = archive::read_archive(archive_);
         ASSERT_TRUE(read);
         EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
         EXPECT_EQ(read->trials[3].result.outcome, archive::Outcome::failed);

@@ -68,7 +68,7 @@ TEST(PackedCards, giveTheDigestOfTrialsAloneOnACard) {
                              .machine = [] { return machine_on_card(0); }},
                             session),
                   exit_done);
-        const auto read = archive::read_archive(archive, true);
+        const auto read = archive::read_archive(archive, archive::WeightsUse::keep);
         ASSERT_TRUE(read);
         ASSERT_EQ(read->trials.size(), 4u);
         for (const archive::TrialRecord& record : read->trials)

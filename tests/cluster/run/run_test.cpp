@@ -66,7 +66,7 @@ class RunAlone : public testing::Test {
     }
 
     archive::Archive archive() const {
-        auto read = archive::read_archive(archive_, true);
+        auto read = archive::read_archive(archive_, archive::WeightsUse::keep);
         if (!read) throw std::runtime_error(base::to_string(read.error()));
         return std::move(*read);
     }

@@ -81,7 +81,7 @@ class SweepOnSeats : public testing::Test {
     }
 
     std::string digest_and_remove() {
-        const auto read = archive::read_archive(archive_, true);
+        const auto read = archive::read_archive(archive_, archive::WeightsUse::keep);
         if (!read) return base::to_string(read.error());
         std::filesystem::remove(archive_);
         return archive::archive_digest(read->trials);
@@ -175,7 +175,7 @@ TEST_F(SweepOnSeats, givesTheDigestOfOneTrialAfterTheOther) {
 
 TEST_F(SweepOnSeats, recordsWhatOneTrialLacksAndGoesOn) {
     ASSERT_EQ(run(3, {.troubles = {{1, Trouble::no_memory}, {4, Trouble::exception}}}), exit_done);
-    const auto read = archive::read_archive(archive_, true);
+    const auto read = archive::read_archive(archive_, archive::WeightsUse::keep);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
     EXPECT_EQ(read->trials[4].result.outcome, archive::Outcome::failed);
