@@ -67,7 +67,7 @@ int run(const options::variables_map& given) {
          .pin = !given.contains("no-pin"),
          .retry = *retry,
          .alone = given.contains("alone"),
-         .cards = prepared->cards,
+         .card_plan = prepared->card_plan,
          .machine = [&] { return cluster::machine_on_card(prepared->card.value()); }},
         session);
 }

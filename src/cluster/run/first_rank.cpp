@@ -139,7 +139,7 @@ class FirstRank {
         for (const archive::TrialRecord& record : left.aside)
             archive::write_trial_file(folder_.trials, record, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
-                    left.history, request_.cards);
+                    left.history, request_.card_plan);
         sweep.failed_before(left.failed);
         std::string cut_short;
         if (!left.trials.empty()) {

@@ -206,13 +206,13 @@ tl::expected<Prepared, int> prepare(Asked asked, const MpiSession& session) {
     if (!of_links) return tl::unexpected(of_links.error());
     warn(*of_links);
 
-    CardPlan cards = study->job.device == study::Device::cpu
-                         ? CardPlan{}
-                         : plan_cards(*study, session, place->card_bytes(), *place->backend);
+    CardPlan card_plan = study->job.device == study::Device::cpu
+                             ? CardPlan{}
+                             : plan_cards(*study, session, place->card_bytes(), *place->backend);
     return Prepared{.study = *std::move(study),
                     .card = place->card,
                     .backend = std::move(place->backend),
-                    .cards = std::move(cards)};
+                    .card_plan = std::move(card_plan)};
 }
 
 }  // namespace isogrid::cluster

@@ -80,7 +80,7 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
         if (is_first_task()) std::cerr << base::to_string(*fault) << std::endl;
         return exit_bad_input;
     }
-    const bool pin = request.pin && request.cards.cards.seats.each == 1;  // seats need more than one core
+    const bool pin = request.pin && request.card_plan.cards.seats.each == 1;  // seats need more than one core
     const Misplaced misplaced = or_end_all(session, [&] {
         return session.size() > 1 ? take_place(session, request.study.job.threads_per_rank, pin)
                                   : Misplaced{};
@@ -103,7 +103,7 @@ int run_sweep(const RunRequest& request, const MpiSession& session) {
     if (session.rank() != 0)
         return or_end_all(session, [&] { return run_worker(request, *tokens, session, signals); });
     if (session.size() == 1) return run_first_rank(request, session, signals, misplaced).exit_code;
-    WorkersTransport transport(session, request.cards.cards.seats);
+    WorkersTransport transport(session, request.card_plan.cards.seats);
     WorkersLeave leave(*transport);
     const FirstRankEnd end = run_first_rank(request, session, signals, misplaced);
     if (end.workers_dismissed) leave.already_given();

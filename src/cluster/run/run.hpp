@@ -27,9 +27,9 @@ struct RunRequest {
     archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
     bool pin = true;                ///< workers to cores of their own, where the launcher has not
     std::set<archive::Outcome> retry =
-        {};               ///< trials that ended so are tried again, whatever is known of them
-    bool alone = false;   ///< run by oneself although Slurm gave the job several tasks
-    CardPlan cards = {};  ///< the same on every rank
+        {};                   ///< trials that ended so are tried again, whatever is known of them
+    bool alone = false;       ///< run by oneself although Slurm gave the job several tasks
+    CardPlan card_plan = {};  ///< the same on every rank
     std::function<Machine()> machine = {};  ///< one for each seat, where cards have several
 };
 

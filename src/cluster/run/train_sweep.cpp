@@ -95,7 +95,7 @@ class Supervision {
 
 /// On other ranks, on the seats of this process's card, or here.
 void train_where_it_is_done(Sweep& sweep, const StartedRun& run, const CoordinatorHooks& hooks) {
-    const Seats& seats = run.request.cards.cards.seats;
+    const Seats& seats = run.request.card_plan.cards.seats;
     if (run.session.size() > 1) {
         WorkersTransport transport(run.session, seats);
         coordinate(*transport, sweep, run.lock.lease(), hooks);

@@ -54,7 +54,7 @@ void RunWords::warn_of_grid(bool goes_on) {
 }
 
 std::string RunWords::packing() const {
-    const Cards& cards = request_.cards.cards;
+    const Cards& cards = request_.card_plan.cards;
     if (cards.seats.each == 1) return "";
     return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
            " trials on a card at once";

@@ -32,7 +32,7 @@ MakeGroup groups_of(const Seats& seats) {
 /// A seat's life: a worker's, with a machine of its own.
 void work_on_seat(Desk desk, const RunRequest& request, const data::TokenFile& tokens, bool measures,
                   const std::function<bool()>& asked_to_stop) {
-    const Seats& seats = request.cards.cards.seats;
+    const Seats& seats = request.card_plan.cards.seats;
     const Machine machine = request.machine();
     Workplace workplace = workplace_of(request, tokens);
     workplace.train = machine.train;
@@ -49,7 +49,7 @@ void send_home(PostOffice& office, int seats) {
 /// The seats of this rank's card, until rank 0 sends them home.
 void work_on_seats(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,
                    const StopSignals& signals) {
-    const Seats& seats = request.cards.cards.seats;
+    const Seats& seats = request.card_plan.cards.seats;
     MpiTransport ranks(session);
     PostOffice office(1 + seats.each);
     SeatThreads threads(
@@ -84,12 +84,12 @@ Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens)
 
 int run_worker(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,
                const StopSignals& signals) {
-    if (request.cards.cards.seats.each > 1) {
+    if (request.card_plan.cards.seats.each > 1) {
         work_on_seats(request, tokens, session, signals);
         return exit_done;
     }
     MpiTransport transport(session);
-    work(transport, workplace_of(request, tokens), groups_of(request.cards.cards.seats),
+    work(transport, workplace_of(request, tokens), groups_of(request.card_plan.cards.seats),
          [&] { return signals.received(); });
     return exit_done;
 }
@@ -97,7 +97,7 @@ int run_worker(const RunRequest& request, const data::TokenFile& tokens, const M
 void coordinate_own_seats(const RunRequest& request, const data::TokenFile& tokens,
                           const StopSignals& signals, Sweep& sweep, const std::string& lease,
                           const CoordinatorHooks& hooks) {
-    const Seats& seats = request.cards.cards.seats;
+    const Seats& seats = request.card_plan.cards.seats;
     PostOffice office(1 + seats.each);
     SeatThreads threads(
         seats.each,

@@ -54,8 +54,8 @@ class SweepOnSeats : public testing::Test {
     SweepOnSeats() { study_.job.token_file = test::write_small_corpus(folder_.path()); }
 
     int run(int seats, const FakeTraining& training) {
-        CardPlan cards;
-        cards.cards = {.seats = {.ranks = 1, .each = seats}, .bytes = 0, .measure = false};
+        CardPlan card_plan;
+        card_plan.cards = {.seats = {.ranks = 1, .each = seats}, .bytes = 0, .measure = false};
         const TrainTrial train = [&](const study::Trial& trial, const data::TokenFile& tokens,
                                      train::Communicator& group, const train::TrainOptions& options) {
             const int now = ++training_now_;
@@ -73,7 +73,7 @@ class SweepOnSeats : public testing::Test {
                                     .train = train,
                                     .instruction_set = "none",
                                     .alone = true,
-                                    .cards = cards,
+                                    .card_plan = card_plan,
                                     .machine = [&] { return Machine{.train = train}; }},
                                    session_);
         output_ = testing::internal::GetCapturedStdout();
