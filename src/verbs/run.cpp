@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/run/end_all.hpp"
 #include "cluster/run/prepare.hpp"
 #include "cluster/worker/machine.hpp"
 #include "train/coordinate_check.hpp"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -26,17 +25,6 @@ namespace {
 
 using Words = std::set<std::string>;  // as provenance names what trained: `avx512`, `sm_90x132`
 
-/// What each rank has, where all have it; else an exit code, and the first rank without it says why. `lack`
-/// tells whose fault that is; all ranks ask it, or none.
-template <class Value>
-tl::expected<Value, int> where_all_have(base::Result<Value> mine, const std::function<Lack()>& lack,
-                                        const std::filesystem::path& archive, const MpiSession& session) {
-    const int without = session.first_without(mine.has_value());
-    if (without < 0) return *std::move(mine);
-    const base::Faults faults = mine ? base::Faults() : mine.error();
-    return tl::unexpected(refuse_without(without, faults, lack(), archive, session));
-}
-
 /// Else a trial's number means another trial on some ranks, or its group trains two at once.
 bool all_read_the_same(const study::Study& study, const MpiSession& session) {
     if (session.all_say(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision()))
@@ -54,9 +42,7 @@ bool all_read_the_same(const study::Study& study, const MpiSession& session) {
 tl::expected<study::Study, int> agree_on_study(base::Result<study::Study> mine,
                                                const std::filesystem::path& archive,
                                                const MpiSession& session) {
-    const bool has = mine.has_value();
-    auto study = where_all_have(
-        std::move(mine), [&] { return lack_of(has, session); }, archive, session);
+    auto study = where_all_have(std::move(mine), archive, session);
     if (study && !all_read_the_same(*study, session)) return tl::unexpected(int{program::exit_other});
     return study;
 }
@@ -109,8 +95,7 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
     const int most_cards = session.highest({cards_here}).front();
     const bool is_usual = 2 * session.sum(cards_here == most_cards ? 1 : 0) > session.size();
     const bool lost = !choice && cards_here < most_cards && (cards_here == 0 || is_usual);
-    auto card = where_all_have(
-        std::move(choice), [&] { return lack_of_node(lost); }, archive, session);
+    auto card = where_all_have(std::move(choice), archive, session, [&] { return lack_of_node(lost); });
     if (!card) return tl::unexpected(card.error());
     place.card = *card;
 
@@ -119,8 +104,8 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
             ? backend_of_card(job, *place.card)
             : base::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
     const bool has = made.has_value(), one_can = session.highest({place.card && has ? 1 : 0}).front() == 1;
-    auto backend = where_all_have(
-        std::move(made), [&] { return lack_of_node(!has && one_can); }, archive, session);
+    auto backend =
+        where_all_have(std::move(made), archive, session, [&] { return lack_of_node(!has && one_can); });
     if (!backend) return tl::unexpected(backend.error());
     place.backend = *std::move(backend);
     return place;
@@ -184,9 +169,7 @@ tl::expected<Prepared, int> prepare(Asked asked, const MpiSession& session) {
     const std::filesystem::path& archive = asked.archive;
     auto study = agree_on_study(std::move(asked.study), archive, session);
     if (!study) return tl::unexpected(study.error());
-    const bool runs_it = asked.instruction_set.has_value();
-    const auto mine = where_all_have(
-        std::move(asked.instruction_set), [&] { return lack_of(runs_it, session); }, archive, session);
+    const auto mine = where_all_have(std::move(asked.instruction_set), archive, session);
     if (!mine) return tl::unexpected(mine.error());
     const InstructionSet best = lowest_of_all(*mine, session);
     const Words begun = begun_with(archive, study->grid, session);

@@ -7,6 +7,7 @@
 #include "cluster/messages/mpi_transport.hpp"
 #include "cluster/messages/post_office.hpp"
 #include "cluster/messages/seat_notes.hpp"
+#include "cluster/run/end_all.hpp"
 #include "cluster/worker/seat_threads.hpp"
 #include "cluster/worker/worker.hpp"
 #include "program/ending.hpp"

@@ -19,6 +19,7 @@
 #include "cluster/fake_training.hpp"
 #include "cluster/messages/mpi_communicator.hpp"
 #include "cluster/messages/mpi_transport.hpp"
+#include "cluster/run/end_all.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/cores.hpp"
 #include "cluster/site/lack.hpp"
