@@ -25,7 +25,7 @@
 #include "kernels/cuda/cards.hpp"
 #include "program/console.hpp"
 #include "program/quantities.hpp"
-#include "train/trainer.hpp"
+#include "train/cost.hpp"
 #include "verbs/job.hpp"
 #include "verbs/verbs.hpp"
 

@@ -9,6 +9,7 @@
 #include "cluster/run/prepare.hpp"
 #include "cluster/worker/machine.hpp"
 #include "train/coordinate_check.hpp"
+#include "train/cost.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
 #include "verbs/verbs.hpp"

@@ -7,7 +7,7 @@
 #include <tuple>
 
 #include "archive/archive.hpp"
-#include "train/trainer.hpp"
+#include "train/cost.hpp"
 
 namespace isogrid::cluster {
 
