@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <string>
-#include <tuple>
 
 #include "archive/archive.hpp"
+#include "cluster/schedule/workload.hpp"
 #include "train/cost.hpp"
 
 namespace isogrid::cluster {
@@ -27,15 +26,11 @@ int seats_of_cards(const study::Job& job, bool on_cards) {
 }
 
 std::vector<std::int64_t> planned_bytes_of(const study::Grid& grid, const kernels::Backend& backend) {
-    // Shape, first and last batch, leaves: as cluster/sweep/plan asks for costs.
-    using Kind = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
-    std::map<Kind, std::int64_t> known;
+    std::map<StepKind, std::int64_t> known;
     std::vector<std::int64_t> bytes;
     for (const study::PlannedTrial& planned : grid.trials) {
-        const study::Trial& trial = planned.trial;
-        const auto [entry, is_new] = known.try_emplace(
-            {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
-        if (is_new) entry->second = train::planned_bytes(trial, 1, 1, backend);
+        const auto [entry, is_new] = known.try_emplace(step_kind(planned.trial));
+        if (is_new) entry->second = train::planned_bytes(planned.trial, 1, 1, backend);
         bytes.push_back(entry->second);
     }
     return bytes;
