@@ -82,17 +82,17 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
                                         const std::filesystem::path& archive, const MpiSession& session) {
     Place place{job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards(), {}, {}};
     auto choice = choose_card(job, session, place.seen);
-    if (job.device == study::Device::automatic && session.sum(choice && *choice ? 1 : 0) == 0 &&
+    if (job.device == study::Device::automatic && !session.any(choice && *choice) &&
         std::any_of(begun.begin(), begun.end(), kernels::is_kind_of_card)) {
         job.device = study::Device::cuda;
         choice = choose_card(job, session, place.seen);
     }
     // A node that sees fewer cards than most has lost them, whatever its other ranks have.
     const auto lack_of_node = [&](bool lost) {
-        return Lack{.of_some = session.highest({lost ? 1 : 0}).front() == 1, .of_a_host = lost};
+        return Lack{.of_some = session.any(lost), .of_a_host = lost};
     };
     const int cards_here = static_cast<int>(place.seen.cards.size());
-    const int most_cards = session.highest({cards_here}).front();
+    const int most_cards = session.highest(cards_here);
     const bool is_usual = 2 * session.sum(cards_here == most_cards ? 1 : 0) > session.size();
     const bool lost = !choice && cards_here < most_cards && (cards_here == 0 || is_usual);
     auto card = where_all_have(std::move(choice), archive, session, [&] { return lack_of_node(lost); });
@@ -103,7 +103,7 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
         place.card
             ? backend_of_card(job, *place.card)
             : base::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
-    const bool has = made.has_value(), one_can = session.highest({place.card && has ? 1 : 0}).front() == 1;
+    const bool has = made.has_value(), one_can = session.any(place.card && has);
     auto backend =
         where_all_have(std::move(made), archive, session, [&] { return lack_of_node(!has && one_can); });
     if (!backend) return tl::unexpected(backend.error());
@@ -120,7 +120,7 @@ std::vector<std::string> idle_card_warnings(const study::Job& job, const Place& 
                                             const MpiSession& session) {
     if (job.device != study::Device::automatic) return {};
     const int with_cards = session.sum(works(session) && !place.seen.cards.empty() ? 1 : 0);
-    if (session.sum(place.card ? 1 : 0) > 0 || with_cards == 0) return {};
+    if (session.any(place.card.has_value()) || with_cards == 0) return {};
     const auto workers = static_cast<std::size_t>(std::max(1, session.size() - 1));
     return {"all trials are trained on processors, although CUDA cards are seen by " +
             std::to_string(with_cards) + " of " + program::plural(workers, "worker") +
@@ -134,9 +134,9 @@ std::vector<std::string> bits_warnings(const study::Study& study, const Words& b
     std::vector<std::string> warnings;
     const std::string here = place.backend->instruction_set();
     const bool others = works(session) && would_mix_bits(begun, here, study.job.recipe.precision);
-    if (session.sum(others ? 1 : 0) > 0) warnings.push_back(warning_of_mixed_bits(begun));
+    if (session.any(others)) warnings.push_back(warning_of_mixed_bits(begun));
     const bool is_best = !works(session) || !place.backend->on_host() || here == kernels::cpu::name(best);
-    if (session.sum(is_best ? 0 : 1) > 0) warnings.push_back(warning_of_lower_set(here, best));
+    if (session.any(!is_best)) warnings.push_back(warning_of_lower_set(here, best));
     return warnings;
 }
 
@@ -146,8 +146,8 @@ std::vector<std::string> small_card_warnings(const study::Study& study, const Pl
     if (study.job.device == study::Device::cpu) return {};
     constexpr std::int64_t gigabyte = 1'000'000'000;
     const std::int64_t bytes = place.card_bytes();
-    const int too_large = -session.lowest(place.card ? -count_too_large(study, *place.backend, bytes) : 0);
-    const int most_gigabytes = -session.lowest(-static_cast<int>(bytes / gigabyte));
+    const int too_large = session.highest(place.card ? count_too_large(study, *place.backend, bytes) : 0);
+    const int most_gigabytes = session.highest(static_cast<int>(bytes / gigabyte));
     return card_warnings(too_large, most_gigabytes * gigabyte);
 }
 

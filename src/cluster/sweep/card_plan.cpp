@@ -50,8 +50,8 @@ int trials_that_fit(std::int64_t bytes, std::int64_t card_bytes, int seats) {
 CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::int64_t card_bytes,
                     const kernels::Backend& backend) {
     const bool has_card = card_bytes > 0;
-    const bool on_cards = session.lowest(has_card ? 0 : 1) == 0;
-    const bool threads = session.lowest(session.allows_threads() && archive::allows_threads() ? 1 : 0) == 1;
+    const bool on_cards = session.any(has_card);
+    const bool threads = session.all(session.allows_threads() && archive::allows_threads());
     CardPlan plan;
     plan.cards.seats = {.ranks = std::max(1, session.size() - 1),
                         .each = threads ? seats_of_cards(study.job, on_cards) : 1};
@@ -64,7 +64,7 @@ CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::i
     std::vector<int> mebibytes(study.grid.trials.size(), 0);
     if (has_card)
         std::ranges::transform(planned_bytes_of(study.grid, backend), mebibytes.begin(), in_mebibytes);
-    for (const int each : session.highest(std::move(mebibytes)))
+    for (const int each : session.highest_of_each(std::move(mebibytes)))
         plan.bytes.push_back(each * mebibyte);
     return plan;
 }
