@@ -70,14 +70,14 @@ void write_job(hid_t file, const Archive& archive) {
     const Handle job = create_group(file, "job");
     write_text(job, "text", archive.job_text);
     StudyRow row;
-    write_table(job, "study", columns_of(row), 1, /*sealed=*/true, [&](std::size_t) {
+    write_table(job, "study", columns_of(row), 1, [&](std::size_t) {
         row = {archive.study_name, std::string(study::name(archive.budget_convention)), archive.corpus};
     });
 }
 
 void write_build(hid_t file, const Facts& build) {
     Fact fact;
-    write_table(file, "provenance/build", columns_of(fact), build.size(), /*sealed=*/true,
+    write_table(file, "provenance/build", columns_of(fact), build.size(),
                 [&](std::size_t i) { fact = build[i]; });
 }
 

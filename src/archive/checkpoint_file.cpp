@@ -102,16 +102,15 @@ bool write_checkpoint(const std::filesystem::path& path, const study::Trial& tri
     const hid_t file = image.file();
     write_attribute(file, "schema", checkpoint_schema);
     Stamp stamp{study::identity(trial), instruction_set, code_revision(), checkpoint.step};
-    write_table(file, "checkpoint", columns_of(stamp), 1, /*sealed=*/true, [](std::size_t) {});
+    write_table(file, "checkpoint", columns_of(stamp), 1, [](std::size_t) {});
     write_text(file, "specification", study::canonical_text(trial));
 
     CurvePoint point;
-    write_table(file, "curve", columns_of(point), checkpoint.curve.size(), /*sealed=*/true,
+    write_table(file, "curve", columns_of(point), checkpoint.curve.size(),
                 [&](std::size_t row) { point = checkpoint.curve[row]; });
     const auto sums = std::bit_cast<RowSumNumbers>(checkpoint.sums);
     double sum = 0;
-    write_table(file, "sums", {{"value", &sum}}, sums.size(), /*sealed=*/true,
-                [&](std::size_t row) { sum = sums[row]; });
+    write_table(file, "sums", {{"value", &sum}}, sums.size(), [&](std::size_t row) { sum = sums[row]; });
     write_values(file, "weights", std::exchange(checkpoint.weights, {}));
     write_values(file, "first_moment", std::exchange(checkpoint.first_moment, {}));
     write_values(file, "second_moment", std::exchange(checkpoint.second_moment, {}));

@@ -108,13 +108,12 @@ TEST_F(CheckpointFile, withAnotherNumberOfSumsIsRefusedByName) {
                               {"instruction_set", &instruction_set},
                               {"code_revision", &revision},
                               {"step", &step}},
-                             1, /*sealed=*/true, [](std::size_t) {});
+                             1, [](std::size_t) {});
         archive::write_text(file, "specification", study::canonical_text(trial_));
         archive::CurvePoint point;
-        archive::write_table(file, "curve", archive::columns_of(point), 1, /*sealed=*/true,
-                             [](std::size_t) {});
+        archive::write_table(file, "curve", archive::columns_of(point), 1, [](std::size_t) {});
         double sum = 0.5;
-        archive::write_table(file, "sums", {{"value", &sum}}, count, /*sealed=*/true, [](std::size_t) {});
+        archive::write_table(file, "sums", {{"value", &sum}}, count, [](std::size_t) {});
         ASSERT_TRUE(archive::write_durably(path_, image.finish(path_), {.tag = "t"}));
         const bool right = count == 12;  // the loss, its steps and two norms of each of five groups
         EXPECT_THAT(fault(trial_),
