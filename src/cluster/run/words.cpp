@@ -19,13 +19,15 @@ void RunWords::begins(const LeftToDo& left, int ranks) {
     warn_of_grid(done > 0 || begun > 0);
     for (const std::string& warning : warnings_of(misplaced_, study.job.threads_per_rank))
         warn(warning);
-    console_.line(
-        study.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
-        (begun > 0 ? " (" + std::to_string(begun) + " of them begun" : std::string()) +
-        (left.from_states > 0 ? ", " + std::to_string(left.from_states) + " by trunks" : std::string()) +
-        (begun > 0 ? ")" : "") + (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
-        ", " + (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : std::string("alone")) +
-        packing());
+    std::string line = study.job.name + ": " + plural(left.trials.size(), "trial") + " to train";
+    if (begun > 0) {
+        line += " (" + std::to_string(begun) + " of them begun";
+        if (left.from_states > 0) line += ", " + std::to_string(left.from_states) + " by trunks";
+        line += ")";
+    }
+    if (done > 0) line += ", " + std::to_string(done) + " done before";
+    line += ", " + (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : "alone");
+    console_.line(line + packing());
 }
 
 void RunWords::warn(const std::string& of) {

@@ -38,7 +38,8 @@ void work_on_seat(Desk desk, const RunRequest& request, const data::TokenFile& t
     Workplace workplace = workplace_of(request, tokens);
     workplace.train = machine.train;
     workplace.seconds_per_step = measures ? machine.seconds_per_step : MeasureStep();
-    workplace.measuring = seats.ranks;  // two that measure on one card at once would be in each other's way
+    // One a card, as two that measure on it at once would be in each other's way.
+    workplace.measuring_workers = seats.ranks;
     work(desk, workplace, groups_of(seats), asked_to_stop);
 }
 

@@ -37,7 +37,7 @@ struct Workplace {
     TrainTrial train;
     std::string instruction_set;        ///< of the backend, for the provenance
     MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
-    int measuring = 0;                  ///< workers that measure, the first ones; 0 for all
+    int measuring_workers = 0;          ///< so many of the first ones measure; 0: all
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,

@@ -47,7 +47,8 @@ class Worker {
     /// quarter of a minute: the scheduler takes other sizes for the nearest.
     void measure() {
         if (!workplace_.seconds_per_step) return;
-        const int workers = workplace_.measuring > 0 ? workplace_.measuring : transport_.size() - 1;
+        const int workers =
+            workplace_.measuring_workers > 0 ? workplace_.measuring_workers : transport_.size() - 1;
         if (transport_.rank() > workers) return;
         const std::vector<int> trials = worth_measuring(workplace_.study, workers);
         constexpr double longest = 15;  // seconds
