@@ -71,7 +71,7 @@ class FirstRank {
     }
 
   private:
-    int workers() const { return std::max(1, session_.size() - 1); }
+    int workers() const { return session_.workers(); }
     std::size_t trials() const { return study_.grid.trials.size(); }
 
     /// What there is already; a fault where going on would mix two studies.

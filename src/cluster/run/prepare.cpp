@@ -111,17 +111,13 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
     return place;
 }
 
-bool works(const MpiSession& session) {
-    return session.size() == 1 || session.rank() != 0;
-}
-
 /// Where `auto` passes cards over that some workers have.
 std::vector<std::string> idle_card_warnings(const study::Job& job, const Place& place,
                                             const MpiSession& session) {
     if (job.device != study::Device::automatic) return {};
-    const int with_cards = session.sum(works(session) && !place.seen.cards.empty() ? 1 : 0);
+    const int with_cards = session.sum(session.works() && !place.seen.cards.empty() ? 1 : 0);
     if (session.any(place.card.has_value()) || with_cards == 0) return {};
-    const auto workers = static_cast<std::size_t>(std::max(1, session.size() - 1));
+    const auto workers = static_cast<std::size_t>(session.workers());
     return {"all trials are trained on processors, although CUDA cards are seen by " +
             std::to_string(with_cards) + " of " + program::plural(workers, "worker") +
             " (device = \"auto\" takes cards where every worker has one, of one kind) ask "
@@ -133,9 +129,9 @@ std::vector<std::string> bits_warnings(const study::Study& study, const Words& b
                                        const Place& place, const MpiSession& session) {
     std::vector<std::string> warnings;
     const std::string here = place.backend->instruction_set();
-    const bool others = works(session) && would_mix_bits(begun, here, study.job.recipe.precision);
+    const bool others = session.works() && would_mix_bits(begun, here, study.job.recipe.precision);
     if (session.any(others)) warnings.push_back(warning_of_mixed_bits(begun));
-    const bool is_best = !works(session) || !place.backend->on_host() || here == kernels::cpu::name(best);
+    const bool is_best = !session.works() || !place.backend->on_host() || here == kernels::cpu::name(best);
     if (session.any(!is_best)) warnings.push_back(warning_of_lower_set(here, best));
     return warnings;
 }

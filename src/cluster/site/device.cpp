@@ -90,7 +90,7 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks) {
 base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
                                              const kernels::CudaCards& seen) {
     if (job.device == study::Device::cpu) return std::optional<int>();
-    RankCards mine{.works = session.size() == 1 || session.rank() != 0, .cards = {}};
+    RankCards mine{.works = session.works(), .cards = {}};
     for (const kernels::CudaCard& card : seen.cards)
         mine.cards.push_back(number_of(card.identity));
     const MpiSession::Node node = session.on_node(as_numbers(mine));

@@ -41,8 +41,10 @@ class MpiSession {
     MpiSession(const MpiSession&) = delete;
     MpiSession& operator=(const MpiSession&) = delete;
 
-    int rank() const { return rank_; }                       ///< 0 without MPI
-    int size() const { return size_; }                       ///< 1 without MPI
+    int rank() const { return rank_; }                      ///< 0 without MPI
+    int size() const { return size_; }                      ///< 1 without MPI
+    bool works() const { return size_ == 1 || rank_ > 0; }  ///< the first of several only coordinates
+    int workers() const { return size_ == 1 ? 1 : size_ - 1; }
     bool allows_threads() const { return allows_threads_; }  ///< to call it, one at a time
 
     /// The lowest rank that says false, or -1 when every rank says true; all ranks must ask. So that a fault

@@ -53,7 +53,7 @@ CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::i
     const bool on_cards = session.any(has_card);
     const bool threads = session.all(session.allows_threads() && archive::allows_threads());
     CardPlan plan;
-    plan.cards.seats = {.ranks = std::max(1, session.size() - 1),
+    plan.cards.seats = {.ranks = session.workers(),
                         .each = threads ? seats_of_cards(study.job, on_cards) : 1};
     if (plan.cards.seats.each == 1) return plan;
     plan.cards.measure = study.job.trials_per_card == 0;
