@@ -21,11 +21,11 @@ namespace isogrid::archive {
 bool write_study_file(const std::filesystem::path& archive, const study::Study& study, const Writer& writer);
 
 struct SoFar {
-    Archive
-        archive;  ///< of the trials that were found, its digest theirs; their order is the archive's to be
-    bool knows_study = false;  ///< false: an earlier version left no study file; text, corpus and
-                               ///< convention are not known
-    std::size_t planned = 0;   ///< trials of the whole study; 0 when not known
+    /// Of the trials that were found, its digest theirs; their order is the archive's to be.
+    Archive archive;
+    /// False: an earlier version left no study file, and text, corpus and convention are not known.
+    bool knows_study = false;
+    std::size_t planned = 0;                          ///< trials of the whole study; 0 when not known
     std::map<double, std::size_t> planned_of_budget;  ///< the same of each isoFLOP budget
     base::Faults rejected;                            ///< files not used, and why
 };

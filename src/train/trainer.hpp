@@ -21,8 +21,8 @@ struct Progress {
 };
 
 struct TrainOptions {
-    int threads =
-        1;  ///< that this rank computes with, where the backend is on the host; no result depends on it
+    /// That this rank computes with, where the backend is on the host; no result depends on it.
+    int threads = 1;
     bool keep_weights = true;
     std::int64_t stop_after_step = -1;  ///< end early after this many steps (export --step); -1: never
     std::function<bool(const Progress&)> on_progress;  ///< called about every half second; false interrupts
