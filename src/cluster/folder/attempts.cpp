@@ -40,6 +40,26 @@ std::string as_told(const std::string& what) {
     return what == "threads" ? "out_of_memory" : what;
 }
 
+/// What a note calls an attempt that ended so.
+std::string_view word_for(archive::Outcome outcome, bool alone, int threads) {
+    if (outcome != archive::Outcome::out_of_memory) return archive::name(outcome);
+    if (!alone) return "crowded";
+    return threads > 1 ? "threads" : archive::name(outcome);
+}
+
+/// Counts what a note's word says, but for those that depend on the notes before.
+void count(Attempts& attempts, std::string_view what, const std::string& host, int ranks) {
+    if (what == "crashed") ++attempts.crashed;
+    if (what == "failed") ++attempts.failed;
+    if (what == "threads") attempts.threaded = true;
+    if (what == "crowded" || what == "card") attempts.crowded = true;
+    if (what == "card") {
+        ++attempts.cards_lost;
+        attempts.hosts_of_cards_lost.insert(host);
+    }
+    if (what == "out_of_memory") attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
+}
+
 Attempts read_notes(const Path& file) {
     Attempts attempts;
     std::ifstream notes(file);
@@ -60,16 +80,7 @@ Attempts read_notes(const Path& file) {
         } else {
             attempts.disappeared = 0;  // only starts in a row count
         }
-        if (what == "crashed") ++attempts.crashed;
-        if (what == "failed") ++attempts.failed;
-        if (what == "threads") attempts.threaded = true;
-        if (what == "crowded" || what == "card") attempts.crowded = true;
-        if (what == "card") {
-            ++attempts.cards_lost;
-            attempts.hosts_of_cards_lost.insert(host);
-        }
-        if (what == "out_of_memory")
-            attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
+        count(attempts, what, host, ranks);
         attempts.last = as_told(what) + " on " + host + ": " + cause;
     }
     return attempts;
@@ -89,17 +100,21 @@ std::map<std::string, Attempts> read_all_attempts(const Path& folder) {
     return all;
 }
 
+void count_attempt(Attempts& attempts, archive::Outcome outcome, int ranks, bool alone, int threads) {
+    count(attempts, word_for(outcome, alone, threads), archive::host_name(), ranks);
+}
+
+int threads_for(const Attempts& attempts, std::int64_t asked) {
+    return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : static_cast<int>(asked);
+}
+
 bool is_last_cause(const Attempts& attempts, const std::string& cause) {
     return attempts.last.ends_with(": " + one_line(cause));
 }
 
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
                   const std::string& cause, bool alone, int threads) {
-    const bool lacked_memory = outcome == archive::Outcome::out_of_memory;
-    const std::string_view what = lacked_memory && !alone        ? "crowded"
-                                  : lacked_memory && threads > 1 ? "threads"
-                                                                 : archive::name(outcome);
-    note(folder, trial, what, ranks, cause);
+    note(folder, trial, word_for(outcome, alone, threads), ranks, cause);
 }
 
 void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ranks, const std::string& cause,

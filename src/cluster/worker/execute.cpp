@@ -20,14 +20,6 @@ namespace {
 
 using archive::Outcome;
 
-/// Threads to compute with: one where the trial's memory was not enough before, as each sums leaves of its
-/// own.
-int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
-    const auto asked = static_cast<int>(workplace.study.job.threads_per_rank);
-    const Attempts attempts = read_attempts(workplace.folder.attempts, planned);
-    return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : asked;
-}
-
 /// The record of a trial that begins: all but its result, and what training takes.
 archive::TrialRecord begun_record(const Workplace& workplace, int trial, int ranks) {
     archive::TrialRecord record;
@@ -171,7 +163,8 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
     const auto go_on = [&](const train::Progress& progress) {
         return (!on_progress || on_progress(progress)) && workplace.tokens.verify_if_touched().has_value();
     };
-    const train::TrainOptions options{.threads = threads_for(workplace, record.planned),
+    const Attempts attempts = read_attempts(workplace.folder.attempts, record.planned);
+    const train::TrainOptions options{.threads = threads_for(attempts, workplace.study.job.threads_per_rank),
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = go_on,
                                       .checkpoints = &checkpoints};
