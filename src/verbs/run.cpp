@@ -23,7 +23,7 @@ base::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::variab
     if (!given.contains("retry")) return outcomes;
     for (const std::string& word : given["retry"].as<std::vector<std::string>>()) {
         const auto outcome = archive::parse_outcome(word);
-        if (outcome != archive::Outcome::failed && outcome != archive::Outcome::out_of_memory)
+        if (!outcome || !archive::is_failure(*outcome))
             return base::fail(
                 "isogrid run", "--retry " + word + " is not possible",
                 outcome ? "such a trial is a result, or is tried again anyhow" : "no trial ends so",

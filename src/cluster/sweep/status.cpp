@@ -27,7 +27,7 @@ SweepState summary_of(const archive::Listing& archive) {
     state.trials = state.done = static_cast<int>(archive.trials.size());
     for (const auto& [name, outcome, cause] : archive.trials) {
         if (outcome == Outcome::diverged) ++state.diverged;
-        if (outcome == Outcome::failed || outcome == Outcome::out_of_memory)
+        if (archive::is_failure(outcome))
             state.failed.push_back({name, std::string(archive::name(outcome)), cause});
     }
     return state;

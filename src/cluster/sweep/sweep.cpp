@@ -217,7 +217,7 @@ void Sweep::finished(const Finished& finished, double now) {
     ++totals_.done;
     judge_place(finished);
     if (finished.outcome == archive::Outcome::diverged) ++totals_.diverged;
-    if (finished.outcome == archive::Outcome::failed || finished.outcome == archive::Outcome::out_of_memory)
+    if (archive::is_failure(finished.outcome))
         totals_.failed.push_back({name, std::string(archive::name(finished.outcome)), finished.cause});
 }
 
@@ -243,8 +243,7 @@ void Sweep::judge_place(const Finished& finished) {
 
 /// Counts an attempt that ended badly; true where the trial may be tried again.
 bool Sweep::again(const Finished& finished, int ranks) {
-    if (finished.outcome != archive::Outcome::failed && finished.outcome != archive::Outcome::out_of_memory)
-        return false;
+    if (!archive::is_failure(finished.outcome)) return false;
     Attempts& attempts = history_.attempts[finished.trial];
     count_attempt(attempts, finished.outcome, ranks, scheduler_.runs_alone(finished.trial),
                   threads_for(attempts, study_.job.threads_per_rank));

@@ -100,8 +100,7 @@ archive::TrialResult train_noting_trouble(const Workplace& workplace, const stud
         auto [mine, verdict] = train_part(workplace, planned, group, options, alone, underway);
         result = as_agreed(std::move(mine), group.agree(verdict));
     }
-    const bool went_badly = result.outcome == Outcome::failed || result.outcome == Outcome::out_of_memory;
-    if (group.rank() == 0 && went_badly)
+    if (group.rank() == 0 && archive::is_failure(result.outcome))
         note_attempt(workplace.folder.attempts, planned, result.outcome, group.size(), result.cause, alone,
                      options.threads);
     return result;
