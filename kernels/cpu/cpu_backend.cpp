@@ -18,38 +18,17 @@ namespace isogrid::kernels::cpu {
 namespace {
 
 Simd kernels_of(InstructionSet instruction_set) {
-    Simd simd{};
     switch (instruction_set) {
         case InstructionSet::avx2:
-            avx2::provide_rows(simd);
-            avx2::provide_elementwise(simd);
-            avx2::provide_cross_entropy(simd);
-            avx2::provide_linear(simd);
-            avx2::provide_attention(simd);
-            break;
+            return avx2::kernels();
         case InstructionSet::avx512:
-            avx512::provide_rows(simd);
-            avx512::provide_elementwise(simd);
-            avx512::provide_cross_entropy(simd);
-            avx512::provide_linear(simd);
-            avx512::provide_attention(simd);
-            break;
+            return avx512::kernels();
         case InstructionSet::avx512_bf16:
-            avx512_bf16::provide_rows(simd);
-            avx512_bf16::provide_elementwise(simd);
-            avx512_bf16::provide_cross_entropy(simd);
-            avx512_bf16::provide_linear(simd);
-            avx512_bf16::provide_attention(simd);
-            break;
+            return avx512_bf16::kernels();
         case InstructionSet::amx:
-            amx::provide_rows(simd);
-            amx::provide_elementwise(simd);
-            amx::provide_cross_entropy(simd);
-            amx::provide_linear(simd);
-            amx::provide_attention(simd);
-            break;
+            return amx::kernels();
     }
-    return simd;
+    throw std::invalid_argument("no such instruction set");
 }
 
 /// Intel Software Developer's Manual, volume 1, "Programming with Intel AMX": the instructions by CPUID, and

@@ -60,37 +60,19 @@ struct Simd {
                   float* second_moment);
 };
 
-// Each fills its part of the table; defined in simd/, once for each instruction set.
+// The table of each instruction set: simd/table.cpp, compiled once for each, and called only where it is
+// supported.
 namespace avx2 {
-void provide_rows(Simd& simd);
-void provide_elementwise(Simd& simd);
-void provide_cross_entropy(Simd& simd);
-void provide_linear(Simd& simd);
-void provide_attention(Simd& simd);
-}  // namespace avx2
-
+Simd kernels();
+}
 namespace avx512 {
-void provide_rows(Simd& simd);
-void provide_elementwise(Simd& simd);
-void provide_cross_entropy(Simd& simd);
-void provide_linear(Simd& simd);
-void provide_attention(Simd& simd);
-}  // namespace avx512
-
+Simd kernels();
+}
 namespace avx512_bf16 {
-void provide_rows(Simd& simd);
-void provide_elementwise(Simd& simd);
-void provide_cross_entropy(Simd& simd);
-void provide_linear(Simd& simd);
-void provide_attention(Simd& simd);
-}  // namespace avx512_bf16
-
+Simd kernels();
+}
 namespace amx {
-void provide_rows(Simd& simd);
-void provide_elementwise(Simd& simd);
-void provide_cross_entropy(Simd& simd);
-void provide_linear(Simd& simd);
-void provide_attention(Simd& simd);
-}  // namespace amx
+Simd kernels();
+}
 
 }  // namespace isogrid::kernels::cpu

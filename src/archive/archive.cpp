@@ -70,14 +70,14 @@ void write_job(hid_t file, const Archive& archive) {
     const Handle job = create_group(file, "job");
     write_text(job, "text", archive.job_text);
     StudyRow row;
-    write_table(job, "study", columns_of(row), 1, /*sealed=*/true, [&](std::size_t) {
+    write_table(job, "study", columns_of(row), 1, [&](std::size_t) {
         row = {archive.study_name, std::string(study::name(archive.budget_convention)), archive.corpus};
     });
 }
 
 void write_build(hid_t file, const Facts& build) {
     Fact fact;
-    write_table(file, "provenance/build", columns_of(fact), build.size(), /*sealed=*/true,
+    write_table(file, "provenance/build", columns_of(fact), build.size(),
                 [&](std::size_t i) { fact = build[i]; });
 }
 
@@ -150,13 +150,12 @@ bool write_archive(const std::filesystem::path& path, const Archive& archive, co
     return write_image(path, image, weights, ordered, read_weights, writer);
 }
 
-base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
+base::Result<Archive> read_archive(const std::filesystem::path& path, WeightsUse weights) {
     const auto file = open_checked(path, archive_schema);
     if (!file) return tl::unexpected(file.error());
     try {
         Archive archive = read_around(*file);
-        CheckedRecords checked = read_records(
-            *file, path.string(), keep_weights ? WeightsUse::keep : WeightsUse::skip, Checks::seals);
+        CheckedRecords checked = read_records(*file, path.string(), weights, Checks::seals);
         if (base::Faults faults = all_faults(checked); !faults.empty())
             return tl::unexpected(std::move(faults));
         base::Sha256 together;

@@ -10,6 +10,7 @@
 #include "archive/durable_file.hpp"
 #include "archive/provenance.hpp"
 #include "archive/record.hpp"
+#include "archive/weights_use.hpp"
 #include "base/fault.hpp"
 #include "study/study.hpp"
 
@@ -47,9 +48,14 @@ bool write_archive(const std::filesystem::path& path, const Archive& archive, co
 
 /// Reads everything and checks it: the schema, the digest over every table, the digest of the digests. A file
 /// from a version without digests of tables is checked record by record, as verify_archive does. The faults
-/// name what is wrong; nothing damaged is handed
-/// out. With `keep_weights` false the weights stay unread, unchecked (verify_archive checks them).
-base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights);
+/// name what is wrong; nothing damaged is handed out. Weights that are skipped stay unread, unchecked
+/// (verify_archive checks them).
+base::Result<Archive> read_archive(const std::filesystem::path& path, WeightsUse weights = WeightsUse::skip);
+
+/// The same, for callers that say it so.
+inline base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
+    return read_archive(path, keep_weights ? WeightsUse::keep : WeightsUse::skip);
+}
 
 /// What a list of an archive's trials shows.
 struct Listing {

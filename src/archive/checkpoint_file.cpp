@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "archive/file_image.hpp"
 #include "archive/provenance.hpp"
 #include "archive/record_rows.hpp"
 #include "archive/schema.hpp"
@@ -97,23 +98,23 @@ base::Result<void> check_stamp(const std::string& where, const Stamp& stamp, con
 
 bool write_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
                       const std::string& instruction_set, Checkpoint checkpoint, const Writer& writer) {
-    const Handle file = create_image();
+    FileImage image;
+    const hid_t file = image.file();
     write_attribute(file, "schema", checkpoint_schema);
     Stamp stamp{study::identity(trial), instruction_set, code_revision(), checkpoint.step};
-    write_table(file, "checkpoint", columns_of(stamp), 1, /*sealed=*/true, [](std::size_t) {});
+    write_table(file, "checkpoint", columns_of(stamp), 1, [](std::size_t) {});
     write_text(file, "specification", study::canonical_text(trial));
 
     CurvePoint point;
-    write_table(file, "curve", columns_of(point), checkpoint.curve.size(), /*sealed=*/true,
+    write_table(file, "curve", columns_of(point), checkpoint.curve.size(),
                 [&](std::size_t row) { point = checkpoint.curve[row]; });
     const auto sums = std::bit_cast<RowSumNumbers>(checkpoint.sums);
     double sum = 0;
-    write_table(file, "sums", {{"value", &sum}}, sums.size(), /*sealed=*/true,
-                [&](std::size_t row) { sum = sums[row]; });
+    write_table(file, "sums", {{"value", &sum}}, sums.size(), [&](std::size_t row) { sum = sums[row]; });
     write_values(file, "weights", std::exchange(checkpoint.weights, {}));
     write_values(file, "first_moment", std::exchange(checkpoint.first_moment, {}));
     write_values(file, "second_moment", std::exchange(checkpoint.second_moment, {}));
-    return write_durably(path, image_bytes(file), writer);
+    return write_durably(path, image.finish(path), writer);
 }
 
 std::int64_t checkpoint_bytes(const study::Trial& trial) {

@@ -73,6 +73,70 @@ Json file_entity(const std::string& id, const std::string& name, const std::stri
             {"sha256", sha256}};
 }
 
+std::string trials_of(const Archive& archive) {
+    return std::to_string(archive.trials.size()) + " trials";
+}
+
+/// From the start of the first trial to the end of the last, in seconds since 1970; 0 where none is known.
+struct Period {
+    double begin = 0, end = 0;
+};
+
+Period period_of(const Archive& archive) {
+    Period period;
+    for (const TrialRecord& record : archive.trials) {
+        const TrialProvenance& provenance = record.provenance;
+        if (provenance.started_unix == 0) continue;  // set aside without a start that could note it
+        period.begin =
+            period.begin == 0 ? provenance.started_unix : std::min(period.begin, provenance.started_unix);
+        period.end = std::max(period.end, provenance.started_unix + provenance.seconds);
+    }
+    return period;
+}
+
+Json root_entity(const Archive& archive, const std::string& file, const std::string& digest,
+                 const std::string& license) {
+    Json root = {
+        {"@id", "./"},
+        {"@type", "Dataset"},
+        {"name", archive.study_name},
+        {"description", "Scaling-law study " + archive.study_name + ": " + trials_of(archive) +
+                            " of small language models, with specifications, learning curves, losses "
+                            "and the provenance of each."},
+        {"datePublished", iso_8601(period_of(archive).end)},
+        {"identifier", "sha256:" + digest},
+        {"hasPart", {reference(file), reference(job_name)}},
+        {"mentions", reference("#sweep")}};
+    if (!license.empty()) root["license"] = reference(license);
+    return root;
+}
+
+Json tokens_entity(const study::CorpusFacts& corpus) {
+    return {{"@id", "#tokens"},
+            {"@type", "CreativeWork"},
+            {"name", "Token file"},
+            {"description", "Not part of this crate: " + std::to_string(corpus.training_tokens) +
+                                " tokens to train on, " + std::to_string(corpus.validation_tokens) +
+                                " to validate on, of " + std::to_string(corpus.vocabulary) + " kinds"},
+            {"sha256", corpus.digest}};
+}
+
+Json sweep_entity(const Archive& archive, const std::string& file) {
+    const Period period = period_of(archive);
+    Json sweep = {{"@id", "#sweep"},
+                  {"@type", "CreateAction"},
+                  {"name", "Training of " + trials_of(archive)},
+                  {"description", "On " + base::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
+                                      base::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
+                  {"startTime", iso_8601(period.begin)},
+                  {"endTime", iso_8601(period.end)},
+                  {"instrument", reference("#isogrid")},
+                  {"object", {reference(job_name), reference("#tokens")}},
+                  {"result", reference(file)}};
+    if (period.begin == 0) sweep.erase("startTime"), sweep.erase("endTime");
+    return sweep;
+}
+
 /// A file, a mebibyte at a time.
 void for_each_block(const Path& path, const Put& use) {
     std::ifstream file(path, std::ios::binary);
@@ -107,66 +171,26 @@ struct Unfinished {
 
 std::string crate_metadata(const Archive& archive, const std::string& name, std::uintmax_t bytes,
                            const std::string& sha256, const std::string& license) {
-    double begin = 0, end = 0;
-    for (const TrialRecord& record : archive.trials) {
-        const TrialProvenance& provenance = record.provenance;
-        if (provenance.started_unix == 0) continue;  // set aside without a start that could note it
-        begin = begin == 0 ? provenance.started_unix : std::min(begin, provenance.started_unix);
-        end = std::max(end, provenance.started_unix + provenance.seconds);
-    }
     const std::string file = as_uri(name), digest = archive_digest(archive.trials);
-    const std::string trials = std::to_string(archive.trials.size()) + " trials";
-
-    Json root = {
-        {"@id", "./"},
-        {"@type", "Dataset"},
-        {"name", archive.study_name},
-        {"description", "Scaling-law study " + archive.study_name + ": " + trials +
-                            " of small language models, with specifications, learning curves, losses "
-                            "and the provenance of each."},
-        {"datePublished", iso_8601(end)},
-        {"identifier", "sha256:" + digest},
-        {"hasPart", {reference(file), reference(job_name)}},
-        {"mentions", reference("#sweep")}};
-    if (!license.empty()) root["license"] = reference(license);
-
     Json archive_file = file_entity(file, name, "application/x-hdf5", bytes, sha256);
-    archive_file["description"] = "The results: " + trials + " (schema isogrid-archive/1, docs/archive.md)";
+    archive_file["description"] =
+        "The results: " + trials_of(archive) + " (schema isogrid-archive/1, docs/archive.md)";
     archive_file["identifier"] = "sha256:" + digest;
 
-    Json sweep = {{"@id", "#sweep"},
-                  {"@type", "CreateAction"},
-                  {"name", "Training of " + trials},
-                  {"description", "On " + base::listed(all_of(archive, &TrialProvenance::processor)) + " (" +
-                                      base::listed(all_of(archive, &TrialProvenance::instruction_set)) + ")"},
-                  {"startTime", iso_8601(begin)},
-                  {"endTime", iso_8601(end)},
-                  {"instrument", reference("#isogrid")},
-                  {"object", {reference(job_name), reference("#tokens")}},
-                  {"result", reference(file)}};
-    if (begin == 0) sweep.erase("startTime"), sweep.erase("endTime");
-
-    Json graph = {
-        {{"@id", "ro-crate-metadata.json"},
-         {"@type", "CreativeWork"},
-         {"conformsTo", reference(specification)},
-         {"about", reference("./")}},
-        root,
-        archive_file,
-        file_entity(job_name, job_name, "application/toml", archive.job_text.size(),
-                    base::sha256(archive.job_text)),
-        {{"@id", "#tokens"},
-         {"@type", "CreativeWork"},
-         {"name", "Token file"},
-         {"description", "Not part of this crate: " + std::to_string(archive.corpus.training_tokens) +
-                             " tokens to train on, " + std::to_string(archive.corpus.validation_tokens) +
-                             " to validate on, of " + std::to_string(archive.corpus.vocabulary) + " kinds"},
-         {"sha256", archive.corpus.digest}},
-        {{"@id", "#isogrid"},
-         {"@type", "SoftwareApplication"},
-         {"name", "isogrid"},
-         {"version", base::listed(all_of(archive, &TrialProvenance::code_revision))}},
-        sweep};
+    Json graph = {{{"@id", "ro-crate-metadata.json"},
+                   {"@type", "CreativeWork"},
+                   {"conformsTo", reference(specification)},
+                   {"about", reference("./")}},
+                  root_entity(archive, file, digest, license),
+                  archive_file,
+                  file_entity(job_name, job_name, "application/toml", archive.job_text.size(),
+                              base::sha256(archive.job_text)),
+                  tokens_entity(archive.corpus),
+                  {{"@id", "#isogrid"},
+                   {"@type", "SoftwareApplication"},
+                   {"name", "isogrid"},
+                   {"version", base::listed(all_of(archive, &TrialProvenance::code_revision))}},
+                  sweep_entity(archive, file)};
     if (!license.empty()) graph.push_back({{"@id", license}, {"@type", "CreativeWork"}, {"name", license}});
     // RO-Crate 1.1's own context does not know sha256.
     const Json metadata = {
@@ -177,7 +201,7 @@ std::string crate_metadata(const Archive& archive, const std::string& name, std:
 
 base::Result<void> write_crate(const Path& archive, const Path& folder, const std::string& license,
                                const Writer& writer) {
-    const auto read = read_archive(archive, /*keep_weights=*/false);
+    const auto read = read_archive(archive);
     if (!read) return tl::unexpected(read.error());
     std::error_code error;
     if (!std::filesystem::create_directory(folder, error))

@@ -1,8 +1,8 @@
 // A new HDF5 file in anonymous memory, complete before a byte of it goes to disk.
 //
 // So a full disk is met by our own write and never by HDF5, which in this version keeps a file that it could
-// not flush open and crashes at exit. What HDF5 allocates but does not write (leave_out) is a hole that takes
-// no memory; whoever puts the file on disk fills it.
+// not flush open and crashes at exit. What HDF5 allocates but does not write (properties_left_out) takes
+// no memory: a hole, which whoever puts the file on disk fills.
 #pragma once
 
 #include <cstddef>

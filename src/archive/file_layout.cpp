@@ -153,8 +153,8 @@ std::uint64_t check_superblock(File& file) {
     if (!in.left().starts_with(version_and_widths))
         throw ForeignLayout("its superblock is of another version than isogrid's");
     in.take(version_and_widths.size(), "the superblock");
-    in.number(1,
-              "the superblock");  // whether it was open when it was written, which nobody asks of version 2
+    // Whether it was open when it was written, which nobody asks of version 2.
+    in.number(1, "the superblock");
     if (in.number(8, "the superblock") != 0 || in.number(8, "the superblock") != undefined_address)
         refuse(in.place(), "the file begins elsewhere, or its superblock goes on elsewhere");
     file.ends_at(in.number(8, "the superblock"));

@@ -53,7 +53,7 @@ base::Result<void> take_from_archive(const Path& path, const study::Grid& grid, 
                           path.empty() ? "it is empty" : "it ends with a slash",
                           "write for example results/study.h5");
     if (!std::filesystem::exists(path)) return {};
-    auto archive = read_archive(path, /*keep_weights=*/false);
+    auto archive = read_archive(path);
     if (!archive) return tl::unexpected(archive.error());
     for (TrialRecord& record : archive->trials) {
         const auto place = places.find(study::identity(record.planned.trial));
@@ -70,7 +70,7 @@ base::Result<void> take_from_archive(const Path& path, const study::Grid& grid, 
 /// Where the archive is a link, an earlier isogrid kept its trials beside the link: they must not be trained
 /// anew without a word.
 base::Result<void> look_beside_link(const Path& archive) {
-    const Path beside = archive.string() + ".d", folder = run_folder(archive);
+    const Path beside = archive.string() + ".d", folder = RunFolder(archive).root;
     std::error_code absent;
     if (!std::filesystem::is_symlink(archive, absent) || !std::filesystem::is_directory(beside, absent) ||
         std::filesystem::is_empty(beside, absent) || std::filesystem::equivalent(beside, folder, absent))
@@ -138,8 +138,9 @@ base::Result<Found> find_trials(const Path& archive, const study::Grid& grid, We
     found.trials.resize(grid.trials.size());
     if (const auto taken = take_from_archive(archive, grid, places, found); !taken)
         return tl::unexpected(taken.error());
-    take_from_segments(segments_folder(archive), grid, places, weights, found);
-    take_from_trial_files(trials_folder(archive), grid, places, weights, found);
+    const RunFolder folder(archive);
+    take_from_segments(folder.segments, grid, places, weights, found);
+    take_from_trial_files(folder.trials, grid, places, weights, found);
     return found;
 }
 

@@ -84,24 +84,6 @@ Handle create_file(const std::string& path) {
     return {H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation, access), &H5Fclose, "create a file"};
 }
 
-Handle create_image() {
-    constexpr std::size_t growth = std::size_t{1} << 20;
-    const Handle access = file_access();
-    ensure(H5Pset_fapl_core(access, growth, /*backing_store=*/false), "keep a file in memory");
-    const Handle creation(H5Pcreate(H5P_FILE_CREATE), &H5Pclose, "set up file creation");
-    ensure(H5Pset_obj_track_times(creation, false), "leave times out of the root group");
-    return {H5Fcreate("image", H5F_ACC_TRUNC, creation, access), &H5Fclose, "create a file in memory"};
-}
-
-std::span<const std::byte> image_bytes(const Handle& image) {
-    ensure(H5Fflush(image, H5F_SCOPE_GLOBAL), "complete a file in memory");
-    const ssize_t size = H5Fget_file_image(image, nullptr, 0);
-    if (size < 0) give_up("measure a file in memory");
-    void* memory = nullptr;  // the core driver's handle is a pointer to its buffer
-    ensure(H5Fget_vfd_handle(image, H5P_DEFAULT, &memory), "take a file from memory");
-    return {*static_cast<const std::byte* const*>(memory), static_cast<std::size_t>(size)};
-}
-
 Handle open_file(const std::filesystem::path& path) {
     const Handle access = file_access();
     ensure(H5Pset_file_locking(access, /*use=*/false, /*ignore_when_disabled=*/true), "do without locks");

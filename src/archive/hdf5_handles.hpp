@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <hdf5.h>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,13 +41,6 @@ class Handle {
 /// A new file of ours under this name, written over what was there. The same calls give the same bytes.
 /// Without HDF5's file locks. Throws Hdf5Error.
 Handle create_file(const std::string& path);
-
-/// A new HDF5 file in memory, so that a full disk is met by our own write and never by HDF5, which in this
-/// version keeps a file that it could not flush open and crashes at exit. The same calls give the same bytes.
-Handle create_image();
-
-/// The bytes of a file made by create_image, complete; valid until the next call on it.
-std::span<const std::byte> image_bytes(const Handle& image);
 
 /// Opens for reading, without HDF5's file locks: finished files never change, and network file systems often
 /// have no locks. Throws Hdf5Error.

@@ -15,7 +15,7 @@ using Path = std::filesystem::path;
 /// True when the file at `path` holds this study and exactly these results.
 bool says_the_same(const Path& path, const Archive& merged) {
     if (!std::filesystem::exists(path)) return false;
-    const auto there = read_archive(path, /*keep_weights=*/false);
+    const auto there = read_archive(path);
     return there && there->study_name == merged.study_name && there->job_text == merged.job_text &&
            there->digest == archive_digest(merged.trials);
 }

@@ -106,6 +106,10 @@ bool is_finished(Outcome outcome) {
     return outcome == Outcome::completed || outcome == Outcome::diverged;
 }
 
+bool is_failure(Outcome outcome) {
+    return outcome == Outcome::failed || outcome == Outcome::out_of_memory;
+}
+
 std::string digest(const TrialRecord& record) {
     return digest(record, study::canonical_text(record.planned.trial));
 }

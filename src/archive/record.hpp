@@ -24,6 +24,9 @@ std::optional<Outcome> parse_outcome(std::string_view text);
 /// True for completed and diverged: such a trial is never run again.
 bool is_finished(Outcome outcome);
 
+/// True for failed and out_of_memory: such a trial is tried again, unless that has been done often enough.
+bool is_failure(Outcome outcome);
+
 /// What the leaves of a batch say of its gradient: unbiased estimates, means over the steps since the row
 /// before (McCandlish et al. 2018, arXiv 1812.06162, appendix A.1). Not numbers where a batch is one leaf.
 /// One step's estimate may be negative: take the ratio of means, not the mean of ratios.

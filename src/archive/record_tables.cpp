@@ -181,7 +181,7 @@ WeightsPlace write_records(hid_t file, std::span<const PreparedRecord> records) 
     }
 
     TrialRow row;
-    write_table(file, "trials", columns_of(row), records.size(), /*sealed=*/true, [&](std::size_t trial) {
+    write_table(file, "trials", columns_of(row), records.size(), [&](std::size_t trial) {
         row = row_of(records[trial]);
         row.curve = curves[trial];
         row.weights = weights[trial];
@@ -189,14 +189,14 @@ WeightsPlace write_records(hid_t file, std::span<const PreparedRecord> records) 
 
     std::string specification;
     write_table(file, "specifications", {{"specification", &specification}}, records.size(),
-                /*sealed=*/true, [&](std::size_t trial) { specification = records[trial].specification; });
+                [&](std::size_t trial) { specification = records[trial].specification; });
 
     std::vector<const CurvePoint*> points;
     for (const PreparedRecord& prepared : records)
         for (const CurvePoint& on_curve : prepared.record->result.curve)
             points.push_back(&on_curve);
     CurvePoint point;
-    write_table(file, "curves", columns_of(point), points.size(), /*sealed=*/true,
+    write_table(file, "curves", columns_of(point), points.size(),
                 [&](std::size_t at) { point = *points[at]; });
 
     const auto extent = static_cast<std::size_t>(weights_end);
@@ -207,7 +207,7 @@ WeightsPlace write_records(hid_t file, std::span<const PreparedRecord> records) 
     // No trial's digest covers the provenance: it carries its own.
     TrialProvenance provenance;
     const Handle group = create_group(file, "provenance");
-    write_table(group, "trials", columns_of(provenance), records.size(), /*sealed=*/true,
+    write_table(group, "trials", columns_of(provenance), records.size(),
                 [&](std::size_t trial) { provenance = records[trial].record->provenance; });
     return {extent > 0 ? static_cast<std::size_t>(H5Dget_offset(numbers)) : 0, extent * sizeof(float)};
 }

@@ -13,21 +13,7 @@ namespace isogrid::archive {
 
 using Path = std::filesystem::path;
 
-Path run_folder(const Path& archive) {
-    return files::behind_links(archive).string() + ".d";
-}
-
-Path trials_folder(const Path& archive) {
-    return run_folder(archive) / "trials";
-}
-
-Path segments_folder(const Path& archive) {
-    return run_folder(archive) / "segments";
-}
-
-Path study_file(const Path& archive) {
-    return run_folder(archive) / "study";
-}
+RunFolder::RunFolder(const Path& archive) : root(files::behind_links(archive).string() + ".d") {}
 
 base::Result<std::vector<Path>> finished_files(const Path& folder) {
     std::vector<Path> files;
@@ -44,11 +30,12 @@ base::Result<std::vector<Path>> finished_files(const Path& folder) {
 }
 
 void remove_unfinished(const Path& archive) {
+    const RunFolder folder(archive);
     const Path place = files::behind_links(archive);
     remove_temporaries(place.parent_path(), place.filename().string());
-    remove_temporaries(trials_folder(archive));
-    remove_temporaries(segments_folder(archive));
-    remove_temporaries(run_folder(archive), study_file(archive).filename().string());
+    remove_temporaries(folder.trials);
+    remove_temporaries(folder.segments);
+    remove_temporaries(folder.root, folder.study.filename().string());
 }
 
 void remove_merged(const Path& archive, const base::Faults& rejected) {
@@ -56,14 +43,15 @@ void remove_merged(const Path& archive, const base::Faults& rejected) {
     for (const base::Fault& fault : rejected)
         kept.insert(fault.where);
     std::error_code absent_or_not_empty;
-    for (const Path& folder : {trials_folder(archive), segments_folder(archive)}) {
-        if (!std::filesystem::is_directory(folder)) continue;
+    const RunFolder folder(archive);
+    for (const Path& of_results : {folder.trials, folder.segments}) {
+        if (!std::filesystem::is_directory(of_results)) continue;
         std::vector<Path> merged;
-        for (const auto& entry : std::filesystem::directory_iterator(folder))
+        for (const auto& entry : std::filesystem::directory_iterator(of_results))
             if (!kept.contains(entry.path().string())) merged.push_back(entry.path());
         for (const Path& file : merged)
             std::filesystem::remove(file, absent_or_not_empty);
-        files::remove_empty_folder(folder);
+        files::remove_empty_folder(of_results);
     }
 }
 

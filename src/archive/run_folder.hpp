@@ -9,18 +9,38 @@
 
 namespace isogrid::archive {
 
-/// `OUT.h5` -> `OUT.h5.d`: trial files, checkpoints, progress and lock. That of the file behind a link, so
-/// that two names of one archive have one lock.
-std::filesystem::path run_folder(const std::filesystem::path& archive);
+/// `OUT.h5.d` of the archive `OUT.h5`, and every path in it. That of the file behind a link, so that two
+/// names of one archive have one lock.
+struct RunFolder {
+    explicit RunFolder(const std::filesystem::path& archive);
 
-/// `OUT.h5` -> `OUT.h5.d/trials`.
-std::filesystem::path trials_folder(const std::filesystem::path& archive);
+    std::filesystem::path root;
+    std::filesystem::path trials = root / "trials";      ///< a file a trial (archive/trial_file)
+    std::filesystem::path segments = root / "segments";  ///< trial files packed together (archive/segment)
+    std::filesystem::path study = root / "study";        ///< what the archive will say of it (archive/so_far)
+    std::filesystem::path checkpoints = root / "checkpoints";  ///< cluster/folder/checkpoints
+    std::filesystem::path attempts = root / "attempts";        ///< cluster/folder/attempts
+    std::filesystem::path progress = root / "progress.json";   ///< cluster/sweep/progress_file
+    std::filesystem::path lock = root / "lock";                ///< cluster/folder/lock
+    std::filesystem::path unfit = root / "unfit";              ///< cluster/folder/unfit_host
 
-/// `OUT.h5` -> `OUT.h5.d/segments`: trial files packed together.
-std::filesystem::path segments_folder(const std::filesystem::path& archive);
+    // Between a start and slurm/sweep, which starts it.
+    std::filesystem::path retry = root / "retry";  ///< what to try again, a file a job, until it is noted
+    std::filesystem::path wished_by = root / "retry.job";  ///< jobs whose wishes have been noted there
+    std::filesystem::path failures = root / "failures";    ///< starts without success
+    std::filesystem::path accepted = root / "accepted";    ///< the job of the last start with good input
+};
 
-/// `OUT.h5` -> `OUT.h5.d/study`: what the archive will say of the study (archive/so_far).
-std::filesystem::path study_file(const std::filesystem::path& archive);
+// Names that analysis/ has for what it needs of a RunFolder.
+inline std::filesystem::path run_folder(const std::filesystem::path& archive) {
+    return RunFolder(archive).root;
+}
+inline std::filesystem::path trials_folder(const std::filesystem::path& archive) {
+    return RunFolder(archive).trials;
+}
+inline std::filesystem::path study_file(const std::filesystem::path& archive) {
+    return RunFolder(archive).study;
+}
 
 /// The trial files or segments in a folder, by name; what is being written has another ending. None where the
 /// folder is not there: it comes with the first file, and goes when the archive has them all. A fault where

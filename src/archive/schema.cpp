@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "archive/file_layout.hpp"
+#include "archive/run_folder.hpp"
 #include "archive/signature.hpp"
 #include "archive/texts.hpp"
 #include "files/durable.hpp"
@@ -49,7 +50,7 @@ base::Result<Handle> open_any(const std::filesystem::path& path) {
 base::Result<Handle> open_checked(const std::filesystem::path& path, const std::string& schema) {
     const std::string where = path.string();
     std::error_code error;
-    const std::filesystem::path folder = where + ".d";
+    const std::filesystem::path folder = RunFolder(path).root;
     if (!std::filesystem::exists(path, error) && std::filesystem::is_directory(folder, error))
         return base::fail(where, "is not written yet",
                           "it is when its run has ended, which is kept in " + folder.string(),

@@ -55,9 +55,10 @@ SegmentContent read_segment(const std::filesystem::path& path, WeightsUse weight
 }
 
 std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer& writer, std::size_t least) {
+    const RunFolder folder(archive);
     std::vector<TrialRecord> records;
     std::map<std::string, std::filesystem::path> files;  // by identity
-    const auto listed = finished_files(trials_folder(archive));
+    const auto listed = finished_files(folder.trials);
     if (!listed) throw std::runtime_error(base::to_string(listed.error()));
     for (const std::filesystem::path& file : *listed) {
         if (std::filesystem::file_size(file) > largest_packed) continue;
@@ -68,10 +69,10 @@ std::size_t pack_trial_files(const std::filesystem::path& archive, const Writer&
     }
     if (records.size() < std::max<std::size_t>(1, least)) return 0;
 
-    files::make_folders(segments_folder(archive));
+    files::make_folders(folder.segments);
     WeightsOfFiles weights;
     const auto segment = write_segment(
-        segments_folder(archive), records,
+        folder.segments, records,
         [&](const TrialRecord& record) {
             const study::Trial& trial = record.planned.trial;
             return weights.read(files.at(study::identity(trial)), trial);

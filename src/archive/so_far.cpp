@@ -87,10 +87,11 @@ base::Result<Contents> read_folder(const Path& folder, SegmentContent (*content_
 
 /// One place a trial, in no order.
 base::Result<Found> look(const Path& archive) {
+    const RunFolder folder(archive);
     // Trial files first: one that goes away meanwhile is in a segment by then, which the second look finds.
-    auto files = read_folder(trials_folder(archive), content_of_trial_file);
+    auto files = read_folder(folder.trials, content_of_trial_file);
     if (!files) return tl::unexpected(files.error());
-    auto segments = read_folder(segments_folder(archive), content_of_segment);
+    auto segments = read_folder(folder.segments, content_of_segment);
     if (!segments) return tl::unexpected(segments.error());
     Found found;
     std::map<std::string, std::size_t> places;  // by identity
@@ -107,7 +108,7 @@ base::Result<Found> look(const Path& archive) {
 }
 
 void take_study(const Path& file, SoFar& so_far) {
-    auto study = read_archive(file, /*keep_weights=*/false);
+    auto study = read_archive(file);
     if (!study) {
         if (is_there(file))
             so_far.rejected.insert(so_far.rejected.end(), study.error().begin(), study.error().end());
@@ -141,15 +142,16 @@ bool write_study_file(const Path& archive, const study::Study& study, const Writ
         if (planned.budget > 0) ++budgets[planned.budget];
     for (const auto& [budget, trials] : budgets)
         content.build.push_back({std::string(budget_fact), budget_text(budget, trials)});
-    return write_archive(study_file(archive), content, writer);
+    return write_archive(RunFolder(archive).study, content, writer);
 }
 
 base::Result<std::optional<SoFar>> read_so_far(const Path& archive) {
+    const RunFolder folder(archive);
     std::error_code absent;
-    if (is_there(archive) || !std::filesystem::is_directory(run_folder(archive), absent)) return std::nullopt;
+    if (is_there(archive) || !std::filesystem::is_directory(folder.root, absent)) return std::nullopt;
     SoFar so_far;
     auto found = look(archive);
-    take_study(study_file(archive), so_far);
+    take_study(folder.study, so_far);
     // The sweep ended meanwhile, and what was not read yet may be gone: all of it is in the archive.
     if (is_there(archive)) return std::nullopt;
     if (!found) return tl::unexpected(found.error());

@@ -15,17 +15,17 @@
 
 namespace isogrid::archive {
 
-/// Writes study_file(archive): an archive without trials, which says how many there will be. Each start does,
+/// Writes RunFolder::study: an archive without trials, which says how many there will be. Each start does,
 /// as a study may have grown since the one before. False when the lease is lost; throws what write_archive
 /// throws.
 bool write_study_file(const std::filesystem::path& archive, const study::Study& study, const Writer& writer);
 
 struct SoFar {
-    Archive
-        archive;  ///< of the trials that were found, its digest theirs; their order is the archive's to be
-    bool knows_study = false;  ///< false: an earlier version left no study file; text, corpus and
-                               ///< convention are not known
-    std::size_t planned = 0;   ///< trials of the whole study; 0 when not known
+    /// Of the trials that were found, its digest theirs; their order is the archive's to be.
+    Archive archive;
+    /// False: an earlier version left no study file, and text, corpus and convention are not known.
+    bool knows_study = false;
+    std::size_t planned = 0;                          ///< trials of the whole study; 0 when not known
     std::map<double, std::size_t> planned_of_budget;  ///< the same of each isoFLOP budget
     base::Faults rejected;                            ///< files not used, and why
 };

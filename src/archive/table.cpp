@@ -131,7 +131,7 @@ std::string text_of(const Field& field) {
     return std::to_string(*std::get<std::int64_t*>(field.value));
 }
 
-void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows, bool sealed,
+void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows,
                  const std::function<void(std::size_t row)>& load) {
     std::vector<std::size_t> sizes;
     for (const Field& column : columns)
@@ -163,7 +163,7 @@ void write_table(hid_t parent, const std::string& name, const Row& columns, std:
                "write the table " + name);
         seal.update(block);
     }
-    if (sealed) write_seal(dataset, seal.finish());
+    write_seal(dataset, seal.finish());
 }
 
 StoredTable::StoredTable(hid_t parent, const std::string& name, Row columns, bool check)

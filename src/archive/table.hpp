@@ -30,13 +30,14 @@ std::string text_of(const Field& field);
 
 /// Writes the dataset `name` under `parent`: before each row, `load(row)` puts its values where `columns`
 /// point (called twice a row, as texts get the width of the longest). Integers are stored as little-endian
-/// int64, numbers as little-endian binary64 with one NaN, texts as UTF-8 with zeros behind. A sealed table
-/// carries its own digest (write_seal), which reading checks.
-void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows, bool sealed,
+/// int64, numbers as little-endian binary64 with one NaN, texts as UTF-8 with zeros behind. The table is
+/// sealed: it carries its own digest (write_seal), which reading checks.
+void write_table(hid_t parent, const std::string& name, const Row& columns, std::size_t rows,
                  const std::function<void(std::size_t row)>& load);
 
 /// A table read in blocks of rows, as they are asked for. Its constructor throws Hdf5Error when it is absent,
-/// damaged or lacks a column that is not optional; a sealed one is read whole there, and its digest compared.
+/// damaged or lacks a column that is not optional. One that is sealed, as those of early versions are not, is
+/// read whole there, and its digest compared.
 class StoredTable {
   public:
     /// With `check_seal` false its digest is not looked at.

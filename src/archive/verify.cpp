@@ -44,7 +44,7 @@ VerifyReport verify_archive(const std::filesystem::path& path) {
     try {
         judge_trials(*file, path.string(), report);
         if (!report.good()) return report;
-        if (const auto around = read_archive(path, /*keep_weights=*/false); !around)
+        if (const auto around = read_archive(path); !around)
             report.faults = around.error();  // job text, corpus and build facts
     } catch (const Hdf5Error& error) {
         report.faults = damaged(path, error).value();

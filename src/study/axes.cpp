@@ -12,10 +12,6 @@ std::string shape_part(const Shape& shape) {
     return "-w" + std::to_string(shape.width) + "-d" + std::to_string(shape.depth);
 }
 
-std::string element(const std::string& key, std::size_t index) {
-    return key + "[" + std::to_string(index + 1) + "]";
-}
-
 bool check_widths(const std::string& key, const std::vector<std::int64_t>& widths, const Ladder& ladder,
                   JobFaults& faults) {
     bool sound = faults.sound({key, "model"});

@@ -32,9 +32,6 @@ std::string seed_part(std::int64_t seeds, std::int64_t i);
 /// `-w64-d2`
 std::string shape_part(const Shape& shape);
 
-/// `key[2]`, for index 1.
-std::string element(const std::string& key, std::size_t index);
-
 /// Widths that cannot be cut into heads.
 bool check_widths(const std::string& key, const std::vector<std::int64_t>& widths, const Ladder& ladder,
                   JobFaults& faults);

@@ -18,7 +18,7 @@ constexpr std::size_t fewest_batches = 3, fewest_fixed = 2;
 bool check_targets(const std::vector<double>& targets, std::int64_t vocabulary, JobFaults& faults) {
     const double guessing = std::log(static_cast<double>(vocabulary));
     for (std::size_t i = 0; i < targets.size(); ++i) {
-        const std::string key = "critical_batch.targets[" + std::to_string(i + 1) + "]";
+        const std::string key = element("critical_batch.targets", i);
         if (targets[i] >= guessing) {
             faults.add(key, base::as_written(targets[i]) + " is reached before training",
                        "guessing among " + std::to_string(vocabulary) + " tokens has a loss of " +
@@ -44,6 +44,25 @@ std::int64_t common_leaves(std::int64_t leaves, const std::vector<std::int64_t>&
     return leaves;
 }
 
+/// What goes on from the trunk's end with another batch, at what the rule makes of this rate.
+PlannedTrial branch_of(const PlannedTrial& trunk, const CriticalBatch& study, std::int64_t batch,
+                       double rate) {
+    const std::int64_t start = trunk.trial.steps;
+    PlannedTrial branch = trunk;
+    branch.studies = {"critical_batch"};
+    Trial& trial = branch.trial;
+    trial.batch_schedule = {{.step = start,
+                             .batch = batch,
+                             .learning_rate_factor = rate / trial.optimizer.learning_rate *
+                                                     rule_factor(study.rule, batch, trial.batch)}};
+    trial.steps = trial.steps_to(static_cast<double>(start * trial.batch) +
+                                 static_cast<double>(study.tokens / trial.shape.context));
+    for (const std::int64_t step : evaluation_steps(trial.steps - start, study.points))
+        trial.evaluation.steps.push_back(start + step);
+    trial.stop_loss = study.targets.back();
+    return branch;
+}
+
 /// A trunk at recipe.batch for each width and seed, and all batches from its state on.
 Trials from_trunks(const CriticalBatch& study, const std::vector<std::int64_t>& widths,
                    const std::vector<double>& rates, const TrialMaker& maker) {
@@ -63,27 +82,14 @@ Trials from_trunks(const CriticalBatch& study, const std::vector<std::int64_t>& 
             setting.recipe.leaves = common_leaves(job.recipe.leaves, batches);
             PlannedTrial trunk = maker.make(
                 "cb-trunk" + shape_part(setting.shape) + seed_part(study.seeds, seed), trunk_study, setting);
-            const std::int64_t start = trunk.trial.steps;
-            trunk.trial.evaluation.steps = trunk_evaluations({}, start);
+            trunk.trial.evaluation.steps = trunk_evaluations({}, trunk.trial.steps);
             trials.push_back(trunk);
             for (const std::int64_t batch : study.batches)
                 for (const double rate : rates) {
-                    PlannedTrial planned = trunk;
-                    planned.name = "cb" + shape_part(setting.shape) + "-b" + std::to_string(batch) +
-                                   part("r", rates, rate) + seed_part(study.seeds, seed);
-                    planned.studies = {"critical_batch"};
-                    Trial& trial = planned.trial;
-                    trial.batch_schedule = {
-                        {.step = start,
-                         .batch = batch,
-                         .learning_rate_factor = rate / trial.optimizer.learning_rate *
-                                                 rule_factor(study.rule, batch, job.recipe.batch)}};
-                    trial.steps = trial.steps_to(static_cast<double>(start * trial.batch) +
-                                                 static_cast<double>(study.tokens / trial.shape.context));
-                    for (const std::int64_t step : evaluation_steps(trial.steps - start, study.points))
-                        trial.evaluation.steps.push_back(start + step);
-                    trial.stop_loss = study.targets.back();
-                    trials.push_back(std::move(planned));
+                    PlannedTrial branch = branch_of(trunk, study, batch, rate);
+                    branch.name = "cb" + shape_part(setting.shape) + "-b" + std::to_string(batch) +
+                                  part("r", rates, rate) + seed_part(study.seeds, seed);
+                    trials.push_back(std::move(branch));
                 }
         }
     return trials;

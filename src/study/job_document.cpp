@@ -83,8 +83,7 @@ void place_all(const toml::node& node, const std::string& key, JobFaults& faults
         }
     } else if (const auto* list = node.as_array()) {
         for (std::size_t i = 0; i < list->size(); ++i) {
-            const std::string full = key + "[" + std::to_string(i + 1) + "]";
-            faults.place(full, (*list)[i].source().begin.line);
+            faults.place(element(key, i), (*list)[i].source().begin.line);
         }
     }
 }
@@ -182,15 +181,15 @@ std::vector<std::string> JobDocument::read_words(const std::string& key,
         return read;
     }
     for (std::size_t i = 0; i < list->size(); ++i) {
-        const std::string element = key + "[" + std::to_string(i + 1) + "]";
+        const std::string place = element(key, i);
         const auto* text = (*list)[i].as_string();
         if (text == nullptr) {
-            faults_.add(element, "is " + described((*list)[i]), "text in quotes is expected",
+            faults_.add(place, "is " + described((*list)[i]), "text in quotes is expected",
                         "write for example " + in_quotes(words.front()));
         } else if (std::find(words.begin(), words.end(), text->get()) == words.end()) {
-            report_unknown_word(element, text->get(), words);
+            report_unknown_word(place, text->get(), words);
         } else if (std::find(read.begin(), read.end(), text->get()) != read.end()) {
-            faults_.add(element, in_quotes(text->get()) + " is there twice", "each is one choice",
+            faults_.add(place, in_quotes(text->get()) + " is there twice", "each is one choice",
                         "remove one of them");
         } else {
             read.push_back(text->get());
@@ -227,7 +226,7 @@ void JobDocument::read_list(const std::string& key, std::vector<Value>& values, 
     }
     values.assign(list->size(), Value{});  // one at fault keeps its place, so that positions agree
     for (std::size_t i = 0; i < list->size(); ++i) {
-        read_number((*list)[i], key + "[" + std::to_string(i + 1) + "]", values[i], range, example, faults_);
+        read_number((*list)[i], element(key, i), values[i], range, example, faults_);
     }
 }
 
@@ -256,7 +255,7 @@ void JobDocument::read(const std::string& key, std::vector<std::array<std::int64
     values.assign(list->size(), {});
     for (std::size_t i = 0; i < list->size(); ++i) {
         const toml::array& pair = *(*list)[i].as_array();
-        const std::string place = key + "[" + std::to_string(i + 1) + "]";
+        const std::string place = element(key, i);
         read_number(pair[0], place, values[i][0], first, example, faults_);
         read_number(pair[1], place, values[i][1], second, example, faults_);
     }

@@ -19,6 +19,10 @@ bool is_scaled(const std::string& key) {
 
 }  // namespace
 
+std::string element(const std::string& key, std::size_t index) {
+    return key + "[" + std::to_string(index + 1) + "]";
+}
+
 void JobFaults::place(const std::string& key, std::int64_t line) {
     lines_[key] = line;
 }

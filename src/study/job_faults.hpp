@@ -15,6 +15,9 @@
 
 namespace isogrid::study {
 
+/// The key of an element of a list: `key[2]` for index 1.
+std::string element(const std::string& key, std::size_t index);
+
 /// Knows the line of every key, and which keys can be relied on. Keys are written as messages show them:
 /// `recipe.batch`, `isoflop.budgets[2]` (elements from 1), `recipe` for the table itself, "" for the file.
 class JobFaults {

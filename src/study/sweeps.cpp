@@ -34,8 +34,7 @@ Trials expand(const LearningRates& study, const TrialMaker& maker, JobFaults& fa
         return trials;
     }
     for (std::size_t i = 0; i < study.tokens.size(); ++i)
-        if (!check_steps("learning_rate.tokens[" + std::to_string(i + 1) + "]",
-                         static_cast<double>(study.tokens[i]),
+        if (!check_steps(element("learning_rate.tokens", i), static_cast<double>(study.tokens[i]),
                          *std::max_element(batches.begin(), batches.end()), job, faults))
             return trials;
     for (const std::int64_t width : widths)

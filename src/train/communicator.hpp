@@ -18,6 +18,10 @@ class Communicator {
     virtual bool somebody_left() { return false; }
 };
 
+/// Joins the tables of a group's ranks, each of which has filled in its own part and left the others zero, so
+/// that adding them changes no bits. Every rank must call it, with a table of the same size.
+void join(Communicator& group, std::span<double> table);
+
 /// A group of one: exchanging is a contract violation.
 class Alone final : public Communicator {
   public:

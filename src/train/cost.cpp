@@ -1,4 +1,5 @@
-// What a trial will cost: bytes from the plan, seconds from a short measurement.
+#include "train/cost.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <chrono>
@@ -14,7 +15,6 @@
 #include "train/blocks.hpp"
 #include "train/reduction_tree.hpp"
 #include "train/step.hpp"
-#include "train/trainer.hpp"
 #include "train/windows.hpp"
 
 namespace isogrid::train {
@@ -78,12 +78,96 @@ study::Trial small_enough(study::Trial trial, const kernels::Backend& backend) {
     return trial;
 }
 
-/// What a measured step is told and leaves, in the backend's memory.
-struct Numbers {
-    kernels::Run whole;
-    kernels::AdamWStep step;
-    kernels::Standing standing;
-    double sum;
+/// Of one window.
+std::vector<data::Token> made_up_tokens(const study::Shape& shape) {
+    std::vector<data::Token> tokens(static_cast<std::size_t>(shape.context + 1));
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+        tokens[i] = static_cast<data::Token>(i * 7 % static_cast<std::size_t>(shape.vocabulary));
+    return tokens;
+}
+
+/// The parts of a step, to be timed: a block of made-up tokens, and an update of the weights.
+class Rehearsal {
+  public:
+    Rehearsal(const study::Trial& trial, kernels::Backend& backend)
+        : backend_(backend),
+          blocks_(training_graph(trial, backend), backend),
+          block_(block_sequences(trial, backend)),
+          state_(backend.allocate(parts * bytes())),
+          runs_(backend.allocate(layout().offsets.size() * sizeof(kernels::Run))),
+          numbers_(backend.allocate(sizeof(Numbers))),
+          at_(reinterpret_cast<Numbers*>(numbers_.get())),
+          windows_(block_, trial.shape.context, backend) {
+        const model::Llama model =
+            model::build_forward(trial.shape, trial.parametrization, trial.precision, 1);
+        backend.fill_zero(state_.get(), parts * bytes());
+        backend.copy_in(
+            part(Part::weights).data(),
+            model::initial_weights(model.roles, layout(), trial.shape, trial.parametrization, trial.seed)
+                .data(),
+            bytes());
+        parameters().pack(part(Part::weights));
+
+        std::vector<kernels::Run> tensors;
+        for (std::size_t i = 0; i < layout().offsets.size(); ++i)
+            tensors.push_back({layout().offsets[i], layout().sizes[i], 0});
+        backend.copy_in(runs_.get(), tensors.data(), tensors.size() * sizeof(kernels::Run));
+        const Numbers numbers{
+            {0, layout().floats, 0}, {.beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, {}, 0};
+        backend.copy_in(at_, &numbers, sizeof numbers);
+        windows_.fill(made_up_tokens(trial.shape), [](std::int64_t) { return std::int64_t{0}; });
+    }
+
+    double block_seconds() {
+        return median_seconds(
+            until_done([this] { blocks_.run(windows_, 0, block_, part(Part::gradient), &at_->sum); }));
+    }
+
+    double update_seconds() {
+        return median_seconds(until_done([this] {
+            backend_.add_sums_of_squares(part(Part::gradient), {&at_->whole, 1}, &at_->sum);
+            backend_.adamw({reinterpret_cast<const kernels::Run*>(runs_.get()), layout().offsets.size()},
+                           &at_->step, &at_->standing, part(Part::gradient), part(Part::weights),
+                           part(Part::first_moment), part(Part::second_moment), parameters().copies());
+        }));
+    }
+
+  private:
+    enum class Part : std::size_t { weights, gradient, first_moment, second_moment };
+    static constexpr std::size_t parts = 4;
+
+    /// What the parts of a step are told and leave, in the backend's memory.
+    struct Numbers {
+        kernels::Run whole;
+        kernels::AdamWStep step;
+        kernels::Standing standing;
+        double sum;
+    };
+
+    const graph::ParameterLayout& layout() const { return blocks_.program().layout(); }
+    graph::PackedParameters& parameters() { return *blocks_.program().parameters(); }
+    std::size_t bytes() const { return static_cast<std::size_t>(layout().floats) * sizeof(float); }
+    std::span<float> part(Part which) {
+        const auto floats = static_cast<std::size_t>(layout().floats);
+        return {reinterpret_cast<float*>(state_.get()) + static_cast<std::size_t>(which) * floats, floats};
+    }
+
+    /// `work` as the backend does a step's, with a look at a number that it leaves, which waits for its end.
+    std::function<void()> until_done(const std::function<void()>& work) {
+        return [this, recorded = backend_.recorded(work)] {
+            recorded();
+            double sum = 0;
+            backend_.copy_out(&sum, &at_->sum, sizeof sum);
+        };
+    }
+
+    kernels::Backend& backend_;
+    Blocks blocks_;
+    std::int64_t block_;      ///< sequences of one
+    kernels::Storage state_;  ///< its parts, one after the other
+    kernels::Storage runs_, numbers_;
+    Numbers* at_;
+    Windows windows_;
 };
 
 }  // namespace
@@ -120,61 +204,15 @@ std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
 
 double measure_seconds_per_step(const study::Trial& asked, kernels::Backend& backend, int threads) {
     const study::Trial trial = small_enough(asked, backend);
-    Blocks blocks(training_graph(trial, backend), backend);
-    graph::PackedParameters& parameters = *blocks.program().parameters();
-    const model::Llama model = model::build_forward(trial.shape, trial.parametrization, trial.precision, 1);
-    const std::vector<float> initial = model::initial_weights(model.roles, blocks.program().layout(),
-                                                              trial.shape, trial.parametrization, trial.seed);
-    std::vector<data::Token> tokens(static_cast<std::size_t>(trial.shape.context + 1));
-    for (std::size_t i = 0; i < tokens.size(); ++i)
-        tokens[i] = static_cast<data::Token>(i * 7 % static_cast<std::size_t>(trial.shape.vocabulary));
-
-    // Weights, gradient and both moments, in the backend's memory.
-    const std::size_t bytes = initial.size() * sizeof(float);
-    const kernels::Storage state = backend.allocate(4 * bytes);
-    backend.fill_zero(state.get(), 4 * bytes);
-    const auto part = [&](std::size_t index) {
-        return std::span(reinterpret_cast<float*>(state.get()) + index * initial.size(), initial.size());
-    };
-    backend.copy_in(part(0).data(), initial.data(), bytes);
-    parameters.pack(part(0));
-
-    const graph::ParameterLayout& layout = blocks.program().layout();
-    std::vector<kernels::Run> tensors;
-    for (std::size_t i = 0; i < layout.offsets.size(); ++i)
-        tensors.push_back({layout.offsets[i], layout.sizes[i], 0});
-    const kernels::Storage runs = backend.allocate(tensors.size() * sizeof(kernels::Run));
-    backend.copy_in(runs.get(), tensors.data(), tensors.size() * sizeof(kernels::Run));
-    const kernels::Run whole{0, static_cast<std::int64_t>(initial.size()), 0};
-    const Numbers numbers{whole, {.beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f}, {}, 0};
-    const kernels::Storage storage = backend.allocate(sizeof numbers);
-    backend.copy_in(storage.get(), &numbers, sizeof numbers);
-    auto* at = reinterpret_cast<Numbers*>(storage.get());
-    const auto until_done = [&](const std::function<void()>& work) {
-        return [&backend, at, work = backend.recorded(work)] {
-            work();
-            double sum = 0;
-            backend.copy_out(&sum, &at->sum, sizeof sum);
-        };
-    };
-    const std::int64_t block = block_sequences(trial, backend);
-    Windows windows(block, trial.shape.context, backend);
-    windows.fill(tokens, [](std::int64_t) { return std::int64_t{0}; });
-
-    const double block_seconds =
-        median_seconds(until_done([&] { blocks.run(windows, 0, block, part(1), &at->sum); }));
-    const double leaf_seconds = block_seconds *
+    Rehearsal rehearsal(trial, backend);
+    const double leaf_seconds = rehearsal.block_seconds() *
                                 static_cast<double>(asked.leaf_batch() / block_sequences(asked, backend)) *
                                 (flops_of_block(asked, backend) / flops_of_block(trial, backend));
-    const double update_seconds = median_seconds(until_done([&] {
-        backend.add_sums_of_squares(part(1), {&at->whole, 1}, &at->sum);
-        backend.adamw({reinterpret_cast<const kernels::Run*>(runs.get()), tensors.size()}, &at->step,
-                      &at->standing, part(1), part(0), part(2), part(3), parameters.copies());
-    }));
     const double times_larger = static_cast<double>(study::count_parameters(asked.shape).total()) /
                                 static_cast<double>(study::count_parameters(trial.shape).total());
+    const double update_seconds = rehearsal.update_seconds() * times_larger;
     const std::int64_t at_once = ReductionTree::members(asked.leaves, backend.on_host() ? threads : 1);
-    return leaf_seconds * static_cast<double>(asked.leaves / at_once) + update_seconds * times_larger;
+    return leaf_seconds * static_cast<double>(asked.leaves / at_once) + update_seconds;
 }
 
 }  // namespace isogrid::train

@@ -29,7 +29,6 @@ Evaluation::Evaluation(const study::Trial& trial, const data::TokenFile& tokens,
     }
     const std::int64_t chunks = (sequences_ + sequences_a_chunk_ - 1) / sequences_a_chunk_;
     chunk_losses_.resize(static_cast<std::size_t>(chunks));
-    incoming_.resize(chunk_losses_.size());
     on_backend_ = backend.allocate(chunk_losses_.size() * sizeof(double));
 }
 
@@ -63,8 +62,7 @@ void Evaluation::run_chunk(Member& member, std::int64_t chunk) {
 }
 
 double Evaluation::loss() {
-    // Each rank fills in its own chunks. The others stay zero, so that adding the ranks' tables changes no
-    // bits.
+    // Each rank fills in its own chunks.
     const std::size_t bytes = chunk_losses_.size() * sizeof(double);
     backend_->fill_zero(on_backend_.get(), bytes);
     const auto chunks = static_cast<std::int64_t>(chunk_losses_.size());
@@ -74,11 +72,7 @@ double Evaluation::loss() {
             run_chunk(members_[static_cast<std::size_t>(member)], chunk);
     });
     backend_->copy_out(chunk_losses_.data(), on_backend_.get(), bytes);
-    for (int distance = 1; distance < group_->size(); distance *= 2) {
-        group_->exchange(group_->rank() ^ distance, std::span<const double>(chunk_losses_), incoming_);
-        for (std::size_t i = 0; i < incoming_.size(); ++i)
-            chunk_losses_[i] += incoming_[i];
-    }
+    join(*group_, chunk_losses_);
     double total = 0;
     for (const double chunk : chunk_losses_)
         total += chunk;

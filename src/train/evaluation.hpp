@@ -54,7 +54,7 @@ class Evaluation {
     ThreadTeam* team_;
     std::deque<Member> members_;
     kernels::Storage on_backend_;  ///< the losses of all chunks, float64
-    std::vector<double> chunk_losses_, incoming_;
+    std::vector<double> chunk_losses_;
 };
 
 }  // namespace isogrid::train

@@ -30,20 +30,15 @@ std::array<std::byte, size> read(std::span<const double> from) {
     return bytes;
 }
 
-/// Every rank's numbers, by rank. Each fills in its own, the others' are zero, so that adding tables joins
-/// them.
+/// Every rank's numbers, by rank.
 std::vector<double> told_by_all(const kernels::LinkOffer& offer, Communicator& group) {
-    std::vector<double> table(numbers * static_cast<std::size_t>(group.size()), 0.0), theirs(table.size());
+    std::vector<double> table(numbers * static_cast<std::size_t>(group.size()), 0.0);
     const std::span mine =
         std::span(table).subspan(numbers * static_cast<std::size_t>(group.rank()), numbers);
     mine[0] = offer.problem.empty() ? 1 : 0;
     write(offer.card, mine.subspan(card_at));
     write(offer.key, mine.subspan(key_at));
-    for (int distance = 1; distance < group.size(); distance *= 2) {
-        group.exchange(group.rank() ^ distance, std::span<const double>(table), theirs);
-        for (std::size_t i = 0; i < table.size(); ++i)
-            table[i] += theirs[i];
-    }
+    join(group, table);
     return table;
 }
 

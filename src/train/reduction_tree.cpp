@@ -109,8 +109,8 @@ void ReductionTree::subtree(std::int64_t first_leaf, std::int64_t count, std::in
 }
 
 /// Level by level the left half of what is left, until one leaf is: its gradient is summed up with what waits
-/// for it, and with the other ranks', slice by slice as it comes, the last parameters first. It stands where
-/// no sum is taken, since its own norms are still to be.
+/// for it, and with the other ranks', slice by slice as it comes, the last parameters first. No sum replaces
+/// it, since its own norms are taken when all of it is there.
 void ReductionTree::sum_by_links(const ComputeLeaf& compute_leaf) {
     std::int64_t leaf = group_->rank() * leaves_of_rank_, waiting = 0;
     for (std::int64_t half = leaves_of_rank_ / 2; half > 0; half /= 2, ++waiting) {

@@ -75,8 +75,8 @@ class ReductionTree {
     ThreadTeam* team_;
     kernels::Links* links_;
     kernels::Storage storage_, sums_storage_;
-    std::vector<float> outgoing_,
-        incoming_;  ///< for messages, where the backend's memory is not the program's
+    /// For messages, where the backend's memory is not the program's.
+    std::vector<float> outgoing_, incoming_;
 };
 
 }  // namespace isogrid::train

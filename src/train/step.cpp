@@ -62,21 +62,31 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
       tree_(trial.leaves, layout().floats, 1 + std::int64_t{groups}, backend, group, team_, links_.get()),
       numbers_(backend.allocate(sizeof(Numbers))),
       at_(reinterpret_cast<Numbers*>(numbers_.get())) {
+    set_initial_state();
+    list_runs();
+    record();
+}
+
+/// The trial's initial weights; moments and sums are zero.
+void Step::set_initial_state() {
     const std::size_t bytes = static_cast<std::size_t>(layout().floats) * sizeof(float);
-    state_ = backend.allocate(parts * bytes);
-    backend.fill_zero(state_.get(), parts * bytes);
-    backend.copy_in(
+    state_ = backend_.allocate(parts * bytes);
+    backend_.fill_zero(state_.get(), parts * bytes);
+    backend_.copy_in(
         weights().data(),
-        model::initial_weights(model_.roles, layout(), trial.shape, trial.parametrization, trial.seed).data(),
+        model::initial_weights(model_.roles, layout(), trial_.shape, trial_.parametrization, trial_.seed)
+            .data(),
         bytes);
     parameters()->pack(weights());
     const Numbers none{};
-    backend.copy_in(at_, &none, sizeof none);
+    backend_.copy_in(at_, &none, sizeof none);
+}
 
-    // Kinds are the ways in which tensors are trained; then the runs of each, of groups, and one of all.
+/// Runs of the state, for the backend: of each tensor, by its kind; of each group; and one of all.
+void Step::list_runs() {
     std::vector<kernels::Run> runs;
     for (std::size_t i = 0; i < model_.roles.size(); ++i) {
-        const model::TensorRule rule = tensor_rule(model_.roles[i], trial.shape, trial.parametrization);
+        const model::TensorRule rule = tensor_rule(model_.roles[i], trial_.shape, trial_.parametrization);
         const auto known = std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& kind) {
             return kind.learning_rate_multiplier == rule.learning_rate_multiplier &&
                    kind.decays == rule.decays;
@@ -88,14 +98,12 @@ Step::Step(const study::Trial& trial, kernels::Backend& backend, Communicator& g
     const std::vector<kernels::Run> of_groups = runs_of_groups(model_.groups, layout());
     runs.insert(runs.end(), of_groups.begin(), of_groups.end());
     runs.push_back({0, layout().floats, 0});
-    runs_ = backend.allocate(runs.size() * sizeof(kernels::Run));
-    backend.copy_in(runs_.get(), runs.data(), runs.size() * sizeof(kernels::Run));
+    runs_ = backend_.allocate(runs.size() * sizeof(kernels::Run));
+    backend_.copy_in(runs_.get(), runs.data(), runs.size() * sizeof(kernels::Run));
     const std::span<const kernels::Run> all(reinterpret_cast<const kernels::Run*>(runs_.get()), runs.size());
     runs_of_kinds_ = all.first(model_.roles.size());
     runs_of_groups_ = all.subspan(model_.roles.size(), of_groups.size());
     whole_ = all.last(1);
-
-    record();
 }
 
 Step::~Step() {

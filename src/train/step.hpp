@@ -77,6 +77,8 @@ class Step {
     enum class Part : std::int64_t { weights, first_moment, second_moment };
     static constexpr std::size_t parts = 3;
     std::span<float> state(Part part);
+    void set_initial_state();
+    void list_runs();
     std::vector<kernels::AdamWStep> adamw_steps(std::int64_t step, double learning_rate) const;
     void record();
     void forget_recorded();
@@ -97,6 +99,7 @@ class Step {
     ReductionTree tree_;
     kernels::Storage state_;  ///< its parts, one after the other
 
+    /// A way in which tensors are trained.
     struct Kind {
         double learning_rate_multiplier;
         bool decays;

@@ -100,18 +100,18 @@ class Trainer {
     }
 
   private:
-    /// Zero is none to stop at, even for a model whose loss is zero.
+    /// A stop_loss of 0 is none, even for a model whose loss is 0.
     bool reaches_stop_loss(const CurvePoint& row) const {
         return trial_.stop_loss > 0 && row.validation_loss <= trial_.stop_loss;
     }
 
-    /// What others share with this trial until its batch changes may be better than its last target.
+    /// Until its batch changes it is one with the trunk that others leave too, which stops at no loss.
     bool may_stop(std::int64_t step) const {
         return trial_.batch_schedule.empty() || step > trial_.batch_schedule.front().step;
     }
 
-    /// Of the steps from `first` on that are taken as one launch: none but the last is one after which
-    /// anybody looks at the state.
+    /// The last of the steps from `first` on that make one launch: after none of the others does anybody look
+    /// at the state.
     std::int64_t last_of_launch(std::int64_t first, std::int64_t last_step) {
         step_.enter(trial_.stage_after(first - 1));
         std::int64_t last = first;

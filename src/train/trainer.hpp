@@ -21,8 +21,8 @@ struct Progress {
 };
 
 struct TrainOptions {
-    int threads =
-        1;  ///< that this rank computes with, where the backend is on the host; no result depends on it
+    /// That this rank computes with, where the backend is on the host; no result depends on it.
+    int threads = 1;
     bool keep_weights = true;
     std::int64_t stop_after_step = -1;  ///< end early after this many steps (export --step); -1: never
     std::function<bool(const Progress&)> on_progress;  ///< called about every half second; false interrupts
@@ -34,15 +34,5 @@ struct TrainOptions {
 /// outcomes of the result, not exceptions.
 archive::TrialResult train(const study::Trial& trial, const data::TokenFile& tokens,
                            kernels::Backend& backend, Communicator& group, const TrainOptions& options);
-
-/// The most bytes that one rank of a group of `ranks` holds while it trains `trial` with `threads`: weights,
-/// optimizer, gradients, packed weights, arenas. What the program itself takes (code, libraries, MPI) is not
-/// among them.
-std::int64_t planned_bytes(const study::Trial& trial, int ranks, int threads,
-                           const kernels::Backend& backend);
-
-/// Seconds one step takes on one rank of this machine now, with so many threads where it is a processor, as
-/// a few blocks of made-up tokens take (0.1 to 3 s): of a large model, blocks of a smaller one of its kind.
-double measure_seconds_per_step(const study::Trial& trial, kernels::Backend& backend, int threads);
 
 }  // namespace isogrid::train

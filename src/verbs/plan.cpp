@@ -14,7 +14,6 @@
 #include "archive/archive.hpp"
 #include "archive/checkpoint_file.hpp"
 #include "archive/find_trials.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/run/refusals.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/as_begun.hpp"
@@ -26,7 +25,7 @@
 #include "kernels/cuda/cards.hpp"
 #include "program/console.hpp"
 #include "program/quantities.hpp"
-#include "train/trainer.hpp"
+#include "train/cost.hpp"
 #include "verbs/job.hpp"
 #include "verbs/verbs.hpp"
 
@@ -52,17 +51,17 @@ void warn_of_memory(study::Study& study, const cluster::Plan& plan) {
             "; the table shows each trial's) train them where there is more");
 }
 
-/// Of training steps, for so many seconds altogether: nobody waits longer for a plan. Nothing for what comes
-/// later, and for what cannot be timed at all.
+/// Times training steps, for a quarter of a minute altogether, as nobody waits longer for a plan: what is
+/// asked for later gets nothing, and neither does what cannot be timed at all.
 class Timing {
   public:
-    Timing(kernels::Backend& backend, std::int64_t threads) : backend_(backend), threads_(threads) {}
+    Timing(kernels::Backend& backend, int threads) : backend_(backend), threads_(threads) {}
 
     std::optional<double> seconds_per_step(const study::Trial& trial) const {
         constexpr std::chrono::seconds most{15};
         if (Clock::now() - begun_ > most) return std::nullopt;
         try {
-            return train::measure_seconds_per_step(trial, backend_, static_cast<int>(threads_));
+            return train::measure_seconds_per_step(trial, backend_, threads_);
         } catch (const std::exception&) {
             return std::nullopt;
         }
@@ -72,7 +71,7 @@ class Timing {
     using Clock = std::chrono::steady_clock;
 
     kernels::Backend& backend_;
-    std::int64_t threads_;
+    int threads_;
     Clock::time_point begun_ = Clock::now();
 };
 
@@ -103,6 +102,20 @@ Planned plan_for(study::Study& study, cluster::InstructionSet instruction_set) {
     return planned;
 }
 
+/// Both must outlive the result.
+cluster::Costs costs_of(const Planned& planned, const Timing& timing, int threads) {
+    return {.seconds_per_step =
+                [&](const study::Trial& trial) {
+                    return planned.why_untimed.empty() ? timing.seconds_per_step(trial) : std::nullopt;
+                },
+            .bytes =
+                [&, threads](const study::Trial& trial) {
+                    const kernels::Backend& backend = *planned.backend;
+                    return train::planned_bytes(trial, 1, threads, backend) +
+                           (backend.on_host() ? archive::checkpoint_bytes(trial) : 0);
+                }};
+}
+
 /// Of the terminal that the plan is printed to; 100 where it goes elsewhere.
 int columns_to_fill() {
     constexpr int otherwise = 100;
@@ -130,30 +143,20 @@ int plan(const options::variables_map& given) {
         const auto found = archive::find_trials(archive, study->grid);
         if (!found) return refuse(found.error());
         if (!found->foreign.empty()) return refuse(found->foreign);
-        left = cluster::left_to_do(*found, *study, archive, cluster::run_folder_of(archive), ranks, {});
+        left = cluster::left_to_do(*found, *study, archive, ranks, {});
         if (text(given, "isa") == "auto")  // as isogrid run goes on
             instruction_set =
                 cluster::as_begun(*best, archive::trained_with(*found), study->job.recipe.precision);
     }
     const Planned planned = plan_for(*study, instruction_set);
-    kernels::Backend& backend = *planned.backend;
-    const Timing timing(backend, study->job.threads_per_rank);
-    const cluster::Costs costs{
-        .seconds_per_step =
-            [&](const study::Trial& trial) {
-                return planned.why_untimed.empty() ? timing.seconds_per_step(trial) : std::nullopt;
-            },
-        .bytes =
-            [&](const study::Trial& trial) {
-                return train::planned_bytes(trial, 1, study->job.threads_per_rank, backend) +
-                       (backend.on_host() ? archive::checkpoint_bytes(trial) : 0);
-            }};
+    const Timing timing(*planned.backend, study->job.threads_per_rank);
+    const cluster::Costs costs = costs_of(planned, timing, study->job.threads_per_rank);
     cluster::Plan plan =
         left ? cluster::make_plan(*study, costs, ranks, *left) : cluster::make_plan(*study, costs, ranks);
     plan.card_bytes = planned.card_bytes;
-    plan.instruction_set = backend.instruction_set();
+    plan.instruction_set = planned.backend->instruction_set();
     if (!planned.why_untimed.empty()) plan.why_untimed = planned.why_untimed;
-    if (backend.on_host() && planned.why_untimed.empty()) warn_of_memory(*study, plan);
+    if (planned.backend->on_host() && planned.why_untimed.empty()) warn_of_memory(*study, plan);
     plan.seats = cluster::seats_of_cards(study->job, planned.card_bytes > 0);
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, columns_to_fill()));

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "cluster/run/end_all.hpp"
 #include "cluster/run/prepare.hpp"
 #include "cluster/worker/machine.hpp"
 #include "train/coordinate_check.hpp"
+#include "train/cost.hpp"
 #include "train/trainer.hpp"
 #include "verbs/job.hpp"
 #include "verbs/verbs.hpp"
@@ -21,7 +23,7 @@ base::Result<std::set<archive::Outcome>> outcomes_to_retry(const options::variab
     if (!given.contains("retry")) return outcomes;
     for (const std::string& word : given["retry"].as<std::vector<std::string>>()) {
         const auto outcome = archive::parse_outcome(word);
-        if (outcome != archive::Outcome::failed && outcome != archive::Outcome::out_of_memory)
+        if (!outcome || !archive::is_failure(*outcome))
             return base::fail(
                 "isogrid run", "--retry " + word + " is not possible",
                 outcome ? "such a trial is a result, or is tried again anyhow" : "no trial ends so",
@@ -69,7 +71,7 @@ int run(const options::variables_map& given) {
          .pin = !given.contains("no-pin"),
          .retry = *retry,
          .alone = given.contains("alone"),
-         .cards = prepared->cards,
+         .card_plan = prepared->card_plan,
          .machine = [&] { return cluster::machine_on_card(prepared->card.value()); }},
         session);
 }

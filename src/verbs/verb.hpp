@@ -10,7 +10,7 @@
 
 namespace isogrid::verbs {
 
-namespace options = boost::program_options;
+namespace options = program::options;
 
 using program::exit_bad_input, program::exit_done, program::exit_other, program::refuse;
 

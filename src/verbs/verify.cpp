@@ -114,7 +114,7 @@ Comparison compare(archive::TrialRecord record, bool asked_for, const data::Toke
 base::Result<bool> compare_again(const std::string& path, const options::variables_map& given,
                                  std::optional<cluster::InstructionSet> pinned,
                                  const std::function<void(const Comparison&)>& tell) {
-    const auto archive = archive::read_archive(path, /*keep_weights=*/false);
+    const auto archive = archive::read_archive(path);
     if (!archive) return tl::unexpected(archive.error());
     const std::string which = text(given, "retrain");
     const auto chosen = chosen_trials(*archive, which);

@@ -38,7 +38,7 @@ Archive sample_archive(std::int64_t trials, std::size_t weights = 5) {
 }
 
 std::string fault_of(const std::filesystem::path& path) {
-    const auto archive = read_archive(path, true);
+    const auto archive = read_archive(path, WeightsUse::keep);
     return archive ? "no fault" : base::to_string(archive.error());
 }
 
@@ -49,7 +49,7 @@ TEST(Archive, bringsBackEveryField) {
     archive.trials[4] = sample::ended(archive.trials[4], Outcome::diverged, "loss 9.1 is above its start");
     archive.trials[5] = sample::ended(archive.trials[5], Outcome::failed, "the node is gone");
     ASSERT_TRUE(write_archive(path, archive, writer));
-    const auto found = read_archive(path, true);
+    const auto found = read_archive(path, WeightsUse::keep);
     ASSERT_TRUE(found) << base::to_string(found.error());
     EXPECT_EQ(found->study_name, archive.study_name);
     EXPECT_EQ(found->job_text, archive.job_text);
@@ -67,7 +67,7 @@ TEST(Archive, bringsBackEveryField) {
 TEST(Archive, mayHoldNothingYet) {
     const Folder folder;
     write_archive(folder.path() / "a.h5", sample_archive(0), writer);
-    const auto found = read_archive(folder.path() / "a.h5", true);
+    const auto found = read_archive(folder.path() / "a.h5", WeightsUse::keep);
     ASSERT_TRUE(found) << base::to_string(found.error());
     EXPECT_THAT(found->trials, IsEmpty());
 }
@@ -111,7 +111,7 @@ TEST(Archive, fetchesWeightsOneTrialAtATimeWhenRecordsCameWithoutThem) {
     const Folder folder;
     const Archive whole = sample_archive(4);
     write_archive(folder.path() / "a.h5", whole, writer);
-    auto light = read_archive(folder.path() / "a.h5", false);
+    auto light = read_archive(folder.path() / "a.h5");
     ASSERT_TRUE(light);
     EXPECT_THAT(light->trials[2].result.weights, IsEmpty());
     write_archive(folder.path() / "b.h5", *light, writer, [&](const TrialRecord& record) {
@@ -205,7 +205,7 @@ TEST(Archive, keepsTheOneThatWasThereWhenTheLeaseIsLost) {
     const auto path = folder.path() / "a.h5";
     write_archive(path, sample_archive(2), writer);
     EXPECT_FALSE(write_archive(path, sample_archive(3), {"tag", [] { return false; }}));
-    EXPECT_EQ(read_archive(path, true)->trials.size(), 2U);
+    EXPECT_EQ(read_archive(path, WeightsUse::keep)->trials.size(), 2U);
 }
 
 TEST(Archive, holdsAThousandTrials) {
@@ -213,7 +213,7 @@ TEST(Archive, holdsAThousandTrials) {
     const auto path = folder.path() / "a.h5";
     const Archive archive = sample_archive(1000, 100);
     write_archive(path, archive, writer);
-    const auto found = read_archive(path, true);
+    const auto found = read_archive(path, WeightsUse::keep);
     ASSERT_TRUE(found) << base::to_string(found.error());
     sample::expect_equal(found->trials[999], archive.trials[999]);
 }

@@ -72,7 +72,8 @@ double peak_megabytes() {
 void measure(std::int64_t trials) {
     const sample::Folder folder;
     const auto path = folder.path() / "a.h5";
-    std::filesystem::create_directories(trials_folder(path));
+    const RunFolder run_folder(path);
+    std::filesystem::create_directories(run_folder.trials);
     study::Study study;
     study.job.name = "synthetic";
     const Writer writer{"bench", {}};
@@ -85,13 +86,13 @@ void measure(std::int64_t trials) {
     std::size_t most_files = 0;
     for (std::int64_t first = 0; first < trials; first += trials_a_segment) {
         for (std::int64_t i = first; i < std::min<std::int64_t>(trials, first + trials_a_segment); ++i)
-            write_trial_file(trials_folder(path), synthetic(i), writer);
+            write_trial_file(run_folder.trials, synthetic(i), writer);
         files += clock.lap();
-        most_files = std::max(most_files, sample::names_in(trials_folder(path)).size());
+        most_files = std::max(most_files, sample::names_in(run_folder.trials).size());
         pack_trial_files(path, writer, 1);
         packing += clock.lap();
     }
-    most_files = std::max(most_files, sample::names_in(segments_folder(path)).size());
+    most_files = std::max(most_files, sample::names_in(run_folder.segments).size());
     const double packing_peak = peak_megabytes();
     clock.lap();
     const auto merged = merge(path, study, writer);
@@ -100,7 +101,7 @@ void measure(std::int64_t trials) {
     const auto listing = list_archive(path);
     const double listed = clock.lap(), listed_peak = peak_megabytes();
     clock.lap();
-    const auto read = read_archive(path, false);
+    const auto read = read_archive(path);
     const double reading = clock.lap(), reading_peak = peak_megabytes();
     if (!merged || !listing || !read || read->trials.size() != static_cast<std::size_t>(trials)) std::exit(1);
     clock.lap();

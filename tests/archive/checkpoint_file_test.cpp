@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "archive/durable_file.hpp"
+#include "archive/file_image.hpp"
 #include "archive/record_rows.hpp"
 #include "archive/schema.hpp"
 #include "archive/table.hpp"
@@ -97,7 +98,8 @@ TEST_F(CheckpointFile, ofAnotherTrialNumericsVersionOrInstructionSetIsRefusedByN
 
 TEST_F(CheckpointFile, withAnotherNumberOfSumsIsRefusedByName) {
     for (const std::size_t count : {0, 11, 12, 13}) {
-        const archive::Handle file = archive::create_image();
+        archive::FileImage image;
+        const hid_t file = image.file();
         archive::write_attribute(file, "schema", archive::checkpoint_schema);
         std::string trial = study::identity(trial_), instruction_set = "avx2", revision;
         std::int64_t step = 41;
@@ -106,14 +108,13 @@ TEST_F(CheckpointFile, withAnotherNumberOfSumsIsRefusedByName) {
                               {"instruction_set", &instruction_set},
                               {"code_revision", &revision},
                               {"step", &step}},
-                             1, /*sealed=*/true, [](std::size_t) {});
+                             1, [](std::size_t) {});
         archive::write_text(file, "specification", study::canonical_text(trial_));
         archive::CurvePoint point;
-        archive::write_table(file, "curve", archive::columns_of(point), 1, /*sealed=*/true,
-                             [](std::size_t) {});
+        archive::write_table(file, "curve", archive::columns_of(point), 1, [](std::size_t) {});
         double sum = 0.5;
-        archive::write_table(file, "sums", {{"value", &sum}}, count, /*sealed=*/true, [](std::size_t) {});
-        ASSERT_TRUE(archive::write_durably(path_, archive::image_bytes(file), {.tag = "t"}));
+        archive::write_table(file, "sums", {{"value", &sum}}, count, [](std::size_t) {});
+        ASSERT_TRUE(archive::write_durably(path_, image.finish(path_), {.tag = "t"}));
         const bool right = count == 12;  // the loss, its steps and two norms of each of five groups
         EXPECT_THAT(fault(trial_),
                     HasSubstr(right ? "weights" : "cannot use /sums (it should hold 12 numbers)"));

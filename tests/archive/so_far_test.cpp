@@ -32,11 +32,11 @@ class ReadSoFar : public testing::Test {
         for (std::int64_t index = 0; index < 9; ++index)
             study_.grid.trials.push_back(sample::record(index).planned);
         study_.grid.trials[8].budget = 0;
-        std::filesystem::create_directories(trials_folder(path_));
+        std::filesystem::create_directories(run_folder_.trials);
     }
 
     std::filesystem::path put(const TrialRecord& record) {
-        return *write_trial_file(trials_folder(path_), record, writer_);
+        return *write_trial_file(run_folder_.trials, record, writer_);
     }
 
     SoFar read() {
@@ -63,6 +63,7 @@ class ReadSoFar : public testing::Test {
     const Writer writer_{"host-1-0-0", {}};
     sample::Folder folder_;
     std::filesystem::path path_ = folder_.path() / "out.h5";
+    const RunFolder run_folder_{path_};
     study::Study study_;
 };
 
@@ -75,7 +76,7 @@ TEST_F(ReadSoFar, givesWhatTheArchiveWillHoldInItsOrder) {
     const SoFar so_far = read();
     ASSERT_EQ(so_far.archive.trials.size(), 4U);
     merge(path_, study_, writer_).value();
-    const Archive merged = read_archive(path_, false).value();
+    const Archive merged = read_archive(path_).value();
     EXPECT_EQ(so_far.archive.digest, merged.digest);
     for (std::size_t i = 0; i < merged.trials.size(); ++i) {
         sample::expect_equal(so_far.archive.trials[i], merged.trials[i]);
@@ -127,7 +128,7 @@ TEST_F(ReadSoFar, tellsWhatIsDamagedAndPassesOverWhatIsBeingWrittenOrGone) {
     const std::string good = sample::bytes_of(damaged);
     sample::put_bytes(damaged, good.substr(0, good.size() - 100));
     std::filesystem::rename(unfinished, unfinished.string() + ".tmp-host-7-0-0");
-    std::filesystem::create_symlink("packed since", trials_folder(path_) / "listed.h5");
+    std::filesystem::create_symlink("packed since", run_folder_.trials / "listed.h5");
     EXPECT_THAT(indices(), ElementsAre(0));
     const base::Faults rejected = read().rejected;
     ASSERT_EQ(rejected.size(), 1U) << base::to_string(rejected);
@@ -139,7 +140,7 @@ TEST_F(ReadSoFar, usesTheGoodRecordsOfADamagedSegment) {
     put(sample::record(1));
     put(sample::record(2));
     pack_trial_files(path_, writer_, 1);
-    const auto segment = segments_folder(path_) / sample::names_in(segments_folder(path_)).front();
+    const auto segment = run_folder_.segments / sample::names_in(run_folder_.segments).front();
     sample::damage_a_name(segment);
     EXPECT_THAT(indices(), ElementsAre(2));
     EXPECT_THAT(base::to_string(read().rejected), HasSubstr("trial 1 (c0-w32-d2) has a wrong digest"));
@@ -147,7 +148,7 @@ TEST_F(ReadSoFar, usesTheGoodRecordsOfADamagedSegment) {
 
 TEST_F(ReadSoFar, doesNotTrustADamagedStudyFile) {
     put(sample::record(1));
-    sample::put_bytes(study_file(path_), "somebody's thesis");
+    sample::put_bytes(run_folder_.study, "somebody's thesis");
     EXPECT_FALSE(read().knows_study);
     EXPECT_THAT(base::to_string(read().rejected), HasSubstr("is not an HDF5 file"));
     EXPECT_THAT(indices(), ElementsAre(1));
@@ -157,8 +158,8 @@ TEST_F(ReadSoFar, changesNothing) {
     put(sample::record(0));
     pack_trial_files(path_, writer_, 1);
     put(sample::record(1));
-    sample::put_bytes(trials_folder(path_) / "damaged.h5", "no");
-    sample::put_bytes(trials_folder(path_) / "a.h5.tmp-host-7-0-0", "a part");
+    sample::put_bytes(run_folder_.trials / "damaged.h5", "no");
+    sample::put_bytes(run_folder_.trials / "a.h5.tmp-host-7-0-0", "a part");
     write_study_file(path_, study_, writer_);
     const auto before = everything();
     read();
@@ -166,11 +167,11 @@ TEST_F(ReadSoFar, changesNothing) {
 }
 
 TEST_F(ReadSoFar, saysWhichFolderCannotBeRead) {
-    std::filesystem::create_directories(run_folder(path_));
-    sample::put_bytes(segments_folder(path_), "no folder");
+    std::filesystem::create_directories(run_folder_.root);
+    sample::put_bytes(run_folder_.segments, "no folder");
     const auto so_far = read_so_far(path_);
     ASSERT_FALSE(so_far);
-    EXPECT_EQ(so_far.error()[0].where, segments_folder(path_).string());
+    EXPECT_EQ(so_far.error()[0].where, run_folder_.segments.string());
     EXPECT_EQ(so_far.error()[0].problem, "cannot be read");
 }
 
@@ -193,8 +194,8 @@ TEST_F(ReadSoFar, losesNoTrialThatIsPackedMeanwhile) {
             EXPECT_THAT(so_far.rejected, IsEmpty()) << base::to_string(so_far.rejected);
         } while (waitpid(packer, &status, WNOHANG) == 0);
         ASSERT_EQ(status, 0);
-        ASSERT_THAT(sample::names_in(trials_folder(path_)), IsEmpty());
-        std::filesystem::remove_all(segments_folder(path_));
+        ASSERT_THAT(sample::names_in(run_folder_.trials), IsEmpty());
+        std::filesystem::remove_all(run_folder_.segments);
     }
 }
 
@@ -202,22 +203,22 @@ TEST_F(ReadSoFar, countsResultsThatAnArchiveDoesNotHoldYet) {
     put(sample::record(1));
     put(sample::ended(sample::record(2), Outcome::failed, "the node is gone"));
     merge(path_, study_, writer_).value();
-    EXPECT_EQ(results_not_in(read_archive(path_, false).value(), path_), 0U);
+    EXPECT_EQ(results_not_in(read_archive(path_).value(), path_), 0U);
     put(sample::record(2));
     put(sample::record(3));
     put(sample::ended(sample::record(4), Outcome::failed, "the node is gone"));
-    EXPECT_EQ(results_not_in(read_archive(path_, false).value(), path_), 2U);
-    std::filesystem::remove_all(run_folder(path_));
-    EXPECT_EQ(results_not_in(read_archive(path_, false).value(), path_), 0U);
+    EXPECT_EQ(results_not_in(read_archive(path_).value(), path_), 2U);
+    std::filesystem::remove_all(run_folder_.root);
+    EXPECT_EQ(results_not_in(read_archive(path_).value(), path_), 0U);
 }
 
 TEST_F(ReadSoFar, goesWithWhatKilledWritersHaveLeftOfTheStudyFile) {
-    const auto left = study_file(path_).string() + ".tmp-node7-41-17-0";
+    const auto left = run_folder_.study.string() + ".tmp-node7-41-17-0";
     sample::put_bytes(left, "a part");
     write_study_file(path_, study_, writer_);
     remove_unfinished(path_);
     EXPECT_FALSE(std::filesystem::exists(left));
-    EXPECT_TRUE(std::filesystem::exists(study_file(path_)));
+    EXPECT_TRUE(std::filesystem::exists(run_folder_.study));
 }
 
 }  // namespace

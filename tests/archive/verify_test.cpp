@@ -74,8 +74,8 @@ TEST_F(Verify, namesTheTrialWhoseWeightsChanged) {
     const std::vector<float>& weights = archive_.trials[2].result.weights;
     falsify(std::array{weights[0], weights[1]}, std::array{weights[0], 7.25F});
     EXPECT_THAT(verdicts(), ElementsAre(true, true, false));
-    EXPECT_TRUE(read_archive(path_, false)) << "only verifying and reading with weights look at them";
-    EXPECT_FALSE(read_archive(path_, true));
+    EXPECT_TRUE(read_archive(path_)) << "only verifying and reading with weights look at them";
+    EXPECT_FALSE(read_archive(path_, WeightsUse::keep));
 }
 
 TEST_F(Verify, namesTheColumnThatContradictsTheSpecification) {

@@ -15,6 +15,7 @@
 #include "graph/program.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
 #include "model/llama.hpp"
+#include "train/cost.hpp"
 #include "train/small_trial.hpp"
 #include "train/step.hpp"
 #include "train/thread_group.hpp"
@@ -295,8 +296,9 @@ TEST_F(CudaTrainer, hasNoMemoryForAModelLargerThanTheCard) {
 }
 
 TEST_F(CudaTrainer, followsFloat32InTf32) {
-    // A check of the card's products: rounded no more than bfloat16 is (followsTheReference). Whether they are
-    // rounded at all is cuBLASLt's choice, which may use tensor cores then, and need not for so small ones.
+    // A check of the card's products: rounded no more than bfloat16 is (followsTheReference). Whether they
+    // are rounded at all is cuBLASLt's choice, which may use tensor cores then, and need not for so small
+    // ones.
     const auto tf32 = kernels::cuda::make_backend(0, kernels::cuda::Arithmetic::tf32);
     const TrialResult rough = train_on(*tf32, short_trial()), exact = train_on(*card(), short_trial());
     EXPECT_NEAR(rough.validation_loss, exact.validation_loss, 0.02);

@@ -15,6 +15,7 @@
 #include "model/llama.hpp"
 #include "study/flops.hpp"
 #include "train/blocks.hpp"
+#include "train/cost.hpp"
 #include "train/kept_in_memory.hpp"
 #include "train/small_trial.hpp"
 #include "train/thread_group.hpp"

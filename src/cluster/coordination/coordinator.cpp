@@ -164,9 +164,10 @@ class Coordinator {
             say(name_of(rank) + " is given up (not heard of for " + seconds(roster_.silence_limit()) +
                 ") its trial goes to others");
             const auto found = attempts_.find(roster_.busy_with(rank));
-            const int trial = found != attempts_.end() ? found->second.trial : -rank;
-            const int trouble =
-                seats().each > 1 ? -seats().rank_of(rank) : trial;  // of a process, not a seat
+            // One trouble of its host: the trial's, or the process's, where that had several seats or no
+            // trial.
+            const bool is_of_process = seats().each > 1 || found == attempts_.end();
+            const int trouble = is_of_process ? -seats().rank_of(rank) : found->second.trial;
             if (found != attempts_.end() && !found->second.lost) lose(found->first, found->second);
             if (const auto host = hosts_.fell_silent(rank, trouble)) set_aside(*host);
         }

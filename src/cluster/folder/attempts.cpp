@@ -34,38 +34,54 @@ void note(const Path& folder, const study::PlannedTrial& trial, std::string_view
         << what << " " + archive::host_name() + " " + std::to_string(ranks) + " " + one_line(cause) + "\n";
 }
 
+/// How people are told of it: some words of notes say more than they ask for.
+std::string as_told(const std::string& what) {
+    if (what == "card") return "card lost";
+    return what == "threads" ? "out_of_memory" : what;
+}
+
+/// What a note calls an attempt that ended so.
+std::string_view word_for(archive::Outcome outcome, bool alone, int threads) {
+    if (outcome != archive::Outcome::out_of_memory) return archive::name(outcome);
+    if (!alone) return "crowded";
+    return threads > 1 ? "threads" : archive::name(outcome);
+}
+
+/// Counts what a note's word says, but for those that depend on the notes before.
+void count(Attempts& attempts, std::string_view what, const std::string& host, int ranks) {
+    if (what == "crashed") ++attempts.crashed;
+    if (what == "failed") ++attempts.failed;
+    if (what == "threads") attempts.threaded = true;
+    if (what == "crowded" || what == "card") attempts.crowded = true;
+    if (what == "card") {
+        ++attempts.cards_lost;
+        attempts.hosts_of_cards_lost.insert(host);
+    }
+    if (what == "out_of_memory") attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
+}
+
 Attempts read_notes(const Path& file) {
     Attempts attempts;
     std::ifstream notes(file);
     std::string disappeared_with;
     for (std::string line; std::getline(notes, line);) {
         std::istringstream words(line);
-        std::string what, host;
+        std::string what, host, cause;
         int ranks = 1;
         if (!(words >> what >> host >> ranks)) continue;  // torn, as when a node lost its power
-        if (what == "retried") attempts = {.retried = true};
-        if (what == "retried") continue;
-        if (what == "crashed") ++attempts.crashed;
-        if (what == "failed") ++attempts.failed;
-        if (what == "threads") attempts.threaded = true;
-        if (what == "crowded" || what == "card") attempts.crowded = true;
-        if (what == "card") {
-            ++attempts.cards_lost;
-            attempts.hosts_of_cards_lost.insert(host);
-        }
-        if (what != "disappeared") attempts.disappeared = 0;
-        if (what == "out_of_memory")
-            attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
-        std::string cause;
         std::getline(words >> std::ws, cause);
+        if (what == "retried") {
+            attempts = {.retried = true};
+            continue;
+        }
         if (what == "disappeared") {
             attempts.disappeared = cause == disappeared_with ? attempts.disappeared + 1 : 1;
             disappeared_with = cause;
+        } else {
+            attempts.disappeared = 0;  // only starts in a row count
         }
-        attempts.last = (what == "card"      ? "card lost"
-                         : what == "threads" ? "out_of_memory"
-                                             : what) +
-                        " on " + host + ": " + cause;
+        count(attempts, what, host, ranks);
+        attempts.last = as_told(what) + " on " + host + ": " + cause;
     }
     return attempts;
 }
@@ -84,17 +100,21 @@ std::map<std::string, Attempts> read_all_attempts(const Path& folder) {
     return all;
 }
 
+void count_attempt(Attempts& attempts, archive::Outcome outcome, int ranks, bool alone, int threads) {
+    count(attempts, word_for(outcome, alone, threads), archive::host_name(), ranks);
+}
+
+int threads_for(const Attempts& attempts, std::int64_t asked) {
+    return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : static_cast<int>(asked);
+}
+
 bool is_last_cause(const Attempts& attempts, const std::string& cause) {
     return attempts.last.ends_with(": " + one_line(cause));
 }
 
 void note_attempt(const Path& folder, const study::PlannedTrial& trial, archive::Outcome outcome, int ranks,
                   const std::string& cause, bool alone, int threads) {
-    const bool lacked_memory = outcome == archive::Outcome::out_of_memory;
-    const std::string_view what = lacked_memory && !alone        ? "crowded"
-                                  : lacked_memory && threads > 1 ? "threads"
-                                                                 : archive::name(outcome);
-    note(folder, trial, what, ranks, cause);
+    note(folder, trial, word_for(outcome, alone, threads), ranks, cause);
 }
 
 void note_card_lost(const Path& folder, const study::PlannedTrial& trial, int ranks, const std::string& cause,
@@ -140,38 +160,29 @@ int most_ranks(const study::Trial& trial, int workers) {
 }
 
 std::optional<archive::TrialResult> set_aside(const Attempts& attempts, int most_ranks) {
-    archive::TrialResult result;
-    const std::string last = " (the last: " + attempts.last + ")";
-    if (attempts.crashed >= most_crashes) {
-        result.outcome = archive::Outcome::failed;
-        result.cause = "its program crashed " + std::to_string(attempts.crashed) + " times" + last;
+    using archive::Outcome;
+    const auto ended = [&](Outcome outcome, const std::string& cause) {
+        archive::TrialResult result;
+        result.outcome = outcome;
+        result.cause = cause + " (the last: " + attempts.last + ")";
         return result;
-    }
-    if (const std::size_t hosts = attempts.hosts_of_cards_lost.size();
-        hosts >= most_hosts_of_cards_lost || attempts.cards_lost >= most_cards_lost) {
-        result.outcome = archive::Outcome::failed;
-        result.cause = "it lost its card " + std::to_string(attempts.cards_lost) + " times, on " +
-                       std::to_string(hosts) + (hosts == 1 ? " host" : " hosts") + last;
-        return result;
-    }
-    if (attempts.disappeared >= most_disappearances) {
-        result.outcome = archive::Outcome::failed;
-        result.cause = "its process was killed " + std::to_string(attempts.disappeared) +
-                       " times in a row, as for too much memory" + last;
-        return result;
-    }
-    if (attempts.failed >= most_failures) {
-        result.outcome = archive::Outcome::failed;
-        result.cause = "it failed " + std::to_string(attempts.failed) + " times" + last;
-        return result;
-    }
-    if (least_ranks(attempts) > most_ranks) {
-        result.outcome = archive::Outcome::out_of_memory;
-        result.cause = "the memory of " + std::to_string(attempts.ranks_out_of_memory) +
-                       " ranks was not enough, and it can have no more than " + std::to_string(most_ranks) +
-                       last;
-        return result;
-    }
+    };
+    if (attempts.crashed >= most_crashes)
+        return ended(Outcome::failed, "its program crashed " + std::to_string(attempts.crashed) + " times");
+    const std::size_t hosts = attempts.hosts_of_cards_lost.size();
+    if (hosts >= most_hosts_of_cards_lost || attempts.cards_lost >= most_cards_lost)
+        return ended(Outcome::failed, "it lost its card " + std::to_string(attempts.cards_lost) +
+                                          " times, on " + std::to_string(hosts) +
+                                          (hosts == 1 ? " host" : " hosts"));
+    if (attempts.disappeared >= most_disappearances)
+        return ended(Outcome::failed, "its process was killed " + std::to_string(attempts.disappeared) +
+                                          " times in a row, as for too much memory");
+    if (attempts.failed >= most_failures)
+        return ended(Outcome::failed, "it failed " + std::to_string(attempts.failed) + " times");
+    if (least_ranks(attempts) > most_ranks)
+        return ended(Outcome::out_of_memory, "the memory of " + std::to_string(attempts.ranks_out_of_memory) +
+                                                 " ranks was not enough, and it can have no more than " +
+                                                 std::to_string(most_ranks));
     return std::nullopt;
 }
 

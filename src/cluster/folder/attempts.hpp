@@ -50,6 +50,13 @@ Attempts read_attempts(const std::filesystem::path& folder, const study::Planned
 /// The attempts at all trials that have notes, by archive::trial_file_stem.
 std::map<std::string, Attempts> read_all_attempts(const std::filesystem::path& folder);
 
+/// Counts an attempt that ended badly, as its note will be read (note_attempt).
+void count_attempt(Attempts& attempts, archive::Outcome outcome, int ranks, bool alone, int threads);
+
+/// Threads that a rank may have for the trial: one where memory was not enough before, as each sums leaves of
+/// its own.
+int threads_for(const Attempts& attempts, std::int64_t asked);
+
 /// Whether `cause`, as a record has it, is why the last of these attempts ended badly.
 bool is_last_cause(const Attempts& attempts, const std::string& cause);
 

@@ -193,8 +193,8 @@ bool is_stale(const Holder& holder, double now) {
 bool is_earlier_start(const Holder& holder, const Holder& me) {
     if (holder.job.empty()) return false;
     if (holder.job == me.job) return number(holder.restarts) < number(me.restarts);
-    const char* jobs =
-        std::getenv("ISOGRID_GOES_ON_FOR");  // of slurm/sweep/successor.sh, separated by spaces
+    // From slurm/sweep/successor.sh, separated by spaces.
+    const char* jobs = std::getenv("ISOGRID_GOES_ON_FOR");
     return jobs != nullptr &&
            (" " + std::string(jobs) + " ").find(" " + holder.job + " ") != std::string::npos;
 }

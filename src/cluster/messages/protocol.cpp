@@ -1,10 +1,13 @@
 #include "cluster/messages/protocol.hpp"
 
+#include <array>
 #include <concepts>
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace isogrid::cluster {
 
@@ -131,6 +134,18 @@ void fields(auto& visit, message_of<Finished> auto& message) {
     visit(message.validation_loss);
 }
 
+template <std::size_t... kinds>
+constexpr auto makers_of(std::index_sequence<kinds...>) {
+    return std::array{+[] { return Message(std::in_place_index<kinds>); }...};
+}
+
+/// An empty message of the kind that has this place in Message.
+Message empty_message(std::size_t kind) {
+    constexpr auto makers = makers_of(std::make_index_sequence<std::variant_size_v<Message>>());
+    if (kind >= makers.size()) malformed("its kind is unknown");
+    return makers[kind]();
+}
+
 }  // namespace
 
 std::vector<std::byte> encode(const Message& message) {
@@ -143,38 +158,13 @@ std::vector<std::byte> encode(const Message& message) {
 
 Message decode(std::span<const std::byte> bytes) {
     Reader reader(bytes);
-    auto get = [&](auto& field) { reader.get(field); };
-    auto read = [&]<class Content>(Content content) {
-        fields(get, content);
-        reader.end();
-        return Message(std::move(content));
-    };
     std::uint8_t kind = 0;
     reader.get(kind);
-    switch (kind) {
-        case 0:
-            return read(Ready{});
-        case 1:
-            return read(Measured{});
-        case 2:
-            return read(Assign{});
-        case 3:
-            return read(TrialProgress{});
-        case 4:
-            return read(Finished{});
-        case 5:
-            return read(Stop{});
-        case 6:
-            return read(Alive{});
-        case 7:
-            return read(Abandon{});
-        case 8:
-            return read(Here{});
-        case 9:
-            return read(Pause{});
-        default:
-            malformed("its kind is unknown");
-    }
+    Message message = empty_message(kind);
+    auto get = [&](auto& field) { reader.get(field); };
+    std::visit([&](auto& content) { fields(get, content); }, message);
+    reader.end();
+    return message;
 }
 
 }  // namespace isogrid::cluster

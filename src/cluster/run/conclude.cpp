@@ -9,7 +9,6 @@
 #include "archive/trial_file.hpp"
 #include "archive/verify.hpp"
 #include "cluster/folder/attempts.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/sweep/account.hpp"
@@ -25,7 +24,7 @@ namespace {
 /// Everything in the run folder is in the archive now, but for what could not be used, and the states that
 /// the job keeps.
 void tidy_up(const RunRequest& request, const base::Faults& rejected, const Lock& lock) {
-    const RunFolder folder = run_folder_of(request.archive);
+    const archive::RunFolder folder(request.archive);
     archive::remove_merged(request.archive, rejected);
     remove_progress_file(folder.progress);
     clean_checkpoints(folder.checkpoints, request.study.job.keep_trunks);
@@ -75,7 +74,7 @@ int merge(const Sweep& sweep, const RunRequest& request, const Lock& lock, const
 
 /// That these trials failed here: no record and no note of it stays, so that nothing is held against them,
 /// and slurm/sweep sees that nothing has got on.
-void forget(const std::vector<int>& trials, const Sweep& sweep, const RunFolder& folder) {
+void forget(const std::vector<int>& trials, const Sweep& sweep, const archive::RunFolder& folder) {
     std::error_code absent;
     for (const int trial : trials) {
         archive::TrialRecord record;
@@ -99,7 +98,7 @@ int conclude(const Sweep& sweep, const std::string& cut_short, const RunRequest&
         return exit_other;
     }
     if (sweep.place_is_bad()) {
-        forget(sweep.given_up(), sweep, run_folder_of(request.archive));
+        forget(sweep.given_up(), sweep, archive::RunFolder(request.archive));
         words.place_at_fault(sweep);
         return exit_other;
     }

@@ -16,7 +16,6 @@
 #include "cluster/folder/attempts.hpp"
 #include "cluster/folder/checkpoints.hpp"
 #include "cluster/folder/lock.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/run/conclude.hpp"
 #include "cluster/run/refusals.hpp"
@@ -44,7 +43,7 @@ class FirstRank {
           study_(request.study),
           session_(session),
           signals_(signals),
-          folder_(run_folder_of(request.archive)),
+          folder_(request.archive),
           console_(Console::standard()),
           words_(console_, request, misplaced) {}
 
@@ -57,8 +56,7 @@ class FirstRank {
         // Weights may be many, and who reads them for minutes before a heartbeat shows is taken for dead.
         auto found = look(archive::WeightsUse::skip);
         if (!found) return refuse(found.error());
-        const LeftToDo left =
-            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
+        const LeftToDo left = left_to_do(*found, study_, request_.archive, workers(), request_.retry);
         if (left.trials.empty() && nothing_to_merge()) {
             words_.finished_before(*found, left);
             return exit_done;
@@ -73,7 +71,7 @@ class FirstRank {
     }
 
   private:
-    int workers() const { return std::max(1, session_.size() - 1); }
+    int workers() const { return session_.workers(); }
     std::size_t trials() const { return study_.grid.trials.size(); }
 
     /// What there is already; a fault where going on would mix two studies.
@@ -84,11 +82,12 @@ class FirstRank {
     }
 
     /// The digest is part of every trial's identity: it must be that of the tokens, not of the header only.
-    base::Result<void> verify(const data::TokenFile& tokens) {
+    base::Faults faults_of_input(const data::TokenFile& tokens) {
         constexpr double takes_seconds = 4e9;  // bytes, of which 1 to 2e9 are hashed a second
         const auto size = static_cast<double>(std::filesystem::file_size(study_.job.token_file));
         if (size > takes_seconds) words_.verifies_tokens(size);
-        return tokens.verify();
+        if (const auto sound = tokens.verify(); !sound) return sound.error();
+        return request_.check ? request_.check(tokens) : base::Faults();
     }
 
     /// No run folder, or one with nothing in it but the states that the job keeps.
@@ -124,25 +123,16 @@ class FirstRank {
 
         words_.not_used(found->rejected);
         note_disappeared(folder_.attempts, CheckpointListing(folder_.checkpoints).steps());
-        const LeftToDo left =
-            left_to_do(*found, study_, request_.archive, folder_, workers(), request_.retry);
-        // With the lock, whose heartbeat says that somebody is at it: both may take long.
-        if (!left.trials.empty()) {
-            if (const auto sound = verify(tokens); !sound) return refuse(sound.error());
-            if (request_.check)
-                if (const base::Faults faults = request_.check(tokens); !faults.empty())
-                    return refuse(faults);
-        }
+        const LeftToDo left = left_to_do(*found, study_, request_.archive, workers(), request_.retry);
+        // With the lock, whose heartbeat says that somebody is at it: this may take long.
+        if (!left.trials.empty())
+            if (const base::Faults faults = faults_of_input(tokens); !faults.empty()) return refuse(faults);
         // The input is good. A disk that refuses to say so is passed over.
         std::ofstream(folder_.accepted) << archive::provenance_here().slurm_job << "\n";
 
-        for (const int trial : left.retried)
-            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
-        forget_wish(left.retried);
-        for (const archive::TrialRecord& record : left.aside)
-            archive::write_trial_file(folder_.trials, record, writer);
+        note_decisions(left, writer);
         Sweep sweep(study_, left.trials, static_cast<int>(trials() - left.trials.size()), workers(),
-                    left.history, request_.cards);
+                    left.history, request_.card_plan);
         sweep.failed_before(left.failed);
         std::string cut_short;
         if (!left.trials.empty()) {
@@ -153,6 +143,15 @@ class FirstRank {
             stopped_ = sweep.stopped();
         }
         return conclude(sweep, cut_short, request_, lock, writer, words_);
+    }
+
+    /// Which trials are tried again, and which no more.
+    void note_decisions(const LeftToDo& left, const archive::Writer& writer) const {
+        for (const int trial : left.retried)
+            note_retried(folder_.attempts, study_.grid.trials[static_cast<std::size_t>(trial)]);
+        forget_wish(left.retried);
+        for (const archive::TrialRecord& record : left.aside)
+            archive::write_trial_file(folder_.trials, record, writer);
     }
 
     /// For fits before the end. Trials are worth more than that: they are trained where a disk refuses it.
@@ -184,7 +183,7 @@ class FirstRank {
     const study::Study& study_;
     const MpiSession& session_;
     const StopSignals& signals_;
-    RunFolder folder_;
+    archive::RunFolder folder_;
     Console console_;
     RunWords words_;
     bool stopped_ = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -26,17 +25,6 @@ namespace {
 
 using Words = std::set<std::string>;  // as provenance names what trained: `avx512`, `sm_90x132`
 
-/// What each rank has, where all have it; else an exit code, and the first rank without it says why. `lack`
-/// tells whose fault that is; all ranks ask it, or none.
-template <class Value>
-tl::expected<Value, int> where_all_have(base::Result<Value> mine, const std::function<Lack()>& lack,
-                                        const std::filesystem::path& archive, const MpiSession& session) {
-    const int without = session.first_without(mine.has_value());
-    if (without < 0) return *std::move(mine);
-    const base::Faults faults = mine ? base::Faults() : mine.error();
-    return tl::unexpected(refuse_without(without, faults, lack(), archive, session));
-}
-
 /// Else a trial's number means another trial on some ranks, or its group trains two at once.
 bool all_read_the_same(const study::Study& study, const MpiSession& session) {
     if (session.all_say(study.job.text + "\n" + study.corpus.digest + "\n" + archive::code_revision()))
@@ -54,9 +42,7 @@ bool all_read_the_same(const study::Study& study, const MpiSession& session) {
 tl::expected<study::Study, int> agree_on_study(base::Result<study::Study> mine,
                                                const std::filesystem::path& archive,
                                                const MpiSession& session) {
-    const bool has = mine.has_value();
-    auto study = where_all_have(
-        std::move(mine), [&] { return lack_of(has, session); }, archive, session);
+    auto study = where_all_have(std::move(mine), archive, session);
     if (study && !all_read_the_same(*study, session)) return tl::unexpected(int{program::exit_other});
     return study;
 }
@@ -96,21 +82,20 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
                                         const std::filesystem::path& archive, const MpiSession& session) {
     Place place{job.device == study::Device::cpu ? kernels::CudaCards{} : kernels::cuda_cards(), {}, {}};
     auto choice = choose_card(job, session, place.seen);
-    if (job.device == study::Device::automatic && session.sum(choice && *choice ? 1 : 0) == 0 &&
+    if (job.device == study::Device::automatic && !session.any(choice && *choice) &&
         std::any_of(begun.begin(), begun.end(), kernels::is_kind_of_card)) {
         job.device = study::Device::cuda;
         choice = choose_card(job, session, place.seen);
     }
     // A node that sees fewer cards than most has lost them, whatever its other ranks have.
     const auto lack_of_node = [&](bool lost) {
-        return Lack{.of_some = session.highest({lost ? 1 : 0}).front() == 1, .of_a_host = lost};
+        return Lack{.of_some = session.any(lost), .of_a_host = lost};
     };
     const int cards_here = static_cast<int>(place.seen.cards.size());
-    const int most_cards = session.highest({cards_here}).front();
+    const int most_cards = session.highest(cards_here);
     const bool is_usual = 2 * session.sum(cards_here == most_cards ? 1 : 0) > session.size();
     const bool lost = !choice && cards_here < most_cards && (cards_here == 0 || is_usual);
-    auto card = where_all_have(
-        std::move(choice), [&] { return lack_of_node(lost); }, archive, session);
+    auto card = where_all_have(std::move(choice), archive, session, [&] { return lack_of_node(lost); });
     if (!card) return tl::unexpected(card.error());
     place.card = *card;
 
@@ -118,9 +103,9 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
         place.card
             ? backend_of_card(job, *place.card)
             : base::Result<std::unique_ptr<kernels::Backend>>(kernels::cpu::make_backend(instruction_set));
-    const bool has = made.has_value(), one_can = session.highest({place.card && has ? 1 : 0}).front() == 1;
-    auto backend = where_all_have(
-        std::move(made), [&] { return lack_of_node(!has && one_can); }, archive, session);
+    const bool has = made.has_value(), one_can = session.any(place.card && has);
+    auto backend =
+        where_all_have(std::move(made), archive, session, [&] { return lack_of_node(!has && one_can); });
     if (!backend) return tl::unexpected(backend.error());
     place.backend = *std::move(backend);
     if (const auto same = check_versions(job, session, place.card.has_value(), *place.backend); !same) {
@@ -130,17 +115,13 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
     return place;
 }
 
-bool works(const MpiSession& session) {
-    return session.size() == 1 || session.rank() != 0;
-}
-
 /// Where `auto` passes cards over that some workers have.
 std::vector<std::string> idle_card_warnings(const study::Job& job, const Place& place,
                                             const MpiSession& session) {
     if (job.device != study::Device::automatic) return {};
-    const int with_cards = session.sum(works(session) && !place.seen.cards.empty() ? 1 : 0);
-    if (session.sum(place.card ? 1 : 0) > 0 || with_cards == 0) return {};
-    const auto workers = static_cast<std::size_t>(std::max(1, session.size() - 1));
+    const int with_cards = session.sum(session.works() && !place.seen.cards.empty() ? 1 : 0);
+    if (session.any(place.card.has_value()) || with_cards == 0) return {};
+    const auto workers = static_cast<std::size_t>(session.workers());
     return {"all trials are trained on processors, although CUDA cards are seen by " +
             std::to_string(with_cards) + " of " + program::plural(workers, "worker") +
             " (device = \"auto\" takes cards where every worker has one, of one kind) ask "
@@ -152,10 +133,10 @@ std::vector<std::string> bits_warnings(const study::Study& study, const Words& b
                                        const Place& place, const MpiSession& session) {
     std::vector<std::string> warnings;
     const std::string here = place.backend->instruction_set();
-    const bool others = works(session) && would_mix_bits(begun, here, study.job.recipe.precision);
-    if (session.sum(others ? 1 : 0) > 0) warnings.push_back(warning_of_mixed_bits(begun));
-    const bool is_best = !works(session) || !place.backend->on_host() || here == kernels::cpu::name(best);
-    if (session.sum(is_best ? 0 : 1) > 0) warnings.push_back(warning_of_lower_set(here, best));
+    const bool others = session.works() && would_mix_bits(begun, here, study.job.recipe.precision);
+    if (session.any(others)) warnings.push_back(warning_of_mixed_bits(begun));
+    const bool is_best = !session.works() || !place.backend->on_host() || here == kernels::cpu::name(best);
+    if (session.any(!is_best)) warnings.push_back(warning_of_lower_set(here, best));
     return warnings;
 }
 
@@ -165,8 +146,8 @@ std::vector<std::string> small_card_warnings(const study::Study& study, const Pl
     if (study.job.device == study::Device::cpu) return {};
     constexpr std::int64_t gigabyte = 1'000'000'000;
     const std::int64_t bytes = place.card_bytes();
-    const int too_large = -session.lowest(place.card ? -count_too_large(study, *place.backend, bytes) : 0);
-    const int most_gigabytes = -session.lowest(-static_cast<int>(bytes / gigabyte));
+    const int too_large = session.highest(place.card ? count_too_large(study, *place.backend, bytes) : 0);
+    const int most_gigabytes = session.highest(static_cast<int>(bytes / gigabyte));
     return card_warnings(too_large, most_gigabytes * gigabyte);
 }
 
@@ -188,9 +169,7 @@ tl::expected<Prepared, int> prepare(Asked asked, const MpiSession& session) {
     const std::filesystem::path& archive = asked.archive;
     auto study = agree_on_study(std::move(asked.study), archive, session);
     if (!study) return tl::unexpected(study.error());
-    const bool runs_it = asked.instruction_set.has_value();
-    const auto mine = where_all_have(
-        std::move(asked.instruction_set), [&] { return lack_of(runs_it, session); }, archive, session);
+    const auto mine = where_all_have(std::move(asked.instruction_set), archive, session);
     if (!mine) return tl::unexpected(mine.error());
     const InstructionSet best = lowest_of_all(*mine, session);
     const Words begun = begun_with(archive, study->grid, session);
@@ -210,13 +189,13 @@ tl::expected<Prepared, int> prepare(Asked asked, const MpiSession& session) {
     if (!of_links) return tl::unexpected(of_links.error());
     warn(*of_links);
 
-    CardPlan cards = study->job.device == study::Device::cpu
-                         ? CardPlan{}
-                         : plan_cards(*study, session, place->card_bytes(), *place->backend);
+    CardPlan card_plan = study->job.device == study::Device::cpu
+                             ? CardPlan{}
+                             : plan_cards(*study, session, place->card_bytes(), *place->backend);
     return Prepared{.study = *std::move(study),
                     .card = place->card,
                     .backend = std::move(place->backend),
-                    .cards = std::move(cards)};
+                    .card_plan = std::move(card_plan)};
 }
 
 }  // namespace isogrid::cluster

@@ -29,7 +29,7 @@ struct Prepared {
     study::Study study;       ///< with a warning for all that is amiss where it is to run
     std::optional<int> card;  ///< this rank's; none: it trains on its processor, or not at all
     std::unique_ptr<kernels::Backend> backend;  ///< of that card or processor
-    CardPlan cards;
+    CardPlan card_plan;
 };
 
 /// Every rank calls it. An exit code where the input, or what some rank has, is not fit for the sweep: one

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "archive/process_identity.hpp"
-#include "cluster/folder/run_folder.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/folder/unfit_host.hpp"
 #include "program/ending.hpp"
 #include "program/quantities.hpp"
@@ -40,12 +40,15 @@ std::optional<base::Fault> singleton_fault(const MpiSession& session, bool alone
                        "start with srun --mpi=pmix or mpirun; to run alone on purpose add --alone"};
 }
 
-int refuse_without(int without, const base::Faults& faults, const Lack& lack,
-                   const std::filesystem::path& archive, const MpiSession& session) {
-    if (lack.of_a_host) note_unfit_host(run_folder_of(archive).unfit);
-    if (session.rank() == without && lack.of_some)
-        say_of_rank(without, base::to_string(faults));
-    else if (session.rank() == without)
+std::optional<int> refuse_where_some_lack(const base::Faults& faults, const JudgeLack& judge,
+                                          const std::filesystem::path& archive, const MpiSession& session) {
+    const int first = session.first_without(faults.empty());
+    if (first < 0) return std::nullopt;
+    const Lack lack = judge();
+    if (lack.of_a_host) note_unfit_host(archive::RunFolder(archive).unfit);
+    if (session.rank() == first && lack.of_some)
+        say_of_rank(first, base::to_string(faults));
+    else if (session.rank() == first)
         refuse(faults);
     return lack.of_some ? exit_other : exit_bad_input;
 }

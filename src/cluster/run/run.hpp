@@ -1,7 +1,6 @@
 // `isogrid run`: a study from its trials to its archive, alone or on all ranks of an MPI job.
 #pragma once
 
-#include <exception>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -26,10 +25,10 @@ struct RunRequest {
     std::function<base::Faults(const data::TokenFile& tokens)> check = {};
     archive::Facts libraries = {};  ///< versions, kept in the archive beside archive::build_facts()
     bool pin = true;                ///< workers to cores of their own, where the launcher has not
-    std::set<archive::Outcome> retry =
-        {};               ///< trials that ended so are tried again, whatever is known of them
-    bool alone = false;   ///< run by oneself although Slurm gave the job several tasks
-    CardPlan cards = {};  ///< the same on every rank
+    /// Trials that ended so are tried again, whatever is known of them.
+    std::set<archive::Outcome> retry = {};
+    bool alone = false;                     ///< run by oneself although Slurm gave the job several tasks
+    CardPlan card_plan = {};                ///< the same on every rank
     std::function<Machine()> machine = {};  ///< one for each seat, where cards have several
 };
 
@@ -38,20 +37,5 @@ struct RunRequest {
 /// Faults of the input go to standard error. What is finished stays in OUT.h5.d/ until the archive is
 /// verified, however this ends.
 int run_sweep(const RunRequest& request, const MpiSession& session);
-
-/// Says what went wrong on this rank and ends all of them, with exit_other.
-[[noreturn]] void end_all(const MpiSession& session, const std::exception& error);
-
-/// What `work` gives. Where it throws on one of several ranks all end: the others may wait for this one in
-/// the midst of MPI, and would for ever.
-template <class Work>
-auto or_end_all(const MpiSession& session, const Work& work) {
-    try {
-        return work();
-    } catch (const std::exception& error) {
-        if (session.size() == 1) throw;
-        end_all(session, error);
-    }
-}
 
 }  // namespace isogrid::cluster

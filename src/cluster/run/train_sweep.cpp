@@ -3,9 +3,9 @@
 #include <limits>
 #include <string>
 
+#include "archive/run_folder.hpp"
 #include "cluster/coordination/coordinator.hpp"
 #include "cluster/folder/attempts.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/folder/trunk_states.hpp"
 #include "cluster/messages/workers_transport.hpp"
 #include "cluster/run/alone.hpp"
@@ -29,7 +29,7 @@ class Supervision {
     /// All must outlive it.
     Supervision(Sweep& sweep, const std::vector<int>& trials, const StartedRun& run)
         : run_(run),
-          folder_(run_folder_of(run.request.archive)),
+          folder_(run.request.archive),
           progress_(run.console, folder_.progress),
           states_(folder_.checkpoints, run.request.study, trials),
           packer_(run.request.archive, run.writer, run.console) {
@@ -84,7 +84,7 @@ class Supervision {
     }
 
     const StartedRun& run_;
-    RunFolder folder_;
+    archive::RunFolder folder_;
     Progress progress_;
     TrunkStates states_;
     SegmentPacker packer_;
@@ -95,7 +95,7 @@ class Supervision {
 
 /// On other ranks, on the seats of this process's card, or here.
 void train_where_it_is_done(Sweep& sweep, const StartedRun& run, const CoordinatorHooks& hooks) {
-    const Seats& seats = run.request.cards.cards.seats;
+    const Seats& seats = run.request.card_plan.cards.seats;
     if (run.session.size() > 1) {
         WorkersTransport transport(run.session, seats);
         coordinate(*transport, sweep, run.lock.lease(), hooks);

@@ -4,7 +4,7 @@
 #include <iostream>
 
 #include "archive/archive.hpp"
-#include "cluster/folder/run_folder.hpp"
+#include "archive/run_folder.hpp"
 #include "program/paragraph.hpp"
 #include "program/quantities.hpp"
 #include "study/warnings.hpp"
@@ -19,13 +19,15 @@ void RunWords::begins(const LeftToDo& left, int ranks) {
     warn_of_grid(done > 0 || begun > 0);
     for (const std::string& warning : warnings_of(misplaced_, study.job.threads_per_rank))
         warn(warning);
-    console_.line(
-        study.job.name + ": " + plural(left.trials.size(), "trial") + " to train" +
-        (begun > 0 ? " (" + std::to_string(begun) + " of them begun" : std::string()) +
-        (left.from_states > 0 ? ", " + std::to_string(left.from_states) + " by trunks" : std::string()) +
-        (begun > 0 ? ")" : "") + (done > 0 ? ", " + std::to_string(done) + " done before" : std::string()) +
-        ", " + (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : std::string("alone")) +
-        packing());
+    std::string line = study.job.name + ": " + plural(left.trials.size(), "trial") + " to train";
+    if (begun > 0) {
+        line += " (" + std::to_string(begun) + " of them begun";
+        if (left.from_states > 0) line += ", " + std::to_string(left.from_states) + " by trunks";
+        line += ")";
+    }
+    if (done > 0) line += ", " + std::to_string(done) + " done before";
+    line += ", " + (ranks > 1 ? plural(static_cast<std::size_t>(ranks - 1), "worker") : "alone");
+    console_.line(line + packing());
 }
 
 void RunWords::warn(const std::string& of) {
@@ -54,7 +56,7 @@ void RunWords::warn_of_grid(bool goes_on) {
 }
 
 std::string RunWords::packing() const {
-    const Cards& cards = request_.cards.cards;
+    const Cards& cards = request_.card_plan.cards;
     if (cards.seats.each == 1) return "";
     return std::string(", ") + (cards.measure ? "up to " : "") + std::to_string(cards.seats.each) +
            " trials on a card at once";
@@ -88,7 +90,7 @@ void RunWords::finished_before(const archive::Found& found, const LeftToDo& left
 }
 
 void RunWords::taken_over() {
-    const auto holder = read_lock(run_folder_of(request_.archive).lock);
+    const auto holder = read_lock(archive::RunFolder(request_.archive).lock);
     std::cerr << request_.archive.string() << ": given up (another run has taken over"
               << (holder ? ": " + describe(*holder) : std::string()) << ") leave it to that run\n";
 }
@@ -96,7 +98,7 @@ void RunWords::taken_over() {
 void RunWords::not_in_place() {
     std::cerr << request_.archive.string()
               << ": was not put in place (its lock could not be read just then; its trials are in "
-              << run_folder_of(request_.archive).root.string() << ") run the same command again\n";
+              << archive::RunFolder(request_.archive).root.string() << ") run the same command again\n";
 }
 
 void RunWords::not_stored(const std::vector<std::string>& faults) {
@@ -127,14 +129,15 @@ void RunWords::gone(std::size_t number) {
 void RunWords::damaged(const base::Faults& faults) {
     std::cerr << base::to_string(faults) << request_.archive.string()
               << ": does not hold what was written (see above) its trials are still in "
-              << run_folder_of(request_.archive).trials.string()
+              << archive::RunFolder(request_.archive).trials.string()
               << ": move it away and run the same command again\n";
 }
 
 void RunWords::interrupted(const SweepState& state, const std::string& why) {
     console_.line("interrupted" + (why.empty() ? "" : " (" + why + ")") + ": " + std::to_string(state.done) +
                   " of " + plural(trials(), "trial") + " done and kept in " +
-                  run_folder_of(request_.archive).root.string() + "; run the same command again to go on");
+                  archive::RunFolder(request_.archive).root.string() +
+                  "; run the same command again to go on");
 }
 
 void RunWords::done(const SweepState& state, const std::string& digest) {

@@ -3,11 +3,11 @@
 #include <memory>
 #include <utility>
 
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/messages/mpi_communicator.hpp"
 #include "cluster/messages/mpi_transport.hpp"
 #include "cluster/messages/post_office.hpp"
 #include "cluster/messages/seat_notes.hpp"
+#include "cluster/run/end_all.hpp"
 #include "cluster/worker/seat_threads.hpp"
 #include "cluster/worker/worker.hpp"
 #include "program/ending.hpp"
@@ -33,13 +33,14 @@ MakeGroup groups_of(const Seats& seats) {
 /// A seat's life: a worker's, with a machine of its own.
 void work_on_seat(Desk desk, const RunRequest& request, const data::TokenFile& tokens, bool measures,
                   const std::function<bool()>& asked_to_stop) {
-    const Seats& seats = request.cards.cards.seats;
+    const Seats& seats = request.card_plan.cards.seats;
     const Machine machine = request.machine();
     Workplace workplace = workplace_of(request, tokens);
     workplace.train = machine.train;
     workplace.seconds_per_step = measures ? machine.seconds_per_step : MeasureStep();
-    workplace.measuring = seats.ranks;  // two that measure on one card at once would be in each other's way
-    work(desk, workplace, run_folder_of(request.archive).lock, groups_of(seats), asked_to_stop);
+    // One a card, as two that measure on it at once would be in each other's way.
+    workplace.measuring_workers = seats.ranks;
+    work(desk, workplace, groups_of(seats), asked_to_stop);
 }
 
 void send_home(PostOffice& office, int seats) {
@@ -50,7 +51,7 @@ void send_home(PostOffice& office, int seats) {
 /// The seats of this rank's card, until rank 0 sends them home.
 void work_on_seats(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,
                    const StopSignals& signals) {
-    const Seats& seats = request.cards.cards.seats;
+    const Seats& seats = request.card_plan.cards.seats;
     MpiTransport ranks(session);
     PostOffice office(1 + seats.each);
     SeatThreads threads(
@@ -75,12 +76,9 @@ void work_on_seats(const RunRequest& request, const data::TokenFile& tokens, con
 }  // namespace
 
 Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens) {
-    const RunFolder folder = run_folder_of(request.archive);
     return {.study = request.study,
             .tokens = tokens,
-            .trials_folder = folder.trials,
-            .checkpoints_folder = folder.checkpoints,
-            .attempts_folder = folder.attempts,
+            .folder = archive::RunFolder(request.archive),
             .train = request.train,
             .instruction_set = request.instruction_set,
             .seconds_per_step = request.seconds_per_step};
@@ -88,20 +86,20 @@ Workplace workplace_of(const RunRequest& request, const data::TokenFile& tokens)
 
 int run_worker(const RunRequest& request, const data::TokenFile& tokens, const MpiSession& session,
                const StopSignals& signals) {
-    if (request.cards.cards.seats.each > 1) {
+    if (request.card_plan.cards.seats.each > 1) {
         work_on_seats(request, tokens, session, signals);
         return exit_done;
     }
     MpiTransport transport(session);
-    work(transport, workplace_of(request, tokens), run_folder_of(request.archive).lock,
-         groups_of(request.cards.cards.seats), [&] { return signals.received(); });
+    work(transport, workplace_of(request, tokens), groups_of(request.card_plan.cards.seats),
+         [&] { return signals.received(); });
     return exit_done;
 }
 
 void coordinate_own_seats(const RunRequest& request, const data::TokenFile& tokens,
                           const StopSignals& signals, Sweep& sweep, const std::string& lease,
                           const CoordinatorHooks& hooks) {
-    const Seats& seats = request.cards.cards.seats;
+    const Seats& seats = request.card_plan.cards.seats;
     PostOffice office(1 + seats.each);
     SeatThreads threads(
         seats.each,

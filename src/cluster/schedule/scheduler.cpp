@@ -14,9 +14,12 @@ Scheduler::Scheduler(std::vector<Task> tasks, int ranks_per_trial, const Cards& 
     std::set<int> trials;
     for (const Task& task : tasks)
         trials.insert(task.trial);
-    for (const Task& task : tasks)
-        (trials.contains(task.after) ? blocked_ : waiting_).push_back(task);
-    sizes_.assign(waiting_.size(), 1);
+    for (const Task& task : tasks) {
+        if (trials.contains(task.after))
+            blocked_.push_back(task);
+        else
+            waiting_.push_back({.task = task});
+    }
 }
 
 void Scheduler::worker_idle(int worker) {
@@ -48,11 +51,11 @@ std::vector<Assignment> Scheduler::assign(double now) {
         const std::vector<int> workers = workers_for_next(now);
         if (workers.empty()) break;
         if (kept > 0 && seating_.free_cards() - static_cast<int>(workers.size()) < kept) break;
-        const bool alone = seating_.has_alone(waiting_.back(), static_cast<int>(workers.size()));
-        assignments.push_back({waiting_.back().trial, workers, alone});
-        run(waiting_.back(), workers, now);
+        const Task& next = waiting_.back().task;
+        assignments.push_back(
+            {next.trial, workers, seating_.has_alone(next, static_cast<int>(workers.size()))});
+        run(next, workers, now);
         waiting_.pop_back();
-        sizes_.pop_back();
     }
     return assignments;
 }
@@ -68,8 +71,8 @@ int Scheduler::kept_for_pauses(double now) const {
 /// Its group, if that is complete. Else as many of it as are idle, where the others would be longer in coming
 /// than a pause is worth: the trial can be asked for one when they are there. None where it waits.
 std::vector<int> Scheduler::workers_for_next(double now) {
-    const Task& next = waiting_.back();
-    int group = sizes_.back();
+    const Task& next = waiting_.back().task;
+    int group = waiting_.back().group;
     std::vector<int> workers = seating_.seats_for(next, group);
     const bool may_grow = ranks_per_trial_ == 0 && next.may_pause && ends_at_ - now >= least_worth_;
     if (!workers.empty() || !may_grow || now < next_look_at_group_) return workers;
@@ -110,9 +113,11 @@ void Scheduler::share_time(int worker, double now) {
 }
 
 bool Scheduler::has_room() const {
-    if (waiting_.empty() || seating_.seats_for(waiting_.back(), sizes_.back()).empty()) return false;
+    if (waiting_.empty()) return false;
+    const Queued& next = waiting_.back();
+    if (seating_.seats_for(next.task, next.group).empty()) return false;
     const int kept = kept_for_pauses(now_);
-    return kept == 0 || seating_.free_cards() - sizes_.back() >= kept;
+    return kept == 0 || seating_.free_cards() - next.group >= kept;
 }
 
 bool Scheduler::runs_alone(int trial) const {
@@ -127,16 +132,15 @@ bool Scheduler::bring_forward_what_may_start(double now) {
     const double left = ends_at_ - now;
     const bool in_time = left >= least_worth_;
     const int there = seating_.cards_there();
-    if (in_time && sizes_.back() <= there) return true;
+    if (in_time && waiting_.back().group <= there) return true;
     const auto known = speeds();
     for (std::size_t i = waiting_.size(); i-- > 0;) {
-        const Task& task = waiting_[i];
-        if (sizes_[i] > there) continue;
-        const double sharing = sizes_[i] == 1 ? seating_.worth(task.size) : 1;
-        if (!in_time && sharing * task.flops / (known.of(task.size) * worth(sizes_[i])) > left) continue;
-        const auto place = static_cast<std::ptrdiff_t>(i);
-        std::rotate(waiting_.begin() + place, waiting_.begin() + place + 1, waiting_.end());
-        std::rotate(sizes_.begin() + place, sizes_.begin() + place + 1, sizes_.end());
+        const auto& [task, group] = waiting_[i];
+        if (group > there) continue;
+        const double sharing = group == 1 ? seating_.worth(task.size) : 1;
+        if (!in_time && sharing * task.flops / (known.of(task.size) * worth(group)) > left) continue;
+        const auto place = waiting_.begin() + static_cast<std::ptrdiff_t>(i);
+        std::rotate(place, place + 1, waiting_.end());
         return true;
     }
     if (running_.empty()) stop();
@@ -151,27 +155,26 @@ void Scheduler::plan(double now) {
     std::set<int> blocked;
     for (const Task& task : blocked_)
         blocked.insert(task.trial);
+    const auto most =
+        static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, seating_.cards_there()))));
     waiting_.clear();
-    sizes_.clear();
     for (std::size_t i = priorities.order.size(); i-- > 0;) {
         const Task& task = tasks[priorities.order[i]];
         if (blocked.contains(task.trial)) continue;
-        waiting_.push_back(task);
-        sizes_.push_back(outlook.group > 0 ? outlook.group : priorities.ranks[i]);
+        const int group = task.wanted_ranks > 0 ? std::min(task.wanted_ranks, most)
+                          : outlook.group > 0   ? outlook.group
+                                                : priorities.ranks[i];
+        waiting_.push_back({.task = task, .group = std::max(task.least_ranks, group)});
     }
-    const auto most =
-        static_cast<int>(std::bit_floor(static_cast<unsigned>(std::max(1, seating_.cards_there()))));
-    for (std::size_t i = 0; i < sizes_.size(); ++i)
-        sizes_[i] =
-            std::max(waiting_[i].least_ranks,
-                     waiting_[i].wanted_ranks > 0 ? std::min(waiting_[i].wanted_ranks, most) : sizes_[i]);
     changed_ = false;
     // Planning 10,000 trials takes tenths of a second, so they are planned every 10 seconds.
     next_plan_ = now + 1e-3 * static_cast<double>(tasks.size());
 }
 
 std::vector<Task> Scheduler::not_started() const {
-    std::vector<Task> tasks = waiting_;
+    std::vector<Task> tasks;
+    for (const Queued& queued : waiting_)
+        tasks.push_back(queued.task);
     tasks.insert(tasks.end(), blocked_.begin(), blocked_.end());
     return tasks;
 }
@@ -221,23 +224,22 @@ void Scheduler::learn_from(const Running& running) {
     ended_.saw(running.task.size, running.flops_done(), running.own_seconds() * worth(running.size()));
 }
 
-std::vector<Task>::iterator Scheduler::waiting(int trial) {
+std::vector<Scheduler::Queued>::iterator Scheduler::waiting(int trial) {
     return std::find_if(waiting_.begin(), waiting_.end(),
-                        [&](const Task& task) { return task.trial == trial; });
+                        [&](const Queued& queued) { return queued.task.trial == trial; });
 }
 
-void Scheduler::withdraw(std::vector<Task>::iterator task) {
-    sizes_.erase(sizes_.begin() + (task - waiting_.begin()));
-    waiting_.erase(task);
+void Scheduler::withdraw(std::vector<Queued>::iterator queued) {
+    waiting_.erase(queued);
     changed_ = true;
 }
 
 void Scheduler::finished(int trial, double fraction, double now) {
     const auto found = running_.find(trial);
     if (found == running_.end()) {
-        const auto task = waiting(trial);
-        assert(task != waiting_.end());
-        withdraw(task);
+        const auto queued = waiting(trial);
+        assert(queued != waiting_.end());
+        withdraw(queued);
     } else {
         seen(trial, fraction, now);
         learn_from(found->second);
@@ -254,8 +256,8 @@ void Scheduler::unblock(int ended) {
     const auto still = std::stable_partition(blocked_.begin(), blocked_.end(),
                                              [&](const Task& task) { return task.after != ended; });
     for (auto task = still; task != blocked_.end(); ++task) {
-        waiting_.push_back(*task);
-        sizes_.push_back(std::max(task->least_ranks, group_among(seating_.cards_there())));
+        const int group = std::max(task->least_ranks, group_among(seating_.cards_there()));
+        waiting_.push_back({.task = *task, .group = group});
         if (waiting_.size() + blocked_.size() <= quickly_planned)
             next_plan_ = -std::numeric_limits<double>::infinity();
     }
@@ -289,11 +291,10 @@ void Scheduler::paused(const Task& task, double fraction, double now) {
 void Scheduler::again(int trial, int least_ranks, double fraction, double now, bool alone) {
     seen(trial, fraction, now);
     if (running_.contains(trial)) lost(trial);
-    const auto task = waiting(trial);
-    assert(task != waiting_.end());
-    task->least_ranks = least_ranks;
-    task->alone = alone;
-    sizes_[static_cast<std::size_t>(task - waiting_.begin())] = least_ranks;
+    const auto queued = waiting(trial);
+    assert(queued != waiting_.end());
+    queued->task.least_ranks = queued->group = least_ranks;
+    queued->task.alone = alone;
 }
 
 void Scheduler::lost(int trial) {
@@ -305,17 +306,16 @@ void Scheduler::lost(int trial) {
 }
 
 void Scheduler::add(const Task& task) {
-    waiting_.push_back(task);
-    sizes_.push_back(task.least_ranks);
+    waiting_.push_back({.task = task, .group = task.least_ranks});
     changed_ = true;
     next_plan_ = -std::numeric_limits<double>::infinity();  // its group is not sized yet
 }
 
 bool Scheduler::take_back(int trial, const std::vector<int>& ranks, double now) {
-    const auto task = waiting(trial);
-    if (stopped_ || task == waiting_.end()) return false;
-    run(*task, ranks, now);  // timed from here on: how long it was silent says nothing of its speed
-    withdraw(task);
+    const auto queued = waiting(trial);
+    if (stopped_ || queued == waiting_.end()) return false;
+    run(queued->task, ranks, now);  // timed from here on: how long it was silent says nothing of its speed
+    withdraw(queued);
     return true;
 }
 

@@ -105,7 +105,7 @@ class Scheduler {
     void stop() { stopped_ = true; }
 
     /// The ranks that the next trial to start waits for; 0 when none waits.
-    int next_group() const { return waiting_.empty() ? 0 : sizes_.back(); }
+    int next_group() const { return waiting_.empty() ? 0 : waiting_.back().group; }
 
     /// Ranks that idle for a few seconds: for trials that have been asked to pause and are to go on with
     /// them.
@@ -131,6 +131,10 @@ class Scheduler {
     double remaining_seconds(double now, int ranks) const;
 
   private:
+    struct Queued {
+        Task task;
+        int group = 1;  ///< ranks that it waits for
+    };
     struct Running {
         Task task;
         std::vector<int> ranks;
@@ -171,14 +175,13 @@ class Scheduler {
     void share_time(int worker, double now);
     void seen(int trial, double fraction, double now);
     void run(const Task& task, const std::vector<int>& workers, double now);
-    void withdraw(std::vector<Task>::iterator task);
-    std::vector<Task>::iterator waiting(int trial);
+    void withdraw(std::vector<Queued>::iterator queued);
+    std::vector<Queued>::iterator waiting(int trial);
     void unblock(int ended);
 
-    std::vector<Task> waiting_;  ///< the next one last
-    std::vector<int> sizes_;     ///< of their groups
-    std::vector<Task> blocked_;  ///< until the trial that they come after has ended
-    bool changed_ = true;        ///< something since the last plan
+    std::vector<Queued> waiting_;  ///< the next one last
+    std::vector<Task> blocked_;    ///< until the trial that they come after has ended
+    bool changed_ = true;          ///< something since the last plan
     double next_plan_ = 0, next_regrouping_ = 0, next_look_at_group_ = 0;
     double asked_to_pause_ = -std::numeric_limits<double>::infinity();  ///< when trials were, the last time
     Seating seating_;

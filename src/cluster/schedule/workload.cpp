@@ -1,7 +1,6 @@
 #include "cluster/schedule/workload.hpp"
 
 #include <set>
-#include <string>
 
 namespace isogrid::cluster {
 
@@ -13,6 +12,10 @@ constexpr std::size_t plenty = 8;          // trials a worker
 constexpr double worthwhile_flops = 2e12;  // of a worker: some 10 to 100 seconds; timing a shape takes 0.2
 
 }  // namespace
+
+StepKind step_kind(const study::Trial& trial) {
+    return {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves};
+}
 
 std::vector<int> worth_measuring(const study::Study& study, int workers) {
     const auto& trials = study.grid.trials;

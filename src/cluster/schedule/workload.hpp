@@ -1,6 +1,9 @@
 // How much work a trial is, beside its training steps.
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "study/study.hpp"
@@ -16,6 +19,10 @@ inline double steps_worth(const study::Trial& trial) {
     const auto a_step = static_cast<double>(trial.tokens_per_step());
     return static_cast<double>(trial.tokens()) / a_step + evaluated / a_step / 3;
 }
+
+/// What the cost of a step depends on: shape, first and last batch, leaves.
+using StepKind = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
+StepKind step_kind(const study::Trial& trial);
 
 /// Trials to time a step of before `workers` start, one of each shape: where trials are so few that some must
 /// share ranks if none is to idle, who shares must be known at the start. Empty where one rank a trial does

@@ -90,7 +90,7 @@ std::vector<CardChoice> cards_of_node(const std::vector<RankCards>& ranks) {
 base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSession& session,
                                              const kernels::CudaCards& seen) {
     if (job.device == study::Device::cpu) return std::optional<int>();
-    RankCards mine{.works = session.size() == 1 || session.rank() != 0, .cards = {}};
+    RankCards mine{.works = session.works(), .cards = {}};
     for (const kernels::CudaCard& card : seen.cards)
         mine.cards.push_back(number_of(card.identity));
     const MpiSession::Node node = session.on_node(as_numbers(mine));
@@ -102,9 +102,9 @@ base::Result<std::optional<int>> choose_card(const study::Job& job, const MpiSes
     // Results have the bits of their kind of card: all workers must have the same.
     constexpr int above_all = std::numeric_limits<int>::max();
     const int kind = choice.card >= 0 ? number_of_kind(seen.cards[static_cast<std::size_t>(choice.card)]) : 0;
-    const bool all_have = session.lowest(choice.problem == Problem::none ? 1 : 0) == 1;
+    const bool all_have = session.all(choice.problem == Problem::none);
     const int lowest = session.lowest(mine.works ? kind : above_all);
-    const int highest = -session.lowest(mine.works ? -kind : 0);
+    const int highest = session.highest(mine.works ? kind : 0);
     const std::optional<int> card = mine.works ? std::optional(choice.card) : std::nullopt;
 
     if (job.device == study::Device::automatic)
@@ -142,7 +142,7 @@ base::Result<void> check_versions(const study::Job& job, const MpiSession& sessi
 base::Result<std::vector<std::string>> link_warnings(const study::Job& job, const MpiSession& session,
                                                      const std::string& problem) {
     constexpr int fewest = 3;  // ranks, of which two train
-    const bool all_can = session.lowest(problem.empty() ? 1 : 0) == 1;
+    const bool all_can = session.all(problem.empty());
     if (all_can || session.size() < fewest) return std::vector<std::string>();
     const std::string why =
         problem.empty() ? "NCCL is missing on another rank's node, or in its build" : problem;

@@ -10,11 +10,10 @@ Lack judge_lack(const std::vector<bool>& on_host, bool anywhere) {
 }
 
 Lack lack_of(bool has, const MpiSession& session) {
-    const int mine = has ? 1 : 0;
     std::vector<bool> on_host;
-    for (const std::vector<int>& said : session.on_node({mine}).said)
+    for (const std::vector<int>& said : session.on_node({has ? 1 : 0}).said)
         on_host.push_back(said.front() == 1);
-    return judge_lack(on_host, session.highest({mine}).front() == 1);
+    return judge_lack(on_host, session.any(has));
 }
 
 }  // namespace isogrid::cluster

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdlib>
 #include <mpi.h>
+#include <span>
 
 #include "base/digest.hpp"
 #include "cluster/site/patience.hpp"
@@ -41,6 +42,15 @@ void wait_for_request(MPI_Request request, std::string_view doing) {
             return done != 0;
         },
         longest_nap);
+}
+
+/// Each number becomes that of all ranks together.
+void combine(std::span<int> numbers, MPI_Op how) {
+    MPI_Request combined = MPI_REQUEST_NULL;
+    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, numbers.data(), static_cast<int>(numbers.size()), MPI_INT, how,
+                             MPI_COMM_WORLD, &combined),
+              "comparing notes");
+    wait_for_request(combined, "comparing notes");
 }
 
 }  // namespace
@@ -93,47 +103,38 @@ int MpiSession::first_without(bool good) const {
 }
 
 int MpiSession::lowest(int number) const {
-    return combined(number, true);
+    if (started_) combine({&number, 1}, MPI_MIN);
+    return number;
 }
 
-std::vector<int> MpiSession::highest(std::vector<int> numbers) const {
-    if (!started_) return numbers;
-    MPI_Request compared = MPI_REQUEST_NULL;
-    check_mpi(MPI_Iallreduce(MPI_IN_PLACE, numbers.data(), static_cast<int>(numbers.size()), MPI_INT, MPI_MAX,
-                             MPI_COMM_WORLD, &compared),
-              "comparing notes");
-    wait_for_request(compared, "comparing notes");
+int MpiSession::highest(int number) const {
+    if (started_) combine({&number, 1}, MPI_MAX);
+    return number;
+}
+
+int MpiSession::sum(int number) const {
+    if (started_) combine({&number, 1}, MPI_SUM);
+    return number;
+}
+
+std::vector<int> MpiSession::highest_of_each(std::vector<int> numbers) const {
+    if (started_) combine(numbers, MPI_MAX);
     return numbers;
 }
 
 bool MpiSession::all_say(std::string_view text) const {
     const int number = std::stoi(base::sha256(text).substr(0, 7), nullptr, 16);
-    return lowest(number) == highest({number}).front();
+    return lowest(number) == highest(number);
 }
 
 std::string MpiSession::as_first_says(std::string text) const {
     if (!started_) return text;
-    text.resize(static_cast<std::size_t>(highest({rank_ == 0 ? static_cast<int>(text.size()) : 0}).front()));
+    text.resize(static_cast<std::size_t>(highest(rank_ == 0 ? static_cast<int>(text.size()) : 0)));
     MPI_Request told = MPI_REQUEST_NULL;
     check_mpi(MPI_Ibcast(text.data(), static_cast<int>(text.size()), MPI_CHAR, 0, MPI_COMM_WORLD, &told),
               "comparing notes");
     wait_for_request(told, "comparing notes");
     return text;
-}
-
-int MpiSession::sum(int number) const {
-    return combined(number, false);
-}
-
-int MpiSession::combined(int number, bool lowest) const {
-    if (!started_) return number;
-    int result = number;
-    MPI_Request compared = MPI_REQUEST_NULL;
-    check_mpi(
-        MPI_Iallreduce(&number, &result, 1, MPI_INT, lowest ? MPI_MIN : MPI_SUM, MPI_COMM_WORLD, &compared),
-        "comparing notes");
-    wait_for_request(compared, "comparing notes");
-    return result;
 }
 
 MpiSession::Node MpiSession::on_node(const std::vector<int>& numbers) const {

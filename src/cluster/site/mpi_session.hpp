@@ -41,28 +41,33 @@ class MpiSession {
     MpiSession(const MpiSession&) = delete;
     MpiSession& operator=(const MpiSession&) = delete;
 
-    int rank() const { return rank_; }                       ///< 0 without MPI
-    int size() const { return size_; }                       ///< 1 without MPI
+    int rank() const { return rank_; }                      ///< 0 without MPI
+    int size() const { return size_; }                      ///< 1 without MPI
+    bool works() const { return size_ == 1 || rank_ > 0; }  ///< the first of several only coordinates
+    int workers() const { return size_ == 1 ? 1 : size_ - 1; }
     bool allows_threads() const { return allows_threads_; }  ///< to call it, one at a time
 
     /// The lowest rank that says false, or -1 when every rank says true; all ranks must ask. So that a fault
     /// of one rank's input ends them all, and is told once.
     int first_without(bool good) const;
 
-    /// The lowest of the numbers that the ranks say; all ranks must ask.
-    int lowest(int number) const;
+    /// Whether some rank says true, and whether every one does; all ranks must ask.
+    bool any(bool mine) const { return highest(mine ? 1 : 0) == 1; }
+    bool all(bool mine) const { return lowest(mine ? 1 : 0) == 1; }
 
-    /// The elementwise maximum of what the ranks say; all ranks must ask, with as many numbers each.
-    std::vector<int> highest(std::vector<int> numbers) const;
+    /// The lowest, the highest or the sum of the numbers that the ranks say; all ranks must ask.
+    int lowest(int number) const;
+    int highest(int number) const;
+    int sum(int number) const;
+
+    /// The highest of each; all ranks must ask, with as many numbers.
+    std::vector<int> highest_of_each(std::vector<int> numbers) const;
 
     /// Whether all ranks say the same; all ranks must ask.
     bool all_say(std::string_view text) const;
 
     /// What the first rank says; all ranks must ask.
     std::string as_first_says(std::string text) const;
-
-    /// The sum of the numbers that the ranks say; all ranks must ask.
-    int sum(int number) const;
 
     /// What the ranks of this node say, in their order, and which of them this one is; all ranks must ask,
     /// with as many numbers each.
@@ -76,8 +81,6 @@ class MpiSession {
     [[noreturn]] void abort(int exit_code) const;
 
   private:
-    int combined(int number, bool lowest) const;
-
     bool started_ = false, allows_threads_ = true;
     int rank_ = 0, size_ = 1;
 };

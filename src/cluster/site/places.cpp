@@ -17,7 +17,7 @@ std::string workers(int number) {
 Misplaced take_place(const MpiSession& session, std::int64_t threads_per_rank, bool pin) {
     constexpr std::size_t most_cores = 4096;
     std::vector<int> mine(most_cores + 1, 0);  // whether this rank works, and whether it may use each core
-    mine.back() = session.rank() != 0;
+    mine.back() = session.works();
     for (const int core : allowed_cores())
         if (core < static_cast<int>(most_cores)) mine[static_cast<std::size_t>(core)] = 1;
 

@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <string>
-#include <tuple>
 
 #include "archive/archive.hpp"
-#include "train/trainer.hpp"
+#include "cluster/schedule/workload.hpp"
+#include "train/cost.hpp"
 
 namespace isogrid::cluster {
 
@@ -27,15 +26,11 @@ int seats_of_cards(const study::Job& job, bool on_cards) {
 }
 
 std::vector<std::int64_t> planned_bytes_of(const study::Grid& grid, const kernels::Backend& backend) {
-    // Shape, first and last batch, leaves: as cluster/sweep/plan asks for costs.
-    using Kind = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
-    std::map<Kind, std::int64_t> known;
+    std::map<StepKind, std::int64_t> known;
     std::vector<std::int64_t> bytes;
     for (const study::PlannedTrial& planned : grid.trials) {
-        const study::Trial& trial = planned.trial;
-        const auto [entry, is_new] = known.try_emplace(
-            {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
-        if (is_new) entry->second = train::planned_bytes(trial, 1, 1, backend);
+        const auto [entry, is_new] = known.try_emplace(step_kind(planned.trial));
+        if (is_new) entry->second = train::planned_bytes(planned.trial, 1, 1, backend);
         bytes.push_back(entry->second);
     }
     return bytes;
@@ -55,11 +50,11 @@ int trials_that_fit(std::int64_t bytes, std::int64_t card_bytes, int seats) {
 CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::int64_t card_bytes,
                     const kernels::Backend& backend) {
     const bool has_card = card_bytes > 0;
-    const bool on_cards = session.lowest(has_card ? 0 : 1) == 0;
-    const bool threads = session.lowest(session.allows_threads() && archive::allows_threads() ? 1 : 0) == 1;
+    const bool on_cards = session.any(has_card);
+    const bool threads = session.all(session.allows_threads() && archive::allows_threads());
     const int most = session.lowest(backend.trials_at_once());
     CardPlan plan;
-    plan.cards.seats = {.ranks = std::max(1, session.size() - 1),
+    plan.cards.seats = {.ranks = session.workers(),
                         .each = threads ? std::min(most, seats_of_cards(study.job, on_cards)) : 1};
     if (plan.cards.seats.each == 1) return plan;
     plan.cards.measure = study.job.trials_per_card == 0;
@@ -70,7 +65,7 @@ CardPlan plan_cards(const study::Study& study, const MpiSession& session, std::i
     std::vector<int> mebibytes(study.grid.trials.size(), 0);
     if (has_card)
         std::ranges::transform(planned_bytes_of(study.grid, backend), mebibytes.begin(), in_mebibytes);
-    for (const int each : session.highest(std::move(mebibytes)))
+    for (const int each : session.highest_of_each(std::move(mebibytes)))
         plan.bytes.push_back(each * mebibyte);
     return plan;
 }

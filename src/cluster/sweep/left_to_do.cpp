@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "archive/provenance.hpp"
+#include "archive/run_folder.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/folder/checkpoints.hpp"
 #include "cluster/site/clocks.hpp"
@@ -29,9 +30,10 @@ archive::TrialRecord record_of(const study::Study& study, std::size_t place, arc
 }  // namespace
 
 LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
-                    const std::filesystem::path& archive, const RunFolder& folder, int workers,
+                    const std::filesystem::path& archive, int workers,
                     const std::set<archive::Outcome>& retry) {
     LeftToDo left;
+    const archive::RunFolder folder(archive);
     const CheckpointListing checkpoints(folder.checkpoints);
     const auto notes = read_all_attempts(folder.attempts);
     for (const std::size_t place : archive::remaining(found)) {

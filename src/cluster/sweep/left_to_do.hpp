@@ -9,7 +9,6 @@
 
 #include "archive/found.hpp"
 #include "cluster/folder/attempts.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/sweep/sweep.hpp"
 #include "study/study.hpp"
 
@@ -26,9 +25,10 @@ struct LeftToDo {
 
 /// A trial without a result is to be done, unless its attempts set it aside (cluster/folder/attempts) or the
 /// archive has it as failed or out of memory already: then only where `retry` names that outcome, as if its
-/// attempts were forgotten. Changes nothing on disk. `workers`: ranks that train.
+/// attempts were forgotten. Looks into the run folder of `archive`, and changes nothing there. `workers`:
+/// ranks that train.
 LeftToDo left_to_do(const archive::Found& found, const study::Study& study,
-                    const std::filesystem::path& archive, const RunFolder& folder, int workers,
+                    const std::filesystem::path& archive, int workers,
                     const std::set<archive::Outcome>& retry);
 
 }  // namespace isogrid::cluster

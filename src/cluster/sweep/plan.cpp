@@ -140,6 +140,38 @@ std::vector<std::string> warnings_of(const study::Study& study, const Plan& plan
     return warnings;
 }
 
+/// What all trials take, and how that was found out.
+std::string totals_text(const Plan& plan) {
+    std::string text = plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) + " FLOPs";
+    if (std::isfinite(plan.rank_seconds)) {
+        text += ", " + duration(plan.rank_seconds) + " of one rank";
+        if (!plan.instruction_set.empty())
+            text += ", as a step takes here now (" + plan.instruction_set + ")";
+    } else {
+        text += "; times and the end are not known: " + plan.why_untimed;
+    }
+    text += ". Evaluations take " + formatted("%.0f", 100 * plan.evaluation_share) + "% of the time.";
+    if (plan.timed > 0 && plan.timed < plan.kinds)
+        text += " Timed were " + std::to_string(plan.timed) + " of " + plural(plan.kinds, "kind") +
+                " of steps (shape and batch); the others are taken to be as fast as the nearest in size.";
+    return text;
+}
+
+/// What branches save; nothing where the study has none.
+std::string branches_text(const study::Study& study, const Plan& plan) {
+    const study::BranchCosts costs = study::branch_costs(study.grid.trials);
+    if (costs.branches == 0) return "";
+    const double without = plan.flops - costs.shared + costs.apart;
+    return std::to_string(costs.branches) + (costs.branches == 1 ? " branch leaves " : " branches leave ") +
+           std::to_string(costs.trunks) + (costs.trunks == 1 ? " trunk: " : " trunks: ") +
+           formatted("%.3e", costs.shared) + " FLOPs where each starts after its trunk, " +
+           formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
+           formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
+           (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
+           ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
+           formatted("%.3e", without) + " FLOPs that it would take without trunks.";
+}
+
 /// `1 trial is`, `2 trials are`.
 std::string counted(std::size_t number, const std::string& thing) {
     return plural(number, thing) + (number == 1 ? " is" : " are");
@@ -163,9 +195,7 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const L
     plan.ranks = ranks;
     plan.done = study.grid.trials.size() - left.trials.size();
     plan.from_states = left.from_states;
-    // Shape, first and last batch, leaves.
-    using Step = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
-    std::map<Step, Kind> kinds;
+    std::map<StepKind, Kind> kinds;
     std::vector<Kind*> in_order, of_trial;
     const History history = with_trunks(left.history, study, left.trials);
     const std::set<int> to_do(left.trials.begin(), left.trials.end());
@@ -174,8 +204,7 @@ Plan make_plan(const study::Study& study, const Costs& costs, int ranks, const L
     for (std::size_t i = 0; i < study.grid.trials.size(); ++i) {
         const study::PlannedTrial& planned = study.grid.trials[i];
         const study::Trial& trial = planned.trial;
-        const auto [entry, is_new] = kinds.try_emplace(
-            {study::label(trial.shape), trial.batch, trial.stage_after(trial.steps).batch, trial.leaves});
+        const auto [entry, is_new] = kinds.try_emplace(step_kind(trial));
         Kind& kind = entry->second;
         if (is_new) {
             kind.example = &planned;
@@ -226,51 +255,26 @@ std::string plan_text(const study::Study& study, const Plan& plan, int columns) 
                    formatted("%.3g", planned->tokens_per_parameter()), std::to_string(planned->trial.steps),
                    formatted("%.3e", planned->flops(study::FlopConvention::exact)),
                    bytes(static_cast<double>(memory)), duration_or(seconds, "-")});
-    std::string text = table.text(columns);
-    const auto paragraph = [&](const std::string& words) { return wrapped("", words, 2, columns); };
-
-    text += "\n";
+    std::string text = table.text(columns) + "\n";
+    const auto add = [&](const std::string& paragraph) {
+        if (!paragraph.empty()) text += wrapped("", paragraph, 2, columns);
+    };
     if (const std::vector<std::string> left_out = table.left_out(columns); !left_out.empty())
-        text += paragraph("Not shown in " + std::to_string(columns) + " columns: " + base::listed(left_out) +
-                          "; widen the terminal, or take --json.");
-    std::string totals =
-        plural(plan.trials.size(), "trial") + ", " + formatted("%.3e", plan.flops) + " FLOPs";
-    if (std::isfinite(plan.rank_seconds)) {
-        totals += ", " + duration(plan.rank_seconds) + " of one rank";
-        if (!plan.instruction_set.empty())
-            totals += ", as a step takes here now (" + plan.instruction_set + ")";
-    } else {
-        totals += "; times and the end are not known: " + plan.why_untimed;
-    }
-    totals += ". Evaluations take " + formatted("%.0f", 100 * plan.evaluation_share) + "% of the time.";
-    if (plan.timed > 0 && plan.timed < plan.kinds)
-        totals += " Timed were " + std::to_string(plan.timed) + " of " + plural(plan.kinds, "kind") +
-                  " of steps (shape and batch); the others are taken to be as fast as the nearest in size.";
-    text += paragraph(totals);
+        add("Not shown in " + std::to_string(columns) + " columns: " + base::listed(left_out) +
+            "; widen the terminal, or take --json.");
+    add(totals_text(plan));
     if (plan.ranks > 1 && std::isfinite(plan.makespan))
-        text +=
-            paragraph("With " + std::to_string(plan.ranks) + " ranks that train (start " +
-                      std::to_string(plan.ranks + 1) + ", as one coordinates): " + duration(plan.makespan) +
-                      "; no schedule takes less than " + duration(plan.lower_bound) + ".");
-    if (const std::string packing = packing_text(study, plan); !packing.empty()) text += paragraph(packing);
-    if (plan.done > 0 || plan.from_states > 0) {
-        text +=
-            paragraph("This is what is left: " + counted(plan.done, "trial") + " done before, " +
-                      counted(plan.from_states, "trial") + " to go on from states that trunks have left.");
-    } else if (const study::BranchCosts costs = study::branch_costs(study.grid.trials); costs.branches > 0) {
-        const double without = plan.flops - costs.shared + costs.apart;
-        text += paragraph(
-            std::to_string(costs.branches) + (costs.branches == 1 ? " branch leaves " : " branches leave ") +
-            std::to_string(costs.trunks) + (costs.trunks == 1 ? " trunk: " : " trunks: ") +
-            formatted("%.3e", costs.shared) + " FLOPs where each starts after its trunk, " +
-            formatted("%.1f", 100 * costs.shared / costs.apart) + "% of the " +
-            formatted("%.3e", costs.apart) + " of as many separate runs of these lengths" +
-            (study.job.isoflop.trunks ? ", under a cosine or straight through" : "") +
-            ". The whole study takes " + formatted("%.1f", 100 * plan.flops / without) + "% of the " +
-            formatted("%.3e", without) + " FLOPs that it would take without trunks.");
-    }
+        add("With " + std::to_string(plan.ranks) + " ranks that train (start " +
+            std::to_string(plan.ranks + 1) + ", as one coordinates): " + duration(plan.makespan) +
+            "; no schedule takes less than " + duration(plan.lower_bound) + ".");
+    add(packing_text(study, plan));
+    if (plan.done > 0 || plan.from_states > 0)
+        add("This is what is left: " + counted(plan.done, "trial") + " done before, " +
+            counted(plan.from_states, "trial") + " to go on from states that trunks have left.");
+    else
+        add(branches_text(study, plan));
     for (const std::string& warning : warnings_of(study, plan))
-        text += paragraph("warning: " + warning);
+        add("warning: " + warning);
     return text;
 }
 

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
 #include "base/json_text.hpp"
 #include "base/wording.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/site/clocks.hpp"
 #include "cluster/sweep/sweep_json.hpp"
 #include "program/quantities.hpp"
@@ -31,7 +31,7 @@ SweepState summary_of(const archive::Listing& archive) {
     state.trials = state.done = static_cast<int>(archive.trials.size());
     for (const auto& [name, outcome, cause] : archive.trials) {
         if (outcome == Outcome::diverged) ++state.diverged;
-        if (outcome == Outcome::failed || outcome == Outcome::out_of_memory)
+        if (archive::is_failure(outcome))
             state.failed.push_back({name, std::string(archive::name(outcome)), cause});
     }
     return state;
@@ -105,7 +105,7 @@ std::string_view name(Stage stage) {
 }
 
 base::Result<Status> read_status(const std::filesystem::path& archive) {
-    const RunFolder folder = run_folder_of(archive);
+    const archive::RunFolder folder(archive);
     Status status;
     status.archive = archive;
     status.now = unix_seconds();
@@ -132,7 +132,7 @@ std::string status_text(const Status& status) {
     const std::string where = status.archive.string() + ": ";
     if (status.stage == Stage::absent)
         return where + "there is no archive and no run (neither it nor " +
-               run_folder_of(status.archive).root.string() + " exists) start one with isogrid run\n";
+               archive::RunFolder(status.archive).root.string() + " exists) start one with isogrid run\n";
     if (status.stage != Stage::finished) return unfinished_text(status);
     const SweepState& state = status.finished;
     std::string text = where + "finished, " + trials_in_words(state.trials) + " of " + state.study;

@@ -217,7 +217,7 @@ void Sweep::finished(const Finished& finished, double now) {
     ++totals_.done;
     judge_place(finished);
     if (finished.outcome == archive::Outcome::diverged) ++totals_.diverged;
-    if (finished.outcome == archive::Outcome::failed || finished.outcome == archive::Outcome::out_of_memory)
+    if (archive::is_failure(finished.outcome))
         totals_.failed.push_back({name, std::string(archive::name(finished.outcome)), finished.cause});
 }
 
@@ -243,18 +243,10 @@ void Sweep::judge_place(const Finished& finished) {
 
 /// Counts an attempt that ended badly; true where the trial may be tried again.
 bool Sweep::again(const Finished& finished, int ranks) {
+    if (!archive::is_failure(finished.outcome)) return false;
     Attempts& attempts = history_.attempts[finished.trial];
-    if (finished.outcome == archive::Outcome::failed)
-        ++attempts.failed;
-    else if (finished.outcome == archive::Outcome::out_of_memory && !scheduler_.runs_alone(finished.trial))
-        attempts.crowded = true;
-    else if (finished.outcome == archive::Outcome::out_of_memory && study_.job.threads_per_rank > 1 &&
-             !attempts.threaded && attempts.ranks_out_of_memory == 0)
-        attempts.threaded = true;
-    else if (finished.outcome == archive::Outcome::out_of_memory)
-        attempts.ranks_out_of_memory = std::max(attempts.ranks_out_of_memory, ranks);
-    else
-        return false;
+    count_attempt(attempts, finished.outcome, ranks, scheduler_.runs_alone(finished.trial),
+                  threads_for(attempts, study_.job.threads_per_rank));
     return !set_aside(attempts, most_ranks(planned(finished.trial).trial, totals_.workers));
 }
 

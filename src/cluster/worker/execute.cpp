@@ -20,14 +20,6 @@ namespace {
 
 using archive::Outcome;
 
-/// Threads to compute with: one where the trial's memory was not enough before, as each sums leaves of its
-/// own.
-int threads_for(const Workplace& workplace, const study::PlannedTrial& planned) {
-    const auto asked = static_cast<int>(workplace.study.job.threads_per_rank);
-    const Attempts attempts = read_attempts(workplace.attempts_folder, planned);
-    return attempts.threaded || attempts.ranks_out_of_memory > 0 ? 1 : asked;
-}
-
 /// The record of a trial that begins: all but its result, and what training takes.
 archive::TrialRecord begun_record(const Workplace& workplace, int trial, int ranks) {
     archive::TrialRecord record;
@@ -74,7 +66,7 @@ std::pair<archive::TrialResult, Verdict> train_part(const Workplace& workplace,
     } catch (const kernels::CardLost& error) {
         // Every further trial of this process would fail as well: it has to end, as by a crash.
         underway.ends_process();
-        note_card_lost(workplace.attempts_folder, planned, group.size(), error.what(), alone);
+        note_card_lost(workplace.folder.attempts, planned, group.size(), error.what(), alone);
         throw;
     } catch (const MemberEnded& error) {
         return ended(Outcome::failed, error.what(), true);
@@ -103,14 +95,13 @@ archive::TrialResult train_noting_trouble(const Workplace& workplace, const stud
                                           Group& group, const train::TrainOptions& options, bool alone) {
     archive::TrialResult result;
     {
-        const CrashNote note(workplace.attempts_folder, planned, group.size());
-        Underway underway(workplace.attempts_folder, planned, group.rank());
+        const CrashNote note(workplace.folder.attempts, planned, group.size());
+        Underway underway(workplace.folder.attempts, planned, group.rank());
         auto [mine, verdict] = train_part(workplace, planned, group, options, alone, underway);
         result = as_agreed(std::move(mine), group.agree(verdict));
     }
-    const bool went_badly = result.outcome == Outcome::failed || result.outcome == Outcome::out_of_memory;
-    if (group.rank() == 0 && went_badly)
-        note_attempt(workplace.attempts_folder, planned, result.outcome, group.size(), result.cause, alone,
+    if (group.rank() == 0 && archive::is_failure(result.outcome))
+        note_attempt(workplace.folder.attempts, planned, result.outcome, group.size(), result.cause, alone,
                      options.threads);
     return result;
 }
@@ -141,7 +132,7 @@ Finished finished_note(const archive::TrialRecord& record) {
 void store(const Workplace& workplace, const archive::TrialRecord& record, const archive::Writer& writer,
            Finished& finished) {
     try {
-        const auto file = archive::write_trial_file(workplace.trials_folder, record, writer);
+        const auto file = archive::write_trial_file(workplace.folder.trials, record, writer);
         if (!file) {
             finished.store_fault = "not written (another run has taken over the archive)";
             return;
@@ -152,7 +143,7 @@ void store(const Workplace& workplace, const archive::TrialRecord& record, const
         }
         finished.stored = true;
         if (archive::is_finished(record.result.outcome))
-            remove_checkpoints(workplace.checkpoints_folder, record.planned);
+            remove_checkpoints(workplace.folder.checkpoints, record.planned);
     } catch (const std::exception& error) {
         finished.store_fault = error.what();
     }
@@ -165,13 +156,14 @@ Finished execute_trial(const Workplace& workplace, int trial, Group& group, cons
                        std::int64_t steps_before) {
     archive::TrialRecord record = begun_record(workplace, trial, group.size());
     TrialCheckpoints checkpoints(
-        workplace.checkpoints_folder, record.planned, workplace.instruction_set,
+        workplace.folder.checkpoints, record.planned, workplace.instruction_set,
         while_tokens_are_good(workplace, writer), workplace.study.job.checkpoint_minutes,
         places_left_from(workplace.study, static_cast<std::size_t>(trial)), steps_before);
     const auto go_on = [&](const train::Progress& progress) {
         return (!on_progress || on_progress(progress)) && workplace.tokens.verify_if_touched().has_value();
     };
-    const train::TrainOptions options{.threads = threads_for(workplace, record.planned),
+    const Attempts attempts = read_attempts(workplace.folder.attempts, record.planned);
+    const train::TrainOptions options{.threads = threads_for(attempts, workplace.study.job.threads_per_rank),
                                       .keep_weights = workplace.study.job.keep_weights,
                                       .on_progress = go_on,
                                       .checkpoints = &checkpoints};

@@ -1,13 +1,13 @@
 // One trial on one group of ranks, from its specification to its trial file. Alone or under MPI: the same.
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <stdexcept>
 #include <string>
 
 #include "archive/durable_file.hpp"
 #include "archive/record.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/messages/group.hpp"
 #include "cluster/messages/protocol.hpp"
 #include "data/token_file.hpp"
@@ -33,12 +33,11 @@ class TokensChanged : public std::runtime_error {
 struct Workplace {
     const study::Study& study;
     const data::TokenFile& tokens;
-    std::filesystem::path trials_folder, checkpoints_folder;
-    std::filesystem::path attempts_folder;  ///< where notes of attempts go (cluster/folder/attempts)
+    archive::RunFolder folder;
     TrainTrial train;
     std::string instruction_set;        ///< of the backend, for the provenance
     MeasureStep seconds_per_step = {};  ///< where it is empty nothing is measured
-    int measuring = 0;                  ///< workers that measure, the first ones; 0 for all
+    int measuring_workers = 0;          ///< so many of the first ones measure; 0: all
 };
 
 /// Trains trial `trial` of the study with the other members of `group`, agrees with them on how it ended,

@@ -3,6 +3,8 @@
 #include <memory>
 
 #include "kernels/cuda/cards.hpp"
+#include "train/cost.hpp"
+#include "train/trainer.hpp"
 
 namespace isogrid::cluster {
 

@@ -20,11 +20,10 @@ constexpr int coordinator = 0;
 
 class Worker {
   public:
-    Worker(Transport& transport, const Workplace& workplace, const std::filesystem::path& lock_file,
-           const MakeGroup& make_group, const std::function<bool()>& asked_to_stop)
+    Worker(Transport& transport, const Workplace& workplace, const MakeGroup& make_group,
+           const std::function<bool()>& asked_to_stop)
         : transport_(transport),
           workplace_(workplace),
-          lock_file_(lock_file),
           make_group_(make_group),
           asked_to_stop_(asked_to_stop) {}
 
@@ -48,7 +47,8 @@ class Worker {
     /// quarter of a minute: the scheduler takes other sizes for the nearest.
     void measure() {
         if (!workplace_.seconds_per_step) return;
-        const int workers = workplace_.measuring > 0 ? workplace_.measuring : transport_.size() - 1;
+        const int workers =
+            workplace_.measuring_workers > 0 ? workplace_.measuring_workers : transport_.size() - 1;
         if (transport_.rank() > workers) return;
         const std::vector<int> trials = worth_measuring(workplace_.study, workers);
         constexpr double longest = 15;  // seconds
@@ -65,12 +65,12 @@ class Worker {
 
     /// Nothing where it cannot be measured: whoever trains it will say why, and one trial ends no sweep.
     std::optional<double> seconds_per_step(const study::PlannedTrial& planned) {
-        if (!may_be_measured(workplace_.attempts_folder, planned)) return std::nullopt;
-        const BeingMeasured mark(workplace_.attempts_folder, planned);
+        if (!may_be_measured(workplace_.folder.attempts, planned)) return std::nullopt;
+        const BeingMeasured mark(workplace_.folder.attempts, planned);
         try {
             return workplace_.seconds_per_step(planned.trial);
         } catch (const kernels::CardLost& error) {
-            note_card_lost(workplace_.attempts_folder, planned, /*ranks=*/1, error.what(), /*alone=*/true);
+            note_card_lost(workplace_.folder.attempts, planned, /*ranks=*/1, error.what(), /*alone=*/true);
             throw;
         } catch (const std::exception&) {
             return std::nullopt;
@@ -111,8 +111,9 @@ class Worker {
         const auto group = make_group_(assign, [&] { return told_to_abandon(); });
         const bool speaks = group->rank() == 0;
         // Two workers of a process may have the same trial, where one of them was given up too early.
-        const archive::Writer writer{.tag = archive::writer_tag() + "-" + std::to_string(transport_.rank()),
-                                     .still_holder = [&] { return holds_lease(lock_file_, assign.lease); }};
+        const archive::Writer writer{
+            .tag = archive::writer_tag() + "-" + std::to_string(transport_.rank()),
+            .still_holder = [&] { return holds_lease(workplace_.folder.lock, assign.lease); }};
         const auto on_progress = [&](const train::Progress& progress) {
             if (speaks)
                 tell(TrialProgress{.attempt = assign.attempt,
@@ -133,7 +134,6 @@ class Worker {
 
     Transport& transport_;
     const Workplace& workplace_;
-    const std::filesystem::path& lock_file_;
     const MakeGroup& make_group_;
     const std::function<bool()>& asked_to_stop_;
     Duty duty_;
@@ -142,9 +142,9 @@ class Worker {
 
 }  // namespace
 
-void work(Transport& transport, const Workplace& workplace, const std::filesystem::path& lock_file,
-          const MakeGroup& make_group, const std::function<bool()>& asked_to_stop) {
-    Worker(transport, workplace, lock_file, make_group, asked_to_stop).run();
+void work(Transport& transport, const Workplace& workplace, const MakeGroup& make_group,
+          const std::function<bool()>& asked_to_stop) {
+    Worker(transport, workplace, make_group, asked_to_stop).run();
 }
 
 }  // namespace isogrid::cluster

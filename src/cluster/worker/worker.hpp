@@ -15,9 +15,9 @@ using MakeGroup =
     std::function<std::unique_ptr<Group>(const Assign& assign, std::function<bool()> told_to_abandon)>;
 
 /// Works until the coordinator says stop. `asked_to_stop` is looked at while training (a signal came): the
-/// trial ends at its next step boundary, reported as interrupted, which ends the sweep. `lock_file` is where
-/// the assignment's lease must still stand when a trial file gets its name.
-void work(Transport& transport, const Workplace& workplace, const std::filesystem::path& lock_file,
-          const MakeGroup& make_group, const std::function<bool()>& asked_to_stop);
+/// trial ends at its next step boundary, reported as interrupted, which ends the sweep. The assignment's
+/// lease must still stand in the run folder's lock when a trial file gets its name.
+void work(Transport& transport, const Workplace& workplace, const MakeGroup& make_group,
+          const std::function<bool()>& asked_to_stop);
 
 }  // namespace isogrid::cluster

@@ -19,6 +19,7 @@
 #include "cluster/fake_training.hpp"
 #include "cluster/messages/mpi_communicator.hpp"
 #include "cluster/messages/mpi_transport.hpp"
+#include "cluster/run/end_all.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/cores.hpp"
 #include "cluster/site/lack.hpp"
@@ -193,8 +194,8 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
     study.job.token_file = arguments.at(2);
     test::FakeTraining training;
     bool pin = true;
-    CardPlan cards;
-    cards.cards.seats.ranks = std::max(1, session.size() - 1);
+    CardPlan card_plan;
+    card_plan.cards.seats.ranks = std::max(1, session.size() - 1);
     training.width = 20'000;  // more than MPI sends without the receiver
     for (std::size_t i = 3; i + 1 < arguments.size(); i += 2) {
         if (arguments[i] == "--rank-without-tokens") {
@@ -202,8 +203,8 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
             if (session.rank() == std::stoi(arguments[i + 1])) study.job.token_file = "gone.tok";
         }
         if (arguments[i] == "--ranks-per-trial") study.job.ranks_per_trial = std::stol(arguments[i + 1]);
-        if (arguments[i] == "--seats") cards.cards.seats.each = std::stoi(arguments[i + 1]);
-        if (arguments[i] == "--measure") cards.cards.measure = arguments[i + 1] == "yes";
+        if (arguments[i] == "--seats") card_plan.cards.seats.each = std::stoi(arguments[i + 1]);
+        if (arguments[i] == "--measure") card_plan.cards.measure = arguments[i + 1] == "yes";
         if (arguments[i] == "--pin") pin = arguments[i + 1] == "yes";
         if (arguments[i] == "--seconds-per-step") training.seconds_per_step = std::stod(arguments[i + 1]);
         if (arguments[i] == "--trouble") {
@@ -225,7 +226,7 @@ int sweep(const MpiSession& session, const std::vector<std::string>& arguments) 
                       .train = train,
                       .instruction_set = "none",
                       .pin = pin,
-                      .cards = cards,
+                      .card_plan = card_plan,
                       .machine = [&] { return Machine{.train = train}; }},
                      session);
 }

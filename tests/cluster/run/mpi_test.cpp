@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 
 #include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
 #include "cluster/fake_training.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/run/run.hpp"
 #include "cluster/site/cores.hpp"
 #include "cluster/sweep/progress_file.hpp"
@@ -113,7 +113,7 @@ TEST_F(UnderMpirun, asksForAnotherStartWhereSomeRanksDoNotSeeTheTokens) {
         EXPECT_THAT(output(), HasSubstr("rank " + rank + " on "));
         EXPECT_THAT(output(), HasSubstr("gone.tok"));
     }
-    EXPECT_FALSE(std::filesystem::exists(run_folder_of(archive_).unfit))
+    EXPECT_FALSE(std::filesystem::exists(archive::RunFolder(archive_).unfit))
         << "other ranks of this host see them";
 }
 
@@ -125,7 +125,7 @@ TEST_F(UnderMpirun, givesTheSameDigestAloneAndOnAnyNumberOfRanks) {
         EXPECT_EQ(digest_and_remove(), digest) << ranks << " ranks";
     }
     EXPECT_EQ(sweep(5, {"--ranks-per-trial", "4"}), exit_done) << output();
-    const auto read = archive::read_archive(archive_, false);
+    const auto read = archive::read_archive(archive_);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->trials[0].provenance.ranks, 4);
     EXPECT_EQ(digest_and_remove(), digest) << "4 ranks a trial";
@@ -147,7 +147,7 @@ TEST_F(UnderMpirun, givesTheSameDigestOnSeatsOfACard) {
 TEST_F(UnderMpirun, recordsTheTroubleOfASeatAndGoesOnBesideIt) {
     for (const int ranks : {0, 2}) {
         EXPECT_EQ(sweep(ranks, {"--seats", "3", "--measure", "no", "--trouble", "0"}), exit_done) << output();
-        const auto read = archive::read_archive(archive_, false);
+        const auto read = archive::read_archive(archive_);
         ASSERT_TRUE(read);
         EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
         EXPECT_EQ(read->trials[3].result.outcome, archive::Outcome::failed);
@@ -195,7 +195,7 @@ TEST_F(UnderMpirun, keepsEachWorkerOnItsOwnCore) {
 TEST_F(UnderMpirun, recordsTheTroubleOfAnyMemberAndGoesOn) {
     for (const std::string rank : {"0", "1"}) {
         EXPECT_EQ(sweep(3, {"--ranks-per-trial", "2", "--trouble", rank}), exit_done) << output();
-        const auto read = archive::read_archive(archive_, false);
+        const auto read = archive::read_archive(archive_);
         ASSERT_TRUE(read);
         EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
         EXPECT_EQ(read->trials[3].result.outcome, archive::Outcome::failed);
@@ -214,7 +214,7 @@ TEST_P(Warned, stopsWhenSlurmWarnsAndGoesOnAfterwards) {
     std::vector<std::string> options = GetParam();
     options.insert(options.end(), {"--seconds-per-step", "0.1"});
     const pid_t mpirun = start_sweep(2, options);
-    const RunFolder run_folder = run_folder_of(archive_);
+    const archive::RunFolder run_folder(archive_);
     for (int look = 0; look < 2000; ++look) {
         const auto progress = read_progress_file(run_folder.progress);
         if (progress && progress->state.done >= 1) break;
@@ -238,7 +238,7 @@ INSTANTIATE_TEST_SUITE_P(UnderMpirun, Warned,
 
 TEST_F(UnderMpirun, goesOnAtOnceAfterCtrlC) {
     const pid_t mpirun = start_sweep(3, {"--seconds-per-step", "0.05"});
-    const RunFolder run_folder = run_folder_of(archive_);
+    const archive::RunFolder run_folder(archive_);
     for (int look = 0; look < 2000 && !read_progress_file(run_folder.progress); ++look)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     kill(mpirun, SIGINT);  // Ctrl-C: mpirun sends SIGTERM to the ranks, and SIGKILL a second later
@@ -255,7 +255,7 @@ TEST_F(UnderMpirun, goesOnAfterAKillOfAllSeats) {
     std::vector<std::string> slow = seats;
     slow.insert(slow.end(), {"--seconds-per-step", "0.05"});
     const pid_t alone = start_sweep(0, slow);
-    const RunFolder run_folder = run_folder_of(archive_);
+    const archive::RunFolder run_folder(archive_);
     for (int look = 0; look < 2000 && !read_progress_file(run_folder.progress); ++look)
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     kill(alone, SIGKILL);
@@ -268,5 +268,5 @@ TEST_F(UnderMpirun, goesOnAfterAKillOfAllSeats) {
 TEST_F(UnderMpirun, refusesGroupsLargerThanTheWorldBeforeAnythingStarts) {
     EXPECT_EQ(sweep(3, {"--ranks-per-trial", "4"}), exit_bad_input);
     EXPECT_THAT(output(), HasSubstr("4 ranks cannot train together (there are 2 workers"));
-    EXPECT_FALSE(std::filesystem::exists(run_folder_of(archive_).root));
+    EXPECT_FALSE(std::filesystem::exists(archive::RunFolder(archive_).root));
 }

@@ -53,22 +53,22 @@ TEST(PackedCards, giveTheDigestOfTrialsAloneOnACard) {
     const auto backend = kernels::make_cuda_backend_beside_others(0);
     std::string alone;
     for (const int seats : {1, 2, 4}) {
-        CardPlan cards;
-        cards.cards = {.seats = {.ranks = 1, .each = seats},
-                       .bytes = memory_for_trials(kernels::cuda_cards().cards.front().bytes),
-                       .measure = false};
-        cards.bytes = planned_bytes_of(study.grid, *backend);
+        CardPlan card_plan;
+        card_plan.cards = {.seats = {.ranks = 1, .each = seats},
+                           .bytes = memory_for_trials(kernels::cuda_cards().cards.front().bytes),
+                           .measure = false};
+        card_plan.bytes = planned_bytes_of(study.grid, *backend);
         const auto archive = folder / std::string("seats").append(std::to_string(seats)).append(".h5");
         ASSERT_EQ(run_sweep({.study = study,
                              .archive = archive,
                              .train = machine_on_card(0).train,
                              .instruction_set = backend->instruction_set(),
                              .alone = true,
-                             .cards = cards,
+                             .card_plan = card_plan,
                              .machine = [] { return machine_on_card(0); }},
                             session),
                   exit_done);
-        const auto read = archive::read_archive(archive, true);
+        const auto read = archive::read_archive(archive, archive::WeightsUse::keep);
         ASSERT_TRUE(read);
         ASSERT_EQ(read->trials.size(), 4u);
         for (const archive::TrialRecord& record : read->trials)

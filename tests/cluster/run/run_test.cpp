@@ -18,11 +18,11 @@
 #include <nlohmann/json.hpp>
 
 #include "archive/archive.hpp"
+#include "archive/run_folder.hpp"
 #include "archive/segment.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/fake_training.hpp"
 #include "cluster/folder/lock.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/run/alone.hpp"
 #include "cluster/run/conclude.hpp"
 #include "cluster/run/refusals.hpp"
@@ -66,7 +66,7 @@ class RunAlone : public testing::Test {
     }
 
     archive::Archive archive() const {
-        auto read = archive::read_archive(archive_, true);
+        auto read = archive::read_archive(archive_, archive::WeightsUse::keep);
         if (!read) throw std::runtime_error(base::to_string(read.error()));
         return std::move(*read);
     }
@@ -80,7 +80,7 @@ class RunAlone : public testing::Test {
     ScratchFolder folder_;
     study::Study study_;
     std::filesystem::path archive_ = folder_ / "out.h5";
-    RunFolder run_folder_ = run_folder_of(archive_);
+    archive::RunFolder run_folder_{archive_};
     MpiSession session_;
     std::string output_, errors_;
 };
@@ -231,13 +231,8 @@ TEST_F(RunAlone, stopsWhereNothingThatIsLeftCanEndInTime) {
     const auto tokens = data::TokenFile::open(study_.job.token_file);
     FakeTraining never;
     never.on_step = [](int) { FAIL() << "a trial of 1000 s was started in the last half minute"; };
-    const Workplace workplace{.study = study_,
-                              .tokens = *tokens,
-                              .trials_folder = folder_.path(),
-                              .checkpoints_folder = folder_ / "checkpoints",
-                              .attempts_folder = folder_ / "attempts",
-                              .train = never,
-                              .instruction_set = "none"};
+    const Workplace workplace{
+        .study = study_, .tokens = *tokens, .folder = run_folder_, .train = never, .instruction_set = "none"};
     train_alone(sweep, workplace, {}, {});
     EXPECT_TRUE(sweep.stopped());
     EXPECT_EQ(sweep.state(0).done, 0);

@@ -54,8 +54,8 @@ class SweepOnSeats : public testing::Test {
     SweepOnSeats() { study_.job.token_file = test::write_small_corpus(folder_.path()); }
 
     int run(int seats, const FakeTraining& training) {
-        CardPlan cards;
-        cards.cards = {.seats = {.ranks = 1, .each = seats}, .bytes = 0, .measure = false};
+        CardPlan card_plan;
+        card_plan.cards = {.seats = {.ranks = 1, .each = seats}, .bytes = 0, .measure = false};
         const TrainTrial train = [&](const study::Trial& trial, const data::TokenFile& tokens,
                                      train::Communicator& group, const train::TrainOptions& options) {
             const int now = ++training_now_;
@@ -73,7 +73,7 @@ class SweepOnSeats : public testing::Test {
                                     .train = train,
                                     .instruction_set = "none",
                                     .alone = true,
-                                    .cards = cards,
+                                    .card_plan = card_plan,
                                     .machine = [&] { return Machine{.train = train}; }},
                                    session_);
         output_ = testing::internal::GetCapturedStdout();
@@ -81,7 +81,7 @@ class SweepOnSeats : public testing::Test {
     }
 
     std::string digest_and_remove() {
-        const auto read = archive::read_archive(archive_, true);
+        const auto read = archive::read_archive(archive_, archive::WeightsUse::keep);
         if (!read) return base::to_string(read.error());
         std::filesystem::remove(archive_);
         return archive::archive_digest(read->trials);
@@ -175,7 +175,7 @@ TEST_F(SweepOnSeats, givesTheDigestOfOneTrialAfterTheOther) {
 
 TEST_F(SweepOnSeats, recordsWhatOneTrialLacksAndGoesOn) {
     ASSERT_EQ(run(3, {.troubles = {{1, Trouble::no_memory}, {4, Trouble::exception}}}), exit_done);
-    const auto read = archive::read_archive(archive_, true);
+    const auto read = archive::read_archive(archive_, archive::WeightsUse::keep);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->trials[1].result.outcome, archive::Outcome::out_of_memory);
     EXPECT_EQ(read->trials[4].result.outcome, archive::Outcome::failed);

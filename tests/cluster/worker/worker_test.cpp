@@ -6,10 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include "archive/run_folder.hpp"
 #include "archive/trial_file.hpp"
 #include "cluster/fake_training.hpp"
 #include "cluster/folder/attempts.hpp"
-#include "cluster/folder/run_folder.hpp"
 #include "cluster/small_study.hpp"
 #include "scratch_folder.hpp"
 
@@ -49,9 +49,9 @@ class WorkerTest : public testing::Test {
   protected:
     WorkerTest() : study_(test::study_of({2e9, 1e9})) {
         corpus_ = test::write_small_corpus(folder_.path());
-        attempts_folder_ = folder_ / "attempts";
-        std::filesystem::create_directory(attempts_folder_);
-        std::ofstream(folder_ / "lock") << R"({"lease": "ours"})";
+        std::filesystem::create_directories(run_folder_.trials);
+        std::filesystem::create_directory(run_folder_.attempts);
+        std::ofstream(run_folder_.lock) << R"({"lease": "ours"})";
     }
 
     std::vector<Message> work_through(std::deque<Message> notes, const TrainTrial& training,
@@ -61,14 +61,12 @@ class WorkerTest : public testing::Test {
         const auto tokens = data::TokenFile::open(corpus_);
         const Workplace workplace{.study = study_,
                                   .tokens = *tokens,
-                                  .trials_folder = folder_.path(),
-                                  .checkpoints_folder = folder_ / "checkpoints",
-                                  .attempts_folder = attempts_folder_,
+                                  .folder = run_folder_,
                                   .train = training,
                                   .instruction_set = "none",
                                   .seconds_per_step = seconds_per_step_};
         work(
-            coordinator, workplace, folder_ / "lock",
+            coordinator, workplace,
             [](const Assign&, std::function<bool()>) { return std::make_unique<GroupOfOne>(); },
             [] { return false; });
         return coordinator.said;
@@ -82,9 +80,10 @@ class WorkerTest : public testing::Test {
     }
 
     ScratchFolder folder_;
+    archive::RunFolder run_folder_{folder_ / "out.h5"};
     study::Study study_;
     MeasureStep seconds_per_step_;
-    std::filesystem::path corpus_, attempts_folder_;
+    std::filesystem::path corpus_;
 };
 
 }  // namespace
@@ -124,7 +123,7 @@ TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsPr
     study_.grid.trials[1].trial.shape.width = 16;
     std::vector<std::string> marks;
     seconds_per_step_ = [&](const study::Trial& trial) -> double {
-        for (const auto& entry : std::filesystem::directory_iterator(attempts_folder_))
+        for (const auto& entry : std::filesystem::directory_iterator(run_folder_.attempts))
             marks.push_back(entry.path().filename().string());
         if (trial.shape.width == 16) throw std::runtime_error("a disk is on fire");
         return 0.25;
@@ -135,11 +134,12 @@ TEST_F(WorkerTest, trainsWhatCannotBeMeasuredAndMeasuresNothingThatHasEndedItsPr
     EXPECT_EQ(said[1], Message(Measured{0, 0.25}));
     EXPECT_EQ(said[2], Message(Ready{})) << "one trial ends no sweep";
     ASSERT_EQ(marks.size(), 2u);
-    EXPECT_TRUE(std::filesystem::is_empty(attempts_folder_));
+    EXPECT_TRUE(std::filesystem::is_empty(run_folder_.attempts));
 
     // As after SIGKILL in the middle of the first one, and a crash in a trial of the second shape.
-    std::ofstream(attempts_folder_ / marks[0]) << "node7\n";
-    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::failed, 1, "it crashed", /*alone=*/true,
+    std::ofstream(run_folder_.attempts / marks[0]) << "node7\n";
+    note_attempt(run_folder_.attempts, study_.grid.trials[1], Outcome::failed, 1, "it crashed",
+                 /*alone=*/true,
                  /*threads=*/1);
     marks.clear();
     const std::vector<Message> next = work_through(notes, test::FakeTraining{});
@@ -155,14 +155,14 @@ TEST_F(WorkerTest, measuresNothingOnACardThatItHasLost) {
         throw kernels::CardLost("computing failed (CUDA error 700)");
     };
     EXPECT_THROW(work_through({Stop{}}, test::FakeTraining{}), kernels::CardLost);
-    EXPECT_EQ(read_attempts(attempts_folder_, study_.grid.trials[0]).cards_lost, 1);
+    EXPECT_EQ(read_attempts(run_folder_.attempts, study_.grid.trials[0]).cards_lost, 1);
     work_through({Stop{}}, test::FakeTraining{});
     EXPECT_EQ(measured, 1) << "it would end every start";
 }
 
 TEST_F(WorkerTest, computesWithOneThreadWhereMemoryWasNotEnough) {
     study_.job.threads_per_rank = 4;
-    note_attempt(attempts_folder_, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large",
+    note_attempt(run_folder_.attempts, study_.grid.trials[1], Outcome::out_of_memory, 1, "too large",
                  /*alone=*/true, /*threads=*/1);
     std::vector<int> threads;
     const TrainTrial training = [&](const study::Trial& trial, const data::TokenFile& tokens,
@@ -179,18 +179,18 @@ TEST_F(WorkerTest, endsWithItsCardAndBlamesOnlyATrialThatWasAloneThere) {
     Assign among_others{1, 1, {1}, "ours"}, alone{2, 1, {1}, "ours"};
     among_others.alone = false;
     EXPECT_THROW(work_through({among_others, Stop{}}, training), kernels::CardLost);
-    const Attempts first = read_attempts(attempts_folder_, study_.grid.trials[1]);
+    const Attempts first = read_attempts(run_folder_.attempts, study_.grid.trials[1]);
     EXPECT_TRUE(first.crowded);
     EXPECT_EQ(first.cards_lost, 0);
     EXPECT_THROW(work_through({alone, Stop{}}, training), kernels::CardLost);
-    const Attempts second = read_attempts(attempts_folder_, study_.grid.trials[1]);
+    const Attempts second = read_attempts(run_folder_.attempts, study_.grid.trials[1]);
     EXPECT_EQ(second.cards_lost, 1);
     EXPECT_EQ(second.failed, 0) << "it may be the card";
     const study::PlannedTrial& killed_with_it = study_.grid.trials[0];
-    std::ofstream(attempts_folder_ / (archive::trial_file_stem(killed_with_it) + ".underway-0"))
+    std::ofstream(run_folder_.attempts / (archive::trial_file_stem(killed_with_it) + ".underway-0"))
         << "host none\n";
-    note_disappeared(attempts_folder_, {});
-    EXPECT_EQ(read_attempts(attempts_folder_, killed_with_it).disappeared, 0);
+    note_disappeared(run_folder_.attempts, {});
+    EXPECT_EQ(read_attempts(run_folder_.attempts, killed_with_it).disappeared, 0);
 }
 
 TEST_F(WorkerTest, stopsAtAStepBoundaryAndLeavesNoFile) {
