@@ -189,12 +189,11 @@ LawFit fit_overtraining(const Runs& all, const FitOptions& options) {
         fit.surface->replicates.push_back(
             [other = law_of(replicate)](double N, double D) { return other.loss(N, D); });
     fit.surface->widening = found.widening;
-    // The law's own C is 6 N D; a budget is counted as the runs are.
-    fit.surface->flops_per_parameter_token = flops_per_parameter_token(runs.used);
     fit.surface->lowest_seen = lowest;
     if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
         fit.warnings.push_back(std::move(*missed));
-    fit.notes.push_back(assumed_cost(fit.surface->flops_per_parameter_token));
+    if (auto mixed = mixes_dense_and_sparse(runs.used)) fit.warnings.push_back(std::move(*mixed));
+    tell_cost(runs.used, fit);  // the law's own C is 6 N D; a budget is counted as the runs are
     fit.tables.push_back(cost_table(found));
     std::vector<double> flops;
     for (const Run& run : runs.used)  // in octaves
