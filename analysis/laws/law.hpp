@@ -92,8 +92,8 @@ struct LawFit {
     std::vector<BatchRule> batch_rules;
 };
 
-/// The first rule, unless another errs less than half as much on what it had not seen: errors of a few cuts
-/// differ by chance. Null where there is none.
+/// The first rule, unless another errs less than half as much on what it had not seen, as errors of a few
+/// cuts differ by chance; of several such the first, unless again. Null where there is none.
 const BatchRule* most_trusted(std::span<const BatchRule> rules);
 
 struct Law {
