@@ -138,7 +138,7 @@ void tell_cost(const std::vector<Run>& runs, LawFit& fit) {
     double& taken = fit.surface->flops_per_parameter_token;
     if (!costs.empty()) taken = median(costs);  // else nobody says what they cost
     fit.notes.push_back("the optimum at a budget assumes C = " + format_significant(taken, 4) +
-                        " N D, as at the largest budget");
+                        " N D, as at the largest compute");
     // Where N leaves out the embedding it is 1.7 times as much of a proxy's small models as of its large
     // ones.
     constexpr double apart = 2;
