@@ -60,8 +60,12 @@ double case_widening(std::size_t observations, std::size_t parameters);
 /// sqrt(n / (n - p)) t(.975, n - p) / z(.975).
 double residual_widening(std::size_t observations, std::size_t parameters);
 
-/// How much wider than a normal one a 95% interval must be whose error was estimated with so many degrees of
-/// freedom: t(.975, freedom) / z(.975); 1 for infinitely many.
+/// How many standard errors a 95% interval reaches to each side where the error was estimated with so many
+/// degrees of freedom: t(.975, freedom).
+double student_reach(double freedom);
+
+/// How much wider than a normal one such an interval must be: t(.975, freedom) / z(.975); 1 for infinitely
+/// many degrees of freedom. Noise redrawn that much larger gives Student's interval.
 double t_widening(double freedom);
 
 /// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles, their distance from the value

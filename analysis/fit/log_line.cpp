@@ -7,7 +7,6 @@
 
 #include <Eigen/Dense>
 #include <boost/math/distributions/chi_squared.hpp>
-#include <boost/math/distributions/students_t.hpp>
 
 namespace isogrid::analysis {
 namespace {
@@ -106,11 +105,6 @@ double excess_variance(double chi_square, double freedom, std::span<const double
 
 }  // namespace
 
-double student_factor(double freedom) {
-    constexpr double z = 1.959963984540054;
-    return boost::math::quantile(boost::math::students_t(freedom), 0.975) / z;
-}
-
 double LogLine::at(std::span<const double> x) const {
     return line_at(coefficients, x);
 }
@@ -186,7 +180,7 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
             Random random(options.seed, options.bootstrap + k);
             std::vector<double> moved(groups.points.size());
             for (double& move : moved)
-                move = unit * student_factor(freedom) * random.normal();
+                move = unit * t_widening(freedom) * random.normal();
             for (std::size_t i = 0; i < count; ++i)
                 again[i] =
                     line_at(line.coefficients, points[i].x) + moved[groups.of[i]] / std::sqrt(weights[i]);

@@ -169,7 +169,7 @@ Table residual_table(const Runs& runs, const std::vector<double>& residuals) {
     const auto count = static_cast<double>(residuals.size());
     const auto row = [&](const std::string& of, double value, double se, double freedom) {
         const boost::math::students_t t(freedom);
-        const double reach = boost::math::quantile(t, 0.975) * se;
+        const double reach = student_reach(freedom) * se;
         const double p = se > 0 ? 2 * boost::math::cdf(complement(t, std::abs(value / se))) : nan;
         table.rows.push_back({of, value, se, value - reach, value + reach, value / se, p});
     };
