@@ -10,6 +10,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace isogrid::analysis {
@@ -75,6 +76,15 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
 /// Column `index` of bootstrap's result, summarized about `value`.
 Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index,
                    double widening = 1);
+
+/// What `of` makes of a fit, with the spread of what it makes of each of the fit's replicates.
+template <class Fit, class Replicates, class Of>
+Estimate estimated(const Fit& fit, const Replicates& replicates, const Of& of, double widening = 1) {
+    std::vector<double> spread;
+    for (const auto& replicate : replicates)
+        spread.push_back(of(replicate));
+    return summarize(of(fit), std::move(spread), widening);
+}
 
 /// The `fraction` quantile of sorted values: the (n + 1) fraction-th, linear between neighbours (type 6 of
 /// Hyndman and Fan 1996). One more draw lies below it with that probability, whatever n is, so that intervals

@@ -110,10 +110,7 @@ double LogLine::at(std::span<const double> x) const {
 }
 
 Estimate LogLine::estimate(std::span<const double> x) const {
-    std::vector<double> spread;
-    for (const auto& replicate : replicates)
-        spread.push_back(std::exp(line_at(replicate, x)));
-    return summarize(std::exp(at(x)), std::move(spread));
+    return estimated(coefficients, replicates, [x](const auto& c) { return std::exp(line_at(c, x)); });
 }
 
 Estimate LogLine::coefficient(std::size_t which) const {
@@ -121,10 +118,7 @@ Estimate LogLine::coefficient(std::size_t which) const {
 }
 
 Estimate LogLine::scale() const {
-    std::vector<double> spread;
-    for (const auto& replicate : replicates)
-        spread.push_back(std::exp(replicate[0]));
-    return summarize(std::exp(coefficients[0]), std::move(spread));
+    return estimated(coefficients, replicates, [](const auto& c) { return std::exp(c[0]); });
 }
 
 LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redrawn, Weighting weighting,

@@ -19,11 +19,9 @@ void tell_laws(const std::vector<BatchLaw>& laws, LawFit& fit) {
         const std::string key = law.in->key;
         auto& where = key == "parameters" ? fit.parameters : fit.derived;
         if (key == "loss") {  // as Kaplan et al. write it
-            std::vector<double> alphas;
-            for (const auto& replicate : law.line.replicates)
-                alphas.push_back(-1 / replicate[1]);
             where.push_back({"loss_coefficient", law.line.scale()});
-            where.push_back({"alpha_B", summarize(-1 / law.line.coefficients[1], std::move(alphas))});
+            where.push_back({"alpha_B", estimated(law.line.coefficients, law.line.replicates,
+                                                  [](const auto& c) { return -1 / c[1]; })});
             continue;
         }
         const std::string prefix = key == "parameters" ? "" : key + "_";

@@ -141,13 +141,11 @@ std::vector<const Run*> richest_group(const std::vector<std::vector<const Run*>>
 void tell_best(const MixtureForm& form, const Mixtures& data, LawFit& fit) {
     const Shares best = best_mixture(form.loss, data, corners_and_best(data, form.loss));
     std::vector<std::vector<double>> again(data.sources.size());
-    std::vector<double> losses;
     for (const LossOfShares& replicate : form.replicates) {
         std::vector<Shares> starts = {best};
         const Shares other = best_mixture(replicate, data, starts);
         for (std::size_t j = 0; j < other.size(); ++j)
             again[j].push_back(other[j]);
-        losses.push_back(replicate(best));
     }
     std::string at_edge;
     for (std::size_t j = 0; j < best.size(); ++j) {
@@ -155,7 +153,8 @@ void tell_best(const MixtureForm& form, const Mixtures& data, LawFit& fit) {
         if (best[j] < data.low[j] + 1e-4 || best[j] > data.high[j] - 1e-4)
             at_edge += (at_edge.empty() ? "" : ", ") + data.sources[j] + " " + format_significant(best[j], 3);
     }
-    fit.derived.push_back({"loss_of_best", summarize(form.loss(best), std::move(losses), form.widening)});
+    const auto of_best = [&](const LossOfShares& loss) { return loss(best); };
+    fit.derived.push_back({"loss_of_best", estimated(form.loss, form.replicates, of_best, form.widening)});
     if (!at_edge.empty())
         fit.warnings.push_back(
             {Refusal::edge_minimum, "the best mixture lies at the edge of the shares tried (" + at_edge +
