@@ -8,7 +8,7 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/downstream_chain.hpp"
 #include "analysis/laws/downstream_forms.hpp"
-#include "analysis/laws/joint.hpp"
+#include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {

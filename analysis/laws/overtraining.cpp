@@ -6,10 +6,10 @@
 
 #include "analysis/figures/extent.hpp"
 #include "analysis/figures/numbers.hpp"
+#include "analysis/fit/joint_law.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/laws/joint.hpp"
 #include "analysis/laws/surface_runs.hpp"
 #include "analysis/laws/sweep.hpp"
 

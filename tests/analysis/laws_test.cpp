@@ -193,7 +193,7 @@ TEST(Joint, hasOneExponentWhereThatIsAskedFor) {
     const LawFit free = fit_joint(runs, options);
     options.equal_exponents = true;
     options.bootstrap = 40;
-    options.check = GivenLaw{1.8, 480, 2100, 0.36, 0.36};
+    options.check = JointLaw{1.8, 480, 2100, 0.36, 0.36};
     const LawFit same = fit_joint(runs, options);
     ASSERT_FALSE(same.refused) << to_string(*same.refused);
     const Estimate alpha = estimate_of(same.parameters, "alpha"), beta = estimate_of(same.parameters, "beta");

@@ -15,7 +15,6 @@
 namespace isogrid::analysis {
 namespace {
 
-const GivenLaw given{1.8, 480, 2100, 0.35, 0.37};
 const RepetitionLaw truth{known_law, 12, 6};
 
 /// Sizes about and above the optimum for each amount of different tokens, each trained for 1 to 64 epochs.
@@ -65,7 +64,7 @@ TEST(RepetitionLaw, optimalSizeIsTheJointLawsForThoseTokens) {
 
 TEST(Repetition, recoversTheLawThatMadeTheRuns) {
     FitOptions options = quick(0);
-    options.base = given;
+    options.base = known_law;
     const LawFit fit = fit_repetition(repeated_runs(truth, 0, 0), options);
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
     EXPECT_NEAR(value_of(fit.parameters, "R_D*"), 12, 1e-3);
@@ -84,7 +83,7 @@ TEST(Repetition, recoversTheLawOfFreshDataWithIt) {
 
 TEST(Repetition, doesNotClaimProfileIntervalsThatItHasNot) {
     FitOptions options = quick(30);
-    options.base = given;
+    options.base = known_law;
     options.objective = {ObjectiveKind::l2, 0};
     options.intervals = Intervals::profile;
     const LawFit fit = fit_repetition(repeated_runs(truth, 0.003, 0), options);
@@ -99,7 +98,7 @@ TEST(Repetition, drawsSeedsAgainWhereRunsWereRepeated) {
     for (const auto& run : repeated_runs(truth, 0.003, 1).used)
         runs.used.push_back(run), runs.used.back().seed = "2";
     FitOptions options = quick(30);
-    options.base = given;
+    options.base = known_law;
     options.resampling = Resampling::seeds;
     const LawFit fit = fit_repetition(runs, options);
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -109,7 +108,7 @@ TEST(Repetition, drawsSeedsAgainWhereRunsWereRepeated) {
 
 TEST(Repetition, saysThatDataThatNeverWearsOutHasNoUpperLimit) {
     FitOptions options = quick(60);
-    options.base = given;
+    options.base = known_law;
     const LawFit fit = fit_repetition(repeated_runs({known_law, 1e12, 6}, 2e-3, 0), options);
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
     EXPECT_TRUE(has(fit.warnings, Refusal::unbounded));
@@ -133,7 +132,7 @@ TEST(Repetition, intervalsCoverTheTruth) {
     std::size_t data = 0, size = 0;
     for (const std::size_t draw : draws) {
         FitOptions options = recovery_options(quick(draws.size() < 100 ? 100 : 400), draw);
-        options.base = given;
+        options.base = known_law;
         const LawFit fit = fit_repetition(repeated_runs(truth, 5e-3, draw), options);
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate rd = estimate_of(fit.parameters, "R_D*"), rn = estimate_of(fit.parameters, "R_N*");
@@ -219,7 +218,7 @@ TEST(HarmOfRepetition, isToldWithWhatTheLawMisses) {
 
 TEST(Repetition, saysWhatItWouldBeWithoutRunsThatOverfit) {
     FitOptions options = quick(0);
-    options.base = given;
+    options.base = known_law;
     Runs runs = repeated_runs(truth, 0, 0);
     EXPECT_EQ(harm_in_words(fit_repetition(runs, options)), "");
     // The last quadrupling of the epochs harms every model.
@@ -265,7 +264,7 @@ LawFit fit_datablations(bool with_base, std::size_t replicates) {
     options.bootstrap = replicates;
     if (with_base)
         options.base =
-            GivenLaw{std::exp(0.6254804), std::exp(6.255414), std::exp(7.3049974), 0.3526596, 0.3526596};
+            JointLaw{std::exp(0.6254804), std::exp(6.255414), std::exp(7.3049974), 0.3526596, 0.3526596};
     return fit_repetition(read_csv(request).value(), options);
 }
 

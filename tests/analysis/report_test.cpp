@@ -246,7 +246,7 @@ TEST(Answer, saysWhichOptionsChangeNothing) {
     EXPECT_THAT(notes_of("size", 1e12),
                 testing::ElementsAre("--inference-tokens has no effect: no law decides"));
     options.hold_out = {"run 1"};
-    options.check = options.base = GivenLaw{1.8, 400, 1000, 0.3, 0.3};
+    options.check = options.base = JointLaw{1.8, 400, 1000, 0.3, 0.3};
     options.equal_exponents = true;
     options.overhead_from = 64;
     options.minimum = MinimumBy::akima;
