@@ -121,6 +121,9 @@ const Law& law_of(const LawFit& fit);
 /// say beyond the refusal.
 bool tell_fit(const ParametricFit& found, LawFit& fit);
 
+/// Cuts as a table under the key `validation`; `what` is predicted: `loss`, `critical batch`.
+Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what);
+
 /// Says in `fit` how the law did on what it had not seen, in a table under `key` too; nothing without cuts.
 void tell_validation(const std::vector<Cut>& cuts, const Column& scale, const std::string& what, LawFit& fit,
                      const std::string& key = "validation");
