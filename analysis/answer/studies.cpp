@@ -7,6 +7,7 @@
 
 #include "analysis/figures/numbers.hpp"
 #include "analysis/laws/surface_likelihood.hpp"
+#include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -74,8 +75,10 @@ void predict_validation(const Runs& runs, const FitOptions& options, std::vector
     if (held_out.empty()) return;
     for (LawFit& fit : fits) {
         if (fit.refused || !fit.surface) continue;
-        const std::vector<double> residuals =
-            log_residuals(runs_for(law_of(fit), runs).used, fit.surface->loss);
+        // What a badly tuned run loses is no scatter of the runs that the law describes.
+        std::vector<std::string> said_already;
+        const Runs fitted = well_tuned(runs_for(law_of(fit), runs), options, said_already);
+        const std::vector<double> residuals = log_residuals(fitted.used, fit.surface->loss);
         Table table{"held_out",
                     "Runs of the validation study, predicted without them",
                     {{"run", "run", Quantity::text},

@@ -26,7 +26,8 @@ Runs runs_for(const Law& law, const Runs& runs);
 
 /// Adds to each law of loss over size and data the table `held_out`: what it says of the runs of
 /// [validation], none of which it was fitted to, beside what they came to. An interval is that of a run: of
-/// the law's replicates, each with the residual of a fitted run drawn for it.
+/// the law's replicates, each with the residual of a run drawn for it from those that the law is fitted to:
+/// of sweeps the best.
 void predict_validation(const Runs& runs, const FitOptions& options, std::vector<LawFit>& fits);
 
 }  // namespace isogrid::analysis

@@ -65,11 +65,13 @@ double median(std::vector<double> values) {
     return quantile(values, 0.5);
 }
 
+double student_reach(double freedom) {
+    return boost::math::quantile(boost::math::students_t(freedom), 0.975);
+}
+
 double t_widening(double freedom) {
     constexpr double z = 1.959963984540054;
-    return std::isfinite(freedom)
-               ? boost::math::quantile(boost::math::students_t(std::max(freedom, 1.0)), 0.975) / z
-               : 1;
+    return std::isfinite(freedom) ? student_reach(std::max(freedom, 1.0)) / z : 1;
 }
 
 double case_widening(std::size_t observations, std::size_t parameters) {

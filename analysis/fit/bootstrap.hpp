@@ -10,6 +10,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace isogrid::analysis {
@@ -60,8 +61,12 @@ double case_widening(std::size_t observations, std::size_t parameters);
 /// sqrt(n / (n - p)) t(.975, n - p) / z(.975).
 double residual_widening(std::size_t observations, std::size_t parameters);
 
-/// How much wider than a normal one a 95% interval must be whose error was estimated with so many degrees of
-/// freedom: t(.975, freedom) / z(.975); 1 for infinitely many.
+/// How many standard errors a 95% interval reaches to each side where the error was estimated with so many
+/// degrees of freedom: t(.975, freedom).
+double student_reach(double freedom);
+
+/// How much wider than a normal one such an interval must be: t(.975, freedom) / z(.975); 1 for infinitely
+/// many degrees of freedom. Noise redrawn that much larger gives Student's interval.
 double t_widening(double freedom);
 
 /// Value with the replicates' standard deviation and 2.5% to 97.5% percentiles, their distance from the value
@@ -71,6 +76,15 @@ Estimate summarize(double value, std::vector<double> replicates, double widening
 /// Column `index` of bootstrap's result, summarized about `value`.
 Estimate summarize(double value, const std::vector<std::vector<double>>& replicates, std::size_t index,
                    double widening = 1);
+
+/// What `of` makes of a fit, with the spread of what it makes of each of the fit's replicates.
+template <class Fit, class Replicates, class Of>
+Estimate estimated(const Fit& fit, const Replicates& replicates, const Of& of, double widening = 1) {
+    std::vector<double> spread;
+    for (const auto& replicate : replicates)
+        spread.push_back(of(replicate));
+    return summarize(of(fit), std::move(spread), widening);
+}
 
 /// The `fraction` quantile of sorted values: the (n + 1) fraction-th, linear between neighbours (type 6 of
 /// Hyndman and Fan 1996). One more draw lies below it with that probability, whatever n is, so that intervals

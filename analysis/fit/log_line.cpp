@@ -7,7 +7,6 @@
 
 #include <Eigen/Dense>
 #include <boost/math/distributions/chi_squared.hpp>
-#include <boost/math/distributions/students_t.hpp>
 
 namespace isogrid::analysis {
 namespace {
@@ -104,22 +103,46 @@ double excess_variance(double chi_square, double freedom, std::span<const double
     return std::max(0.0, (chi_square - freedom) / (sum - squares / sum));
 }
 
-}  // namespace
-
-double student_factor(double freedom) {
-    constexpr double z = 1.959963984540054;
-    return boost::math::quantile(boost::math::students_t(freedom), 0.975) / z;
+/// Each point's weight where it counts by its error and, beyond that, by how far groups scatter; a point that
+/// says it has hardly an error does not take the line for itself.
+std::vector<double> weights_by_error(Points points, double excess) {
+    double mean_variance = 0;
+    for (const LinePoint& point : points)
+        mean_variance += point.variance / static_cast<double>(points.size());
+    std::vector<double> weights;
+    for (const LinePoint& point : points)
+        weights.push_back(1 / (std::max(point.variance, 1e-4 * mean_variance) + excess));
+    return weights;
 }
+
+/// The points' log y off the line again: each group by one draw of `deviation` in units of its weights.
+std::vector<double> scattered_again(const LogLine& line, Points points, const Groups& groups,
+                                    std::span<const double> weights, double deviation, Random random) {
+    std::vector<double> moved(groups.points.size()), again;
+    for (double& move : moved)
+        move = deviation * random.normal();
+    for (std::size_t i = 0; i < points.size(); ++i)
+        again.push_back(line_at(line.coefficients, points[i].x) +
+                        moved[groups.of[i]] / std::sqrt(weights[i]));
+    return again;
+}
+
+/// The line through the points' log y as they were estimated again, without those that could not be.
+std::optional<std::vector<double>> solve_redrawn(Points points, std::vector<double> again,
+                                                 std::vector<double> weights) {
+    for (std::size_t i = 0; i < points.size(); ++i)
+        if (!std::isfinite(again[i])) again[i] = 0, weights[i] = 0;
+    return solve(points, again, weights);
+}
+
+}  // namespace
 
 double LogLine::at(std::span<const double> x) const {
     return line_at(coefficients, x);
 }
 
 Estimate LogLine::estimate(std::span<const double> x) const {
-    std::vector<double> spread;
-    for (const auto& replicate : replicates)
-        spread.push_back(std::exp(line_at(replicate, x)));
-    return summarize(std::exp(at(x)), std::move(spread));
+    return estimated(coefficients, replicates, [x](const auto& c) { return std::exp(line_at(c, x)); });
 }
 
 Estimate LogLine::coefficient(std::size_t which) const {
@@ -127,10 +150,7 @@ Estimate LogLine::coefficient(std::size_t which) const {
 }
 
 Estimate LogLine::scale() const {
-    std::vector<double> spread;
-    for (const auto& replicate : replicates)
-        spread.push_back(std::exp(replicate[0]));
-    return summarize(std::exp(coefficients[0]), std::move(spread));
+    return estimated(coefficients, replicates, [](const auto& c) { return std::exp(c[0]); });
 }
 
 LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redrawn, Weighting weighting,
@@ -146,13 +166,8 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
         known = known && point.variance > 0;
     }
     const bool by_error = weighting == Weighting::error && known;
-    const auto weights_for = [&](double excess) {
-        std::vector<double> weights(count, 1.0);
-        for (std::size_t i = 0; by_error && i < count; ++i)
-            weights[i] = 1 / (std::max(points[i].variance, 1e-4 * mean_variance) + excess);
-        return weights;
-    };
-    std::vector<double> weights = weights_for(0);
+    const std::vector<double> ones(count, 1.0);
+    std::vector<double> weights = by_error ? weights_by_error(points, 0) : ones;
     LogLine line;
     const auto solved = solve(points, log_y, weights);
     if (!solved) return line;
@@ -169,37 +184,25 @@ LogLine fit_log_line(Points points, const std::vector<std::vector<double>>& redr
         line.scattered = chi_square > boost::math::quantile(
                                           boost::math::complement(boost::math::chi_squared(freedom), 0.1));
         if (line.scattered && by_error) {
-            weights = weights_for(excess_variance(chi_square, freedom, groups.sums(groups.shared(weights))));
+            weights = weights_by_error(
+                points, excess_variance(chi_square, freedom, groups.sums(groups.shared(weights))));
             line.coefficients = solve(points, log_y, weights).value_or(line.coefficients);
         }
     }
-    const std::vector<double> ones(count, 1.0);
     const auto deviation = [&](std::span<const double> of) {
         return std::sqrt(weighted_squares(line, points, groups.shared(of)) / freedom);
     };
     line.deviation = freedom > 0 ? deviation(ones) : std::nan("");
-    const double unit = freedom > 0 ? deviation(weights) : 0;
+    const double unit = line.scattered ? deviation(weights) * t_widening(freedom) : 0;
     const std::size_t replicates = line.scattered ? options.bootstrap : redrawn.size();
-    for (std::size_t k = 0; k < replicates; ++k) {
-        std::vector<double> again(count), again_weights = weights;
-        if (line.scattered) {
-            Random random(options.seed, options.bootstrap + k);
-            std::vector<double> moved(groups.points.size());
-            for (double& move : moved)
-                move = unit * student_factor(freedom) * random.normal();
-            for (std::size_t i = 0; i < count; ++i)
-                again[i] =
-                    line_at(line.coefficients, points[i].x) + moved[groups.of[i]] / std::sqrt(weights[i]);
-        } else {
-            for (std::size_t i = 0; i < count; ++i) {
-                const bool found = std::isfinite(redrawn[k][i]);
-                again[i] = found ? redrawn[k][i] : 0;
-                again_weights[i] = found ? weights[i] : 0;
-            }
-        }
-        if (auto replicate = solve(points, again, again_weights))
+    for (std::size_t k = 0; k < replicates; ++k)
+        if (auto replicate = line.scattered
+                                 ? solve(points,
+                                         scattered_again(line, points, groups, weights, unit,
+                                                         Random(options.seed, options.bootstrap + k)),
+                                         weights)
+                                 : solve_redrawn(points, redrawn[k], weights))
             line.replicates.push_back(std::move(*replicate));
-    }
     return line;
 }
 

@@ -11,10 +11,6 @@
 
 namespace isogrid::analysis {
 
-/// How much wider than a normal 95% interval one must be whose deviation is known from so many degrees of
-/// freedom only: t(.975, freedom) / z(.975). Noise redrawn that much larger gives Student's interval.
-double student_factor(double freedom);
-
 /// log y = coefficients[0] + sum over j of coefficients[j + 1] x_j, where x_j is already a logarithm.
 struct LogLine {
     std::vector<double> coefficients;

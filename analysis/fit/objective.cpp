@@ -1,7 +1,9 @@
 #include "analysis/fit/objective.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <sstream>
 
@@ -77,6 +79,13 @@ base::Result<Objective> parse_objective(std::string_view text) {
         "it is huber:DELTA with DELTA above 0, l1, l2 or asymmetric:SHARE:DELTA with SHARE, of runs "
         "below the law, between 0 and 1",
         "write for example huber:1e-3");
+}
+
+double corrected_akaike(double squares, std::size_t observations, std::size_t parameters) {
+    const auto n = static_cast<double>(observations), k = static_cast<double>(parameters + 1);
+    if (n - k - 1 <= 0) return std::numeric_limits<double>::infinity();
+    constexpr double rounding = 1e-16;  // a fit can be no better than its numbers
+    return n * std::log(std::max(squares / n, rounding)) + 2 * k + 2 * k * (k + 1) / (n - k - 1);
 }
 
 }  // namespace isogrid::analysis

@@ -1,6 +1,8 @@
-// What a fit minimizes: the sum over runs of a penalty on each residual of the log loss.
+// What a fit minimizes, the sum over runs of a penalty on each residual of the log loss, and what fits with
+// more or fewer parameters are compared by.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -32,5 +34,10 @@ std::string to_string(const Objective& objective);
 
 /// The inverse of to_string; `huber` alone means huber:1e-3, `asymmetric:Q` means asymmetric:Q:1e-3.
 base::Result<Objective> parse_objective(std::string_view text);
+
+/// Akaike's criterion with the correction for few observations, of a least-squares fit with so many
+/// parameters besides the variance (Burnham and Anderson 2002, section 2.4); infinite where there are too few
+/// observations.
+double corrected_akaike(double squares, std::size_t observations, std::size_t parameters);
 
 }  // namespace isogrid::analysis

@@ -29,9 +29,9 @@ base::Result<Resampling> parse_resampling(std::string_view text) {
                       "there are cases, residuals and seeds", "use one of them");
 }
 
-base::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option) {
+base::Result<JointLaw> parse_given_law(std::string_view text, std::string_view option) {
     constexpr double absent = std::numeric_limits<double>::quiet_NaN();
-    GivenLaw law{absent, absent, absent, absent, absent};
+    JointLaw law{absent, absent, absent, absent, absent};
     const std::array<std::pair<std::string_view, double*>, 5> places = {
         {{"E", &law.E}, {"A", &law.A}, {"B", &law.B}, {"alpha", &law.alpha}, {"beta", &law.beta}}};
     const auto refuse = [&](const std::string& why) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/fit/joint_law.hpp"
 #include "analysis/fit/objective.hpp"
 #include "base/fault.hpp"
 
@@ -25,13 +26,8 @@ std::string_view name(Resampling resampling);
 /// The inverse of name, or a fault that lists the names.
 base::Result<Resampling> parse_resampling(std::string_view text);
 
-/// L(N, D) = E + A / N^alpha + B / D^beta with known numbers: what a law may build on instead of fitting it.
-struct GivenLaw {
-    double E = 0, A = 0, B = 0, alpha = 0, beta = 0;
-};
-
 /// `E=1.87,A=521,B=1488,alpha=.353,beta=.353`, each once and above zero (E may be 0).
-base::Result<GivenLaw> parse_given_law(std::string_view text, std::string_view option = "--base");
+base::Result<JointLaw> parse_given_law(std::string_view text, std::string_view option = "--base");
 
 /// Where the intervals of a law's parameters come from.
 enum class Intervals {
@@ -65,10 +61,10 @@ struct FitOptions {
     bool resampling_asked = false;  ///< somebody chose it: laws that draw something else say so
     double overhead_from = 0;  ///< of critical_batch: where linear scaling starts; 0 for the smallest batches
     std::vector<std::string> hold_out;  ///< of schedule: curves that are predicted, not fitted
-    std::optional<GivenLaw> base;       ///< of fresh data; absent: fitted with what is built on it
+    std::optional<JointLaw> base;       ///< of fresh data; absent: fitted with what is built on it
     Intervals intervals = Intervals::bootstrap;
     MinimumBy minimum = MinimumBy::best;  ///< of isoFLOP budgets
-    std::optional<GivenLaw> check;        ///< of joint: a published law, held against the one fitted
+    std::optional<JointLaw> check;        ///< of joint: a published law, held against the one fitted
     bool equal_exponents = false;         ///< of joint: alpha = beta, not two exponents
 };
 

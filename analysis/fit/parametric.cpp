@@ -37,10 +37,7 @@ ParametricFit fit_parametric(const ParametricLaw& law, const FitOptions& options
 
 Parameter derived(const ParametricFit& fit, const std::string& name,
                   const std::function<double(std::span<const double> values)>& of) {
-    std::vector<double> spread;
-    for (const auto& replicate : fit.replicates)
-        spread.push_back(of(replicate));
-    return {name, summarize(of(fit.values), std::move(spread), fit.widening)};
+    return {name, estimated(fit.values, fit.replicates, of, fit.widening)};
 }
 
 }  // namespace isogrid::analysis

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <Eigen/Dense>
-#include <boost/math/distributions/students_t.hpp>
 
 #include "analysis/fit/descent.hpp"
 
@@ -139,7 +138,7 @@ Estimate profile_interval(const ParametricLaw& law, std::span<const double> at, 
     if (!(se > 0) || !std::isfinite(se)) return estimate;
     estimate.se = parameter.logarithmic ? estimate.value * se : se;
 
-    const double reach = boost::math::quantile(boost::math::students_t(freedom), 0.975);
+    const double reach = student_reach(freedom);
     constexpr double stiffness = 3;  // of the spring, where the data's is 1
     std::vector<double> weights = law.weights;
     if (!weights.empty()) weights.push_back(1);

@@ -57,23 +57,6 @@ double mean_error(const std::vector<Cut>& cuts) {
     return sum / static_cast<double>(cuts.size());  // 0 / 0 without cuts
 }
 
-Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what) {
-    Table table{"validation",
-                "Fitted below, tried above: relative error of the predicted " + what,
-                {scale,
-                 {"fitted", "fitted", Quantity::number},
-                 {"predicted", "predicted", Quantity::number},
-                 {"decades", "decades", Quantity::number},
-                 {"mean_error", "mean error", Quantity::percent},
-                 {"bias", "bias", Quantity::percent},
-                 {"worst", "worst", Quantity::percent}},
-                {}};
-    for (const Cut& cut : cuts)
-        table.rows.push_back({cut.cut, static_cast<double>(cut.fitted), static_cast<double>(cut.predicted),
-                              cut.decades, cut.mean_error, cut.bias, cut.worst});
-    return table;
-}
-
 double held_out_error(const std::vector<Cut>& cuts) {
     if (cuts.empty()) return std::numeric_limits<double>::quiet_NaN();
     for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut)

@@ -5,10 +5,8 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
-#include "analysis/figures/figure.hpp"
 #include "analysis/fit/log_line.hpp"
 
 namespace isogrid::analysis {
@@ -37,9 +35,6 @@ std::vector<Cut> expanding_window(std::span<const double> scale, std::span<const
 
 /// The cuts' mean errors, averaged; NaN without cuts.
 double mean_error(const std::vector<Cut>& cuts);
-
-/// As a table under the key `validation`; `what` is predicted: `loss`, `critical batch`.
-Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what);
 
 /// Cuts of a power law through points, as fit_log_line makes it; `observed` is what it is to predict of each.
 std::vector<Cut> line_validation(std::span<const double> scale, std::span<const double> observed,

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "analysis/figures/numbers.hpp"
-#include "analysis/fit/log_line.hpp"
+#include "analysis/fit/bootstrap.hpp"
 #include "analysis/laws/alike.hpp"
 #include "analysis/laws/law.hpp"
 
@@ -99,9 +99,8 @@ Estimate difference(const Choice& ramp, const Choice& fixed) {
         squares += (each - mean) * (each - mean);
     estimate.value = mean;
     if (differences.size() < 2) return estimate;
-    constexpr double normal = 1.959964;  // standard errors of a 95% interval
     estimate.se = std::sqrt(squares / (count - 1) / count);
-    const double half = normal * student_factor(count - 1) * estimate.se;
+    const double half = student_reach(count - 1) * estimate.se;
     estimate.low = mean - half;
     estimate.high = mean + half;
     return estimate;

@@ -10,7 +10,6 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
 #include "analysis/laws/compare_families.hpp"
-#include "analysis/laws/curve_forms.hpp"
 #include "analysis/laws/exponents.hpp"
 #include "analysis/laws/law.hpp"
 

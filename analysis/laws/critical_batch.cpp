@@ -19,11 +19,9 @@ void tell_laws(const std::vector<BatchLaw>& laws, LawFit& fit) {
         const std::string key = law.in->key;
         auto& where = key == "parameters" ? fit.parameters : fit.derived;
         if (key == "loss") {  // as Kaplan et al. write it
-            std::vector<double> alphas;
-            for (const auto& replicate : law.line.replicates)
-                alphas.push_back(-1 / replicate[1]);
             where.push_back({"loss_coefficient", law.line.scale()});
-            where.push_back({"alpha_B", summarize(-1 / law.line.coefficients[1], std::move(alphas))});
+            where.push_back({"alpha_B", estimated(law.line.coefficients, law.line.replicates,
+                                                  [](const auto& c) { return -1 / c[1]; })});
             continue;
         }
         const std::string prefix = key == "parameters" ? "" : key + "_";
@@ -164,6 +162,36 @@ void recommend_batches(const std::vector<BatchLaw>& laws, const Runs& runs, LawF
     }
 }
 
+/// The cells that show a critical batch; of the others a warning says why not.
+std::vector<BatchCell> usable_of(std::vector<BatchCell>& cells, const StepsNoise& noise, LawFit& fit) {
+    std::vector<BatchCell> usable;
+    fit.objective_value = 0;
+    for (BatchCell& cell : cells) {
+        refuse_if_unbounded(cell, noise);
+        if (cell.refused)
+            fit.warnings.push_back(*cell.refused);
+        else
+            usable.push_back(cell), fit.objective_value += cell.law.squares;
+    }
+    return usable;
+}
+
+/// Too few cells for a law: of a single one its own numbers are what there is to say.
+void tell_cells_alone(const std::vector<BatchCell>& usable, const RedrawnSteps& redrawn, LawFit& fit) {
+    if (usable.size() == 1)
+        for (const auto& [label, of] : {std::pair{"steps_min", &StepsLaw::steps_min},
+                                        {"examples_min", &StepsLaw::examples_min},
+                                        {"critical_batch", &StepsLaw::critical}})
+            fit.parameters.push_back({label, estimate(usable.front(), redrawn, 0, of)});
+    const std::string family = family_of_laws(usable);
+    const auto of_family = std::count_if(usable.begin(), usable.end(),
+                                         [&](const BatchCell& cell) { return cell.family == family; });
+    fit.warnings.push_back(
+        {Refusal::too_few_runs,
+         std::to_string(of_family) + (family.empty() ? " cells" : " cells of " + family) +
+             " show a critical batch (3 are needed for a law of it) add model sizes or target losses"});
+}
+
 }  // namespace
 
 LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
@@ -184,15 +212,7 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
         return fit;
     }
     const StepsNoise noise = pooled_noise(cells);
-    std::vector<BatchCell> usable;
-    fit.objective_value = 0;
-    for (BatchCell& cell : cells) {
-        refuse_if_unbounded(cell, noise);
-        if (cell.refused)
-            fit.warnings.push_back(*cell.refused);
-        else
-            usable.push_back(cell), fit.objective_value += cell.law.squares;
-    }
+    const std::vector<BatchCell> usable = usable_of(cells, noise, fit);
     const RedrawnSteps redrawn = redraw_steps(usable, noise, options);
     fit.figures.push_back(steps_figure(cells));
     fit.tables.push_back(cell_table(cells, usable, redrawn, options.overhead_from));
@@ -207,19 +227,7 @@ LawFit fit_critical_batch(const Runs& runs, const FitOptions& options) {
     tell_laws(laws, fit);
     tell_family(usable, fit);
     if (laws.empty()) {
-        for (std::size_t c = 0; c < usable.size() && usable.size() == 1; ++c)
-            for (const auto& [label, of] : {std::pair{"steps_min", &StepsLaw::steps_min},
-                                            {"examples_min", &StepsLaw::examples_min},
-                                            {"critical_batch", &StepsLaw::critical}})
-                fit.parameters.push_back({label, estimate(usable[c], redrawn, c, of)});
-        const std::string family = family_of_laws(usable);
-        const auto of_family = std::count_if(usable.begin(), usable.end(),
-                                             [&](const BatchCell& cell) { return cell.family == family; });
-        fit.warnings.push_back(
-            {Refusal::too_few_runs, std::to_string(of_family) +
-                                        (family.empty() ? " cells" : " cells of " + family) +
-                                        " show a critical batch (3 are needed for a law of it) add model "
-                                        "sizes or target losses"});
+        tell_cells_alone(usable, redrawn, fit);
         return fit;
     }
     show_laws(laws, usable, redrawn, options, fit);

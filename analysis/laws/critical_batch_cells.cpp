@@ -7,7 +7,6 @@
 #include <tuple>
 
 #include "analysis/figures/numbers.hpp"
-#include "analysis/fit/log_line.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -288,7 +287,7 @@ RedrawnSteps redraw_steps(const std::vector<BatchCell>& cells, const StepsNoise&
         for (const std::size_t which : cell.noise)
             draws = std::max(draws, which + 1);
     const auto rows = bootstrap(options.bootstrap, options.seed, [&](Random& random) {
-        const double deviation = noise.deviation * student_factor(noise.freedom);
+        const double deviation = noise.deviation * t_widening(noise.freedom);
         std::vector<double> moved(draws);
         for (double& move : moved)
             move = deviation * random.normal();

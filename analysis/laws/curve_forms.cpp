@@ -213,11 +213,4 @@ FittedForm fit_form(const CurveForm& form, std::span<const CurvePoint> points) {
     return fit;
 }
 
-double corrected_akaike(double squares, std::size_t observations, std::size_t parameters) {
-    const auto n = static_cast<double>(observations), k = static_cast<double>(parameters + 1);
-    if (n - k - 1 <= 0) return infinity;
-    constexpr double rounding = 1e-16;  // a fit can be no better than its numbers
-    return n * std::log(std::max(squares / n, rounding)) + 2 * k + 2 * k * (k + 1) / (n - k - 1);
-}
-
 }  // namespace isogrid::analysis

@@ -48,9 +48,4 @@ ParametricLaw law_of(const CurveForm& form, std::span<const CurvePoint> points);
 
 FittedForm fit_form(const CurveForm& form, std::span<const CurvePoint> points);
 
-/// Akaike's criterion with the correction for few observations, of a least-squares fit with so many
-/// parameters besides the variance (Burnham and Anderson 2002, section 2.4); infinite where there are too few
-/// observations.
-double corrected_akaike(double squares, std::size_t observations, std::size_t parameters);
-
 }  // namespace isogrid::analysis

@@ -8,7 +8,7 @@
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/downstream_chain.hpp"
 #include "analysis/laws/downstream_forms.hpp"
-#include "analysis/laws/joint.hpp"
+#include "analysis/laws/law.hpp"
 #include "analysis/laws/sweep.hpp"
 
 namespace isogrid::analysis {
@@ -85,7 +85,9 @@ std::vector<TriedForm> try_forms(const ErrorPairs& pairs, const std::vector<Run>
     std::vector<std::vector<Cut>> cuts;
     for (TriedForm& tried : forms) {
         tried.found = fit_error_form(tried.form, pairs, options);
-        if (!tried.found.minima.empty()) tried.aic = akaike(tried.form, pairs, tried.found.values);
+        if (!tried.found.minima.empty())
+            tried.aic = corrected_akaike(squares_of(tried.form, pairs, tried.found.values), pairs.loss.size(),
+                                         tried.form.parameters.size());
         cuts.push_back(held_out(tried.form, runs, pairs, options));
     }
     const std::vector<double> errors = held_out_errors(cuts);

@@ -106,16 +106,13 @@ ParametricFit fit_error_form(const ErrorForm& form, const ErrorPairs& pairs, con
                           options);
 }
 
-double akaike(const ErrorForm& form, const ErrorPairs& pairs, std::span<const double> values) {
+double squares_of(const ErrorForm& form, const ErrorPairs& pairs, std::span<const double> values) {
     double squares = 0;
     for (std::size_t i = 0; i < pairs.loss.size(); ++i) {
         const double error = form.error(values, pairs.loss[i]) - pairs.error[i];
         squares += error * error;
     }
-    const auto n = static_cast<double>(pairs.loss.size()),
-               p = static_cast<double>(form.parameters.size()) + 1;  // and the variance
-    if (n - p - 1 <= 0) return std::nan("");
-    return n * std::log(std::max(squares, 1e-300) / n) + 2 * p + 2 * p * (p + 1) / (n - p - 1);
+    return squares;
 }
 
 }  // namespace isogrid::analysis

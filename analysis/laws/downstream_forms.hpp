@@ -43,8 +43,7 @@ ErrorForm sigmoid_error();
 /// Parameters of a form with their intervals, or why they are refused.
 ParametricFit fit_error_form(const ErrorForm& form, const ErrorPairs& pairs, const FitOptions& options);
 
-/// Akaike's criterion with its correction for few observations (Hurvich and Tsai 1989); NaN where there are
-/// too few for it. `values` as the form reports them.
-double akaike(const ErrorForm& form, const ErrorPairs& pairs, std::span<const double> values);
+/// How far errors lie off the form: the sum of squares. `values` as the form reports them.
+double squares_of(const ErrorForm& form, const ErrorPairs& pairs, std::span<const double> values);
 
 }  // namespace isogrid::analysis

@@ -9,6 +9,7 @@
 #include "analysis/figures/numbers.hpp"
 #include "analysis/laws/frontier.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -218,6 +219,7 @@ LawFit fit_envelope(const Runs& runs, const FitOptions& options) {
     if (!curves.flops.empty()) fit.figures.push_back(curves_figure(runs, envelope.optima));
     if ((fit.refused = unusable(runs, curves, envelope))) return fit;
 
+    if (auto mixed = mixes_dense_and_sparse(runs.used)) fit.warnings.push_back(std::move(*mixed));
     const std::vector<Optimum> steps = steps_of(envelope.optima);
     const Frontier frontier = fit_frontier(steps);
     fit.optima = envelope.optima;

@@ -28,17 +28,13 @@ RoutedLaws::RoutedLaws(const ParametricFit& found)
 }
 
 Estimate RoutedLaws::effective(double parameters, double experts) const {
-    std::vector<double> spread;
-    for (const RoutedLaw& other : replicates)
-        spread.push_back(other.effective(parameters, experts));
-    return summarize(law.effective(parameters, experts), std::move(spread), widening);
+    const auto of = [&](const RoutedLaw& one) { return one.effective(parameters, experts); };
+    return estimated(law, replicates, of, widening);
 }
 
 Estimate RoutedLaws::worth(double parameters, double experts) const {
-    std::vector<double> spread;
-    for (const RoutedLaw& other : replicates)
-        spread.push_back(other.effective(parameters, experts) / parameters);
-    return summarize(law.effective(parameters, experts) / parameters, std::move(spread), widening);
+    const auto of = [&](const RoutedLaw& one) { return one.effective(parameters, experts) / parameters; };
+    return estimated(law, replicates, of, widening);
 }
 
 Table effective_table(const std::vector<RoutedRun>& runs, const RoutedLaws& laws) {

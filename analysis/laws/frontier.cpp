@@ -18,21 +18,13 @@ Frontier fit_frontier(std::span<const Optimum> optima, const FrontierWeights& we
             fit_power_law(flops, loss, weights.loss)};
 }
 
-Estimate spread(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
-                const std::function<double(const Frontier&)>& of) {
-    std::vector<double> values;
-    for (const Frontier& other : replicates)
-        values.push_back(of(other));
-    return summarize(of(frontier), std::move(values), widening);
-}
-
 Estimate spread_of_log(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
                        const std::function<double(const Frontier&)>& log_of) {
     // Of differences, which are widened as such: logarithms themselves would be by a factor where they are
     // positive, and those of losses change their sign at 1.
     const double log_value = log_of(frontier);
-    Estimate estimate =
-        spread(frontier, replicates, widening, [&](const Frontier& f) { return log_of(f) - log_value; });
+    Estimate estimate = estimated(
+        frontier, replicates, [&](const Frontier& f) { return log_of(f) - log_value; }, widening);
     estimate.value = std::exp(log_value);
     estimate.se *= estimate.value;
     estimate.low = std::exp(log_value + estimate.low), estimate.high = std::exp(log_value + estimate.high);
@@ -52,8 +44,9 @@ void answer_with(const Frontier& frontier, const FrontierReplicates& replicates,
     for (const Curve& curve : curves) {
         (curve.leading ? fit.parameters : fit.derived)
             .push_back({std::string(curve.name) + "_exponent",
-                        spread(frontier, replicates.frontiers, curve.widening,
-                               [&](const Frontier& f) { return (f.*curve.law).exponent; })});
+                        estimated(
+                            frontier, replicates.frontiers,
+                            [&](const Frontier& f) { return (f.*curve.law).exponent; }, curve.widening)});
         fit.derived.push_back(
             {std::string(curve.name) + "_coefficient",
              spread_of_log(frontier, replicates.frontiers, curve.widening,

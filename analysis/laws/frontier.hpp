@@ -34,9 +34,7 @@ struct FrontierReplicates {
 /// spread.
 void answer_with(const Frontier& frontier, const FrontierReplicates& replicates, LawFit& fit);
 
-/// A number of the frontier with the replicates' spread. What is positive is spread in logarithms.
-Estimate spread(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
-                const std::function<double(const Frontier&)>& of);
+/// exp of a number of the frontier: what is positive is spread in logarithms.
 Estimate spread_of_log(const Frontier& frontier, const std::vector<Frontier>& replicates, double widening,
                        const std::function<double(const Frontier&)>& log_of);
 

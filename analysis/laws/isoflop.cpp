@@ -11,6 +11,7 @@
 #include "analysis/laws/isoflop_figures.hpp"
 #include "analysis/laws/isoflop_path.hpp"
 #include "analysis/laws/law.hpp"
+#include "analysis/laws/surface_runs.hpp"
 
 namespace isogrid::analysis {
 namespace {
@@ -136,6 +137,7 @@ LawFit fit_isoflop(const Runs& runs, const FitOptions& options) {
     LawFit fit;
     fit.name = "isoflop";
     fit.redrawn = "losses, as far as seeds move them, and optima, as far as they lie off their power laws";
+    if (auto mixed = mixes_dense_and_sparse(runs.used)) fit.warnings.push_back(std::move(*mixed));
     std::vector<Budget> budgets = gather_budgets(runs);
     find_minima(budgets);
     const SeedNoise noise = measure_noise(budgets);

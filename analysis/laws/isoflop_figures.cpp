@@ -94,9 +94,9 @@ Table method_table(const std::vector<const MinimaPath*>& paths) {
                                  none,
                                  none};
         if (path->usable.size() >= fewest_budgets) {
-            const Estimate exponent =
-                spread(path->frontier, path->replicates.frontiers, path->replicates.size_widening,
-                       [](const Frontier& f) { return f.parameters.exponent; });
+            const Estimate exponent = estimated(
+                path->frontier, path->replicates.frontiers,
+                [](const Frontier& f) { return f.parameters.exponent; }, path->replicates.size_widening);
             double squares = 0;
             for (const Optimum& optimum : path->optima)
                 squares +=

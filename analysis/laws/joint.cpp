@@ -1,6 +1,4 @@
 // Approach 3 of Hoffmann et al. 2022: one law of size and data, fitted to every run at once.
-#include "analysis/laws/joint.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -169,7 +167,7 @@ Table residual_table(const Runs& runs, const std::vector<double>& residuals) {
     const auto count = static_cast<double>(residuals.size());
     const auto row = [&](const std::string& of, double value, double se, double freedom) {
         const boost::math::students_t t(freedom);
-        const double reach = boost::math::quantile(t, 0.975) * se;
+        const double reach = student_reach(freedom) * se;
         const double p = se > 0 ? 2 * boost::math::cdf(complement(t, std::abs(value / se))) : nan;
         table.rows.push_back({of, value, se, value - reach, value + reach, value / se, p});
     };
@@ -198,7 +196,7 @@ Table residual_table(const Runs& runs, const std::vector<double>& residuals) {
 
 /// How far a given law lies from this one, in the replicates' own units (Besiroglu et al. 2024, section 3.3).
 /// Of a law of one exponent the last of the five parameters says nothing new.
-std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& found, bool one_exponent) {
+std::optional<Table> check_table(const JointLaw& given, const ParametricFit& found, bool one_exponent) {
     const Eigen::Index count = one_exponent ? 4 : 5;
     if (found.replicates.size() < 20) return std::nullopt;
     const std::vector<double> law = {given.E, given.A, given.B, given.alpha, given.beta};
@@ -241,21 +239,6 @@ std::optional<Table> check_table(const GivenLaw& given, const ParametricFit& fou
 const SurfaceForm joint_form{"joint", "the joint law", joint_law, joint_loss, joint_of};
 const SurfaceForm one_exponent_form{"joint", "the joint law with alpha = beta", joint_law_of_one_exponent,
                                     joint_loss, joint_of};
-
-double JointLaw::loss(double N, double D) const {
-    return E + A * std::pow(N, -alpha) + B * std::pow(D, -beta);
-}
-
-JointLaw::Optimum JointLaw::optimum(double flops, double flops_per_parameter_token) const {
-    const double product = flops / flops_per_parameter_token;
-    // In logs: A and B are astronomical when a fit goes astray, and must not overflow.
-    const double log_G = (std::log(alpha) + std::log(A) - std::log(beta) - std::log(B)) / (alpha + beta);
-    Optimum best;
-    best.parameters = std::exp(log_G + beta / (alpha + beta) * std::log(product));
-    best.tokens = product / best.parameters;
-    best.loss = loss(best.parameters, best.tokens);
-    return best;
-}
 
 LawFit fit_joint(const Runs& all, const FitOptions& options) {
     SurfaceFit surface = fit_surface(options.equal_exponents ? one_exponent_form : joint_form, all, options);

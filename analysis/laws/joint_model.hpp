@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "analysis/fit/joint_law.hpp"
 #include "analysis/fit/minimize.hpp"
-#include "analysis/laws/joint.hpp"
 #include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {

@@ -10,6 +10,23 @@ const Law& law_of(const LawFit& fit) {
     throw std::logic_error("no law is called " + fit.name);
 }
 
+Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what) {
+    Table table{"validation",
+                "Fitted below, tried above: relative error of the predicted " + what,
+                {scale,
+                 {"fitted", "fitted", Quantity::number},
+                 {"predicted", "predicted", Quantity::number},
+                 {"decades", "decades", Quantity::number},
+                 {"mean_error", "mean error", Quantity::percent},
+                 {"bias", "bias", Quantity::percent},
+                 {"worst", "worst", Quantity::percent}},
+                {}};
+    for (const Cut& cut : cuts)
+        table.rows.push_back({cut.cut, static_cast<double>(cut.fitted), static_cast<double>(cut.predicted),
+                              cut.decades, cut.mean_error, cut.bias, cut.worst});
+    return table;
+}
+
 void tell_validation(const std::vector<Cut>& cuts, const Column& scale, const std::string& what, LawFit& fit,
                      const std::string& key) {
     if (cuts.empty()) return;

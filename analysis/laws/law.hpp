@@ -92,8 +92,8 @@ struct LawFit {
     std::vector<BatchRule> batch_rules;
 };
 
-/// The first rule, unless another errs less than half as much on what it had not seen: errors of a few cuts
-/// differ by chance. Null where there is none.
+/// The first rule, unless another errs less than half as much on what it had not seen, as errors of a few
+/// cuts differ by chance; of several such the first, unless again. Null where there is none.
 const BatchRule* most_trusted(std::span<const BatchRule> rules);
 
 struct Law {
@@ -120,6 +120,9 @@ const Law& law_of(const LawFit& fit);
 /// Says in `fit` what came of fitting its parameters. False where no minimum was found: there is nothing to
 /// say beyond the refusal.
 bool tell_fit(const ParametricFit& found, LawFit& fit);
+
+/// Cuts as a table under the key `validation`; `what` is predicted: `loss`, `critical batch`.
+Table validation_table(const std::vector<Cut>& cuts, const Column& scale, const std::string& what);
 
 /// Says in `fit` how the law did on what it had not seen, in a table under `key` too; nothing without cuts.
 void tell_validation(const std::vector<Cut>& cuts, const Column& scale, const std::string& what, LawFit& fit,

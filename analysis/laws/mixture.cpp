@@ -141,13 +141,11 @@ std::vector<const Run*> richest_group(const std::vector<std::vector<const Run*>>
 void tell_best(const MixtureForm& form, const Mixtures& data, LawFit& fit) {
     const Shares best = best_mixture(form.loss, data, corners_and_best(data, form.loss));
     std::vector<std::vector<double>> again(data.sources.size());
-    std::vector<double> losses;
     for (const LossOfShares& replicate : form.replicates) {
         std::vector<Shares> starts = {best};
         const Shares other = best_mixture(replicate, data, starts);
         for (std::size_t j = 0; j < other.size(); ++j)
             again[j].push_back(other[j]);
-        losses.push_back(replicate(best));
     }
     std::string at_edge;
     for (std::size_t j = 0; j < best.size(); ++j) {
@@ -155,7 +153,8 @@ void tell_best(const MixtureForm& form, const Mixtures& data, LawFit& fit) {
         if (best[j] < data.low[j] + 1e-4 || best[j] > data.high[j] - 1e-4)
             at_edge += (at_edge.empty() ? "" : ", ") + data.sources[j] + " " + format_significant(best[j], 3);
     }
-    fit.derived.push_back({"loss_of_best", summarize(form.loss(best), std::move(losses), form.widening)});
+    const auto of_best = [&](const LossOfShares& loss) { return loss(best); };
+    fit.derived.push_back({"loss_of_best", estimated(form.loss, form.replicates, of_best, form.widening)});
     if (!at_edge.empty())
         fit.warnings.push_back(
             {Refusal::edge_minimum, "the best mixture lies at the edge of the shares tried (" + at_edge +
@@ -168,71 +167,70 @@ void tell_best(const MixtureForm& form, const Mixtures& data, LawFit& fit) {
     fit.figures.push_back(trace_figure(form, data, best));
 }
 
-}  // namespace
-
-LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
-    LawFit fit;
-    fit.name = "mixture";
-    fit.objective = to_string(options.objective);
-    const auto groups = group_alike(runs.used);
-    const std::vector<const Run*> group = richest_group(groups, fit);
-    if ((fit.refused = refuse(group, runs.sources.size()))) return fit;
-    const Mixtures data(runs.sources, group);
-
+/// Every form, and what each predicts of the runs left out for it.
+struct TriedForms {
     std::vector<MixtureForm> forms;
     std::vector<std::vector<double>> predicted;
+};
+
+TriedForms try_forms(const Mixtures& data, const FitOptions& options) {
+    TriedForms tried;
     for (const char* name : {"exponential", "offsets", "quadratic"}) {
-        forms.push_back(fit_form(name, data, options));
-        predicted.emplace_back(data.runs.size(), none);
-        if (!forms.back().refused)
-            forms.back().held_out = held_out_error(name, data, options, &predicted.back());
+        MixtureForm& form = tried.forms.emplace_back(fit_form(name, data, options));
+        tried.predicted.emplace_back(data.runs.size(), none);
+        if (!form.refused) form.held_out = held_out_error(name, data, options, &tried.predicted.back());
     }
-    // A simpler form counts as as good unless another is better by a tenth.
+    return tried;
+}
+
+/// The place of the form whose held-out error is lowest; a simpler one counts as as good unless another is
+/// better by a tenth. Their number where none could be tried.
+std::size_t best_of(const std::vector<MixtureForm>& forms) {
     std::size_t chosen = forms.size();
-    for (const std::size_t f : {std::size_t{0}, std::size_t{1}, std::size_t{2}})
+    for (std::size_t f = 0; f < forms.size(); ++f)
         if (std::isfinite(forms[f].held_out) &&
             (chosen == forms.size() || forms[f].held_out < 0.9 * forms[chosen].held_out))
             chosen = f;
-    fit.tables.push_back(form_table(forms, chosen < forms.size() ? forms[chosen].name : ""));
-    if (chosen == forms.size()) {
-        fit.refused = forms.front().refused.value_or(Reason{
-            Refusal::not_converged, "no form of the law could be fitted (to runs left out) add mixtures"});
-        return fit;
-    }
-    const MixtureForm& exponential = forms.front();
-    const MixtureForm& best = forms[chosen];
-    if (exponential.refused)
-        fit.warnings.push_back(
-            {exponential.refused->kind, "the exponential form: " + exponential.refused->text});
+    return chosen;
+}
+
+/// Parameters of the form chosen, and how to read them; why the published one is not it, where it was
+/// refused.
+void tell_form(const MixtureForm& best, const MixtureForm& published, LawFit& fit) {
+    if (published.refused)
+        fit.warnings.push_back({published.refused->kind, "the exponential form: " + published.refused->text});
     fit.objective_value = best.objective;
-    if (chosen > 0) {
-        fit.objective = "squares of log loss";
-        fit.redrawn = "coefficients, as normal noise of the losses moves them";
-    }
     fit.parameters = best.parameters;
     fit.warnings.insert(fit.warnings.end(), best.warnings.begin(), best.warnings.end());
     fit.notes.insert(fit.notes.end(), best.notes.begin(), best.notes.end());
-    if (chosen == 0)
+    if (&best == &published) {
         fit.notes.push_back(
             "the shares add up to 1, so that only differences of the t mean something: they are "
             "reported with a sum of 0; the source of lowest t lowers the loss most");
-    else
+    } else {
+        fit.objective = "squares of log loss";
+        fit.redrawn = "coefficients, as normal noise of the losses moves them";
         fit.notes.push_back(
             "loss.SOURCE is the loss of that source alone, by the law; interactions below 0 say "
             "that two sources do better together than apart");
+    }
     fit.notes.push_back("parameters and best mixture are those of the " + best.name +
                         " form, whose held-out error is lowest (or within a tenth of it)");
-    if (Table transfer = transfer_table(best.name, data.sources, groups, options); !transfer.rows.empty()) {
-        constexpr std::size_t mean_error = 4;  // its column
-        HeldOut held_out{"differences between mixtures"};
-        for (const auto& row : transfer.rows)
-            held_out.mean_error +=
-                std::get<double>(row[mean_error]) / static_cast<double>(transfer.rows.size());
-        fit.held_out.push_back(std::move(held_out));
-        fit.tables.push_back(std::move(transfer));
-    }
-    tell_best(best, data, fit);
-    fit.figures.push_back(held_out_figure(data, predicted[chosen], best));
+}
+
+/// How well the form of one size foretells how the mixtures of larger ones differ.
+void tell_transfer(Table transfer, LawFit& fit) {
+    if (transfer.rows.empty()) return;
+    constexpr std::size_t mean_error = 4;  // its column
+    HeldOut held_out{"differences between mixtures"};
+    for (const auto& row : transfer.rows)
+        held_out.mean_error += std::get<double>(row[mean_error]) / static_cast<double>(transfer.rows.size());
+    fit.held_out.push_back(std::move(held_out));
+    fit.tables.push_back(std::move(transfer));
+}
+
+/// Where the mean of all runs foretells a run left out nearly as well as the form does.
+void warn_of_poor_prediction(const MixtureForm& best, const Mixtures& data, LawFit& fit) {
     double mean = 0, scatter = 0;
     for (const Run* run : data.runs)
         mean += run->loss / static_cast<double>(data.runs.size());
@@ -245,6 +243,32 @@ LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
                  "%, against " + format_significant(100 * scatter, 2) +
                  "% for the mean of all (the mixture hardly matters here, or not so) do not choose "
                  "a mixture by this law"});
+}
+
+}  // namespace
+
+LawFit fit_mixture(const Runs& runs, const FitOptions& options) {
+    LawFit fit;
+    fit.name = "mixture";
+    fit.objective = to_string(options.objective);
+    const auto groups = group_alike(runs.used);
+    const std::vector<const Run*> group = richest_group(groups, fit);
+    if ((fit.refused = refuse(group, runs.sources.size()))) return fit;
+    const Mixtures data(runs.sources, group);
+    const auto [forms, predicted] = try_forms(data, options);
+    const std::size_t chosen = best_of(forms);
+    fit.tables.push_back(form_table(forms, chosen < forms.size() ? forms[chosen].name : ""));
+    if (chosen == forms.size()) {
+        fit.refused = forms.front().refused.value_or(Reason{
+            Refusal::not_converged, "no form of the law could be fitted (to runs left out) add mixtures"});
+        return fit;
+    }
+    const MixtureForm& best = forms[chosen];
+    tell_form(best, forms.front(), fit);
+    tell_transfer(transfer_table(best.name, data.sources, groups, options), fit);
+    tell_best(best, data, fit);
+    fit.figures.push_back(held_out_figure(data, predicted[chosen], best));
+    warn_of_poor_prediction(best, data, fit);
     return fit;
 }
 

@@ -44,10 +44,8 @@ Figure trace_figure(const MixtureForm& form, const Mixtures& data, const Shares&
                 shares[k] = k == j        ? share
                             : rest > 1e-9 ? best[k] * (1 - share) / rest
                                           : (1 - share) / static_cast<double>(sources - 1);
-            std::vector<double> spread;
-            for (const LossOfShares& replicate : form.replicates)
-                spread.push_back(replicate(shares));
-            line.add(share, summarize(form.loss(shares), std::move(spread), form.widening));
+            const auto there = [&](const LossOfShares& loss) { return loss(shares); };
+            line.add(share, estimated(form.loss, form.replicates, there, form.widening));
         }
         line.draw_into(figure);
         figure.series.push_back({"", Mark::rings, shade, 0, {best[j]}, {form.loss(best)}, {}});

@@ -7,7 +7,6 @@
 
 #include <Eigen/Dense>
 
-#include "analysis/fit/log_line.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/laws/surface_runs.hpp"
 
@@ -153,7 +152,7 @@ MixtureForm fit_scheffe(const Mixtures& data, bool products, const FitOptions& o
     std::vector<std::vector<double>> again;
     for (std::size_t k = 0; k < options.bootstrap; ++k) {  // exact for normal noise
         Random random(options.seed, k);
-        const double scale = deviation * student_factor(freedom);
+        const double scale = deviation * t_widening(freedom);
         Eigen::VectorXd z(columns);
         for (double& value : z)
             value = random.normal();

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analysis/laws/joint.hpp"
+#include "analysis/fit/joint_law.hpp"
 #include "analysis/laws/law.hpp"
 
 namespace isogrid::analysis {

@@ -6,10 +6,10 @@
 
 #include "analysis/figures/extent.hpp"
 #include "analysis/figures/numbers.hpp"
+#include "analysis/fit/joint_law.hpp"
 #include "analysis/fit/parametric.hpp"
 #include "analysis/fit/validation.hpp"
 #include "analysis/laws/banded_line.hpp"
-#include "analysis/laws/joint.hpp"
 #include "analysis/laws/surface_runs.hpp"
 #include "analysis/laws/sweep.hpp"
 
@@ -189,12 +189,11 @@ LawFit fit_overtraining(const Runs& all, const FitOptions& options) {
         fit.surface->replicates.push_back(
             [other = law_of(replicate)](double N, double D) { return other.loss(N, D); });
     fit.surface->widening = found.widening;
-    // The law's own C is 6 N D; a budget is counted as the runs are.
-    fit.surface->flops_per_parameter_token = flops_per_parameter_token(runs.used);
     fit.surface->lowest_seen = lowest;
     if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
         fit.warnings.push_back(std::move(*missed));
-    fit.notes.push_back(assumed_cost(fit.surface->flops_per_parameter_token));
+    if (auto mixed = mixes_dense_and_sparse(runs.used)) fit.warnings.push_back(std::move(*mixed));
+    tell_cost(runs.used, fit);  // the law's own C is 6 N D; a budget is counted as the runs are
     fit.tables.push_back(cost_table(found));
     std::vector<double> flops;
     for (const Run& run : runs.used)  // in octaves

@@ -19,6 +19,8 @@ namespace isogrid::analysis {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double endless =
+    50;  // times the most there is: D' (or N') then differs by less than 1% from no decay
 
 /// Value and interval of a decay whose replicates may run away: such ends are infinite or zero, and said so.
 Estimate decay_estimate(double value, const ParametricFit& fit, std::size_t index, double most) {
@@ -107,11 +109,23 @@ void judge_decays(const RepetitionModel& data, const RepetitionLaw& law, const P
     double most_excess = 1;
     for (const auto& row : data.rows)
         most_excess = std::max(most_excess, std::exp(row.log_n) / law.optimal_size(std::exp(row.log_u)));
-    constexpr double endless = 50;  // times: D' (or N') then differs by less than 1% from no decay at all
     fit.parameters[0].estimate = decay_estimate(found.values[0], found, 0, endless * most_epochs);
     fit.parameters[1].estimate = decay_estimate(found.values[1], found, 1, endless * most_excess);
     judge_decay("R_D*", "epochs", fit.parameters[0].estimate, most_epochs, fit);
     judge_decay("R_N*", "times the optimal size", fit.parameters[1].estimate, most_excess, fit);
+}
+
+/// R_D* of the law that is fitted to the runs which repetition has not harmed; not a number where they are
+/// too few.
+double decay_of_unharmed(const Harm& harm, const FitOptions& options) {
+    const RepetitionModel data(harm.unharmed, options.base);
+    if (too_few(data)) return std::nan("");
+    const ParametricLaw form = parametric(data);
+    const auto minima =
+        minimize_from_many(form.model, options.objective, {}, form.starts, form.minimized_starts);
+    if (minima.empty()) return std::nan("");
+    const double decay = form.report(minima.front().at).front();
+    return decay > endless * data.most_epochs() ? infinity : decay;
 }
 
 void warn_of_near_optima(const std::vector<RepetitionOptimum>& optima, LawFit& fit) {
@@ -182,7 +196,9 @@ LawFit fit_repetition(const Runs& runs, const FitOptions& options) {
         laws.replicates.push_back(data.law(replicate));
     judge_decays(data, laws.law, found, fit);
     warn_of_near_optima(optima, fit);
-    if (auto harm = harm_of_repetition(runs.used)) fit.warnings.push_back(std::move(*harm));
+    if (const Harm harm = harm_of_repetition(runs.used); !harm.runs.empty())
+        fit.warnings.push_back(describe_harm(harm, laws.law, fit.parameters[0].estimate.value,
+                                             decay_of_unharmed(harm, options)));
     const double size = laws.law.optimal_size(1e9);
     fit.notes.push_back("the optimal size for 1B different tokens is " + format_count(size, 3) +
                         "; parameters beyond it count less");

@@ -1,7 +1,7 @@
 // The data-constrained law as a function, for who wants its value rather than its fit.
 #pragma once
 
-#include "analysis/laws/joint.hpp"
+#include "analysis/fit/joint_law.hpp"
 
 namespace isogrid::analysis {
 

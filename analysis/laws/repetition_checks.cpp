@@ -1,9 +1,9 @@
 #include "analysis/laws/repetition_checks.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -15,13 +15,14 @@
 namespace isogrid::analysis {
 namespace {
 
-/// A run of one size on the same different tokens that was trained longer than another.
-struct Neighbours {
-    const Run* shorter = nullptr;
-    const Run* longer = nullptr;
+double unique_tokens_of(const Run& run) {
+    return std::min(run.unique_tokens.value_or(run.tokens), run.tokens);
+}
 
-    double rise() const { return longer->loss / shorter->loss - 1; }
-};
+/// What runs share that differ in their tokens alone: size and different tokens.
+std::pair<double, double> ladder_of(const Run& run) {
+    return {run.parameters, unique_tokens_of(run)};
+}
 
 /// The best run at each amount of tokens, by rising tokens.
 std::vector<const Run*> best_at_each(std::vector<const Run*> runs) {
@@ -35,42 +36,68 @@ std::vector<const Run*> best_at_each(std::vector<const Run*> runs) {
     return best;
 }
 
-std::vector<Neighbours> neighbours_of(const std::vector<Run>& runs) {
-    std::map<std::pair<double, double>, std::vector<const Run*>> ladders;  // by size and different tokens
-    for (const Run& run : runs)
-        ladders[{run.parameters, std::min(run.unique_tokens.value_or(run.tokens), run.tokens)}].push_back(
-            &run);
-    std::vector<Neighbours> pairs;
-    for (const auto& [key, ladder] : ladders) {
-        const auto best = best_at_each(ladder);
-        for (std::size_t i = 1; i < best.size(); ++i)
-            pairs.push_back({best[i - 1], best[i]});
-    }
-    return pairs;
+/// Above 0 where the law expects more than the run came to.
+double missed_by(const RepetitionLaw& law, const Run& run) {
+    return law.loss(run.parameters, run.tokens, unique_tokens_of(run)) / run.loss - 1;
 }
 
 }  // namespace
 
-std::optional<Reason> harm_of_repetition(const std::vector<Run>& runs) {
+Harm harm_of_repetition(const std::vector<Run>& runs) {
     constexpr double clearly = 0.01;
-    constexpr std::size_t named = 3;
     const std::vector<Run> means = averaged_over_seeds(runs);
-    std::vector<Neighbours> harmed = neighbours_of(means);
-    const std::size_t pairs = harmed.size();
-    std::erase_if(harmed, [](const Neighbours& pair) { return pair.rise() <= clearly; });
-    if (harmed.empty()) return std::nullopt;
-    std::ranges::stable_sort(harmed, std::greater{}, &Neighbours::rise);
+    std::map<std::pair<double, double>, std::vector<const Run*>> ladders;
+    for (const Run& run : means)
+        ladders[ladder_of(run)].push_back(&run);
+    Harm harm;
+    for (const auto& [key, ladder] : ladders) {
+        const Run* lowest = nullptr;
+        for (const Run* run : best_at_each(ladder)) {
+            harm.compared += lowest != nullptr;
+            if (lowest != nullptr && run->loss > (1 + clearly) * lowest->loss)
+                harm.runs.push_back({*run, lowest->name, run->loss / lowest->loss - 1});
+            if (lowest == nullptr || run->loss < lowest->loss) lowest = run;
+        }
+    }
+    std::ranges::stable_sort(harm.runs, std::greater{}, &HarmedRun::rise);
+    harm.unharmed = runs;
+    std::erase_if(harm.unharmed, [&](const Run& run) {
+        return std::ranges::any_of(harm.runs, [&](const HarmedRun& harmed) {
+            return ladder_of(run) == ladder_of(harmed.run) && alike(run.tokens, harmed.run.tokens);
+        });
+    });
+    return harm;
+}
+
+Reason describe_harm(const Harm& harm, const RepetitionLaw& law, double decay, double decay_without) {
+    constexpr std::size_t named = 3;
+    double of_harmed = 0, of_others = 0;
     std::vector<std::string> worst;
-    for (const Neighbours& pair : std::span(harmed).first(std::min(named, harmed.size())))
-        worst.push_back(pair.longer->name + " (" + format_quantity(pair.rise(), Quantity::percent) +
-                        " above " + pair.shorter->name + ")");
-    return Reason{Refusal::poor_prediction,
-                  "in " + std::to_string(harmed.size()) + " of " + std::to_string(pairs) +
-                      " pairs of neighbours, of one size on the same different tokens, the run trained "
-                      "longer is worse by more than 1%, most of all " +
-                      base::listed(worst) +
-                      " (by this law repetition only stops to help) leave out runs that overfit, which do "
-                      "not belong into this fit"};
+    for (const HarmedRun& harmed : harm.runs) {
+        of_harmed += missed_by(law, harmed.run) / static_cast<double>(harm.runs.size());
+        if (worst.size() < named)
+            worst.push_back(harmed.run.name + " (" + format_quantity(harmed.rise, Quantity::percent) +
+                            " above " + harmed.shorter + ")");
+    }
+    for (const Run& run : harm.unharmed)
+        of_others += std::abs(missed_by(law, run)) / static_cast<double>(harm.unharmed.size());
+    std::string without;
+    if (!std::isnan(decay_without)) {
+        const auto in_words = [](double value) {
+            return std::isfinite(value) ? format_significant(value, 3) : std::string("without limit");
+        };
+        without =
+            "; without them R_D* would be " + in_words(decay_without) + " instead of " + in_words(decay);
+    }
+    return {
+        Refusal::poor_prediction,
+        std::to_string(harm.runs.size()) + " of " + std::to_string(harm.compared) +
+            " runs are worse by more than 1% than one of the same size that was trained for less on the "
+            "same different tokens, most of all " +
+            base::listed(worst) + " (by this law repetition only stops to help: of these runs it expects " +
+            format_quantity(std::abs(of_harmed), Quantity::percent) + (of_harmed < 0 ? " less" : " more") +
+            " than they came to, and misses the others by " + format_quantity(of_others, Quantity::percent) +
+            without + ") leave out runs that overfit, which do not belong into this fit"};
 }
 
 std::optional<Reason> misses_more_epochs(const std::vector<Cut>& cuts) {

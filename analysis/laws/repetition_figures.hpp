@@ -18,10 +18,7 @@ struct RepetitionLaws {
 
     template <class Of>
     Estimate estimate(const Of& of) const {
-        std::vector<double> spread;
-        for (const RepetitionLaw& other : replicates)
-            spread.push_back(of(other));
-        return summarize(of(law), std::move(spread), widening);
+        return estimated(law, replicates, of, widening);
     }
 };
 

@@ -10,6 +10,7 @@
 
 #include "analysis/fit/parametric.hpp"
 #include "analysis/laws/repetition.hpp"
+#include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {
 
@@ -22,10 +23,10 @@ struct RepetitionModel {
     };
     std::vector<Row> rows;
     double mean_n = 0, mean_d = 0;
-    std::optional<GivenLaw> given;
+    std::optional<JointLaw> given;
     std::vector<double> held;  ///< the coordinates of the given base
 
-    RepetitionModel(const std::vector<Run>& runs, const std::optional<GivenLaw>& base) : given(base) {
+    RepetitionModel(const std::vector<Run>& runs, const std::optional<JointLaw>& base) : given(base) {
         for (const Run& run : runs) {
             const double unique = std::min(run.unique_tokens.value_or(run.tokens), run.tokens);
             rows.push_back(
@@ -73,8 +74,7 @@ struct RepetitionModel {
     }
 
     RepetitionLaw law(std::span<const double> v) const {
-        const JointLaw base = given ? JointLaw{given->E, given->A, given->B, given->alpha, given->beta}
-                                    : JointLaw{v[2], v[3], v[4], v[5], v[6]};
+        const JointLaw base = given ? *given : JointLaw{v[2], v[3], v[4], v[5], v[6]};
         return {base, v[0], v[1]};
     }
 

@@ -171,6 +171,39 @@ std::vector<ScheduleLaw> replicates(const ScheduleModel& model, const FitOptions
     return laws;
 }
 
+/// A fit without replicates: those draw blocks of points, not single ones.
+ParametricFit fit_once(const ScheduleModel& model, FitOptions options, LawFit& fit) {
+    if (options.intervals == Intervals::profile)
+        fit.notes.push_back(
+            "--intervals profile has no effect: neighbouring points do not scatter independently, and the "
+            "intervals are those of blocks of them drawn again (--bootstrap)");
+    options.bootstrap = 0;
+    options.intervals = Intervals::bootstrap;
+    return fit_parametric(parametric(model), options);
+}
+
+/// The law's parameters. C, beta and gamma have no interval: their spread is that of what they are tied to.
+std::vector<Parameter> parameters_of(const ParametricFit& found, const std::vector<ScheduleLaw>& others,
+                                     double widening) {
+    constexpr std::size_t first_tied = 4;
+    std::vector<std::vector<double>> spread;
+    for (const ScheduleLaw& other : others)
+        spread.push_back({other.L0, other.A, other.alpha, other.B, other.C, other.beta, other.gamma});
+    std::vector<Parameter> parameters;
+    for (std::size_t p = 0; p < names.size(); ++p)
+        parameters.push_back({names[p], p < first_tied ? summarize(found.values[p], spread, p, widening)
+                                                       : Estimate{found.values[p]}});
+    return parameters;
+}
+
+Reason no_curve_to_fit(const std::string& left_out) {
+    return {Refusal::no_curves,
+            left_out.empty()
+                ? "no curve to fit tells its steps, learning rates and losses (5 points with a rate above "
+                  "zero are needed) name run=, step=, learning_rate= and loss= columns"
+                : "no curve to fit is left: " + left_out};
+}
+
 /// What the law explains of each curve: of the `fitted` first ones, which it was fitted to, and of the
 /// others.
 void tell_curves(const ScheduleLaw& law, const std::vector<ScheduledCurve>& curves, std::size_t fitted,
@@ -351,49 +384,25 @@ LawFit fit_schedule(const Runs& runs, const FitOptions& options) {
     fit.redrawn = "blocks of neighbouring points of the curves";
     fit.objective = to_string(options.objective);
     const auto [fitted, held, left_out] = of_one_kind(runs, options.hold_out, fit);
+    if (fitted.empty()) {
+        fit.refused = no_curve_to_fit(left_out);
+        return fit;
+    }
     std::vector<const Run*> chosen;
     for (const Run& run : fitted)
         chosen.push_back(&run);
-    if (chosen.empty()) {
-        fit.refused =
-            left_out.empty()
-                ? Reason{Refusal::no_curves,
-                         "no curve to fit tells its steps, learning rates and losses (5 points with a rate "
-                         "above zero are needed) name run=, step=, learning_rate= and loss= columns"}
-                : Reason{Refusal::no_curves, "no curve to fit is left: " + left_out};
-        return fit;
-    }
     const ScheduleModel model(chosen);
     if ((fit.refused = too_few(model))) {
         if (!left_out.empty()) fit.refused->text += "; " + left_out;
         return fit;
     }
-
-    FitOptions without_replicates = options;  // they draw blocks, below
-    without_replicates.bootstrap = 0;
-    without_replicates.intervals = Intervals::bootstrap;
-    if (options.intervals == Intervals::profile)
-        fit.notes.push_back(
-            "--intervals profile has no effect: neighbouring points do not scatter independently, and the "
-            "intervals are those of blocks of them drawn again (--bootstrap)");
-    const ParametricFit found = fit_parametric(parametric(model), without_replicates);
-    fit.refused = found.refused;
-    fit.warnings.insert(fit.warnings.end(), found.warnings.begin(), found.warnings.end());
-    fit.notes.insert(fit.notes.end(), found.notes.begin(), found.notes.end());
-    if (found.minima.empty()) return fit;
-    fit.objective_value = found.minima.front().value;
+    const ParametricFit found = fit_once(model, options, fit);
+    if (!tell_fit(found, fit)) return fit;
     const ScheduleLaw law = law_of(found.values);
     const double widening = case_widening(model.blocks.back() + 1, names.size());
     std::vector<ScheduleLaw> others;
     if (!fit.refused) others = replicates(model, options, found.minima.front());
-    std::vector<std::vector<double>> spread;
-    for (const ScheduleLaw& other : others)
-        spread.push_back({other.L0, other.A, other.alpha, other.B, other.C, other.beta, other.gamma});
-    constexpr std::size_t first_tied =
-        4;  // C, beta and gamma: their spread is the tie's, no interval of theirs
-    for (std::size_t p = 0; p < names.size(); ++p)
-        fit.parameters.push_back({names[p], p < first_tied ? summarize(found.values[p], spread, p, widening)
-                                                           : Estimate{found.values[p]}});
+    fit.parameters = parameters_of(found, others, widening);
     if (fit.refused) return fit;
 
     std::vector<ScheduledCurve> curves;

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <numeric>
 #include <set>
+#include <span>
 #include <string>
 
 #include "analysis/figures/extent.hpp"
@@ -52,10 +53,8 @@ Table forecast_table(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
         const Schedule cosine = Schedule::cosine(peak, warmup, last, 0.1);
         const Schedule decay = Schedule::linear_decay(peak, warmup, last, 0.8 * last, 0);
         const auto half = [&](const Schedule& schedule) {
-            std::vector<double> spread;
-            for (const ScheduleLaw& other : others)
-                spread.push_back(other.final_loss(schedule));
-            const Estimate estimate = summarize(law.final_loss(schedule), std::move(spread), widening);
+            const auto end = [&](const ScheduleLaw& one) { return one.final_loss(schedule); };
+            const Estimate estimate = estimated(law, others, end, widening);
             return 0.5 * (estimate.high - estimate.low);
         };
         table.rows.push_back({curve.name, last, curve.loss.back(), law.final_loss(curve.schedule),
@@ -147,14 +146,13 @@ Figure length_figure(const ScheduleLaw& law, const std::vector<ScheduleLaw>& oth
              [&](double steps) { return Schedule::cosine(peak, warmup, steps, 0.1); }},
         Kind{"decay over the last fifth", 1,
              [&](double steps) { return Schedule::linear_decay(peak, warmup, steps, 0.8 * steps, 0); }}};
+    const auto shown = std::span(others).first(std::min<std::size_t>(others.size(), 200));
     for (const Kind& kind : kinds) {
         BandedLine line(kind.label, std::nullopt, kind.ink);
         for (const double steps : log_spaced(shortest, 2 * longest, 16)) {
             const Schedule schedule = kind.make(steps);
-            std::vector<double> spread;
-            for (std::size_t r = 0; r < std::min<std::size_t>(others.size(), 200); ++r)
-                spread.push_back(others[r].final_loss(schedule));
-            line.add(steps, summarize(law.final_loss(schedule), std::move(spread), widening));
+            const auto end = [&](const ScheduleLaw& one) { return one.final_loss(schedule); };
+            line.add(steps, estimated(law, shown, end, widening));
         }
         line.draw_into(figure);
     }

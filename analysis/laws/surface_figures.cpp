@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "analysis/figures/extent.hpp"
 #include "analysis/figures/numbers.hpp"
@@ -86,7 +87,8 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
     const Extent sizes = extent_of(runs.used, &Run::parameters);
     const std::vector<double> budgets = drawn_budgets(runs.used);
     constexpr std::size_t most_replicates = 200;
-    const std::size_t shown = std::min(surface.replicates.size(), most_replicates);
+    const auto shown =
+        std::span(surface.replicates).first(std::min(surface.replicates.size(), most_replicates));
     std::vector<Series> bands, lines, dots;
     for (std::size_t k = 0; k < budgets.size(); ++k) {
         const double budget = budgets[k];
@@ -105,10 +107,8 @@ Figure surface_figure(const SurfaceForm& form, const Runs& runs, const LossSurfa
         for (const double N : log_spaced(std::max(own.low / 1.3, sizes.low / 1.3),
                                          std::min(own.high * 1.3, sizes.high * 1.3), steps)) {
             const double D = budget / (surface.flops_per_parameter_token * N);
-            std::vector<double> losses;
-            for (std::size_t r = 0; r < shown; ++r)
-                losses.push_back(surface.replicates[r](N, D));
-            curve.add(N, summarize(surface.loss(N, D), std::move(losses), widening));
+            const auto there = [&](const LossSurface::Loss& loss) { return loss(N, D); };
+            curve.add(N, estimated(surface.loss, shown, there, widening));
         }
         if (!curve.band.x.empty()) bands.push_back(std::move(curve.band));
         lines.push_back(std::move(curve.line));

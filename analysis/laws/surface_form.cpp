@@ -35,7 +35,6 @@ LossSurface surface_of(const SurfaceForm& form, const ParametricFit& found, cons
     for (const auto& replicate : found.replicates)
         surface.replicates.push_back(loss_of(replicate));
     surface.widening = found.widening;
-    surface.flops_per_parameter_token = flops_per_parameter_token(runs);
     surface.lowest_seen = lowest_loss(runs);
     return surface;
 }
@@ -119,7 +118,8 @@ SurfaceFit fit_surface(const SurfaceForm& form, const Runs& all, const FitOption
                                     format_significant(together, 3) +
                                     ") vary one while the other stays, lest the exponents trade places"});
     fit.surface = surface_of(form, found, runs.used);
-    fit.notes.push_back(assumed_cost(fit.surface->flops_per_parameter_token));
+    if (auto mixed = mixes_dense_and_sparse(runs.used)) fit.warnings.push_back(std::move(*mixed));
+    tell_cost(runs.used, fit);
     if (auto missed = misses_the_best_run(runs.used, fit.surface->loss))
         fit.warnings.push_back(std::move(*missed));
     // Recommendations come from one law of loss, chosen by its held-out error (decide.hpp): the others only

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "analysis/fit/joint_law.hpp"
 #include "analysis/fit/parametric.hpp"
-#include "analysis/laws/joint.hpp"
 #include "analysis/laws/law.hpp"
 
 namespace isogrid::analysis {

@@ -19,6 +19,22 @@ std::size_t distinct(const std::vector<Run>& runs, double Run::*count) {
     return values.size();
 }
 
+/// C / (N D).
+double cost_of(const Run& run) {
+    return run.flops / (run.parameters * run.tokens);
+}
+
+/// The runs that cost more than half as much as the dearest.
+std::vector<const Run*> of_largest_compute(const std::vector<Run>& runs) {
+    double largest = 0;
+    for (const Run& run : runs)
+        largest = std::max(largest, run.flops);
+    std::vector<const Run*> chosen;
+    for (const Run& run : runs)
+        if (run.flops > 0.5 * largest) chosen.push_back(&run);
+    return chosen;
+}
+
 }  // namespace
 
 double togetherness(const std::vector<Run>& runs) {
@@ -114,18 +130,45 @@ double counted_flops(const Run& run) {
     return meets_budget(run) ? run.budget : run.flops;
 }
 
-double flops_per_parameter_token(const std::vector<Run>& runs) {
-    const double largest =
-        std::max_element(runs.begin(), runs.end(), [](auto& a, auto& b) { return a.flops < b.flops; })->flops;
-    std::vector<double> factors;
-    for (const Run& run : runs)
-        if (run.flops > 0.5 * largest) factors.push_back(run.flops / (run.parameters * run.tokens));
-    return factors.empty() ? 6 : median(std::move(factors));  // nobody says what they cost
+void tell_cost(const std::vector<Run>& runs, LawFit& fit) {
+    const std::vector<const Run*> largest = of_largest_compute(runs);
+    std::vector<double> costs;
+    for (const Run* run : largest)
+        costs.push_back(cost_of(*run));
+    double& taken = fit.surface->flops_per_parameter_token;
+    if (!costs.empty()) taken = median(costs);  // else nobody says what they cost
+    fit.notes.push_back("the optimum at a budget assumes C = " + format_significant(taken, 4) +
+                        " N D, as at the largest compute");
+    // Where N leaves out the embedding it is 1.7 times as much of a proxy's small models as of its large
+    // ones.
+    constexpr double apart = 2;
+    if (costs.empty()) return;
+    const auto [least, most] = std::ranges::minmax(largest, {}, [](const Run* run) { return cost_of(*run); });
+    const double low = cost_of(*least), high = cost_of(*most);
+    if (!(high >= apart * low)) return;
+    fit.warnings.push_back(
+        {Refusal::mixed_conventions,
+         "C / (N D) at the largest compute is " + format_significant(low, 3) + " (" + least->name + ") to " +
+             format_significant(high, 3) + " (" + most->name + "; the optimum at a budget takes " +
+             format_significant(taken, 3) + " for all, and such models of its N and D would cost " +
+             format_significant(low / taken, 2) + " to " + format_significant(high / taken, 2) +
+             " times the budget) count N and C alike, or fit the kinds of models apart"});
 }
 
-std::string assumed_cost(double flops_per_parameter_token) {
-    return "the optimum at a budget assumes C = " + format_significant(flops_per_parameter_token, 4) +
-           " N D, as at the largest budget";
+std::optional<Reason> mixes_dense_and_sparse(const std::vector<Run>& runs) {
+    const auto is_sparse = [](const Run& run) {
+        constexpr double whole = 0.99;
+        return run.experts.value_or(1) > 1 ||
+               run.active_parameters.value_or(run.parameters) < whole * run.parameters;
+    };
+    const auto sparse = static_cast<std::size_t>(std::ranges::count_if(runs, is_sparse));
+    if (sparse == 0 || sparse == runs.size()) return std::nullopt;
+    return Reason{
+        Refusal::mixed_conventions,
+        std::to_string(sparse) + " of " + std::to_string(runs.size()) +
+            " runs are of sparse models, the others of dense ones (a token passes through a part of "
+            "their N alone, so that N is not worth the same in both) fit them apart, with --where "
+            "or a column family="};
 }
 
 double lowest_loss(const std::vector<Run>& runs) {

@@ -46,11 +46,13 @@ bool meets_budget(const Run& run);
 /// What a run costs: its budget where it meets that, so that runs of one budget share the value, else its C.
 double counted_flops(const Run& run);
 
-/// FLOPs per parameter and token, C / (N D), at the largest budget: 6 under the approximation C = 6 N D.
-double flops_per_parameter_token(const std::vector<Run>& runs);
+/// Gives the surface of `fit` the C / (N D) of its runs, the median at the largest compute, in a note too: 6
+/// under the approximation C = 6 N D, or where no run says C. A warning where runs differ in it twofold
+/// there.
+void tell_cost(const std::vector<Run>& runs, LawFit& fit);
 
-/// What a reader must know of it: `the optimum at a budget assumes C = ..`.
-std::string assumed_cost(double flops_per_parameter_token);
+/// A warning where some runs are of sparse models, whose tokens pass through a part of N, and others are not.
+std::optional<Reason> mixes_dense_and_sparse(const std::vector<Run>& runs);
 
 /// The lowest loss of all.
 double lowest_loss(const std::vector<Run>& runs);

@@ -239,7 +239,7 @@ std::vector<std::vector<Bowl>> redraw_sweeps(const std::vector<Sweep>& sweeps, c
             fitted.push_back(sweep.bowl.refused ? 0 : sweep.bowl.at(place));
     for (std::size_t k = 0; k < options.bootstrap; ++k) {
         Random random(options.seed, k);
-        const double deviation = noise.deviation * student_factor(noise.freedom);
+        const double deviation = noise.deviation * t_widening(noise.freedom);
         std::size_t at = 0;
         for (const Sweep& sweep : sweeps) {
             std::vector<double> log_loss;

@@ -119,8 +119,11 @@ std::string describe_held_out(const LawFit& fit) {
 std::string describe_compression(const Answer& answer) {
     const Run* best = best_of_largest_budget(answer.runs);
     if (best == nullptr) return {};
-    std::string text = "The best trial of the largest budget, " + best->name + ", reaches " +
-                       format_significant(best->bits_per_byte, 4) + " bits per byte on held-out text";
+    // Sweeps of rates, batches or data have no budgets.
+    std::string text = std::string("The best trial ") +
+                       (best->budget > 0 ? "of the largest budget, " : "of those that cost most, ") +
+                       best->name + ", reaches " + format_significant(best->bits_per_byte, 4) +
+                       " bits per byte on held-out text";
     for (std::size_t i = 0; i < answer.references.size(); ++i) {
         const Reference& reference = answer.references[i];
         const double ratio = best->bits_per_byte / reference.bits_per_byte;

@@ -14,8 +14,8 @@ std::string to_string(const std::vector<Role>& roles);
 /// `needs batch and steps`, `the same learning_rate in all runs`, `no run is of the study isoflop`.
 std::string describe(const NotAsked& law);
 
-/// How near the best run of the largest budget comes to the references, in words; empty when the runs know no
-/// bits per byte.
+/// How near the best run of the largest budget, or of those that cost most where it is of none, comes to the
+/// references, in words; empty when the runs know no bits per byte.
 std::string describe_compression(const Answer& answer);
 
 /// `decides`, `stands`, `refused: edge_minimum`.

@@ -121,22 +121,51 @@ TEST(Decide, countsStepsInTokensWhateverTheBatchIsIn) {
     EXPECT_THAT(describe(unknown)[1], HasSubstr("How many steps that makes is not known"));
 }
 
-TEST(Decide, takesTheBatchFromTheRuleThatPredictsBest) {
+/// What the batch is said to follow where a sweep knows it in these things, with these errors.
+Decision decision_of(const std::vector<std::pair<std::string, double>>& rules) {
     FitOptions options;
     options.bootstrap = 0;
+    static const LawFit joint = fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options);
     LawFit sweeps;
     sweeps.name = "hyperparameters";
-    std::vector<LawFit> fits = {fit_joint(isoflop_runs(four_budgets, 7, 3, known_loss), options), sweeps};
-    const auto follows = [&](double of_size, double of_loss) {
-        fits.back().batch_rules = {batch_of({512}, "N and D", of_size), batch_of({64}, "L", of_loss)};
-        return decide(fits, 6.4e21, 6.4e19, std::nullopt).value();
+    double batch = 512;
+    for (const auto& [in, held_out] : rules)
+        sweeps.batch_rules.push_back(batch_of({batch}, in, held_out)), batch /= 8;
+    return decide(std::vector{joint, sweeps}, 6.4e21, 6.4e19, std::nullopt).value();
+}
+
+TEST(BatchRule, isTheFirstUnlessAnotherErrsLessThanHalfAsMuch) {
+    const auto follows = [](double of_size, double of_loss) {
+        return decision_of({{"N and D", of_size}, {"L", of_loss}}).batch_follows;
     };
-    EXPECT_EQ(follows(0.02, 0.15).batch->value, 512);
-    EXPECT_EQ(follows(0.15, 0.02).batch->value, 64);
-    EXPECT_EQ(follows(std::nan(""), std::nan("")).batch->value, 512);
-    EXPECT_EQ(follows(std::nan(""), 0.02).batch->value, 512);  // nothing shows that the loss is better
-    EXPECT_EQ(follows(0.15, 0.02).batch_follows, "L");
-    EXPECT_THAT(describe(follows(0.02, 0.15))[1], HasSubstr("(hyperparameters, its law in N and D)"));
+    EXPECT_EQ(follows(0.02, 0.15), "N and D");
+    EXPECT_EQ(follows(0.15, 0.1), "N and D");   // less, but it may be chance
+    EXPECT_EQ(follows(0.16, 0.08), "N and D");  // exactly half
+    EXPECT_EQ(follows(0.16, 0.0799), "L");
+    const Decision by_loss = decision_of({{"N and D", 0.15}, {"L", 0.02}});
+    EXPECT_EQ(by_loss.batch->value, 64);
+    EXPECT_THAT(describe(by_loss)[1], HasSubstr("(hyperparameters, its law in L)"));
+}
+
+TEST(BatchRule, thatWasNotTriedIsNeverTakenInPlaceOfAnother) {
+    const double untried = std::nan("");
+    const auto follows = [](double of_size, double of_loss) {
+        return decision_of({{"N and D", of_size}, {"L", of_loss}}).batch_follows;
+    };
+    EXPECT_EQ(follows(untried, untried), "N and D");
+    EXPECT_EQ(follows(0.15, untried), "N and D");
+    EXPECT_EQ(follows(untried, 0.02), "N and D");  // of which nobody knows that it errs more
+}
+
+TEST(BatchRule, mustBeClearlyBetterThanEachBeforeIt) {
+    const auto follows = [](double first, double second, double third) {
+        return decision_of({{"N", first}, {"Emin", second}, {"L", third}}).batch_follows;
+    };
+    EXPECT_EQ(follows(0.4, 0.3, 0.1), "L");      // past one that is no better than the first
+    EXPECT_EQ(follows(0.4, 0.19, 0.1), "Emin");  // a little more than half of the second
+    EXPECT_EQ(follows(0.4, 0.19, 0.09), "L");
+    EXPECT_EQ(decision_of({}).batch_follows, "");
+    EXPECT_FALSE(decision_of({}).batch);
 }
 
 TEST(CheckRuns, knowsWhatTheBatchIsCountedIn) {

@@ -312,7 +312,7 @@ TEST(Joint, residualsOfAnotherLawShowATrend) {
 
 TEST(Joint, holdsAGivenLawAgainstItsOwn) {
     FitOptions options = options_of("l2", 400);
-    options.check = GivenLaw{known_law.E, known_law.A, known_law.B, known_law.alpha, known_law.beta};
+    options.check = known_law;
     const Runs runs = budgets_runs([noise = Random(1, 2)](double N, double D) mutable {
         return known_loss(N, D) * std::exp(0.003 * noise.normal());
     });

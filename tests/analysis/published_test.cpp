@@ -67,7 +67,7 @@ TEST(Published, distanceOfHoffmannsPrintedLaw) {
     FitOptions options;
     options.objective = parse_objective("l1").value();
     options.bootstrap = 4000;
-    options.check = GivenLaw{1.69, 406.4, 410.7, .3392, .2849};
+    options.check = JointLaw{1.69, 406.4, 410.7, .3392, .2849};
     const LawFit fit = fit_joint(read_csv(request).value(), options);
     const auto table = std::find_if(fit.tables.begin(), fit.tables.end(),
                                     [](const Table& candidate) { return candidate.key == "check"; });

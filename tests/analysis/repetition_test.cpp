@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "analysis/figures/numbers.hpp"
 #include "analysis/laws/repetition_checks.hpp"
 #include "published_data.hpp"
 #include "recovery.hpp"
@@ -14,7 +15,6 @@
 namespace isogrid::analysis {
 namespace {
 
-const GivenLaw given{1.8, 480, 2100, 0.35, 0.37};
 const RepetitionLaw truth{known_law, 12, 6};
 
 /// Sizes about and above the optimum for each amount of different tokens, each trained for 1 to 64 epochs.
@@ -64,7 +64,7 @@ TEST(RepetitionLaw, optimalSizeIsTheJointLawsForThoseTokens) {
 
 TEST(Repetition, recoversTheLawThatMadeTheRuns) {
     FitOptions options = quick(0);
-    options.base = given;
+    options.base = known_law;
     const LawFit fit = fit_repetition(repeated_runs(truth, 0, 0), options);
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
     EXPECT_NEAR(value_of(fit.parameters, "R_D*"), 12, 1e-3);
@@ -83,7 +83,7 @@ TEST(Repetition, recoversTheLawOfFreshDataWithIt) {
 
 TEST(Repetition, doesNotClaimProfileIntervalsThatItHasNot) {
     FitOptions options = quick(30);
-    options.base = given;
+    options.base = known_law;
     options.objective = {ObjectiveKind::l2, 0};
     options.intervals = Intervals::profile;
     const LawFit fit = fit_repetition(repeated_runs(truth, 0.003, 0), options);
@@ -98,7 +98,7 @@ TEST(Repetition, drawsSeedsAgainWhereRunsWereRepeated) {
     for (const auto& run : repeated_runs(truth, 0.003, 1).used)
         runs.used.push_back(run), runs.used.back().seed = "2";
     FitOptions options = quick(30);
-    options.base = given;
+    options.base = known_law;
     options.resampling = Resampling::seeds;
     const LawFit fit = fit_repetition(runs, options);
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
@@ -108,7 +108,7 @@ TEST(Repetition, drawsSeedsAgainWhereRunsWereRepeated) {
 
 TEST(Repetition, saysThatDataThatNeverWearsOutHasNoUpperLimit) {
     FitOptions options = quick(60);
-    options.base = given;
+    options.base = known_law;
     const LawFit fit = fit_repetition(repeated_runs({known_law, 1e12, 6}, 2e-3, 0), options);
     ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
     EXPECT_TRUE(has(fit.warnings, Refusal::unbounded));
@@ -132,7 +132,7 @@ TEST(Repetition, intervalsCoverTheTruth) {
     std::size_t data = 0, size = 0;
     for (const std::size_t draw : draws) {
         FitOptions options = recovery_options(quick(draws.size() < 100 ? 100 : 400), draw);
-        options.base = given;
+        options.base = known_law;
         const LawFit fit = fit_repetition(repeated_runs(truth, 5e-3, draw), options);
         ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
         const Estimate rd = estimate_of(fit.parameters, "R_D*"), rn = estimate_of(fit.parameters, "R_N*");
@@ -162,29 +162,73 @@ TEST(Repetition, intervalsCoverTheTruthWithTheLawOfFreshData) {
     expect_coverage(worth, draws.size(), "worth of 16 epochs");
 }
 
-TEST(Repetition, warnsOfRunsThatItHarmed) {
-    FitOptions options = quick(0);
-    options.base = given;
+std::string harm_in_words(const LawFit& fit) {
+    std::string text;
+    for (const Reason& warning : fit.warnings)
+        if (warning.kind == Refusal::poor_prediction) text += warning.text;
+    return text;
+}
+
+TEST(HarmOfRepetition, isALossAboveThatOfAShorterRun) {
     Runs runs = repeated_runs(truth, 0, 0);
-    const auto harm_of = [&](const Runs& some) {
-        std::string text;
-        for (const Reason& warning : fit_repetition(some, options).warnings)
-            if (warning.kind == Refusal::poor_prediction) text += warning.text;
-        return text;
+    const auto harmed = [&] {
+        std::string names;
+        for (const HarmedRun& harm : harm_of_repetition(runs.used).runs)
+            names += harm.run.name + " above " + harm.shorter + ", ";
+        return names;
     };
-    EXPECT_EQ(harm_of(runs), "");
-    // Three of size and tokens alike, in rising order of epochs: 16 is run 2, 64 run 3.
-    runs.used[3].loss = 1.005 * runs.used[2].loss;
-    EXPECT_EQ(harm_of(runs), "") << "half a percent may be the seed";
-    runs.used[3].loss = 1.05 * runs.used[2].loss;
+    EXPECT_EQ(harmed(), "");
     // 15 pairs of size and different tokens, of four numbers of epochs each.
-    EXPECT_THAT(harm_of(runs), testing::HasSubstr("in 1 of 45 pairs"));
-    EXPECT_THAT(harm_of(runs), testing::HasSubstr("run 3 (5% above run 2)"));
-    // Of repeats the mean: this one is .99 of the shorter run.
-    runs.used[3].seed = "1";
+    EXPECT_EQ(harm_of_repetition(runs.used).compared, 45u);
+    // In rising order of epochs: 4 is run 1, 16 run 2, 64 run 3.
+    runs.used[3].loss = 1.005 * runs.used[2].loss;
+    EXPECT_EQ(harmed(), "") << "half a percent may be the seed";
+    runs.used[3].loss = 1.05 * runs.used[2].loss;
+    EXPECT_EQ(harmed(), "run 3 above run 2, ");
+    // The worst is past, and still harm: neither run is below the one of 4 epochs.
+    runs.used[2].loss = 1.08 * runs.used[1].loss, runs.used[3].loss = 1.06 * runs.used[1].loss;
+    EXPECT_EQ(harmed(), "run 2 above run 1, run 3 above run 1, ");
+    EXPECT_EQ(harm_of_repetition(runs.used).unharmed.size(), 58u);
+    // Of repeats the mean: this one is 1.005 of the shorter run.
+    runs = repeated_runs(truth, 0, 0);
+    runs.used[3].loss = 1.05 * runs.used[2].loss, runs.used[3].seed = "1";
     runs.used.push_back(runs.used[3]);
-    runs.used.back().seed = "2", runs.used.back().loss = 0.93 * runs.used[2].loss;
-    EXPECT_EQ(harm_of(runs), "");
+    runs.used.back().seed = "2", runs.used.back().loss = 0.96 * runs.used[2].loss;
+    EXPECT_EQ(harmed(), "");
+    runs.used.back().loss = 1.02 * runs.used[2].loss;
+    EXPECT_EQ(harmed(), "run 3 above run 2, ");
+    EXPECT_EQ(harm_of_repetition(runs.used).unharmed.size(), 59u) << "both of its seeds";
+}
+
+TEST(HarmOfRepetition, isToldWithWhatTheLawMisses) {
+    Runs runs = repeated_runs(truth, 0, 0);
+    const double expected = runs.used[3].loss, came_to = 1.05 * runs.used[2].loss;
+    runs.used[3].loss = came_to;
+    const auto percent = [](double share) { return format_quantity(share, Quantity::percent); };
+    const Reason reason = describe_harm(harm_of_repetition(runs.used), truth, 12, 14.3);
+    EXPECT_EQ(reason.kind, Refusal::poor_prediction);
+    EXPECT_THAT(reason.text, testing::HasSubstr("1 of 45 runs are worse by more than 1%"));
+    EXPECT_THAT(reason.text, testing::HasSubstr("most of all run 3 (5% above run 2)"));
+    EXPECT_THAT(reason.text, testing::HasSubstr("expects " + percent(1 - expected / came_to) +
+                                                " less than they came to, and misses the others by 0%; "));
+    EXPECT_THAT(reason.text, testing::HasSubstr("without them R_D* would be 14.3 instead of 12)"));
+    EXPECT_THAT(describe_harm(harm_of_repetition(runs.used), truth, 12, std::nan("")).text,
+                testing::HasSubstr("misses the others by 0%) leave out"));
+}
+
+TEST(Repetition, saysWhatItWouldBeWithoutRunsThatOverfit) {
+    FitOptions options = quick(0);
+    options.base = known_law;
+    Runs runs = repeated_runs(truth, 0, 0);
+    EXPECT_EQ(harm_in_words(fit_repetition(runs, options)), "");
+    // The last quadrupling of the epochs harms every model.
+    for (std::size_t i = 3; i < runs.used.size(); i += 4)
+        runs.used[i].loss = 1.08 * runs.used[i - 1].loss;
+    const LawFit fit = fit_repetition(runs, options);
+    ASSERT_FALSE(fit.refused) << to_string(*fit.refused);
+    EXPECT_LT(value_of(fit.parameters, "R_D*"), 10) << "what it is bent to";
+    EXPECT_THAT(harm_in_words(fit), testing::HasSubstr("15 of 45 runs are worse by more than 1%"));
+    EXPECT_THAT(harm_in_words(fit), testing::HasSubstr("without them R_D* would be 12 instead of "));
 }
 
 TEST(Repetition, warnsWhereMoreEpochsArePredictedBadly) {
@@ -220,7 +264,7 @@ LawFit fit_datablations(bool with_base, std::size_t replicates) {
     options.bootstrap = replicates;
     if (with_base)
         options.base =
-            GivenLaw{std::exp(0.6254804), std::exp(6.255414), std::exp(7.3049974), 0.3526596, 0.3526596};
+            JointLaw{std::exp(0.6254804), std::exp(6.255414), std::exp(7.3049974), 0.3526596, 0.3526596};
     return fit_repetition(read_csv(request).value(), options);
 }
 

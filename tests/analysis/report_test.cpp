@@ -114,9 +114,21 @@ TEST(Answer, givesTheLossOfALawWithoutAFloorAsALimit) {
 
 TEST(Answer, saysHowNearTheBestTrialComesToTheReferences) {
     const std::string words = describe_compression(synthetic_answer());
-    EXPECT_THAT(words, HasSubstr("2.3 bits per byte"));
+    EXPECT_THAT(words, HasSubstr("The best trial of the largest budget, run 26, reaches 2.3 bits per byte"));
     EXPECT_THAT(words, HasSubstr("50% better than unigram (4.6)"));
     EXPECT_THAT(words, HasSubstr("15% short of xz -9 (2)"));
+}
+
+TEST(Answer, speaksOfNoBudgetWhereAStudyHasNone) {
+    Answer all = synthetic_answer();
+    for (auto& run : all.runs.used)
+        run.budget = 0;
+    EXPECT_THAT(describe_compression(all),
+                HasSubstr("The best trial of those that cost most, run 26, reaches 2.3 bits per byte"));
+    FitOptions options;
+    options.bootstrap = 0;
+    for (const std::string& note : fit_joint(all.runs, options).notes)
+        EXPECT_THAT(note, Not(HasSubstr("largest budget")));
 }
 
 TEST(Answer, saysThatASweepHasNotEndedWhereverItIsWritten) {
@@ -234,7 +246,7 @@ TEST(Answer, saysWhichOptionsChangeNothing) {
     EXPECT_THAT(notes_of("size", 1e12),
                 testing::ElementsAre("--inference-tokens has no effect: no law decides"));
     options.hold_out = {"run 1"};
-    options.check = options.base = GivenLaw{1.8, 400, 1000, 0.3, 0.3};
+    options.check = options.base = JointLaw{1.8, 400, 1000, 0.3, 0.3};
     options.equal_exponents = true;
     options.overhead_from = 64;
     options.minimum = MinimumBy::akima;

@@ -1,8 +1,6 @@
 // Each law takes the runs of its own study, and what was held out for validation is predicted without it.
 #include "analysis/answer/studies.hpp"
 
-#include <algorithm>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -154,6 +152,43 @@ TEST(Families, areTheirStudysAlone) {
     EXPECT_EQ(runs_for(law("compare"), runs).used.front().family, "tuned");
 }
 
+const Table& held_out_of(const LawFit& fit) {
+    for (const Table& table : fit.tables)
+        if (table.key == "held_out") return table;
+    throw std::logic_error("nothing was held out");
+}
+
+/// Each run at three learning rates, of which one is the law's; the others lose 5 and 10%.
+Runs at_three_rates(const Runs& runs) {
+    Runs all = runs;
+    all.used.clear();
+    for (Run run : runs.used) {
+        const double best = run.loss;
+        for (const double lost : {0.0, 0.05, 0.1}) {
+            run.learning_rate = 1e-3 * (1 + lost), run.loss = best * (1 + lost);
+            all.used.push_back(run);
+        }
+    }
+    return all;
+}
+
+TEST(Validation, isGivenTheScatterOfWellTunedRunsAlone) {
+    Runs runs = at_three_rates(runs_of_two_studies());
+    for (const auto& run : isoflop_runs({6.4e20}, 3, 2, known_loss).used)
+        runs.used.push_back(run), runs.used.back().studies = {"validation"};
+    FitOptions options;
+    options.bootstrap = 50;
+    const Answer all = answer(runs, {"joint"}, options, {}, {}, {});
+    const Table& held_out = held_out_of(all.fits.front());
+    ASSERT_THAT(held_out.rows, SizeIs(3));
+    for (const auto& row : held_out.rows) {
+        // Without noise every replicate is the law, and no run of the best rate lies off it.
+        const auto predicted = std::get<double>(row[4]);
+        EXPECT_NEAR(std::get<double>(row[5]) / predicted, 1, 1e-3);
+        EXPECT_NEAR(std::get<double>(row[6]) / predicted, 1, 1e-3);
+    }
+}
+
 TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
     Runs runs = runs_of_two_studies();
     Runs larger = isoflop_runs({6.4e20}, 3, 2, known_loss);
@@ -168,11 +203,8 @@ TEST(Validation, isPredictedByLawsThatDidNotSeeIt) {
     ASSERT_THAT(all.fits, SizeIs(1));
     const LawFit& joint = all.fits.front();
     EXPECT_NEAR(value_of(joint.parameters, "alpha"), known_law.alpha, 1e-3);
-    const auto held_out = std::find_if(joint.tables.begin(), joint.tables.end(),
-                                       [](const Table& table) { return table.key == "held_out"; });
-    ASSERT_NE(held_out, joint.tables.end());
-    ASSERT_THAT(held_out->rows, SizeIs(3));
-    for (const auto& row : held_out->rows)
+    ASSERT_THAT(held_out_of(joint).rows, SizeIs(3));
+    for (const auto& row : held_out_of(joint).rows)
         EXPECT_NEAR(std::get<double>(row.back()), 1 / 1.02 - 1, 1e-3);
     EXPECT_THAT(joint.notes, testing::Contains(HasSubstr("of 3 runs held out for validation, 0 lie inside")));
 

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "analysis/laws/joint.hpp"
+#include "analysis/fit/joint_law.hpp"
+#include "analysis/laws/law.hpp"
 #include "analysis/runs/runs.hpp"
 
 namespace isogrid::analysis {

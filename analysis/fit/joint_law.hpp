@@ -1,7 +1,5 @@
-// The joint law as a function, for who wants its value rather than its fit.
+// The joint law by its numbers: what options may give, and what the law joint finds.
 #pragma once
-
-#include "analysis/laws/law.hpp"
 
 namespace isogrid::analysis {
 
