@@ -270,7 +270,7 @@ base::Result<Runs> read_archive_runs(const ArchiveRequest& request) {
     auto so_far = archive::read_so_far(request.file);
     if (!so_far) return tl::unexpected(so_far.error());
     auto archive = *so_far ? base::Result<archive::Archive>(std::move((*so_far)->archive))
-                           : archive::read_archive(request.file, /*keep_weights=*/false);
+                           : archive::read_archive(request.file);
     if (!archive) return tl::unexpected(archive.error());
     if (*so_far && archive->trials.empty()) return nothing_finished(request.file, **so_far);
 

@@ -52,11 +52,6 @@ bool write_archive(const std::filesystem::path& path, const Archive& archive, co
 /// (verify_archive checks them).
 base::Result<Archive> read_archive(const std::filesystem::path& path, WeightsUse weights = WeightsUse::skip);
 
-/// The same, for callers that say it so.
-inline base::Result<Archive> read_archive(const std::filesystem::path& path, bool keep_weights) {
-    return read_archive(path, keep_weights ? WeightsUse::keep : WeightsUse::skip);
-}
-
 /// What a list of an archive's trials shows.
 struct Listing {
     struct Trial {

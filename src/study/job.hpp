@@ -90,7 +90,7 @@ struct Job {
 struct CorpusFacts {
     std::int64_t vocabulary = 0, training_tokens = 0, validation_tokens = 0;
     std::string digest;
-    std::string tokenizer;  ///< as data::TokenFileHeader names it
+    std::string tokenizer = {};  ///< as data::TokenFileHeader names it
 };
 
 }  // namespace isogrid::study

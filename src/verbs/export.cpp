@@ -17,7 +17,7 @@ namespace {
 
 int export_model(const options::variables_map& given) {
     const std::string path = text(given, "ARCHIVE");
-    const auto archive = archive::read_archive(path, false);
+    const auto archive = archive::read_archive(path);
     if (!archive) return refuse(archive.error());
     const auto index = archive::find_trial(archive->trials, text(given, "trial"));
     if (!index) return refuse(index.error());

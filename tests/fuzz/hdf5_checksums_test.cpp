@@ -46,7 +46,7 @@ TEST(RepairChecksums, makesAChangedTableReadableSoThatOnlyItsRecordIsDoubted) {
     bytes[name] ^= 1;
     const auto fault_of = [&] {
         archive::sample::put_bytes(file, bytes);
-        const auto read = archive::read_archive(file, true);
+        const auto read = archive::read_archive(file, archive::WeightsUse::keep);
         return read ? std::string() : base::to_string(read.error());
     };
     const std::string doubts = "its bytes are not those of its sha256";

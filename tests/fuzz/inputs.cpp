@@ -173,7 +173,7 @@ std::vector<Input> inputs(const Path& scratch) {
          [=](const std::string& bytes) {
              const Path& path = file->put(bytes);
              static_cast<void>(archive::list_archive(path));
-             static_cast<void>(archive::read_archive(path, true));
+             static_cast<void>(archive::read_archive(path, archive::WeightsUse::keep));
              static_cast<void>(archive::verify_archive(path));
          },
          [=] { return std::vector{archive_file(scratch / "a.h5")}; }, true},
