@@ -195,9 +195,10 @@ std::string trials(std::size_t number) {
 /// Nothing was read from the run folder, but perhaps damaged files.
 tl::unexpected<base::Faults> nothing_finished(const std::filesystem::path& file,
                                               const archive::SoFar& so_far) {
-    auto faults = base::fail(file.string(), "has no finished trial yet",
-                             "its sweep has not ended, and is kept in " + archive::run_folder(file).string(),
-                             "see isogrid status, and fit when trials have ended");
+    auto faults =
+        base::fail(file.string(), "has no finished trial yet",
+                   "its sweep has not ended, and is kept in " + archive::RunFolder(file).root.string(),
+                   "see isogrid status, and fit when trials have ended");
     faults.value().insert(faults.value().end(), so_far.rejected.begin(), so_far.rejected.end());
     return faults;
 }
@@ -245,7 +246,7 @@ void say_how_far(const std::filesystem::path& file, const archive::SoFar& so_far
         runs.notes.push_back(budgets);
     runs.notes.push_back("the digest is that of an archive of these trials alone, not of the one to come");
     if (!so_far.knows_study)
-        runs.notes.push_back(archive::study_file(file).string() +
+        runs.notes.push_back(archive::RunFolder(file).study.string() +
                              " is missing (earlier versions wrote none): budgets are taken as set in the "
                              "convention exact, and target losses of critical_batch are not known");
     for (const base::Fault& fault : so_far.rejected)
@@ -255,7 +256,7 @@ void say_how_far(const std::filesystem::path& file, const archive::SoFar& so_far
 }
 
 std::string newer_results(const std::filesystem::path& file, std::size_t number) {
-    return archive::run_folder(file).string() + " holds " + trials(number) + " finished since, which " +
+    return archive::RunFolder(file).root.string() + " holds " + trials(number) + " finished since, which " +
            (number == 1 ? "is" : "are") + " not in the archive until its sweep has ended";
 }
 

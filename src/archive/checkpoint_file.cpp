@@ -90,16 +90,18 @@ base::Result<void> check_stamp(const std::string& where, const Stamp& stamp, con
     if (bits_of(stamp.instruction_set, trial.precision) != bits_of(instruction_set, trial.precision))
         return base::fail(where, "is a checkpoint of an instruction set with other bits",
                           stamp.instruction_set + ", not " + instruction_set,
-                          "the trial begins anew; to go on with it add --isa " + stamp.instruction_set);
+                          stamp.instruction_set.starts_with("sm_")
+                              ? "the trial begins anew; to go on with it give it such a card and CUDA"
+                              : "the trial begins anew; to go on with it add --isa " + stamp.instruction_set);
     return {};
 }
 
 }  // namespace
 
-bool write_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
-                      const std::string& instruction_set, Checkpoint checkpoint, const Writer& writer) {
-    FileImage image;
-    const hid_t file = image.file();
+namespace {
+
+/// Gives its numbers away as it goes: they are as large as the model.
+void fill(hid_t file, const study::Trial& trial, const std::string& instruction_set, Checkpoint checkpoint) {
     write_attribute(file, "schema", checkpoint_schema);
     Stamp stamp{study::identity(trial), instruction_set, code_revision(), checkpoint.step};
     write_table(file, "checkpoint", columns_of(stamp), 1, [](std::size_t) {});
@@ -114,6 +116,19 @@ bool write_checkpoint(const std::filesystem::path& path, const study::Trial& tri
     write_values(file, "weights", std::exchange(checkpoint.weights, {}));
     write_values(file, "first_moment", std::exchange(checkpoint.first_moment, {}));
     write_values(file, "second_moment", std::exchange(checkpoint.second_moment, {}));
+}
+
+}  // namespace
+
+bool write_checkpoint(const std::filesystem::path& path, const study::Trial& trial,
+                      const std::string& instruction_set, Checkpoint checkpoint, const Writer& writer) {
+    FileImage image;
+    try {
+        fill(image.file(), trial, instruction_set, std::move(checkpoint));
+    } catch (const Hdf5Error& error) {
+        throw std::runtime_error(path.string() + ": cannot be prepared in memory (" + error.what() +
+                                 ") give the job more memory, and files more room (ulimit -f)");
+    }
     return write_durably(path, image.finish(path), writer);
 }
 

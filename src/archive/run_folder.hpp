@@ -31,17 +31,6 @@ struct RunFolder {
     std::filesystem::path accepted = root / "accepted";    ///< the job of the last start with good input
 };
 
-// Names that analysis/ has for what it needs of a RunFolder.
-inline std::filesystem::path run_folder(const std::filesystem::path& archive) {
-    return RunFolder(archive).root;
-}
-inline std::filesystem::path trials_folder(const std::filesystem::path& archive) {
-    return RunFolder(archive).trials;
-}
-inline std::filesystem::path study_file(const std::filesystem::path& archive) {
-    return RunFolder(archive).study;
-}
-
 /// The trial files or segments in a folder, by name; what is being written has another ending. None where the
 /// folder is not there: it comes with the first file, and goes when the archive has them all. A fault where
 /// it cannot be read.

@@ -6,9 +6,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
+
+#include <sys/stat.h>
 
 #include "data/text_blocks.hpp"
 #include "files/new_file.hpp"
@@ -31,15 +34,15 @@ base::Result<files::Descriptor> opened(const std::string& name) {
 /// What a file is packed as, by its first bytes; nothing where it is none that is known, or a pipe.
 std::optional<std::string_view> packed_as(const files::Descriptor& file, off_t start) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 6> known = {
-        {{"\x1f\x8b", "gzip"},
+        {{"\x1f\x8b\x08", "gzip"},
          {"\x28\xb5\x2f\xfd", "zstd"},
          {"\xfd"
           "7zXZ",
           "xz"},
-         {"BZh", "bzip2"},
+         {"BZh91AY&SY", "bzip2"},
          {"PK\x03\x04", "zip"},
-         {"PAR1", "parquet"}}};
-    std::array<char, 8> bytes{};
+         {"PAR1\x15", "parquet"}}};
+    std::array<char, 16> bytes{};
     const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), start);
     const std::string_view first(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     for (const auto& [magic, name] : known)
@@ -49,17 +52,26 @@ std::optional<std::string_view> packed_as(const files::Descriptor& file, off_t s
 
 }  // namespace
 
-base::Result<std::vector<Text>> find_texts(std::span<const std::string> names) {
+base::Result<std::vector<Text>> find_texts(std::span<const std::string> names, bool letters) {
     std::vector<Text> texts;
     base::Faults faults;
+    std::set<std::pair<dev_t, ino_t>> seen;
     for (const std::string& name : names) {
         auto file = opened(name);
         if (!file) {
             faults.push_back(file.error().front());
             continue;
         }
+        struct stat facts {};
+        if (::fstat(file->get(), &facts) == 0 && S_ISREG(facts.st_mode) &&
+            !seen.emplace(facts.st_dev, facts.st_ino).second) {
+            faults.push_back({name, "is given twice",
+                              "what is held out of the one would be trained on in the other",
+                              "name it once"});
+            continue;
+        }
         const off_t start = ::lseek(file->get(), 0, SEEK_CUR);
-        if (const auto packing = packed_as(*file, start)) {
+        if (const auto packing = letters ? packed_as(*file, start) : std::nullopt) {
             faults.push_back({name, "is packed", "it begins as " + std::string(*packing) + " does",
                               "unpack it, into a file or a pipe to isogrid tokenize -"});
             continue;

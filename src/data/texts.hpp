@@ -21,8 +21,9 @@ struct Text {
     bool once = false;                             ///< it can be read only once, such as a pipe
 };
 
-/// Tries to open every text; one fault for each that cannot be read, or is packed.
-base::Result<std::vector<Text>> find_texts(std::span<const std::string> names);
+/// Tries to open every text; one fault for each that cannot be read, or is the same file as one before it, by
+/// whatever name, and where they are to be `letters` for each that is packed.
+base::Result<std::vector<Text>> find_texts(std::span<const std::string> names, bool letters);
 
 /// The text, at its beginning.
 base::Result<files::Descriptor> opened(const Text& text);

@@ -144,9 +144,11 @@ Result<Layout> layout_of(Bytes& bytes, const std::string& name) {
     if (is_text(start))
         return fail(name, "holds text, not tokens", "its first bytes are all letters",
                     "choose another --tokenizer than tokens:VOCABULARY");
-    if (start.size() < llmc_header_bytes) return Layout{};
-    const auto magic = number_at<std::int32_t>(start, 0);
+    const auto magic = start.size() < 4 ? 0 : number_at<std::int32_t>(start, 0);
     if (magic != llmc_magic_16_bits && magic != llmc_magic_32_bits) return Layout{};
+    if (start.size() < llmc_header_bytes)
+        return fail(name, "is damaged", "it ends within the header of llm.c that it begins with",
+                    "copy it again");
     return Layout{.header_bytes = llmc_header_bytes,
                   .bytes_each = std::size_t{magic == llmc_magic_16_bits ? 2U : 4U},
                   .is_signed = false,

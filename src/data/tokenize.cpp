@@ -50,8 +50,7 @@ Result<void> for_each_part(const Text& text, const TokenizeRequest& request,
 }
 
 /// Lines of training blocks, spread over the whole of the texts.
-Result<std::vector<std::string>> sample_lines(const TokenizeRequest& request,
-                                              const std::vector<Text>& texts) {
+Result<std::vector<std::string>> sample_lines(const TokenizeRequest& request, std::span<const Text> texts) {
     double bytes = 0;
     for (const Text& text : texts) {
         const auto file = opened(text);
@@ -60,15 +59,24 @@ Result<std::vector<std::string>> sample_lines(const TokenizeRequest& request,
         if (::fstat(file->get(), &facts) == 0) bytes += static_cast<double>(facts.st_size);
     }
     std::vector<std::string> lines;
-    std::int64_t blocks = 0;
+    std::int64_t blocks = 0, pieces = 0;
+    const auto take_some = [&](std::string_view piece, std::int64_t number) {
+        if (chance_of_block(RandomUse::vocabulary_sample, number) * bytes > vocabulary_sample_bytes) return;
+        std::istringstream text{std::string(piece)};
+        for (std::string line; std::getline(text, line);)
+            if (!line.empty()) lines.push_back(line);
+    };
     const auto sample = [&](std::string_view block) -> Result<void> {
         const std::int64_t number = blocks++;
         if (part_of_block(request, number) == Part::validation) return {};
-        if (chance_of_block(RandomUse::vocabulary_sample, number) * bytes > vocabulary_sample_bytes)
-            return {};
-        std::istringstream text{std::string(block)};
-        for (std::string line; std::getline(text, line);)
-            if (!line.empty()) lines.push_back(line);
+        if (request.json_field.empty())
+            take_some(block, number);
+        else  // of long documents too a little each
+            while (!block.empty()) {
+                const std::size_t end = std::min(block.find('\n', usual_block_bytes), block.size() - 1);
+                take_some(block.substr(0, end + 1), pieces++);
+                block.remove_prefix(end + 1);
+            }
         return {};
     };
     for (const Text& text : texts)
@@ -82,7 +90,7 @@ struct Vocabulary {
     std::string new_model;                 ///< the bytes of the tokenizer's model, where it was made just now
 };
 
-Result<Vocabulary> make_vocabulary(const TokenizeRequest& request, std::vector<Text>& texts) {
+Result<Vocabulary> make_vocabulary(const TokenizeRequest& request, std::span<Text> texts) {
     if (takes_tokens(request)) return Vocabulary{};
     if (request.tokenizer == "bytes") return Vocabulary{make_byte_tokenizer(), {}};
     const auto with_model = [](std::string model) {
@@ -133,7 +141,7 @@ std::string parts_in_words(const TokenizeRequest& request) {
 }
 
 /// Appends all texts that part_of_block divides.
-Result<void> append_divided(const std::vector<Text>& texts, const TokenizeRequest& request,
+Result<void> append_divided(std::span<const Text> texts, const TokenizeRequest& request,
                             const Tokenizer* tokenizer, TokenWriter& writer) {
     std::int64_t blocks = 0, held_out = 0;
     const auto next_part = [&] {
@@ -155,7 +163,7 @@ Result<void> append_divided(const std::vector<Text>& texts, const TokenizeReques
 }
 
 /// Appends the texts that are held out whole.
-Result<void> append_held_out(const std::vector<Text>& texts, const TokenizeRequest& request,
+Result<void> append_held_out(std::span<const Text> texts, const TokenizeRequest& request,
                              const Tokenizer* tokenizer, TokenWriter& writer) {
     for (const Text& text : texts) {
         std::int64_t blocks = 0;
@@ -183,18 +191,18 @@ Result<void> save_model(const std::string& model, const std::filesystem::path& p
 
 Result<TokenFileHeader> tokenize(const TokenizeRequest& request) {
     if (base::Faults faults = check(request); !faults.empty()) return tl::unexpected(std::move(faults));
-    auto texts = find_texts(request.texts);
-    if (!texts) return tl::unexpected(std::move(texts.error()));
-    const auto held_out = find_texts(request.held_out);
-    if (!held_out) return tl::unexpected(held_out.error());
+    auto found = find_texts(all_texts(request), !takes_tokens(request));
+    if (!found) return tl::unexpected(std::move(found.error()));
+    const auto texts = std::span(*found).first(request.texts.size()),
+               held_out = std::span(*found).subspan(request.texts.size());
     auto writer = TokenWriter::create(request.out);
     if (!writer) return tl::unexpected(std::move(writer.error()));
-    const auto vocabulary = make_vocabulary(request, *texts);
+    const auto vocabulary = make_vocabulary(request, texts);
     if (!vocabulary) return tl::unexpected(vocabulary.error());
 
     const Tokenizer* tokenizer = vocabulary->tokenizer.get();
-    auto appended = append_divided(*texts, request, tokenizer, *writer);
-    if (appended) appended = append_held_out(*held_out, request, tokenizer, *writer);
+    auto appended = append_divided(texts, request, tokenizer, *writer);
+    if (appended) appended = append_held_out(held_out, request, tokenizer, *writer);
     if (!appended) return tl::unexpected(std::move(appended.error()));
     if (!vocabulary->new_model.empty())
         if (auto saved = save_model(vocabulary->new_model, *trained_model(request)); !saved)

@@ -26,6 +26,12 @@ std::optional<std::int64_t> vocabulary_asked(const std::string& tokenizer) {
     return error == std::errc() && end == last ? std::optional(vocabulary) : std::nullopt;
 }
 
+std::vector<std::string> all_texts(const TokenizeRequest& request) {
+    std::vector<std::string> names = request.texts;
+    names.insert(names.end(), request.held_out.begin(), request.held_out.end());
+    return names;
+}
+
 std::optional<std::filesystem::path> trained_model(const TokenizeRequest& request) {
     if (!trains_vocabulary(request)) return std::nullopt;
     return std::filesystem::path(request.out).replace_extension(".model");
@@ -34,13 +40,6 @@ std::optional<std::filesystem::path> trained_model(const TokenizeRequest& reques
 namespace {
 
 using base::Faults;
-
-/// All that is read, in the order in which it is named.
-std::vector<std::string> all_texts(const TokenizeRequest& request) {
-    std::vector<std::string> names = request.texts;
-    names.insert(names.end(), request.held_out.begin(), request.held_out.end());
-    return names;
-}
 
 void check_texts(const TokenizeRequest& request, Faults& faults) {
     if (request.texts.empty())
@@ -85,21 +84,6 @@ void check_tokenizer(const TokenizeRequest& request, Faults& faults) {
                           "name one of them"});
 }
 
-/// Names of one file, by whatever path.
-void check_repeated(const std::vector<std::string>& texts, Faults& faults) {
-    for (auto text = texts.begin(); text != texts.end(); ++text) {
-        const auto same = [&](const std::string& before) {
-            std::error_code ignored;
-            return std::filesystem::is_regular_file(*text, ignored) &&
-                   std::filesystem::equivalent(before, *text, ignored);
-        };
-        if (std::any_of(texts.begin(), text, same))
-            faults.push_back({*text, "is given twice",
-                              "what is held out of the one would be trained on in the other",
-                              "name it once"});
-    }
-}
-
 void check_overwrites(const TokenizeRequest& request, Faults& faults) {
     std::vector<std::string> inputs = all_texts(request);
     if (request.tokenizer.ends_with(".model")) inputs.push_back(request.tokenizer);
@@ -129,7 +113,6 @@ base::Faults check(const TokenizeRequest& request) {
     if (takes_tokens(request) && !request.json_field.empty())
         faults.push_back({"--json-field", "cannot be given with --tokenizer " + request.tokenizer,
                           "tokens are no JSON", "leave one of them out"});
-    check_repeated(all_texts(request), faults);
     check_overwrites(request, faults);
     return faults;
 }

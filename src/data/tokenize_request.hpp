@@ -23,6 +23,9 @@ struct TokenizeRequest {
         {};  ///< texts are JSON Lines, and documents stand there (json_lines.hpp); empty: no
 };
 
+/// All that is read: the texts, then those that are held out.
+std::vector<std::string> all_texts(const TokenizeRequest& request);
+
 /// Whether a vocabulary is trained on the texts.
 bool trains_vocabulary(const TokenizeRequest& request);
 

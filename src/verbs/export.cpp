@@ -46,7 +46,7 @@ int export_model(const options::variables_map& given) {
         if (!tokens) return refuse(tokens.error());
         const auto pinned = pinned_instruction_set("export", given);
         if (!pinned) return refuse(pinned.error());
-        const Retraining how = retraining(record.provenance.instruction_set, *pinned, kernels::cuda_cards());
+        Retraining how = retraining(record.provenance.instruction_set, *pinned, kernels::cuda_cards());
         archive::TrialResult result = retrain(trial, *tokens, step, how);
         if (result.outcome != archive::Outcome::completed)
             return refuse({{record.planned.name, "has no weights at step " + std::to_string(step),

@@ -14,7 +14,8 @@ namespace isogrid::verbs {
 base::Result<ExportedTokenizer> tokenizer_of(const archive::Archive& archive,
                                              const std::filesystem::path& place,
                                              const options::variables_map& given) {
-    ExportedTokenizer found{.name = archive::value_of(archive.build, "tokenizer"), .model = {}, .model_path = {}};
+    ExportedTokenizer found{
+        .name = archive::value_of(archive.build, "tokenizer"), .model = {}, .model_path = {}};
     std::vector<std::filesystem::path> token_files;
     if (given.contains("tokens")) token_files.push_back(text(given, "tokens"));
     if (const std::string named = archive::value_of(archive.build, "token_file"); !named.empty()) {
@@ -51,6 +52,9 @@ base::Result<ExportedTokenizer> tokenizer_of(const archive::Archive& archive,
 
 base::Result<void> export_tokenizer(const ExportedTokenizer& tokenizer, const std::filesystem::path& folder,
                                     std::int64_t context) {
+    std::error_code ignored;  // of an earlier export, which would be taken for this model's
+    for (const char* earlier : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json"})
+        std::filesystem::remove(folder / earlier, ignored);
     if (tokenizer.name == "bytes") return data::export_byte_tokenizer(folder, context);
     if (!tokenizer.model.empty()) {
         const auto exported =

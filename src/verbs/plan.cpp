@@ -157,7 +157,8 @@ int plan(const options::variables_map& given) {
     plan.instruction_set = planned.backend->instruction_set();
     if (!planned.why_untimed.empty()) plan.why_untimed = planned.why_untimed;
     if (planned.backend->on_host() && planned.why_untimed.empty()) warn_of_memory(*study, plan);
-    plan.seats = cluster::seats_of_cards(study->job, planned.card_bytes > 0);
+    plan.seats = std::min(planned.backend->trials_at_once(),
+                          cluster::seats_of_cards(study->job, planned.card_bytes > 0));
     std::cout << (given.contains("json") ? cluster::plan_json(*study, plan)
                                          : cluster::plan_text(*study, plan, columns_to_fill()));
     return exit_done;

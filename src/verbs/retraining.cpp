@@ -79,31 +79,30 @@ base::Faults other_numerics(const study::PlannedTrial& planned) {
 
 Retraining retraining(std::string_view provenance, std::optional<cluster::InstructionSet> pinned,
                       const kernels::CudaCards& seen, const cluster::RunsHere& runs_here) {
-    const std::string made_with(provenance.substr(0, provenance.find(' ')));  // details may follow
-    const auto recorded = base::value_named(made_with, kernels::cpu::instruction_sets);
+    const std::string word(provenance.substr(0, provenance.find(' ')));  // details may follow
+    const auto recorded = base::value_named(word, kernels::cpu::instruction_sets);
     const bool can = recorded && runs_here(*recorded);
-    const bool on_card = kernels::is_kind_of_card(made_with);
-    Retraining how{
-        .card = {},
-        .instruction_set =
-            pinned ? *pinned
-            : can  ? *recorded
-                  : cluster::best_instruction_set(runs_here).value_or(kernels::cpu::instruction_sets.front()),
-        .made_with = made_with,
-        .retrained_with = {},
-        .words = "made with " + (made_with.empty() ? "nobody knows what" : std::string(provenance))};
+    const bool on_card = kernels::is_kind_of_card(word);
+    const std::string made_with = on_card ? std::string(provenance) : word;
+    Retraining how{.card = {},
+                   .instruction_set = pinned ? *pinned
+                                      : can  ? *recorded
+                                             : cluster::best_instruction_set(runs_here).value_or(
+                                                   kernels::cpu::instruction_sets.front()),
+                   .made_with = made_with,
+                   .retrained_with = {},
+                   .words = "made with " + (word.empty() ? "nobody knows what" : made_with)};
     how.retrained_with = kernels::cpu::name(how.instruction_set);
     if (!pinned && on_card && !seen.cards.empty()) {
-        const auto like =
-            std::find_if(seen.cards.begin(), seen.cards.end(),
-                         [&](const kernels::CudaCard& card) { return kind_of(card) == made_with; });
+        const auto like = std::find_if(seen.cards.begin(), seen.cards.end(),
+                                       [&](const kernels::CudaCard& card) { return kind_of(card) == word; });
         const auto chosen = like == seen.cards.end() ? seen.cards.begin() : like;
         how.card = static_cast<int>(chosen - seen.cards.begin());
         how.retrained_with = kind_of(*chosen);
         if (like == seen.cards.end()) how.words += " (of which this machine has no card)";
     } else if (!pinned && on_card) {
         how.words += " (and no card is seen here)";
-    } else if (!pinned && !made_with.empty() && !can) {
+    } else if (!pinned && !word.empty() && !can) {
         how.words +=
             recorded ? " (which this processor does not run)" : " (which this program does not know)";
     }
@@ -112,9 +111,10 @@ Retraining retraining(std::string_view provenance, std::optional<cluster::Instru
 }
 
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
-                             const Retraining& how) {
+                             Retraining& how) {
     const std::unique_ptr<kernels::Backend> backend =
         how.card ? kernels::make_cuda_backend(*how.card) : kernels::cpu::make_backend(how.instruction_set);
+    how.retrained_with = backend->instruction_set();
     train::Alone alone;
     return train::train(trial, tokens, *backend, alone,
                         {.keep_weights = true, .stop_after_step = step, .on_progress = {}});

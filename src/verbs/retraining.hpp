@@ -37,7 +37,7 @@ base::Faults other_numerics(const study::PlannedTrial& planned);
 struct Retraining {
     std::optional<int> card;  ///< by its number; none: on the processor
     cluster::InstructionSet instruction_set;
-    std::string made_with;       ///< the word in the provenance; empty where there is none
+    std::string made_with;       ///< as the provenance says; empty where it says nothing
     std::string retrained_with;  ///< `avx512`, or `sm_90x132` on a card
     std::string words;           ///< `made with avx512, retrained with avx512`
 };
@@ -49,8 +49,9 @@ Retraining retraining(std::string_view provenance, std::optional<cluster::Instru
                       const kernels::CudaCards& seen,
                       const cluster::RunsHere& runs_here = kernels::cpu::supported);
 
-/// Trains a trial of an archive again, up to `step` (-1: to its end).
+/// Trains a trial of an archive again, up to `step` (-1: to its end), and says in `how.retrained_with` all
+/// that bits depend on.
 archive::TrialResult retrain(const study::Trial& trial, const data::TokenFile& tokens, std::int64_t step,
-                             const Retraining& how);
+                             Retraining& how);
 
 }  // namespace isogrid::verbs

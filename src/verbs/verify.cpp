@@ -85,7 +85,7 @@ Comparison compare(archive::TrialRecord record, bool asked_for, const data::Toke
             std::string(archive::name(record.result.outcome)) + ", there is nothing to compare");
     const std::string expected = archive::digest(record);
     const double recorded = record.result.validation_loss;
-    const Retraining how = retraining(record.provenance.instruction_set, pinned, seen);
+    Retraining how = retraining(record.provenance.instruction_set, pinned, seen);
     try {
         record.result = retrain(record.planned.trial, tokens, -1, how);
     } catch (const std::bad_alloc&) {

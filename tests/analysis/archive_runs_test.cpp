@@ -201,14 +201,14 @@ TEST(ReadArchive, saysWhenThereIsNoFileOrNoArchiveInIt) {
 class Sweep {
   public:
     Sweep() {
-        std::filesystem::create_directories(archive::trials_folder(path_));
+        std::filesystem::create_directories(archive::RunFolder(path_).trials);
         study_.job.isoflop.convention = study::FlopConvention::matmul;
         for (std::int64_t index = 0; index < 3; ++index)
             study_.grid.trials.push_back(record(index).planned);
         study_.grid.trials[2].budget = 0;
     }
     ~Sweep() {
-        std::filesystem::remove_all(archive::run_folder(path_));
+        std::filesystem::remove_all(archive::RunFolder(path_).root);
         std::filesystem::remove(path_);
     }
     Sweep(const Sweep&) = delete;
@@ -216,7 +216,7 @@ class Sweep {
 
     void begin() { archive::write_study_file(path_, study_, writer_); }
     void put(const archive::TrialRecord& record) {
-        archive::write_trial_file(archive::trials_folder(path_), record, writer_);
+        archive::write_trial_file(archive::RunFolder(path_).trials, record, writer_);
     }
     void end() { archive::merge(path_, study_, writer_).value(); }
     base::Result<Runs> read() const { return read_archive_runs({path_, {}, {}, 0}); }
@@ -233,7 +233,7 @@ TEST(ReadSweep, saysHowManyTrialsAndWhichBudgetsAreFinished) {
     Sweep sweep;
     sweep.begin();
     sweep.put(record(1));
-    std::ofstream(archive::trials_folder(sweep.path()) / "broken.h5") << "no";
+    std::ofstream(archive::RunFolder(sweep.path()).trials / "broken.h5") << "no";
     auto runs = sweep.read();
     ASSERT_TRUE(runs) << base::to_string(runs.error());
     EXPECT_EQ(runs->unfinished,

@@ -140,6 +140,8 @@ TEST(TokenArrays, whoseLengthIsNotThatOfTheirHeaderAreDamaged) {
     EXPECT_THAT(fault_of(array_file("<u2", "(5,)", all_little(some, 2))),
                 HasSubstr("is damaged (its header promises 5 tokens, behind it are 4)"));
     EXPECT_THAT(fault_of(llmc_file(20240520, 3, all_little(some, 2))), HasSubstr("promises 3 tokens"));
+    EXPECT_THAT(fault_of(llmc_file(20240520, 3, "").substr(0, 800), 65536),
+                HasSubstr("it ends within the header of llm.c"));
     EXPECT_THAT(fault_of(all_little(some, 2) + "x"), HasSubstr("it ends within a number of 16 bits"));
     EXPECT_THAT(fault_of(array_file("<u4", "(4,)", all_little(some, 4) + "x")),
                 HasSubstr("it ends within a number of 32 bits"));

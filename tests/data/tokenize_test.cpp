@@ -381,6 +381,13 @@ TEST_F(Tokenize, refusesATextThatIsGivenTwice) {
     EXPECT_THAT(message(tokenize(wanted)), HasSubstr("link: is given twice (what is held out of the one"));
 }
 
+TEST_F(Tokenize, refusesStandardInputThatIsHeldOutByItsName) {
+    TokenizeRequest wanted = request(sample_text(100));
+    const StandardInput input(files::Descriptor(::open((folder / "text").c_str(), O_RDONLY)));
+    wanted.held_out = std::exchange(wanted.texts, {"-"});
+    EXPECT_THAT(message(tokenize(wanted)), HasSubstr("text: is given twice"));
+}
+
 TEST_F(Tokenize, refusesAPlaceItCannotWriteTo) {
     TokenizeRequest wanted = request(sample_text(100));
     wanted.out = "/dev/full";

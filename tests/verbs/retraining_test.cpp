@@ -78,7 +78,8 @@ archive::TrialRecord trained(std::int64_t index, const data::TokenFile& tokens) 
     record.planned.parameters = study::count_parameters(trial.shape);
     record.planned.flops_per_token = study::count_flops(trial.shape, 1000);
     record.provenance.instruction_set = "avx2";
-    record.result = retrain(trial, tokens, -1, retraining("avx2", InstructionSet::avx2, {}));
+    Retraining how = retraining("avx2", InstructionSet::avx2, {});
+    record.result = retrain(trial, tokens, -1, how);
     record.result.weights.clear();
     return record;
 }

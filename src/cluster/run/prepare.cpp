@@ -108,10 +108,14 @@ tl::expected<Place, int> agree_on_place(study::Job& job, InstructionSet instruct
         where_all_have(std::move(made), archive, session, [&] { return lack_of_node(!has && one_can); });
     if (!backend) return tl::unexpected(backend.error());
     place.backend = *std::move(backend);
-    if (const auto same = check_versions(job, session, place.card.has_value(), *place.backend); !same) {
+    const auto same = check_versions(job, session, place.card.has_value(), *place.backend);
+    if (same) return place;
+    if (job.device != study::Device::automatic) {
         if (session.rank() == 0) program::refuse(same.error());
         return tl::unexpected(int{program::exit_bad_input});
     }
+    place.card.reset();  // as for cards of several kinds
+    place.backend = kernels::cpu::make_backend(instruction_set);
     return place;
 }
 
