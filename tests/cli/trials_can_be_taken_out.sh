@@ -16,7 +16,11 @@ for file in config.json model.safetensors; do
 done
 grep -q '"LlamaForCausalLM"' model/config.json || fail "config.json names no LlamaForCausalLM"
 
-# The tokenizer goes with it, of bytes here; a model that did not make the tokens is refused, before anything is written.
+# The tokenizer goes with it, of bytes here, and no other stays; a model that did not make the tokens is refused, before
+# anything is written.
+echo 'of another export' >model/tokenizer.model
+expect_status 0 "$isogrid" export out.h5 --trial "$trial" --to model
+[[ ! -e model/tokenizer.model ]] || fail "another export's tokenizer stays beside the model"
 grep -q '"Ġ": 32' model/tokenizer.json || fail "tokenizer.json does not hold the space as byte 32"
 printf 'a model' >other.model
 expect_status 2 "$isogrid" export out.h5 --trial "$trial" --to none --tokenizer other.model
