@@ -17,7 +17,7 @@ declare -A below=(
     [cluster/coordination]="cluster/sweep cluster/messages cluster/schedule archive"
     [cluster/run]="cluster/coordination cluster/worker cluster/sweep cluster/messages cluster/schedule cluster/folder cluster/site archive kernels data program study files base"
     [verbs]="cluster train model archive graph kernels data program study files base"
-    [analysis/figures]="study base" [analysis/fit]="analysis/figures study base" [analysis/runs]="analysis/fit analysis/figures archive study files base"
+    [analysis/figures]="study base" [analysis/fit]="study base" [analysis/runs]="analysis/fit analysis/figures archive study files base"
     [analysis/laws]="analysis/runs analysis/fit analysis/figures study base"
     [analysis/answer]="analysis/laws analysis/runs analysis/fit analysis/figures study base"
     [analysis/report]="analysis/answer analysis/laws analysis/runs analysis/fit analysis/figures program study base"
