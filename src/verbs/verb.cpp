@@ -1,8 +1,10 @@
 #include "verbs/verb.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <string_view>
+#include <thread>
 
 namespace isogrid::verbs {
 
@@ -16,8 +18,11 @@ bool speaks_for_all() {
     return true;
 }
 
+/// A launcher ends all ranks when the first of them fails, so the others leave time to the one that speaks.
 int refuse_words(const base::Faults& faults) {
-    return speaks_for_all() ? refuse(faults) : exit_bad_input;
+    if (speaks_for_all()) return refuse(faults);
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    return exit_bad_input;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
+#include <limits>
 
 #include "kernels/instruction_set_names.hpp"
 #include "kernels/kernel_test.hpp"
@@ -15,24 +16,37 @@ namespace {
 /// Inputs and outputs on one backend, the same for the same seeds, and the bits of what came out.
 class Trace {
   public:
-    Trace(Backend& backend, Element element, std::int64_t rows)
-        : device(backend), element(element), rows(rows) {}
+    Trace(Backend& backend, Element element, std::int64_t rows, float size)
+        : device(backend), element(element), rows(rows), size(size) {}
 
+    Values values(std::int64_t count, std::uint32_t seed) const {
+        Values some = random_values(count, seed);
+        for (float& value : some)
+            value *= size;
+        return some;
+    }
     ConstActivations held(std::int64_t columns, std::uint32_t seed) {
-        return device.hold(exact(random_values(rows * columns, seed), element), rows, columns, element);
+        return device.hold(exact(values(rows * columns, seed), element), rows, columns, element);
     }
     ConstMatrix floats(std::int64_t columns, std::uint32_t seed) {
-        return {device.hold(random_values(rows * columns, seed)), rows, columns};
+        return {device.hold(values(rows * columns, seed)), rows, columns};
     }
     Activations written(std::int64_t columns) { return device.poisoned(rows, columns, element); }
     MutableMatrix written_floats(std::int64_t matrix_rows, std::int64_t columns) {
         return {device.poisoned(matrix_rows * columns), matrix_rows, columns};
     }
-    void keep(ConstActivations matrix) { results.push_back(bits(device.read(matrix))); }
+    /// All that is not a number counts as one.
+    void keep(ConstActivations matrix) {
+        Values numbers = device.read(matrix);
+        for (float& number : numbers)
+            if (std::isnan(number)) number = std::numeric_limits<float>::quiet_NaN();
+        results.push_back(bits(numbers));
+    }
 
     Device device;
     Element element;
     std::int64_t rows;
+    float size;  ///< of the inputs
     std::vector<std::vector<std::uint32_t>> results;
 };
 
@@ -41,7 +55,7 @@ void run_products(Trace& trace, std::int64_t inputs, std::int64_t outputs) {
     Backend& backend = trace.device.backend;
     const std::int64_t rows = trace.rows;
     const PackedWeights weights =
-        trace.device.pack(random_values(outputs * inputs, 3), outputs, inputs, trace.element);
+        trace.device.pack(trace.values(outputs * inputs, 3), outputs, inputs, trace.element);
     const ConstActivations x = trace.held(inputs, 1), gradient = trace.held(outputs, 2);
     const MutableMatrix out = trace.written_floats(rows, outputs),
                         x_gradient = trace.written_floats(rows, inputs),
@@ -92,7 +106,7 @@ void run_rows(Trace& trace, std::int64_t width) {
     const MutableMatrix inverse = trace.written_floats(1, rows),
                         gain_gradient = trace.written_floats(1, width),
                         norm_gradient = trace.written_floats(rows, width);
-    const float* gain = trace.device.hold(random_values(width, 5));
+    const float* gain = trace.device.hold(trace.values(width, 5));
     backend.rms_norm(trace.floats(width, 4), gain, 1e-5f, normed, inverse.data);
     backend.rms_norm_backward(trace.floats(width, 6), trace.floats(width, 4), gain, inverse.data,
                               norm_gradient, Write::replace, gain_gradient.data, Write::replace, {});
@@ -104,12 +118,12 @@ void run_rows(Trace& trace, std::int64_t width) {
     const ConstMatrix logits = trace.floats(vocabulary, 8);
     const Activations logits_gradient = trace.written(vocabulary);
     backend.cross_entropy(logits, ids, 3.0f, losses.data);
-    backend.cross_entropy_gradient({trace.device.hold(random_values(rows * vocabulary, 8)), rows, vocabulary},
+    backend.cross_entropy_gradient({trace.device.hold(trace.values(rows * vocabulary, 8)), rows, vocabulary},
                                    ids, 3.0f, 0.3f, same_losses.data, logits_gradient);
 
     const MutableMatrix embedded = trace.written_floats(rows, width),
                         table_gradient = trace.written_floats(vocabulary, width);
-    backend.embedding(ids, {trace.device.hold(random_values(vocabulary * width, 9)), vocabulary, width}, 1.7f,
+    backend.embedding(ids, {trace.device.hold(trace.values(vocabulary * width, 9)), vocabulary, width}, 1.7f,
                       embedded);
     backend.embedding_backward(ids, trace.floats(width, 6), 1.7f, table_gradient, Write::replace);
     for (const MutableMatrix& result :
@@ -124,11 +138,11 @@ void run_numbers(Trace& trace, std::int64_t size) {
     Backend& backend = trace.device.backend;
     const std::size_t count = std::size_t(size);
     const auto held = [&](std::uint32_t seed) {
-        return MutableMatrix{trace.device.hold(random_values(size, seed)), 1, size};
+        return MutableMatrix{trace.device.hold(trace.values(size, seed)), 1, size};
     };
     const MutableMatrix a = held(1), b = held(2), total = trace.written_floats(1, size);
     const MutableMatrix weights = held(3), first = held(4),
-                        second{trace.device.hold(absolute(random_values(size, 5))), 1, size};
+                        second{trace.device.hold(absolute(trace.values(size, 5))), 1, size};
     backend.add(a, b, total);
     backend.accumulate({b.data, count}, {a.data, count});
     adamw(trace.device, {3, 0.1f, 0.9f, 0.95f, 1e-8f, 0.01f}, 0.5f, a.data, weights.data, first.data,
@@ -146,17 +160,17 @@ void run_numbers(Trace& trace, std::int64_t size) {
 
 /// All that run here give the bits of the first.
 void expect_the_same_bits(Element element, std::int64_t rows, const std::vector<std::string>& names,
-                          const std::function<void(Trace&)>& ops) {
+                          const std::function<void(Trace&)>& ops, float size = 1) {
     std::vector<std::vector<std::uint32_t>> expected;
     for (const std::string& name : names) {
         const auto backend = make_fast_backend(name);
-        Trace trace(*backend, element, rows);
+        Trace trace(*backend, element, rows, size);
         ops(trace);
         if (name == names.front()) expected = trace.results;
         ASSERT_EQ(trace.results.size(), expected.size());
         for (std::size_t i = 0; i < expected.size(); ++i)
             EXPECT_EQ(trace.results[i], expected[i])
-                << "result " << i << " in " << test::name(element) << " by " << name;
+                << "result " << i << " of size " << size << " in " << test::name(element) << " by " << name;
     }
 }
 
@@ -183,6 +197,26 @@ TEST(CpuBackend, allInstructionSetsGiveTheSameBits) {
     }
     for (const std::int64_t size : {1, 16, 37, 4099})
         expect_the_same_bits(Element::float32, 1, names, [&](Trace& trace) { run_numbers(trace, size); });
+}
+
+// The step at which a trial diverges is a result too.
+TEST(CpuBackend, allInstructionSetsOverflowAlike) {
+    const std::vector<std::string> names = names_that_run_here();
+    if (names.size() < 2) GTEST_SKIP() << "this processor runs one instruction set alone";
+    for (const float size : {1e5F, 1e10F, 1e19F, 1e30F, 3e38F}) {
+        for (const Element element : elements) {
+            const std::vector<std::string> alike = names_that_multiply_alike(element);
+            const AttentionShape shape{2, 33, 3, 24, 0.2f};
+            expect_the_same_bits(
+                element, shape.rows(), alike, [&](Trace& trace) { run_attention(trace, shape); }, size);
+            expect_the_same_bits(
+                element, 37, names, [&](Trace& trace) { run_rows(trace, 48); }, size);
+            expect_the_same_bits(
+                element, 37, alike, [&](Trace& trace) { run_products(trace, 48, 130); }, size);
+        }
+        expect_the_same_bits(
+            Element::float32, 1, names, [&](Trace& trace) { run_numbers(trace, 37); }, size);
+    }
 }
 
 TEST(CpuBackend, productsOfAllInstructionSetsHaveTheSameBits) {

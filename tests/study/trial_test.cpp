@@ -37,15 +37,15 @@ Trial example() {
 
 // Archives know trials by these digits. They may change only together with numerics_version.
 TEST(Identity, staysWhatItIs) {
-    ASSERT_EQ(numerics_version, 5);
-    EXPECT_EQ(identity(example()), "b4c62943b2e963e81ddb5e5dfa89859653c5c160bdfd12d2e209b8ece9782cfc");
+    ASSERT_EQ(numerics_version, 6);
+    EXPECT_EQ(identity(example()), "59525743091df4b4b1e560f19eb99ef55892136d9401d4d61b350c2e32073415");
 }
 
 TEST(CanonicalText, hasSortedKeysAndShortNumbers) {
     EXPECT_EQ(
         canonical_text(example()),
         R"({"batch":16,"evaluation":{"steps":[10,100,500],"tokens":131072},"leaves":4,)"
-        R"("numerics_version":5,"optimizer":{"beta1":0.9,"beta2":0.95,"epsilon":1e-08,)"
+        R"("numerics_version":6,"optimizer":{"beta1":0.9,"beta2":0.95,"epsilon":1e-08,)"
         R"("gradient_clip":1.0,"learning_rate":0.01,"weight_decay":0.1},)"
         R"("parametrization":{"attention_multiplier":1.0,"base_width":64,"embedding_multiplier":1.0,"initial_deviation":0.02,)"
         R"("kind":"mup","output_multiplier":1.0},"precision":"float32",)"
@@ -152,13 +152,13 @@ TEST(CanonicalText, isRefusedInAnyOtherForm) {
             << batch;
     EXPECT_THROW(parse_canonical_text(replaced("1e-08", "1e-8")), std::invalid_argument);
     EXPECT_THROW(parse_canonical_text(replaced("cosine", "sine")), std::invalid_argument);
-    EXPECT_THROW(parse_canonical_text(replaced("\"numerics_version\":5", "\"numerics_version\":6")),
+    EXPECT_THROW(parse_canonical_text(replaced("\"numerics_version\":6", "\"numerics_version\":7")),
                  std::invalid_argument);
 }
 
 // Programs go on; archives stay readable, and their trials keep the identities that they were made with.
 TEST(CanonicalText, ofAnEarlierNumericsVersionKeepsItsIdentity) {
-    const std::string text = replaced("\"numerics_version\":5", "\"numerics_version\":0");
+    const std::string text = replaced("\"numerics_version\":6", "\"numerics_version\":0");
     const Trial trial = parse_canonical_text(text);
     EXPECT_EQ(trial.numerics, 0);
     EXPECT_EQ(canonical_text(trial), text);

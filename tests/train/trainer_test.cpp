@@ -306,16 +306,36 @@ TEST(Trainer, endsOnEveryRankWhereTheFirstOneWouldSaveAStateWithoutALoss) {
 TEST(Trainer, aModelWithoutALossAfterItsLastStepHasDiverged) {
     // Its last step still has one, of the weights before it; no step comes whose loss would tell.
     study::Trial wild = trial_that_overflows();
-    wild.optimizer.learning_rate = 1e10;
+    wild.optimizer.learning_rate = 1e15;
     wild.steps = train_alone(wild).steps_done - 1;
     for (const bool evaluates_there : {true, false}) {  // by its own steps, or as the end of any trial is
-        wild.evaluation.steps = {evaluates_there ? wild.steps : 1};
+        wild.evaluation.steps.clear();
+        if (evaluates_there) wild.evaluation.steps = {wild.steps};
         const TrialResult result = train_alone(wild);
         EXPECT_EQ(result.outcome, Outcome::diverged);
         EXPECT_NE(result.cause.find("step " + std::to_string(wild.steps) + " "), std::string::npos);
         EXPECT_EQ(result.steps_done, wild.steps);
         EXPECT_TRUE(result.weights_digest.empty());
         EXPECT_TRUE(std::isfinite(result.curve.back().training_loss));
+    }
+}
+
+TEST(Trainer, aTrialDivergesAtTheSameStepUnderEveryInstructionSet) {
+    const data::TokenFile tokens = corpus();
+    for (const double rate : {70.0, 1e4, 1e10, 1e20}) {
+        study::Trial wild = trial_that_overflows();
+        wild.optimizer.learning_rate = rate;
+        std::vector<TrialResult> results;
+        for (const kernels::cpu::InstructionSet set : kernels::cpu::instruction_sets) {
+            if (!kernels::cpu::supported(set)) continue;
+            train::Alone alone;
+            const auto backend = kernels::cpu::make_backend(set);
+            results.push_back(train::train(wild, tokens, *backend, alone, {}));
+            EXPECT_EQ(results.back().outcome, Outcome::diverged);
+            EXPECT_EQ(results.back().steps_done, results.front().steps_done) << kernels::cpu::name(set);
+            EXPECT_EQ(results.back().curve.back().training_loss, results.front().curve.back().training_loss)
+                << kernels::cpu::name(set);
+        }
     }
 }
 

@@ -269,7 +269,9 @@ void attend_backward(const HeadSize& size, const RotaryTables& tables, float sca
 #pragma GCC unroll 2
                 for (int64_t k = 0; k < 2; ++k) {
                     const int64_t at_key = (j + k) * lanes;
-                    weights[k] = Operands::exponential2(load(scores + at_key, Full{}) - log_sums);
+                    // Of huge scores, rounded, the difference may be any: 2^128 is infinity.
+                    const Lanes power = minimum(broadcast(128.0f), load(scores + at_key, Full{}) - log_sums);
+                    weights[k] = Operands::exponential2(power);
                     gradients[k] = weights[k] * (load(score_gradients + at_key, Full{}) - means);
                 }
                 const int64_t even = j * group_queries + first - group, odd = even + group_queries;

@@ -111,8 +111,9 @@ inline Lanes exponential(Lanes x) {
     return scale_by_power_of_two(multiply_add(p, r * r, r) + broadcast(1.0f), n);
 }
 
-/// 2^x for x up to 127, within 2 units in the last place; 0 below -150, not-a-number stays. x = n + r with
-/// |r| <= 1/2, and 2^r by the polynomial of least largest relative error (2e-9), its constant fixed at 1.
+/// 2^x for x up to 128, where it is infinity, within 2 units in the last place; 0 below -150, not-a-number
+/// stays. x = n + r with |r| <= 1/2, and 2^r by the polynomial of least largest relative error (2e-9), its
+/// constant fixed at 1.
 inline Lanes exponential2(Lanes x) {
     x = maximum(broadcast(-150.5f), x);
     const Lanes n = round_to_even(x), r = x - n;
