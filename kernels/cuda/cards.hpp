@@ -20,8 +20,8 @@ struct CudaCard {
     int multiprocessors = 0;
 };
 
-/// What bits depend on, as cuBLASLt chooses its algorithms by it: `sm_90x132` is of compute capability 9.0,
-/// with 132 multiprocessors.
+/// What bits depend on beside cuBLASLt's version, as that chooses its algorithms by both: `sm_90x132` is of
+/// compute capability 9.0, with 132 multiprocessors.
 inline std::string kind_of(int capability, int multiprocessors) {
     return "sm_" + std::to_string(capability) + "x" + std::to_string(multiprocessors);
 }
